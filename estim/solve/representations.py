@@ -1,0 +1,45 @@
+"""What solving a model yields: the only things a likelihood may read.
+
+Each representation is a `NamedTuple` of arrays, so it crosses `jit` and `vmap`.
+"""
+
+from typing import NamedTuple
+
+from estim.typing import Array
+
+
+class StateSpace(NamedTuple):
+    """A linear Gaussian state space, in the words of Durbin and Koopman (2012, ch. 3).
+
+        s_t = T s_{t-1} + R e_t,        e_t ~ N(0, Q)
+        y_t = Z s_t + d + u_t,          u_t ~ N(0, H)
+
+    Shapes: ``transition`` T ``[n_states, n_states]``, ``selection`` R ``[n_states, n_shocks]``,
+    ``state_cov`` Q ``[n_shocks, n_shocks]``, ``design`` Z ``[n_obs, n_states]``,
+    ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H ``[n_obs, n_obs]``, ``status`` ``[]``.
+    """
+
+    transition: Array
+    selection: Array
+    state_cov: Array
+    design: Array
+    obs_intercept: Array
+    obs_cov: Array
+    status: Array
+
+
+class MovingAverage(NamedTuple):
+    """A truncated moving average: the first-order solution in sequence space.
+
+        y_t = d + sum_h IRF_h e_{t-h} + u_t,   e_t ~ N(0, Q),  u_t ~ N(0, H)
+
+    Shapes: ``impulse_responses`` ``[horizon, n_obs, n_shocks]``, ``shock_cov`` Q
+    ``[n_shocks, n_shocks]``, ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H
+    ``[n_obs, n_obs]``, ``status`` ``[]``.
+    """
+
+    impulse_responses: Array
+    shock_cov: Array
+    obs_intercept: Array
+    obs_cov: Array
+    status: Array

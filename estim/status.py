@@ -1,0 +1,45 @@
+"""Why a model could not be solved: one integer inside `jit`, one sentence outside.
+
+A solver never raises inside compiled code. It returns a `Status`; a likelihood turns
+a bad one into -inf, a sampler counts it, and the boundary (`estim.solve`, `estim check`)
+raises `SolutionError` with its message.
+"""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """Outcome of solving a model or evaluating its likelihood; 0 is success."""
+
+    OK = 0
+    NO_STEADY_STATE = 1
+    INDETERMINATE = 2
+    EXPLOSIVE = 3
+    NOT_CONVERGED = 4
+    NOT_FINITE = 5
+    OUT_OF_SUPPORT = 6
+    HORIZON_TOO_SHORT = 7
+
+    @property
+    def message(self) -> str:
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.OK: "solved",
+    Status.NO_STEADY_STATE: "no steady state was found",
+    Status.INDETERMINATE: "indeterminate: many stable solutions (Blanchard-Kahn conditions fail)",
+    Status.EXPLOSIVE: "explosive: no stable solution (Blanchard-Kahn conditions fail)",
+    Status.NOT_CONVERGED: "the solver did not converge",
+    Status.NOT_FINITE: "a value is not finite",
+    Status.OUT_OF_SUPPORT: "a parameter lies outside the support of its prior",
+    Status.HORIZON_TOO_SHORT: "the responses have not died out at the end of the horizon",
+}
+
+
+class SolutionError(ValueError):
+    """A model has no usable solution at the given parameters."""
+
+    def __init__(self, status: int | Status, context: str = ""):
+        self.status = Status(int(status))
+        super().__init__(f"{context}: {self.status.message}" if context else self.status.message)
