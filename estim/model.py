@@ -4,17 +4,21 @@ A model is a file of about forty lines: four NamedTuples (variables, shocks, obs
 parameters), three functions (steady state, residuals, measurement) and a prior.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from numbers import Real
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.typing import ParamValues
 
 
 class ModelError(ValueError):
-    """What the user wrote is not a model; the message names the culprit."""
+    """What the user wrote is not a model, or not this model's; the message names the culprit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +41,16 @@ class Model:
         start: values to begin a search from; a parameter not listed begins at its
             prior mean.
         reference: the publication, for people.
+
+    Raises:
+        ModelError: at construction, when the parts do not fit together; it names the
+            function, equation, variable or parameter.
     """
 
     name: str
-    variables: type[NamedTuple]
-    shocks: type[NamedTuple]
-    observables: type[NamedTuple]
+    variables: type[Any]
+    shocks: type[Any]
+    observables: type[Any]
     steady_state: Callable[[Any], Any]
     residuals: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]
     measurement: Callable[[Any, Any, Any], Any]
@@ -51,6 +59,11 @@ class Model:
     het_blocks: tuple[Any, ...] = ()
     start: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_prior(self)
+        _check_functions(self)
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -62,19 +75,121 @@ class Model:
         """The parameters that have a prior distribution."""
         return tuple(n for n, leaf in self.prior._asdict().items() if isinstance(leaf, Distribution))
 
+    @property
+    def priors(self) -> dict[str, Distribution]:
+        """The prior distributions by name."""
+        return {n: getattr(self.prior, n) for n in self.estimated}
+
     def params(self, values: ParamValues | None = None) -> Any:
-        """The model's Params: its defaults, overridden by `values`.
+        """The model's Params: its defaults, overridden by `values` (which may be traced).
 
         Raises:
             ModelError: a name in `values` is not a parameter of the model.
         """
         values = dict(values or {})
-        if unknown := set(values) - set(self.param_names):
-            raise ModelError(
-                f"{self.name}: unknown parameter {sorted(unknown)}; it has {list(self.param_names)}"
-            )
-        return self.prior._replace(**(self._defaults() | values))
+        if unknown := [n for n in values if n not in self.param_names]:
+            raise ModelError(f"{self.name} has no parameter {_quoted(unknown)}; it has {_list(self.param_names)}")
+        return self.prior._replace(**(self.defaults() | values))
 
-    def _defaults(self) -> dict[str, Any]:
-        means = {n: getattr(self.prior, n).mean for n in self.estimated}
-        return means | dict(self.start)
+    def defaults(self) -> dict[str, Any]:
+        """Starting values of the estimated parameters: `start`, else the prior mean."""
+        return {n: d.mean for n, d in self.priors.items() if n not in self.start} | dict(self.start)
+
+    def check_support(self, values: ParamValues) -> None:
+        """Raise `ModelError` for a value that is no number or lies outside its prior's support."""
+        for name, value in values.items():
+            if not isinstance(value, Real | jax.Array) and not hasattr(value, "__float__"):
+                raise ModelError(f"{self.name}: parameter '{name}' is {value!r}, not a number")
+            if not math.isfinite(float(value)):
+                raise ModelError(f"{self.name}: parameter '{name}' is {float(value)}")
+            if name in self.priors and not bool(self.priors[name].support(jnp.asarray(float(value)))):
+                raise ModelError(
+                    f"{self.name}: parameter '{name}' = {float(value):g} lies outside the support of its prior, "
+                    f"{self.priors[name].support}"
+                )
+
+
+def _check_names(model: Model) -> None:
+    for role in ("variables", "shocks", "observables"):
+        names = getattr(getattr(model, role), "_fields", None)
+        if names is None:
+            raise ModelError(f"{model.name}: '{role}' must be a NamedTuple type, not {getattr(model, role)!r}")
+        if not names:
+            raise ModelError(f"{model.name}: '{role}' is empty")
+    if both := set(model.variables._fields) & set(model.shocks._fields):
+        raise ModelError(f"{model.name}: {_quoted(sorted(both))} is both a variable and a shock")
+
+
+def _check_prior(model: Model) -> None:
+    if not hasattr(model.prior, "_fields"):
+        raise ModelError(f"{model.name}: 'prior' must be a NamedTuple of parameters, not {type(model.prior).__name__}")
+    for name, leaf in model.prior._asdict().items():
+        if isinstance(leaf, Distribution):
+            if leaf.shape() != ():
+                raise ModelError(f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar")
+        elif not isinstance(leaf, Real | jax.Array):
+            raise ModelError(
+                f"{model.name}: the prior of '{name}' is {leaf!r}; give a number (calibrated) or a distribution (estimated)"
+            )
+    if unknown := [n for n in model.start if n not in model.param_names]:
+        raise ModelError(f"{model.name}: 'start' gives {_quoted(unknown)}, not among the parameters")
+    model.check_support({n: v for n, v in model.start.items() if n in model.priors})
+
+
+def _check_functions(model: Model) -> None:
+    """Trace each function once on abstract scalars: do the parts fit together?"""
+    scalars = lambda kind: kind(*[jnp.zeros(())] * len(kind._fields))
+    params = type(model.prior)(*[jnp.zeros(())] * len(model.param_names))
+    state, shocks = scalars(model.variables), scalars(model.shocks)
+    observables = scalars(model.observables)
+
+    used: set[str] = set()
+
+    def trace(role: str, function: Callable, *args: Any) -> Any:
+        """Output shapes of ``function(*args, params)``; notes which parameters it uses."""
+        try:
+            jaxpr, shapes = jax.make_jaxpr(lambda p: function(*args, p), return_shape=True)(params)
+        except AttributeError as error:
+            raise ModelError(
+                f"{model.name}: {role} uses '{error.name}', which is not in the prior (parameters "
+                f"{_list(model.param_names)}), the variables {_list(model.variables._fields)} or "
+                f"the shocks {_list(model.shocks._fields)}"
+            ) from error
+        read = {id(v) for eqn in jaxpr.jaxpr.eqns for v in eqn.invars} | {id(v) for v in jaxpr.jaxpr.outvars}
+        used.update(n for n, v in zip(model.param_names, jaxpr.jaxpr.invars, strict=True) if id(v) in read)
+        return shapes
+
+    def expect(role: str, result: Any, kind: type[Any]) -> None:
+        if not isinstance(result, kind):
+            raise ModelError(f"{model.name}: {role} must return {kind.__name__}{kind._fields}, not {result!r}")
+        for name, value in result._asdict().items():
+            if getattr(value, "shape", ()) != ():
+                raise ModelError(f"{model.name}: {role}: '{name}' has shape {value.shape}; it must be a scalar")
+
+    expect("steady_state", trace("steady_state", model.steady_state), type(state))
+    residuals = trace("residuals", model.residuals, state, state, state, shocks)
+    if not isinstance(residuals, dict):
+        raise ModelError(f"{model.name}: residuals must return a dict {{equation name: residual}}")
+    for name, value in residuals.items():
+        if getattr(value, "shape", ()) != ():
+            raise ModelError(f"{model.name}: equation '{name}' has shape {value.shape}; it must be a scalar")
+    supplied = [n for block in model.het_blocks for n in block.outputs]
+    wanted = len(model.variables._fields) - len(supplied)
+    if len(residuals) != wanted:
+        raise ModelError(
+            f"{model.name}: {len(residuals)} equations {_list(residuals)} for {wanted} variables "
+            f"{_list(n for n in model.variables._fields if n not in supplied)}"
+        )
+    expect("measurement", trace("measurement", model.measurement, state, state), type(observables))
+    if model.measurement_error is not None:
+        expect("measurement_error", trace("measurement_error", model.measurement_error), type(observables))
+    if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
+        raise ModelError(f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses")
+
+
+def _quoted(names: Any) -> str:
+    return ", ".join(f"'{n}'" for n in names)
+
+
+def _list(names: Any) -> str:
+    return "(" + ", ".join(names) + ")"
