@@ -1,5 +1,44 @@
-"""estim: Bayesian estimation of structural macroeconomic models."""
+"""estim: Bayesian estimation of structural macroeconomic models.
+
+The calls below are loaded when first used, so that `import estim` stays quick.
+"""
+
+from importlib import import_module
 
 from estim.runtime import configure
 
 configure()
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "estim.api": ("impulse_responses", "loglikelihood", "solve"),
+    "estim.check": ("check_model",),
+    "estim.datasets": ("DataError", "list_data", "load_data"),
+    "estim.evaluations": ("Evaluations",),
+    "estim.experiment": ("Experiment", "run_experiment"),
+    "estim.model": ("Model", "ModelError"),
+    "estim.models": ("list_models", "load_model"),
+    "estim.posterior": ("Posterior", "build_posterior", "from_logdensity", "from_loglikelihood"),
+    "estim.samplers.run": ("sample",),
+    "estim.solve.representations": ("MovingAverage", "StateSpace"),
+    "estim.status": ("SolutionError", "Status"),
+    "estim.surrogate.certify": ("certify",),
+    "estim.surrogate.train": ("fit_surrogate",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = ("priors",)
+
+__all__ = sorted([*_MODULE_OF, *_MODULES])
+
+
+def __getattr__(name: str):
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in _MODULES:
+        return import_module(f"estim.{name}")
+    raise AttributeError(f"module 'estim' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

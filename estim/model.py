@@ -88,7 +88,9 @@ class Model:
         """
         values = dict(values or {})
         if unknown := [n for n in values if n not in self.param_names]:
-            raise ModelError(f"{self.name} has no parameter {_quoted(unknown)}; it has {_list(self.param_names)}")
+            raise ModelError(
+                f"{self.name} has no parameter {_quoted(unknown)}; it has {_list(self.param_names)}"
+            )
         return self.prior._replace(**(self.defaults() | values))
 
     def defaults(self) -> dict[str, Any]:
@@ -113,7 +115,9 @@ def _check_names(model: Model) -> None:
     for role in ("variables", "shocks", "observables"):
         names = getattr(getattr(model, role), "_fields", None)
         if names is None:
-            raise ModelError(f"{model.name}: '{role}' must be a NamedTuple type, not {getattr(model, role)!r}")
+            raise ModelError(
+                f"{model.name}: '{role}' must be a NamedTuple type, not {getattr(model, role)!r}"
+            )
         if not names:
             raise ModelError(f"{model.name}: '{role}' is empty")
     if both := set(model.variables._fields) & set(model.shocks._fields):
@@ -122,14 +126,18 @@ def _check_names(model: Model) -> None:
 
 def _check_prior(model: Model) -> None:
     if not hasattr(model.prior, "_fields"):
-        raise ModelError(f"{model.name}: 'prior' must be a NamedTuple of parameters, not {type(model.prior).__name__}")
+        raise ModelError(
+            f"{model.name}: 'prior' must be a NamedTuple of parameters, not {type(model.prior).__name__}"
+        )
     for name, leaf in model.prior._asdict().items():
         if isinstance(leaf, Distribution):
             if leaf.shape() != ():
-                raise ModelError(f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar")
+                raise ModelError(
+                    f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar"
+                )
         elif not isinstance(leaf, Real | jax.Array):
             raise ModelError(
-                f"{model.name}: the prior of '{name}' is {leaf!r}; give a number (calibrated) or a distribution (estimated)"
+                f"{model.name}: the prior of '{name}' is {leaf!r}; give a number or a distribution"
             )
     if unknown := [n for n in model.start if n not in model.param_names]:
         raise ModelError(f"{model.name}: 'start' gives {_quoted(unknown)}, not among the parameters")
@@ -161,10 +169,14 @@ def _check_functions(model: Model) -> None:
 
     def expect(role: str, result: Any, kind: type[Any]) -> None:
         if not isinstance(result, kind):
-            raise ModelError(f"{model.name}: {role} must return {kind.__name__}{kind._fields}, not {result!r}")
+            raise ModelError(
+                f"{model.name}: {role} must return {kind.__name__}{kind._fields}, not {result!r}"
+            )
         for name, value in result._asdict().items():
             if getattr(value, "shape", ()) != ():
-                raise ModelError(f"{model.name}: {role}: '{name}' has shape {value.shape}; it must be a scalar")
+                raise ModelError(
+                    f"{model.name}: {role}: '{name}' has shape {value.shape}; it must be a scalar"
+                )
 
     expect("steady_state", trace("steady_state", model.steady_state), type(state))
     residuals = trace("residuals", model.residuals, state, state, state, shocks)
@@ -184,7 +196,9 @@ def _check_functions(model: Model) -> None:
     if model.measurement_error is not None:
         expect("measurement_error", trace("measurement_error", model.measurement_error), type(observables))
     if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
-        raise ModelError(f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses")
+        raise ModelError(
+            f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses"
+        )
 
 
 def _quoted(names: Any) -> str:

@@ -42,7 +42,15 @@ class Posterior(NamedTuple):
 
         `loglikelihood` returns a scalar, or a pair ``(scalar, status)``.
         """
-        return _assemble(self, loglikelihood)
+        return _assemble(
+            loglikelihood,
+            self.logprior_fn,
+            self.constrain_fn,
+            self.unconstrain_fn,
+            self.sample_prior,
+            self.param_names,
+            self.start,
+        )
 
 
 def from_loglikelihood(
@@ -79,13 +87,20 @@ def from_loglikelihood(
         return jax.vmap(unconstrain)(draws)
 
     begin = {n: d.mean for n, d in prior.items()} | dict(start or {})
-    base = Posterior(
-        logprior, logprior, logprior, constrain, unconstrain, sample_prior, names, None, unconstrain(begin)  # type: ignore[arg-type]
+    return _assemble(
+        lambda position: loglikelihood(constrain(position)),
+        logprior,
+        constrain,
+        unconstrain,
+        sample_prior,
+        names,
+        unconstrain(begin),
     )
-    return _assemble(base, lambda position: loglikelihood(constrain(position)))
 
 
-def from_logdensity(logdensity: LogDensity, start: Array, param_names: tuple[str, ...] | None = None) -> Posterior:
+def from_logdensity(
+    logdensity: LogDensity, start: Array, param_names: tuple[str, ...] | None = None
+) -> Posterior:
     """A posterior from a bare log-density of an unconstrained position.
 
     All of it counts as log-likelihood; the "prior" is flat, and `sample_prior` scatters
@@ -93,36 +108,46 @@ def from_logdensity(logdensity: LogDensity, start: Array, param_names: tuple[str
     """
     start = jnp.asarray(start, float)
     names = param_names or tuple(f"x{i}" for i in range(start.shape[0]))
-    flat = lambda position: jnp.zeros((), position.dtype)
-    base = Posterior(
-        flat,
-        flat,
-        flat,
+    return _assemble(
+        logdensity,
+        logprior_fn=lambda position: jnp.zeros((), position.dtype),
         constrain_fn=lambda position: {n: position[i] for i, n in enumerate(names)},
         unconstrain_fn=lambda values: jnp.stack([jnp.asarray(values[n], float) for n in names]),
-        sample_prior=lambda rng_key, num: start + jax.random.normal(rng_key, (num, start.shape[0])),
+        sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
         param_names=names,
-        evaluate_fn=None,  # type: ignore[arg-type]
         start=start,
     )
-    return _assemble(base, logdensity)
 
 
-def _assemble(base: Posterior, loglikelihood: Callable[[Position], Any]) -> Posterior:
-    """Wire the functions of a log-likelihood into `base`, whose prior and transforms stand."""
+def _assemble(
+    loglikelihood: Callable[[Position], Any],
+    logprior_fn: LogDensity,
+    constrain_fn: Callable[[Position], dict[str, Scalar]],
+    unconstrain_fn: Callable[[ParamValues], Position],
+    sample_prior: Callable[[Key, int], Array],
+    param_names: tuple[str, ...],
+    start: Position,
+) -> Posterior:
+    """Join a log-likelihood (a scalar, or a pair with its status) to a prior and transforms."""
 
     def evaluate(position: Position) -> Evaluations:
         result = loglikelihood(position)
         value, status = result if isinstance(result, tuple) else (result, Status.OK.value)
-        logprior = base.logprior_fn(position)
+        logprior = logprior_fn(position)
         inside = jnp.isfinite(logprior)
         status = jnp.where(inside, status, Status.OUT_OF_SUPPORT.value)
         status = jnp.where((status == Status.OK) & ~jnp.isfinite(value), Status.NOT_FINITE.value, status)
         value = jnp.where(status == Status.OK, value, -jnp.inf)
         return Evaluations(position, value, jnp.where(inside, logprior, -jnp.inf), status.astype(jnp.int32))
 
-    return base._replace(
-        evaluate_fn=evaluate,
+    return Posterior(
         logdensity_fn=lambda position: evaluate(position).logdensity,
+        logprior_fn=logprior_fn,
         loglikelihood_fn=lambda position: evaluate(position).loglikelihood,
+        constrain_fn=constrain_fn,
+        unconstrain_fn=unconstrain_fn,
+        sample_prior=sample_prior,
+        param_names=param_names,
+        evaluate_fn=evaluate,
+        start=start,
     )

@@ -13,8 +13,9 @@ from platformdirs import user_cache_dir
 def configure() -> None:
     """Switch on float64, a device per core, and the persistent compilation cache."""
     jax.config.update("jax_enable_x64", True)
-    if "JAX_NUM_CPU_DEVICES" not in os.environ and "xla_force_host_platform_device_count" not in os.environ.get(
-        "XLA_FLAGS", ""
+    if (
+        "JAX_NUM_CPU_DEVICES" not in os.environ
+        and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
     ):
         try:
             jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)

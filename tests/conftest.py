@@ -1,8 +1,9 @@
 """Strict numerics for every test: float64, no silent rank promotion, warnings are errors."""
 
-import estim  # noqa: F401  (configures JAX before anything else)
 import jax
 import pytest
+
+import estim  # noqa: F401  (configures JAX before anything else)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -1,0 +1,44 @@
+"""Every page of the documentation runs: its Python, and its estim commands.
+
+In a page, a Python block with ``title="FILE"`` is written to that file, every other one is
+executed, all in one namespace; a bash block's lines that begin with ``estim`` are run. A block
+marked ``no-run`` is only shown. Each page runs in an empty folder of its own.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    return [b for b in BLOCK.findall(page.read_text()) if b[0] in ("python", "bash") and "no-run" not in b[1]]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    namespace: dict = {"__name__": "page"}
+    for language, words, body in blocks(page):
+        if language == "bash":
+            for line in body.splitlines():
+                if line.startswith("estim "):
+                    run_estim(line)
+        elif title := re.search(r'title="([^"]+)"', words):
+            (tmp_path / title[1]).write_text(body)
+        else:
+            exec(compile(body, f"{page.name}: {body.splitlines()[0]}", "exec"), namespace)
+
+
+def run_estim(line: str) -> None:
+    """Run a command line of estim as a user would, in a process of its own."""
+    command = [sys.executable, "-m", "estim.cli", *line.split("#")[0].split()[1:]]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
