@@ -1,0 +1,265 @@
+"""Prior distributions in the units economists use: the mean and the standard deviation.
+
+Every constructor returns a NumPyro distribution of one number and raises ValueError when no
+distribution has the requested moments. Densities follow Dynare's conventions (its reference
+manual, section "Estimation based on likelihood"), so that a prior can be carried over as it is.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro.distributions as dist
+from jax.scipy.special import gammaincc, gammaln
+from numpyro.distributions import Distribution, biject_to, constraints
+from numpyro.distributions.transforms import AffineTransform
+from scipy.optimize import brentq
+from scipy.special import poch
+
+from estim.typing import Array, Key
+
+
+def normal(mean: float, std: float) -> Distribution:
+    """Normal prior."""
+    _require(std > 0, f"normal(mean={mean}, std={std}): std must be positive")
+    return dist.Normal(float(mean), float(std))
+
+
+def uniform(low: float, high: float) -> Distribution:
+    """Uniform prior on [low, high]."""
+    _require(-math.inf < low < high < math.inf, f"uniform(low={low}, high={high}): low must be below high")
+    return dist.Uniform(float(low), float(high))
+
+
+def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distribution:
+    """Beta prior on (low, high); `mean` and `std` are those of the parameter itself."""
+    call = f"beta(mean={mean}, std={std}, low={low}, high={high})"
+    _require(low < mean < high, f"{call}: the mean must lie between low and high")
+    largest = math.sqrt((mean - low) * (high - mean))
+    _require(
+        0 < std < largest,
+        f"{call}: std must be positive and below {largest:.6g}, the largest a beta with this mean can have",
+    )
+    share = (mean - low) / (high - low)
+    concentration = (largest / std) ** 2 - 1.0
+    base = dist.Beta(share * concentration, (1.0 - share) * concentration)
+    return base if (low, high) == (0.0, 1.0) else Affine(base, low, high - low)
+
+
+def gamma(mean: float, std: float, low: float = 0.0) -> Distribution:
+    """Gamma prior on (low, inf); `mean` and `std` are those of the parameter itself."""
+    _positive_part("gamma", mean, std, low)
+    shape = ((mean - low) / std) ** 2
+    return _shift(dist.Gamma(shape, shape / (mean - low)), low)
+
+
+def weibull(mean: float, std: float, low: float = 0.0) -> Distribution:
+    """Weibull prior on (low, inf); `mean` and `std` are those of the parameter itself."""
+    call = _positive_part("weibull", mean, std, low)
+    # (std/mean)^2 + 1 = Gamma(1 + 2/k) / Gamma(1 + 1/k)^2 falls in the shape k.
+    ratio = math.log1p((std / (mean - low)) ** 2)
+    shape = _solve(lambda k: math.lgamma(1 + 2 / k) - 2 * math.lgamma(1 + 1 / k) - ratio, 0.02, 1e4, call)
+    return _shift(dist.Weibull((mean - low) / math.gamma(1 + 1 / shape), shape), low)
+
+
+def inverse_gamma_1(mean: float, std: float) -> Distribution:
+    """Inverse gamma prior of the first kind, on a standard deviation; `std` may be infinite."""
+    call = _positive_part("inverse_gamma_1", mean, std)
+    if math.isinf(std):  # nu = 2: Gamma(1/2) = sqrt(pi), hence mean = sqrt(pi s / 2)
+        return InverseGamma1(s=2.0 * mean**2 / math.pi, nu=2.0)
+
+    def s_given(nu: float) -> float:  # mean = sqrt(s/2) Gamma((nu-1)/2) / Gamma(nu/2)
+        return 2.0 * (mean * poch((nu - 1) / 2, 0.5)) ** 2
+
+    # E[x^2] = s / (nu - 2) = mean^2 + std^2; solved in log(nu - 2), as nu comes close to 2.
+    second_moment = math.log(mean**2 + std**2)
+    log_excess = _solve(
+        lambda t: math.log(s_given(2.0 + math.exp(t))) - t - second_moment, -30.0, math.log(1e6), call
+    )
+    nu = 2.0 + math.exp(log_excess)
+    return InverseGamma1(s=s_given(nu), nu=nu)
+
+
+def inverse_gamma_2(mean: float, std: float) -> Distribution:
+    """Inverse gamma prior of the second kind, on a variance; `std` may be infinite.
+
+    p(x) ∝ x^{-(nu+2)/2} exp(-s / (2x)): NumPyro's InverseGamma(nu/2, s/2).
+    """
+    _positive_part("inverse_gamma_2", mean, std)
+    shape = 2.0 + (mean / std) ** 2  # 2 when std is infinite
+    return dist.InverseGamma(shape, mean * (shape - 1.0))
+
+
+def truncated(
+    base: Distribution, low: float = -math.inf, high: float = math.inf, renormalise: bool = True
+) -> Distribution:
+    """`base` restricted to [low, high], a part of its support.
+
+    With ``renormalise=False`` the density inside keeps the height it had, as in Dynare. Draws,
+    mean and variance are those of the restricted distribution either way.
+    """
+    call = f"truncated({type(base).__name__}, low={low}, high={high})"
+    support = base.support
+    _require(low < high, f"{call}: low must be below high")
+    low = max(float(low), float(getattr(support, "lower_bound", -math.inf)))
+    high = min(float(high), float(getattr(support, "upper_bound", math.inf)))
+    if math.isinf(low) and math.isinf(high):
+        return base
+    prior = Truncated(base, low, high, renormalise)
+    _require(bool(prior.mass > 0), f"{call}: no prior mass lies between the bounds (support {support})")
+    return prior
+
+
+class InverseGamma1(Distribution):
+    """Inverse gamma of the first kind: x is a standard deviation, x^2 ~ InverseGamma(nu/2, s/2).
+
+    p(x) = 2 (s/2)^{nu/2} / Gamma(nu/2) x^{-(nu+1)} exp(-s / (2 x^2))
+    (Bauwens, Lubrano and Richard 1999, appendix A; Dynare's `inv_gamma`).
+    Zellner's (1971) form with "scale" s0 and degrees nu has s = nu s0^2.
+    """
+
+    arg_constraints = {"s": constraints.positive, "nu": constraints.positive}  # noqa: RUF012
+    support = constraints.positive
+
+    def __init__(self, s: float, nu: float):
+        _require(s > 0 and nu > 0, f"InverseGamma1(s={s}, nu={nu}): both must be positive")
+        self.s, self.nu = jnp.asarray(float(s)), jnp.asarray(float(nu))
+        super().__init__()
+
+    def log_prob(self, value: Any) -> Array:
+        inside = value > 0
+        x = jnp.where(inside, value, 1.0)
+        log_constant = math.log(2.0) + 0.5 * self.nu * jnp.log(0.5 * self.s) - gammaln(0.5 * self.nu)
+        logdensity = log_constant - (self.nu + 1.0) * jnp.log(x) - 0.5 * self.s / x**2
+        return jnp.where(inside, logdensity, -jnp.inf)
+
+    def sample(self, key: Key | None, sample_shape: tuple[int, ...] = ()) -> Array:
+        return jnp.sqrt(0.5 * self.s / jax.random.gamma(key, 0.5 * self.nu, sample_shape))
+
+    def cdf(self, value: Any) -> Array:
+        x = jnp.maximum(value, jnp.finfo(float).tiny)
+        return gammaincc(0.5 * self.nu, 0.5 * self.s / x / x)
+
+    @property
+    def mean(self) -> Array:
+        ratio = jnp.exp(gammaln(0.5 * jnp.maximum(self.nu - 1.0, 1e-300)) - gammaln(0.5 * self.nu))
+        return jnp.where(self.nu > 1.0, jnp.sqrt(0.5 * self.s) * ratio, jnp.inf)
+
+    @property
+    def variance(self) -> Array:
+        finite = self.nu > 2.0
+        return jnp.where(finite, self.s / jnp.where(finite, self.nu - 2.0, 1.0) - self.mean**2, jnp.inf)
+
+
+class Affine(dist.TransformedDistribution):
+    """loc + scale X for a distribution X and scale > 0, with its moments."""
+
+    def __init__(self, base: Distribution, loc: float, scale: float):
+        super().__init__(base, AffineTransform(float(loc), float(scale), domain=base.support))
+
+    @property
+    def mean(self) -> Array:
+        return self.transforms[0](self.base_dist.mean)
+
+    @property
+    def variance(self) -> Array:
+        return self.transforms[0].scale ** 2 * self.base_dist.variance
+
+
+class Truncated(Distribution):
+    """A distribution restricted to [low, high]; see `truncated`. ``mass`` is its probability there."""
+
+    arg_constraints = {}  # noqa: RUF012
+    pytree_data_fields = ("base_dist", "_support", "_cdf_low", "mass")
+    pytree_aux_fields = ("renormalise",)
+
+    def __init__(self, base: Distribution, low: float, high: float, renormalise: bool):
+        self.base_dist, self.renormalise = base, renormalise
+        if math.isinf(high):
+            self._support = constraints.greater_than_eq(low)
+        elif math.isinf(low):
+            self._support = constraints.less_than_eq(high)
+        else:
+            self._support = constraints.interval(low, high)
+        self._cdf_low = jnp.asarray(0.0) if math.isinf(low) else base.cdf(low)
+        self.mass = (1.0 if math.isinf(high) else base.cdf(high)) - self._cdf_low
+        super().__init__()
+
+    @property
+    def support(self) -> constraints.Constraint:
+        return self._support
+
+    def log_prob(self, value: Any) -> Array:
+        value = jnp.asarray(value)
+        inside = self._support(value)
+        x = jnp.where(inside, value, self._support.feasible_like(value))
+        logdensity = self.base_dist.log_prob(x) - (jnp.log(self.mass) if self.renormalise else 0.0)
+        return jnp.where(inside, logdensity, -jnp.inf)
+
+    def cdf(self, value: Any) -> Array:
+        """Of the restricted distribution, for a value in the support."""
+        return (self.base_dist.cdf(value) - self._cdf_low) / self.mass
+
+    def icdf(self, q: Any) -> Array:
+        """Quantiles, by bisection in unconstrained space (needs nothing but the base's cdf)."""
+        constrain, q = biject_to(self._support), jnp.asarray(q)
+
+        def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            left, right = bracket
+            middle = 0.5 * (left + right)
+            below = self.cdf(constrain(middle)) < q
+            return jnp.where(below, middle, left), jnp.where(below, right, middle)
+
+        ends = jnp.full(q.shape, -50.0), jnp.full(q.shape, 50.0)
+        left, right = jax.lax.fori_loop(0, 60, halve, ends)
+        return constrain(0.5 * (left + right))
+
+    def sample(self, key: Key | None, sample_shape: tuple[int, ...] = ()) -> Array:
+        return self.icdf(jax.random.uniform(key, sample_shape))
+
+    @property
+    def mean(self) -> Array:
+        return self._expectation(lambda x: x)
+
+    @property
+    def variance(self) -> Array:
+        mean = self.mean
+        return self._expectation(lambda x: (x - mean) ** 2)
+
+    def _expectation(self, function: Callable[[Array], Array]) -> Array:
+        """E f(x) by the trapezoidal rule in unconstrained space z, between two extreme quantiles.
+
+        The integrand decays exponentially on both sides, so that the rule converges geometrically
+        (Trefethen and Weideman 2014).
+        """
+        constrain = biject_to(self._support)
+        left, right = constrain.inv(self.icdf(jnp.array([1e-12, 1.0 - 1e-12])))
+        z = jnp.linspace(left, right, 801)
+        x = constrain(z)
+        weight = jnp.exp(self.log_prob(x) + constrain.log_abs_det_jacobian(z, x))
+        return jnp.sum(weight * function(x)) / jnp.sum(weight)
+
+
+def _shift(base: Distribution, low: float) -> Distribution:
+    return base if low == 0.0 else Affine(base, low, 1.0)
+
+
+def _solve(function: Callable[[float], float], left: float, right: float, call: str) -> float:
+    """The root of a decreasing function, or an error naming the prior that has none."""
+    _require(function(left) > 0 > function(right), f"{call}: no such distribution has this mean and std")
+    return brentq(function, left, right, xtol=1e-14, rtol=1e-14)
+
+
+def _positive_part(family: str, mean: float, std: float, low: float = 0.0) -> str:
+    call = f"{family}(mean={mean}, std={std}" + (f", low={low})" if low else ")")
+    _require(mean > low, f"{call}: the mean must lie above {low}")
+    finite = family.startswith("inverse") or std < math.inf
+    _require(std > 0 and finite, f"{call}: std must be positive" + ("" if finite else " and finite"))
+    return call
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
