@@ -24,7 +24,7 @@ _HOME = {
     "estim.solve.representations": ("MovingAverage", "StateSpace"),
     "estim.status": ("SolutionError", "Status"),
     "estim.surrogate.certify": ("certify",),
-    "estim.surrogate.train": ("fit_surrogate",),
+    "estim.surrogate.fit": ("fit_surrogate",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = ("priors",)
