@@ -1,0 +1,100 @@
+"""Jacobians of a heterogeneous-agent block by the fake-news algorithm, with exact derivatives.
+
+Auclert, Bardóczy, Rognlie and Straub (2021, section 3): the response of the aggregate at date t to
+news of an input at date s is J[t, s] = F[0, s - t] + ..., built up along diagonals from the fake-news
+matrix F, where
+
+    F[0, s] = <D, dy_s>                 today's decisions, s periods ahead of the shock
+    F[t, s] = <dD-effect of da_s, E_{t-1}>,  t >= 1
+
+dy_s and da_s are outcomes' and policies' responses to news s periods ahead: the linearised backward
+step, iterated. E_t = (expectation)^t y is the outcome expected t periods ahead. A change of policy
+da moves the aggregate t periods later by <D da, d E_{t-1}(a') / d a'>, so the gradient of the
+expectation with respect to the policy is all that is kept of it: no distribution is ever perturbed.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.distribution import expectation
+from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
+from estim.heterogeneity.interpolate import lottery
+from estim.typing import Array
+
+
+def jacobians(
+    block: HetBlock, household: Household, inputs: Any, params: Any, horizon: int
+) -> dict[tuple[str, str], Array]:
+    """J[output, input][t, s] = d output_t / d input_s, ``[horizon, horizon]``, in levels.
+
+    Args:
+        household: the block's steady state at `inputs` and `params` (`solve_household`).
+    """
+    inputs = as_inputs(block, inputs)
+    news = _policy_news(block, household, inputs, params, horizon)
+    columns = {}
+    for output, outcome in block.outputs.items():
+        gradients = _expectation_gradients(block, household, outcome, horizon)
+        for j, name in enumerate(block.inputs):
+            impact = jnp.tensordot(news[outcome][:, j], household.distribution, household.distribution.ndim)
+            later = sum(
+                gradients[policy].reshape(horizon - 1, -1) @ news[policy][:, j].reshape(horizon, -1).T
+                for policy in block.policy
+            )
+            columns[output, name] = accumulate(jnp.vstack([impact, later]))
+    return columns
+
+
+def accumulate(fake_news: Array) -> Array:
+    """J[t, s] = J[t-1, s-1] + F[t, s], with J = F in the first row and column."""
+
+    def row(previous, f):
+        current = f + jnp.concatenate([jnp.zeros(1), previous[:-1]])
+        return current, current
+
+    return jax.lax.scan(row, jnp.zeros(fake_news.shape[1]), fake_news)[1]
+
+
+def _policy_news(block: HetBlock, household: Household, inputs: Any, params: Any, horizon: int):
+    """Responses of outcomes to news about each input s periods ahead: name -> ``[horizon, n_inputs, n_e, ...]``."""
+
+    def step(value, inputs):
+        return backward_step(block, value, inputs, household.grids, params)
+
+    _, tangent = jax.linearize(step, household.value, inputs)
+    wanted = {*block.policy, *block.outputs.values()}
+
+    def keep(pair):
+        value, outcomes = pair
+        return value, {name: outcomes[name] for name in wanted}
+
+    no_value = jax.tree.map(jnp.zeros_like, household.value)
+    no_input = jax.tree.map(jnp.zeros_like, inputs)
+    unit = type(inputs)(*jnp.eye(len(inputs)))
+    first = jax.vmap(lambda dx: keep(tangent(no_value, dx)))(unit)
+
+    def sweep(state, _):
+        value, outcomes = state
+        return jax.vmap(lambda dv: keep(tangent(dv, no_input)))(value), outcomes
+
+    return jax.lax.scan(sweep, first, length=horizon)[1]
+
+
+def _expectation_gradients(block: HetBlock, household: Household, outcome: str, horizon: int):
+    """D times the gradient of E_t with respect to each policy, t = 0 ... horizon - 2: name -> ``[t, n_e, ...]``."""
+    transition = household.grids.transition
+    policies = {name: household.outcomes[name] for name in block.policy}
+
+    def sweep(values, _):
+        def expected(policies):
+            choices = [lottery(getattr(household.grids, name), policies[name]) for name in block.policy]
+            return expectation(transition, choices, values)
+
+        ahead, pullback = jax.vjp(expected, policies)
+        return ahead - jnp.vdot(household.distribution, ahead), pullback(household.distribution)[0]
+
+    start = household.outcomes[outcome] - household.total(outcome)
+    return jax.lax.scan(sweep, start, length=horizon - 1)[1]

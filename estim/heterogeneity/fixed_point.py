@@ -1,0 +1,91 @@
+"""Fixed points x = f(x) by Newton-Krylov steps, differentiable by the implicit function theorem.
+
+The linear equations (I - f'(x)) d = b are solved by BiCGSTAB on products with f', never by a
+matrix. Unknowns are measured in units of `scale`, so that one tolerance suits values that
+span many orders of magnitude.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jax.scipy.sparse.linalg import bicgstab
+
+from estim.typing import Array, Scalar
+
+LINEAR_TOLERANCE = 1e-13
+NEWTON_FORCING = 1e-3  # relative residual left by the linear solve inside a Newton step
+
+
+class FixedPoint(NamedTuple):
+    """``value`` x, its relative ``error`` max |f(x) - x| / scale, and the number of Newton ``steps``."""
+
+    value: Any
+    error: Scalar
+    steps: Scalar
+
+
+def solve_fixed_point(
+    f: Callable[[Any], Any],
+    start: Any,
+    *,
+    scale: Callable[[Array], Array] = jnp.abs,
+    tolerance: float = 1e-11,
+    max_steps: int = 60,
+) -> FixedPoint:
+    """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
+
+    A Newton step that does not shrink the residual (or leaves the domain) is replaced by the
+    plain step x <- f(x). Ends when the relative error is below `tolerance` or after `max_steps`.
+    """
+    x0, unravel = ravel_pytree(start)
+
+    def flat(x: Array) -> Array:
+        return ravel_pytree(f(unravel(x)))[0]
+
+    def size(x: Array, y: Array) -> Scalar:
+        error = jnp.max(jnp.abs(y - x) / scale(x))
+        return jnp.where(jnp.isfinite(error), error, jnp.inf)
+
+    def newton(state):
+        x, _, error, steps = state
+        unit = scale(x)
+        y, tangent = jax.linearize(flat, x)
+        d, _ = bicgstab(lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=40)
+        candidate = x + unit * d
+        ahead = flat(candidate)
+        x, y = jax.lax.cond(
+            size(candidate, ahead) < error, lambda: (candidate, ahead), lambda: (y, flat(y))
+        )
+        return x, y, size(x, y), steps + 1
+
+    def unsolved(state):
+        _, _, error, steps = state
+        return (error > tolerance) & (steps < max_steps)
+
+    y0 = flat(x0)
+    x, y, error, steps = jax.lax.while_loop(unsolved, newton, (x0, y0, size(x0, y0), 0))
+    del y
+    return FixedPoint(unravel(x), error, steps)
+
+
+def attach_derivative(f: Callable[[Any], Any], solution: Any, scale: Callable[[Array], Array] = jnp.abs) -> Any:
+    """`solution` of x = f(x) with the derivative that the implicit function theorem gives it.
+
+    One Newton step from the solution, x - (I - f'(x))^-1 (x - f(x)), with x held constant: its
+    value is x up to rounding, its derivative in whatever f closes over is exact.
+    """
+    x, unravel = ravel_pytree(jax.lax.stop_gradient(solution))
+    unit = jax.lax.stop_gradient(scale(x))
+    y, tangent = jax.linearize(lambda x: ravel_pytree(f(unravel(x)))[0], x)
+    d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit)
+    return unravel(x + unit * d)
+
+
+def solve_one_minus(operator: Callable[[Array], Array], b: Array, x0: Array | None = None) -> Array:
+    """(I - operator)^-1 b, differentiable in both modes."""
+    return bicgstab(
+        lambda x: x - operator(x), b, x0=x0, tol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE, maxiter=1000
+    )[0]

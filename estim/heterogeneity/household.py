@@ -1,0 +1,96 @@
+"""The stationary equilibrium of a heterogeneous-agent block at given aggregate inputs."""
+
+from collections import namedtuple
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.distribution import forward, mix
+from estim.heterogeneity.fixed_point import attach_derivative, solve_fixed_point, solve_one_minus
+from estim.heterogeneity.interpolate import Lottery, lottery
+from estim.typing import Array, Scalar
+
+TOLERANCE = 1e-11
+
+
+class Household(NamedTuple):
+    """A block in its steady state.
+
+    ``value`` and ``distribution`` solve the two fixed points; ``outcomes`` maps names to
+    ``[n_e, n_a, ...]``; ``grids`` are the block's; ``error`` is the larger relative residual of the
+    two fixed points (compare with `TOLERANCE`).
+    """
+
+    value: Any
+    distribution: Array
+    outcomes: dict[str, Array]
+    grids: Any
+    error: Scalar
+
+    def total(self, outcome: str) -> Scalar:
+        """The outcome summed over the distribution."""
+        return jnp.vdot(self.distribution, self.outcomes[outcome])
+
+
+def backward_step(block: HetBlock, value: Any, inputs: Any, grids: Any, params: Any):
+    """Today's value and outcomes, from tomorrow's value at the grid: expectation, then decision."""
+    expected = jax.tree.map(lambda v: mix(grids.transition, v), value)
+    return block.backward(expected, inputs, grids, params)
+
+
+def as_inputs(block: HetBlock, values: Any) -> Any:
+    """The block's inputs as a NamedTuple, read from `values` (a NamedTuple that has them)."""
+    Inputs = namedtuple("Inputs", block.inputs)  # type: ignore[misc]
+    return Inputs(*(jnp.asarray(getattr(values, name), float) for name in block.inputs))
+
+
+def lotteries(block: HetBlock, grids: Any, outcomes: dict[str, Array]) -> list[Lottery]:
+    return [lottery(getattr(grids, name), outcomes[name]) for name in block.policy]
+
+
+def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household | None = None) -> Household:
+    """Policies and stationary distribution at constant `inputs`, with implicit derivatives.
+
+    Args:
+        inputs: NamedTuple that has the block's inputs (a model's steady state will do).
+        params: the model's parameters.
+        start: a solution nearby to begin from; it affects speed, not the result.
+    """
+    inputs = as_inputs(block, inputs)
+    grids = block.grids(params)
+
+    def step(value, inputs=inputs, grids=grids, params=params):
+        return backward_step(block, value, inputs, grids, params)
+
+    constants = jax.lax.stop_gradient((inputs, grids, params))
+    first = block.initial(*constants) if start is None else start.value
+    found = solve_fixed_point(
+        lambda value: step(value, *constants)[0], jax.lax.stop_gradient(first), tolerance=TOLERANCE
+    )
+    value = attach_derivative(lambda value: step(value)[0], found.value)
+    _, outcomes = step(value)
+    guess = None if start is None else start.distribution
+    distribution, leak = stationary_distribution(grids.transition, lotteries(block, grids, outcomes), guess)
+    return Household(value, distribution, outcomes, grids, jnp.maximum(found.error, leak))
+
+
+def stationary_distribution(
+    transition: Array, choices: list[Lottery], guess: Array | None = None
+) -> tuple[Array, Scalar]:
+    """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
+
+    Solves (I - forward + u 1') D = u for a distribution u: summing both sides gives 1'D = 1, and
+    then forward(D) = D. Differentiable in both modes.
+    """
+    shape = choices[0].index.shape
+    anchor = jnp.full(shape, 1 / choices[0].index.size).reshape(-1)
+
+    def operator(d):
+        return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)
+
+    x0 = anchor if guess is None else jax.lax.stop_gradient(guess).reshape(-1)
+    distribution = solve_one_minus(operator, anchor, x0).reshape(shape)
+    leak = jnp.max(jnp.abs(forward(transition, choices, distribution) - distribution))
+    return distribution, leak

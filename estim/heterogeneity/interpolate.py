@@ -1,0 +1,68 @@
+"""Linear interpolation on grids: brackets found by bisection, values differentiable.
+
+All functions work on the last axis; leading axes broadcast. A bracket is an integer and
+carries no derivative, so what is interpolated is smooth between the points where a bracket
+changes, and continuous everywhere.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.typing import Array
+
+
+def bracket(knots: Array, points: Array) -> Array:
+    """Index i in ``[0, n-2]`` with ``knots[i] <= points < knots[i+1]`` (the end brackets reach to infinity).
+
+    ``knots`` ``[..., n]`` ascending, ``points`` ``[..., m]``; the result is ``[..., m]``.
+    """
+    n = knots.shape[-1]
+    knots, points = jax.lax.stop_gradient((knots, points))
+    index = jnp.zeros(points.shape, jnp.int32)
+    step = 1 << (max(n - 2, 1).bit_length() - 1)
+    while step:
+        trial = index + step
+        inside = trial <= n - 2
+        index = jnp.where(inside & (take(knots, jnp.where(inside, trial, 0)) <= points), trial, index)
+        step //= 2
+    return index
+
+
+def take(values: Array, index: Array) -> Array:
+    """``values[..., index]`` along the last axis: ``values`` ``[n]`` or ``[..., n]``, ``index`` ``[..., m]``."""
+    if values.ndim == 1:
+        return values.at[index].get(mode="promise_in_bounds")
+    leading = jnp.broadcast_shapes(values.shape[:-1], index.shape[:-1])
+    n, m = values.shape[-1], index.shape[-1]
+    values = jnp.broadcast_to(values, (*leading, n)).reshape(-1)
+    index = jnp.broadcast_to(index, (*leading, m)).reshape(-1, m)
+    flat = index + n * jnp.arange(index.shape[0], dtype=index.dtype)[:, None]
+    return values.at[flat.reshape(-1)].get(mode="promise_in_bounds").reshape(*leading, m)
+
+
+def interpolate(knots: Array, points: Array, values: Array) -> Array:
+    """Piecewise linear interpolation through ``(knots, values)`` at ``points``, extrapolated at both ends."""
+    i = bracket(knots, points)
+    left, right = take(knots, i), take(knots, i + 1)
+    weight = (points - left) / (right - left)
+    low = take(values, i)
+    return low + weight * (take(values, i + 1) - low)
+
+
+class Lottery(NamedTuple):
+    """A choice between grid points: with probability ``weight`` the point ``index + 1``, else ``index``."""
+
+    index: Array
+    weight: Array
+
+
+def lottery(grid: Array, choice: Array) -> Lottery:
+    """The lottery over neighbouring grid points whose mean is `choice` (Young 2010); ``grid`` ``[n]``.
+
+    A choice beyond the grid goes to its end point.
+    """
+    index = bracket(grid, choice)
+    left, right = take(grid, index), take(grid, index + 1)
+    return Lottery(index, jnp.clip((choice - left) / (right - left), 0.0, 1.0))
