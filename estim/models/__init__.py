@@ -1,0 +1,22 @@
+"""The gallery: one published model a file, named ``author_author_year``."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from estim.model import Model, ModelError
+
+
+def list_models() -> list[str]:
+    """Names of the models in the gallery."""
+    return sorted(module.name for module in iter_modules(__path__))
+
+
+def load_model(name: str) -> Model:
+    """The gallery's model of that name.
+
+    Raises:
+        ModelError: there is none; the message lists those that exist.
+    """
+    if name not in list_models():
+        raise ModelError(f"there is no model '{name}'; the gallery has {', '.join(list_models())}")
+    return import_module(f"{__name__}.{name}").model

@@ -28,6 +28,24 @@ class StateSpace(NamedTuple):
     status: Array
 
 
+class DecisionRule(NamedTuple):
+    """The first-order solution for every variable of a model, in deviations from rest.
+
+        m_t = T m_{t-1} + R e_t,        x_t - x = X m_t,        e_t ~ N(0, I)
+
+    Shapes: ``transition`` T ``[n_states, n_states]``, ``selection`` R ``[n_states, n_shocks]``,
+    ``policy`` X ``[n_variables, n_states]``, ``steady_state`` x ``[n_variables]``, ``status`` ``[]``.
+    The state is that of the model's `StateSpace`: what the equations and the measurement
+    read of the past, after today's shocks.
+    """
+
+    transition: Array
+    selection: Array
+    policy: Array
+    steady_state: Array
+    status: Array
+
+
 class MovingAverage(NamedTuple):
     """A truncated moving average: the first-order solution in sequence space.
 

@@ -1,0 +1,135 @@
+"""Linear rational expectations: the unique stable solution, in as few states as the model has.
+
+The past enters the equations, and the measurement, through a few combinations m_t of last
+period's variables and of today's shocks; the future through a few combinations w_{t+1} of next
+period's variables:
+
+    A x_{t+1} + B x_t + C x_{t-1} + D e_t = J w_{t+1} + B x_t + L m_t,
+    w_{t+1} = P x_{t+1},      m_t = N x_{t-1} + S e_t.
+
+One regular system in B gives x_t = X m_t + Y v_t with v_t = E_t[w_{t+1}]; what then remains,
+m_{t+1} = N x_t and w_t = P x_t, is small and is solved by `solve_expectations`. So static
+variables are eliminated, singular lead matrices are no special case, and m is the state.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from estim.linalg import solve_expectations, solve_linear
+from estim.model import Model
+from estim.solve.incidence import Cover, incidence, minimum_cover
+from estim.solve.linearize import linearize
+from estim.solve.representations import DecisionRule, StateSpace
+from estim.status import Status
+from estim.typing import Array
+
+
+class _Reading(NamedTuple):
+    """Which combinations of the past and of the future the equations read (static)."""
+
+    past: Cover  # of the pattern [[C, D], [measured_lag, 0]]
+    future: Cover  # of the pattern A
+    lagged: np.ndarray  # the variables that the past combines
+    led: np.ndarray  # the variables that the future combines
+
+
+def solve_decision_rule(model: Model, params) -> DecisionRule:
+    """The response of every variable to the state, and the law of motion of the state.
+
+    Args:
+        model: a model without heterogeneous-agent blocks.
+        params: its Params, in the model's own units.
+
+    Returns:
+        The rule; where its ``status`` is not OK, the other fields are finite and useless.
+    """
+    return _solve(model, params)[0]
+
+
+def solve_state_space(model: Model, params) -> StateSpace:
+    """The model's first-order solution and its measurement as a `StateSpace`.
+
+    Args:
+        model: a model without heterogeneous-agent blocks.
+        params: its Params, in the model's own units.
+
+    Returns:
+        The state space, whose shocks have unit variance; where its ``status`` is not OK, the
+        other fields are finite and useless.
+    """
+    rule, design, intercept = _solve(model, params)
+    error = jnp.zeros(len(model.observables._fields))
+    if model.measurement_error is not None:
+        error = jnp.stack([jnp.asarray(u, float) for u in model.measurement_error(params)])
+    return StateSpace(
+        transition=rule.transition,
+        selection=rule.selection,
+        state_cov=jnp.eye(len(model.shocks._fields)),
+        design=design,
+        obs_intercept=intercept,
+        obs_cov=jnp.diag(error**2),
+        status=rule.status,
+    )
+
+
+def _solve(model: Model, params) -> tuple[DecisionRule, Array, Array]:
+    """The decision rule, and Z and d of y_t = Z m_t + d."""
+    linear, reading = linearize(model, params), _reading(model)
+    n_equations = linear.now.shape[0]
+
+    unshocked = jnp.zeros((linear.measured_lag.shape[0], linear.shocks.shape[1]))
+    past = jnp.block([[linear.lag, linear.shocks], [linear.measured_lag, unshocked]])
+    loading, combination = _factor(past, reading.past)
+    n, s = jnp.split(combination, [n_equations], axis=1)
+    j, p = _factor(linear.lead, reading.future)
+
+    l, measured_lag = jnp.split(loading, [n_equations])
+    n_states = l.shape[1]
+    xy, regular = solve_linear(linear.now, -jnp.concatenate([l, j], axis=1))
+    x, y = jnp.split(xy, [n_states], axis=1)
+
+    lagged, led = reading.lagged, reading.led
+    ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
+    e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states], behind[:, n_states:]
+    v, status = solve_expectations(e, h, g, f)
+    policy = x + y @ v
+
+    status = jnp.where(regular, status, Status.NOT_CONVERGED)
+    rule = DecisionRule(
+        transition=e + h @ v,
+        selection=s,
+        policy=policy,
+        steady_state=linear.steady_state,
+        status=jnp.where(linear.status == Status.OK, status, linear.status),
+    )
+    return rule, linear.measured_now @ policy + measured_lag, linear.obs_intercept
+
+
+@cache
+def _reading(model: Model) -> _Reading:
+    found = incidence(model)
+    unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
+    past = np.block([[found.lag, found.shocks], [found.measured_lag, unshocked]])
+    return _Reading(
+        past=minimum_cover(past),
+        future=minimum_cover(found.lead),
+        lagged=np.flatnonzero(found.lag.any(axis=0) | found.measured_lag.any(axis=0)),
+        led=np.flatnonzero(found.lead.any(axis=0)),
+    )
+
+
+def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
+    """``matrix = loading @ combination`` with as many columns and rows between as `cover` has.
+
+    A covered row contributes its own combination of the columns left uncovered, a covered
+    column the column's variable itself.
+    """
+    rows, columns = cover
+    uncovered = np.ones(matrix.shape[1])
+    uncovered[columns] = 0.0
+    loading = jnp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
+    combination = jnp.concatenate([matrix[rows] * uncovered, np.eye(matrix.shape[1])[columns]])
+    return loading, combination
