@@ -6,15 +6,58 @@ State holds only what the next step needs; Info holds diagnostics; tuning sits i
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from estim.evaluations import Evaluations
-from estim.typing import Array, Key, Position
+from estim.typing import Array, Key, Position, Scalar
 
 
 class SamplingAlgorithm(NamedTuple):
-    """A Markov kernel. ``Info`` has the fields ``acceptance_rate`` and ``evaluations``."""
+    """A Markov kernel. Its State has ``position``, ``loglikelihood`` and ``logprior``; Info is below."""
 
     init: Callable[[Position], Any]
-    step: Callable[[Key, Any], tuple[Any, Any]]
+    step: Callable[[Key, Any], tuple[Any, "Info"]]
+
+
+class Info(NamedTuple):
+    """What one step did.
+
+    ``draws`` are the points that the step adds to the sample, ``[num_draws]`` (one for most
+    kernels); ``evaluations`` every point at which it computed the density, ``[n]``;
+    ``stats`` maps ArviZ statistic names to scalars; ``weights`` ``[n + 1]``, of kernels that
+    can give them, weight the state before the step and then the evaluations, so that the
+    weighted average estimates an expectation (Rao-Blackwell), else None.
+    """
+
+    draws: Evaluations
+    evaluations: Evaluations
+    acceptance_rate: Scalar
+    stats: dict[str, Scalar]
+    weights: Array | None = None
+
+
+class State(NamedTuple):
+    """State of a kernel that needs no gradient: a point ``[dim]`` and what was found there."""
+
+    position: Position
+    loglikelihood: Scalar
+    logprior: Scalar
+
+    @property
+    def logdensity(self) -> Scalar:
+        return self.loglikelihood + self.logprior
+
+
+class Tuning(NamedTuple):
+    """What warm-up adapts, and sampling holds fixed: a Gaussian sketch of the target and a scale.
+
+    ``mean`` ``[dim]``; ``scale_tril`` ``[dim, dim]``, the Cholesky factor of the covariance;
+    ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal.
+    """
+
+    mean: Array
+    scale_tril: Array
+    step_size: Array
 
 
 class Draws(NamedTuple):
@@ -23,7 +66,11 @@ class Draws(NamedTuple):
     ``position`` ``[chain, draw, dim]``; ``loglikelihood`` and ``logprior`` ``[chain, draw]``;
     ``stats`` maps ArviZ statistic names to ``[chain, draw]``; ``evaluations`` holds every
     point that the run evaluated after warm-up, rejected ones too (leading axis ``[n]``);
-    ``seconds`` maps a phase ("compile", "warmup", "sample") to wall time.
+    ``seconds`` maps a phase ("compile", "warmup", "sample") to wall time; ``failures`` counts
+    the evaluations without a solution, warm-up and starting points included, by the name
+    of their `Status`. ``weighted_position`` ``[m, dim]`` with ``weights`` ``[m]`` (summing to
+    one) is the Rao-Blackwellised sample of the algorithms that give one, else None;
+    ``log_marginal_likelihood`` is that of the algorithms that estimate it, else None.
     """
 
     param_names: tuple[str, ...]
@@ -33,3 +80,22 @@ class Draws(NamedTuple):
     stats: dict[str, Array]
     evaluations: Evaluations
     seconds: dict[str, float]
+    failures: dict[str, int]
+    weighted_position: Array | None = None
+    weights: Array | None = None
+    log_marginal_likelihood: float | None = None
+
+
+def as_state(evaluation: Evaluations) -> State:
+    """The state at an evaluated point; a NaN counts as -inf."""
+    return State(evaluation.position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior))
+
+
+def as_draw(state: State) -> Evaluations:
+    """A state as the one draw of a step, leading axis ``[1]``."""
+    status = jnp.zeros((1,), jnp.int32)
+    return Evaluations(state.position[None], state.loglikelihood[None], state.logprior[None], status)
+
+
+def _no_nan(value: Scalar) -> Scalar:
+    return jnp.where(jnp.isnan(value), -jnp.inf, value)

@@ -1,0 +1,82 @@
+"""Warm-up: a window of draws of all chains improves the tuning of the next window.
+
+Plain functions on host arrays, run between windows of compiled steps: the kernel that warms up
+is the kernel that samples, and after the last window its tuning does not move.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from estim.samplers.base import Tuning
+
+NUM_WINDOWS = 20
+_BURN_IN = 5
+_FORGET = 0.8
+
+
+class Adaptation(NamedTuple):
+    """What warm-up remembers from window to window.
+
+    ``window``: how many are done; ``count``: the draws behind the tuning's mean and covariance;
+    ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with.
+    """
+
+    window: np.ndarray
+    count: np.ndarray
+    log_step_sizes: np.ndarray
+
+
+def init_adaptation(dim: int) -> Adaptation:
+    """Nothing adapted yet; the first covariance counts as ``50 dim`` draws."""
+    return Adaptation(np.array(0), np.array(50.0 * dim), np.zeros(NUM_WINDOWS))
+
+
+def window_lengths(num_warmup: int) -> list[int]:
+    """Steps in each window; they add up to `num_warmup`."""
+    edges = np.linspace(0, num_warmup, NUM_WINDOWS + 1).round().astype(int)
+    return [int(n) for n in np.diff(edges)]
+
+
+def adapt(
+    tuning: Tuning,
+    adaptation: Adaptation,
+    position: np.ndarray,
+    acceptance_rate: np.ndarray,
+    target_acceptance: float,
+) -> tuple[Tuning, Adaptation]:
+    """The tuning for the next window.
+
+    The step size follows Robbins and Monro (1951) towards the target acceptance rate, and in
+    the last window becomes the average of the second half. Mean and covariance, from the
+    sixth window on, are running averages over the draws of all chains that forget a fifth
+    of the past each window (Andrieu and Thoms 2008, algorithm 4).
+
+    Args:
+        position: draws of the window, ``[chain, draw, dim]``.
+        acceptance_rate: ``[chain, step]``.
+    """
+    k = int(adaptation.window)
+    log_step = np.log(float(tuning.step_size))
+    if acceptance_rate.size:
+        log_step += 2.0 / np.sqrt(1 + k) * (float(np.mean(acceptance_rate)) - target_acceptance)
+    log_steps = adaptation.log_step_sizes.copy()
+    log_steps[k] = log_step
+    if k == NUM_WINDOWS - 1:
+        log_step = np.mean(log_steps[NUM_WINDOWS // 2 :])
+
+    mean, scale_tril, count = np.asarray(tuning.mean), np.asarray(tuning.scale_tril), float(adaptation.count)
+    draws = position.reshape(-1, mean.size)
+    if k >= _BURN_IN and len(draws):
+        count = _FORGET * count
+        weight = len(draws) / (count + len(draws))
+        shift = draws - mean
+        mean = mean + weight * shift.mean(axis=0)
+        covariance = (1 - weight) * scale_tril @ scale_tril.T + weight * (draws - mean).T @ shift / len(draws)
+        covariance = (covariance + covariance.T) / 2
+        scale_tril = np.linalg.cholesky(covariance)
+        count += len(draws)
+    return (
+        Tuning(mean, scale_tril, np.asarray(np.exp(log_step))),
+        Adaptation(np.array(k + 1), np.array(count), log_steps),
+    )

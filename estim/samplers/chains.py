@@ -1,0 +1,64 @@
+"""All chains advanced by a number of steps: the one compiled function of a run."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.typing import Array, Key
+
+Advance = Callable[[Key, Array, Any, Tuning, Array, Array], tuple[Any, Info]]
+
+
+_AXIS = "device"
+
+
+def device_mesh(num: int, devices: list[jax.Device]) -> Mesh:
+    """A line of as many of `devices` as divide `num` things without remainder."""
+    size = max(n for n in range(1, len(devices) + 1) if num % n == 0)
+    return jax.make_mesh((size,), (_AXIS,), (AxisType.Auto,), devices=devices[:size])
+
+
+def build_advance(
+    build: Callable[[Tuning], SamplingAlgorithm], mesh: Mesh, capacity: int, spread_chains: bool
+) -> Advance:
+    """``(rng_key, chain_ids, states, tuning, step, count) -> (states, info)``, compiled on first use.
+
+    Takes `count` steps, beginning with the one numbered `step`, of chains whose states have
+    the leading axis ``[chain]``; `count` is an ordinary argument, so that one program serves
+    every length up to `capacity`. The leading axes of `info` are ``[capacity, chain]``, and
+    rows from `count` on mean nothing. The key of a step is ``rng_key`` folded with its number
+    and the chain's. With `spread_chains` each device of `mesh` runs its share of the chains
+    and does not wait for the others; without, the kernel itself uses the mesh.
+    """
+
+    @jax.jit  # inside the loop it is traced once, for its shapes and for its body
+    def one_step(
+        rng_key: Key, chain_ids: Array, states: Any, tuning: Tuning, step: Array
+    ) -> tuple[Any, Info]:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
+        return jax.vmap(build(tuning).step)(keys, states)
+
+    def advance(
+        rng_key: Key, chain_ids: Array, states: Any, tuning: Tuning, step: Array, count: Array
+    ) -> tuple[Any, Info]:
+        def body(i: Array, carry: tuple[Any, Info]) -> tuple[Any, Info]:
+            states, infos = carry
+            states, info = one_step(rng_key, chain_ids, states, tuning, step + i)
+            return states, jax.tree.map(lambda rows, row: rows.at[i].set(row), infos, info)
+
+        _, row = jax.eval_shape(one_step, rng_key, chain_ids, states, tuning, step)
+        infos = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), row)
+        return jax.lax.fori_loop(0, count, body, (states, infos))
+
+    chains, same = PartitionSpec(_AXIS if spread_chains else None), PartitionSpec()
+    inputs = (same, chains, chains, same, same, same)
+    outputs = (chains, PartitionSpec(None, *chains))
+    if spread_chains:
+        advance = jax.shard_map(advance, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
+    on_mesh = partial(jax.tree.map, lambda spec: NamedSharding(mesh, spec))
+    return jax.jit(advance, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))

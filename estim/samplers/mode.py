@@ -1,0 +1,182 @@
+"""The posterior mode by a gradient optimiser from several starts, and the Gaussian around it."""
+
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize
+
+from estim.posterior import Posterior
+from estim.samplers.base import Tuning
+from estim.status import Status
+from estim.typing import Array, Key, LogDensity, Position, Scalar
+
+Density = Literal["position", "params"]
+
+_NUM_PRIOR_DRAWS = 500
+_FLATTEST = 0.1
+
+
+class ModeError(ValueError):
+    """No mode was found; the message says what was tried."""
+
+
+class Mode(NamedTuple):
+    """The highest point that was found.
+
+    ``position`` ``[dim]``; ``logdensity`` there; ``gradient_norm``, the largest slope in prior
+    standard deviations; ``starts`` ``[num_starts, dim]`` and ``logdensities``
+    ``[num_starts]``, where each search began and how high it came.
+    """
+
+    position: Array
+    logdensity: float
+    gradient_norm: float
+    starts: Array
+    logdensities: Array
+
+
+class Laplace(NamedTuple):
+    """The Gaussian at the mode: ``mode`` ``[dim]``, ``scale_tril`` ``[dim, dim]`` (Cholesky factor of
+    the covariance), ``logdensity`` at the mode and the approximate ``log_marginal_likelihood``."""
+
+    mode: Array
+    scale_tril: Array
+    logdensity: float
+    log_marginal_likelihood: float
+
+    @property
+    def covariance(self) -> Array:
+        return self.scale_tril @ self.scale_tril.T
+
+    def tuning(self, step_size: float) -> Tuning:
+        return Tuning(jnp.asarray(self.mode), jnp.asarray(self.scale_tril), jnp.asarray(step_size, float))
+
+
+def find_mode(
+    posterior: Posterior, rng_key: Key, *, num_starts: int = 4, density: Density = "position"
+) -> Mode:
+    """The mode of a posterior, by BFGS from ``posterior.start`` and from prior draws.
+
+    Args:
+        density: of what the mode is taken. ``"position"``, the density that samplers
+            explore and `laplace_approximation` needs: it includes the log-determinant of the
+            transform, so that a parameter whose likelihood pushes it to a bound has its
+            mode inside. ``"params"``: the density of the parameters in the model's units,
+            which other programs report. Its mode can lie on a bound, where the position
+            is infinite; the search then ends far out, within 1e-6 of the bound or so.
+
+    A step to a point without a density is shortened by the line search.
+
+    Raises:
+        ModeError: none of the starts has a finite density.
+    """
+    logdensity_fn = posterior.logdensity_fn if density == "position" else params_logdensity(posterior)
+    value_and_grad = _compiled(logdensity_fn)
+    scale = _prior_scale(posterior)
+
+    def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log-density and its gradient at x = start + scale * u."""
+        value, gradient = value_and_grad(jnp.asarray(start + scale * u))
+        gradient = np.asarray(gradient)
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return np.inf, np.zeros_like(u)
+        return -float(value), -scale * gradient
+
+    starts = finite_starts(posterior, rng_key, num_starts)
+    found = []
+    for start in starts:
+        result = minimize(objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": 1e-6})
+        found.append((-result.fun, start + scale * result.x, np.max(np.abs(result.jac))))
+    logdensity, position, slope = max(found, key=lambda f: f[0])
+    return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
+
+
+def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplace:
+    """The Gaussian with the curvature of the log-density at its mode.
+
+    The Hessian is taken by central differences of the gradient. In coordinates scaled
+    by the prior's widths, curvatures below 0.1 (flat, or not concave) are set to 0.1: no
+    direction is made wider than sqrt(10) of them. With m the mode and C
+    the covariance, log p(y) ~ log p(y, m) + (dim/2) log 2 pi + (1/2) log |C|.
+
+    Raises:
+        ModeError: the density around the mode is not finite.
+    """
+    position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
+    value_and_grad = _compiled(posterior.logdensity_fn)
+    logdensity = float(value_and_grad(jnp.asarray(position))[0])
+    scale = _prior_scale(posterior)
+    precision = -_hessian(lambda x: np.asarray(value_and_grad(jnp.asarray(x))[1]), position, scale)
+    if not np.all(np.isfinite(precision)):
+        raise ModeError("the Hessian at the mode is not finite: the mode touches a region without a density")
+    curvature, directions = np.linalg.eigh(precision)
+    root = scale[:, None] * directions / np.sqrt(np.maximum(curvature, _FLATTEST))
+    scale_tril = np.linalg.cholesky(root @ root.T)
+    log_volume = 0.5 * position.size * np.log(2 * np.pi) + np.sum(np.log(np.diag(scale_tril)))
+    return Laplace(position, scale_tril, logdensity, logdensity + log_volume)
+
+
+def params_logdensity(posterior: Posterior) -> LogDensity:
+    """The log-density of the parameters in the model's units, as a function of the position."""
+
+    def params(position: Position) -> Array:
+        values = posterior.constrain_fn(position)
+        return jnp.stack([values[name] for name in posterior.param_names])
+
+    def logdensity(position: Position) -> Scalar:
+        _, log_determinant = jnp.linalg.slogdet(jax.jacfwd(params)(position))
+        return posterior.logdensity_fn(position) - log_determinant
+
+    return logdensity
+
+
+def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
+    """``posterior.start`` and prior draws, ``[num, dim]``: the first ones at which the density is finite.
+
+    Raises:
+        ModeError: after 50 draws for each start that was asked for, none was finite.
+    """
+    candidates = np.asarray(posterior.sample_prior(rng_key, 50 * num))
+    candidates = np.concatenate([np.asarray(posterior.start)[None], candidates])
+    value_and_grad = _compiled(posterior.logdensity_fn)
+    starts = []
+    for candidate in candidates:
+        value, gradient = value_and_grad(jnp.asarray(candidate))
+        if np.isfinite(value) and np.all(np.isfinite(gradient)):
+            starts.append(candidate)
+        if len(starts) == num:
+            break
+    if not starts:
+        status = Status(int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status))
+        raise ModeError(
+            f"no start has a finite density: posterior.start ({status.message}) "
+            f"and {len(candidates) - 1} prior draws were tried"
+        )
+    return np.array(starts)
+
+
+def _hessian(gradient, position: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Hessian in the coordinates u of x = position + scale * u, in two passes: the first finds the widths."""
+    width = np.full(position.size, 0.1)
+    for fraction in (1e-2, 1e-3):
+        shifts = np.diag(fraction * width * scale)
+        difference = [gradient(position + shift) - gradient(position - shift) for shift in shifts]
+        hessian = scale * np.array(difference) / (2 * fraction * width)[:, None]
+        width = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), _FLATTEST))
+    return (hessian + hessian.T) / 2
+
+
+def _prior_scale(posterior: Posterior) -> np.ndarray:
+    """Half-widths of the central 68 % of prior draws of the position, ``[dim]``."""
+    draws = np.asarray(posterior.sample_prior(jax.random.key(0), _NUM_PRIOR_DRAWS))
+    low, high = np.quantile(draws, [0.16, 0.84], axis=0)
+    return (high - low) / 2
+
+
+@lru_cache(maxsize=16)
+def _compiled(logdensity_fn: LogDensity):
+    """The value and gradient of a log-density, compiled once for all who ask for it here."""
+    return jax.jit(jax.value_and_grad(logdensity_fn))

@@ -1,0 +1,98 @@
+"""The No-U-Turn sampler, by BlackJAX, with the energies guarded."""
+
+from collections.abc import Callable
+
+import blackjax.mcmc.hmc
+import blackjax.mcmc.nuts
+import jax
+import jax.numpy as jnp
+from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
+
+from estim.evaluations import Evaluations
+from estim.posterior import Posterior
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.samplers.hmc import GradientState, clean_state, evaluate_with_gradient
+from estim.status import Status
+from estim.typing import Array, Key, Position
+
+
+def build_nuts(
+    posterior: Posterior, tuning: Tuning, *, max_num_doublings: int = 8, divergence_threshold: float = 1000.0
+) -> SamplingAlgorithm:
+    """The No-U-Turn sampler (Hoffman and Gelman 2014) with multinomial trajectories (Betancourt 2017).
+
+    The inverse mass matrix is ``scale_tril @ scale_tril.T``. Info's ``evaluations`` carries the
+    two ends of the trajectory with their gradients (the inner points are not kept; `hmc` keeps
+    all); where an end has no density its status is NOT_FINITE, whatever the reason was.
+    """
+    logdensity_fn = posterior.logdensity_fn
+    kernel = blackjax.mcmc.nuts.build_kernel(guarded_integrator, divergence_threshold)
+    inverse_mass_matrix = tuning.scale_tril @ tuning.scale_tril.T
+
+    def init(position: Position) -> GradientState:
+        return clean_state(*evaluate_with_gradient(posterior, position))
+
+    def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
+        before = blackjax.mcmc.hmc.HMCState(state.position, state.logdensity, state.gradient)
+        after, found = kernel(
+            rng_key, before, logdensity_fn, tuning.step_size, inverse_mass_matrix, max_num_doublings
+        )
+        ends = jax.tree.map(
+            lambda left, right: jnp.stack([left, right]),
+            found.trajectory_leftmost_state,
+            found.trajectory_rightmost_state,
+        )
+        points = jax.tree.map(
+            lambda end, point: jnp.concatenate([end, point[None]]),
+            (ends.position, ends.logdensity, ends.logdensity_grad),
+            tuple(after),
+        )
+        evaluations = jax.vmap(lambda *point: _split(posterior, *point))(*points)
+        last = jax.tree.map(lambda leaf: leaf[-1], evaluations)
+        new_state = GradientState(after.position, last.loglikelihood, last.logprior, after.logdensity_grad)
+        stats = {
+            "diverging": found.is_divergent,
+            "n_steps": found.num_integration_steps,
+            "tree_depth": found.num_trajectory_expansions,
+            "energy": found.energy,
+        }
+        return new_state, Info(
+            draws=jax.tree.map(lambda leaf: leaf[-1:], evaluations),
+            evaluations=jax.tree.map(lambda leaf: leaf[:-1], evaluations),
+            acceptance_rate=found.acceptance_rate,
+            stats=stats,
+        )
+
+    return SamplingAlgorithm(init, step)
+
+
+def guarded_integrator(logdensity_fn: Callable, kinetic_energy: Callable) -> Callable:
+    """Velocity Verlet whose step, if anything in it overflows, stays put with a log-density of -inf.
+
+    The energy of such a point is +inf, so that it ends the trajectory as a divergence and is
+    never drawn. Unguarded, a kinetic energy that overflows can make an energy of -inf,
+    which is accepted for certain.
+    """
+    one_step = velocity_verlet(logdensity_fn, kinetic_energy)
+
+    def step(state: IntegratorState, step_size: Array) -> IntegratorState:
+        new = one_step(state, step_size)
+        kinetic = kinetic_energy(new.momentum)
+        finite = jnp.isfinite(kinetic) & jnp.all(jnp.isfinite(new.position)) & jnp.isfinite(new.logdensity)
+        finite &= jnp.all(jnp.isfinite(new.logdensity_grad))
+        return IntegratorState(
+            jnp.where(jnp.all(jnp.isfinite(new.position)), new.position, state.position),
+            jnp.where(finite, new.momentum, 0.0),
+            jnp.where(finite, new.logdensity, -jnp.inf),
+            jnp.where(finite, new.logdensity_grad, 0.0),
+        )
+
+    return step
+
+
+def _split(posterior: Posterior, position: Array, logdensity: Array, gradient: Array) -> Evaluations:
+    """An evaluation from a log-density: the prior is cheap, the likelihood is what remains."""
+    logprior, prior_gradient = jax.value_and_grad(posterior.logprior_fn)(position)
+    loglikelihood = jnp.where(jnp.isfinite(logdensity), logdensity - logprior, -jnp.inf)
+    status = jnp.where(jnp.isfinite(logdensity), Status.OK.value, Status.NOT_FINITE.value)
+    return Evaluations(position, loglikelihood, logprior, status.astype(jnp.int32), gradient - prior_gradient)

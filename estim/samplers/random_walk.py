@@ -1,0 +1,34 @@
+"""Random-walk Metropolis that keeps every proposed point."""
+
+import jax
+import jax.numpy as jnp
+
+from estim.posterior import Posterior
+from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, as_draw, as_state
+from estim.typing import Key, Position
+
+
+def build_random_walk(posterior: Posterior, tuning: Tuning) -> SamplingAlgorithm:
+    """Random-walk Metropolis: x' ~ N(x, (step_size L)(step_size L)'), L = ``scale_tril``.
+
+    Accepted with probability min(1, p(x')/p(x)); Info's ``evaluations`` carries x' with its
+    log-likelihood, log-prior and status whether it was accepted or not.
+    Source: Roberts, Gelman and Gilks (1997) for the scale 2.38/sqrt(dim).
+    """
+
+    def init(position: Position) -> State:
+        return as_state(posterior.evaluate_fn(position))
+
+    def step(rng_key: Key, state: State) -> tuple[State, Info]:
+        key_proposal, key_accept = jax.random.split(rng_key)
+        noise = jax.random.normal(key_proposal, state.position.shape, state.position.dtype)
+        evaluation = posterior.evaluate_fn(state.position + tuning.step_size * (tuning.scale_tril @ noise))
+        proposal = as_state(evaluation)
+        log_ratio = proposal.logdensity - state.logdensity
+        accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
+        new_state = State(*(jnp.where(accepted, a, b) for a, b in zip(proposal, state, strict=True)))
+        evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)
+        acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
+        return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, {"accepted": accepted})
+
+    return SamplingAlgorithm(init, step)

@@ -1,0 +1,320 @@
+"""`sample`: chains of any algorithm, in chunks of steps, spread over the devices of the machine.
+
+The key of a step depends on ``rng_key``, the number of the step and the chain alone, so that
+neither the length of the chunks nor an interruption changes a draw.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.posterior import Posterior
+from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
+from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning
+from estim.samplers.chains import build_advance, device_mesh
+from estim.samplers.mode import Laplace, find_mode, laplace_approximation
+from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS
+from estim.samplers.registry import algorithm_named
+from estim.status import Status
+from estim.typing import Array, Key
+
+Progress = Callable[[str, int, int, float, float], None]
+"""``(phase, steps done, steps in all, acceptance rate, steps a second of all chains)``."""
+
+SECONDS_PER_CHUNK = 1.0
+_CAPACITY = 1024
+_FIRST_CHUNK = 10
+_MAX_TRIES = 100
+_BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has this number
+
+
+class SamplerError(ValueError):
+    """A run cannot begin; the message names the culprit."""
+
+
+class RunState(NamedTuple):
+    """All that a run needs to go on: a pytree of arrays, to be saved leaf by leaf.
+
+    ``chains``: kernel states, leading axis ``[chain]``; ``step``: steps taken, warm-up included.
+    """
+
+    chains: Any
+    tuning: Tuning
+    adaptation: Adaptation
+    step: Any
+
+
+class Chunk(NamedTuple):
+    """Some steps of all chains, on the host: `Info` with leading axes ``[step, chain]``.
+
+    ``before`` holds the chains' positions when the chunk began, ``[chain, dim]``; ``failures``
+    counts evaluations without a solution by the name of their status; ``seconds`` maps
+    "mode", "compile" and the phase to wall time.
+    """
+
+    phase: Literal["warmup", "sample"]
+    info: Info
+    before: np.ndarray
+    failures: Counter[str]
+    seconds: Counter[str]
+
+
+def sample(
+    posterior: Posterior,
+    algorithm: str,
+    rng_key: Key,
+    *,
+    num_samples: int = 1000,
+    num_chains: int = 4,
+    num_warmup: int = 500,
+    thin_evaluations: int = 1,
+    **settings: Any,
+) -> Draws:
+    """Draws from a posterior.
+
+    Args:
+        algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
+        num_samples: draws a chain after warm-up.
+        num_warmup: steps of adaptation a chain, which are not kept.
+        thin_evaluations: keep the evaluated points of every so many steps.
+        settings: the algorithm's own, and the further arguments of `sample_chunks`: ``laplace``,
+            ``initial_positions``, ``progress``, ``spread``.
+
+    Ctrl-C ends the run and returns the draws that are finished.
+
+    Raises:
+        ValueError: unknown algorithm or setting.
+        SamplerError: a starting point without a density.
+    """
+    chunks: list[Chunk] = []
+    run = sample_chunks(
+        posterior,
+        algorithm,
+        rng_key,
+        num_samples=num_samples,
+        num_chains=num_chains,
+        num_warmup=num_warmup,
+        **settings,
+    )
+    try:
+        chunks.extend(chunk for _, chunk in run)
+    except KeyboardInterrupt:
+        if not any(chunk.phase == "sample" for chunk in chunks):
+            raise
+    return to_draws(posterior, chunks, num_samples, thin_evaluations)
+
+
+def sample_chunks(
+    posterior: Posterior,
+    algorithm: str,
+    rng_key: Key,
+    *,
+    num_samples: int,
+    num_chains: int,
+    num_warmup: int,
+    laplace: Laplace | None = None,
+    initial_positions: Array | None = None,
+    progress: Progress | None = None,
+    spread: Literal["chains", "proposals"] = "chains",
+    state: RunState | list[np.ndarray] | None = None,
+    **settings: Any,
+) -> Iterator[tuple[RunState, Chunk]]:
+    """The run of `sample`, a chunk at a time, each with the state from which the run can go on.
+
+    Args:
+        laplace: Gaussian approximation for starting points and the first tuning; found here
+            where it is not given.
+        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default.
+        progress: called after every chunk, see `Progress`.
+        spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
+            expensive density, ``"proposals"``.
+        state: go on from here: a `RunState`, or the list of its leaves (``jax.tree.leaves``) as
+            they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
+    """
+    row = algorithm_named(algorithm, settings)
+    build = partial(row.build, posterior, **settings)
+    if spread == "chains":
+        mesh = device_mesh(num_chains, jax.local_devices())
+    else:
+        mesh = device_mesh(settings.get("num_proposals", DEFAULT_NUM_PROPOSALS), jax.devices())
+        build = partial(build, mesh=mesh)
+    num_steps = num_warmup + math.ceil(num_samples / settings.get("num_draws", 1))
+    windows = window_lengths(num_warmup)
+    capacity = max(_CAPACITY, *windows)
+    target_acceptance = row.target_acceptance(**settings)
+
+    failures, seconds = Counter[str](), Counter[str]()
+    if state is None:
+        with _timed(seconds, "mode"):
+            laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
+        tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))
+        with _timed(seconds, "compile"):
+            chains, failures = _begin(
+                posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
+            )
+        state = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
+    elif isinstance(state, list):
+        state = jax.tree.unflatten(_state_structure(build, posterior), state)
+
+    advance = build_advance(build, mesh, capacity, spread == "chains")
+    advance = partial(advance, rng_key, np.arange(num_chains))
+    with _timed(seconds, "compile"):
+        jax.block_until_ready(advance(state.chains, state.tuning, 0, 0))
+
+    ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
+    while (step := int(state.step)) < num_steps:
+        window = int(np.searchsorted(ends, step, side="right"))
+        warming_up = window < len(ends)
+        phase = "warmup" if warming_up else "sample"
+        count = int(ends[window]) - step if warming_up else min(chunk_size, num_steps - step)
+        before = np.asarray(state.chains.position)
+        with _timed(seconds, phase):
+            chains, info = advance(state.chains, state.tuning, step, count)
+            info = _on_host(info, count)
+        state = state._replace(chains=chains, step=np.array(step + count))
+        if warming_up:
+            tuning, adaptation = adapt(
+                state.tuning, state.adaptation, info.draws.position, info.acceptance_rate, target_acceptance
+            )
+            state = state._replace(tuning=tuning, adaptation=adaptation)
+        rate = count / seconds[phase]
+        chunk_size = min(math.ceil(rate * SECONDS_PER_CHUNK), capacity)
+        failures += _count_failures(info.evaluations.status)
+        yield state, Chunk(phase, info, before, failures, seconds)
+        failures, seconds = Counter[str](), Counter[str]()
+        if progress is not None:
+            first, last = (0, num_warmup) if warming_up else (num_warmup, num_steps)
+            progress(
+                phase,
+                num_chains * (step + count - first),
+                num_chains * (last - first),
+                float(np.mean(info.acceptance_rate)),
+                num_chains * rate,
+            )
+
+
+def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
+    """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only."""
+    failures, seconds = Counter[str](), Counter[str]()
+    for chunk in chunks:
+        failures.update(chunk.failures)
+        seconds.update(chunk.seconds)
+    kept = [chunk for chunk in chunks if chunk.phase == "sample"]
+    info: Info = jax.tree.map(lambda *rows: np.concatenate(rows), *[chunk.info for chunk in kept])
+
+    def by_chain(rows: np.ndarray) -> np.ndarray:
+        """``[step, chain, num_draws, ...] -> [chain, draw, ...]``."""
+        rows = np.moveaxis(rows, 0, 1)
+        return rows.reshape(rows.shape[0], -1, *rows.shape[3:])[:, :num_samples]
+
+    def repeated(rows: np.ndarray) -> np.ndarray:
+        """A statistic of a step, ``[step, chain]``, for each of its draws."""
+        return by_chain(np.broadcast_to(rows[..., None], info.draws.logprior.shape))
+
+    def flat(rows: np.ndarray) -> np.ndarray:
+        """``[step, chain, n, ...] -> [all, ...]``."""
+        rows = rows[::thin_evaluations]
+        return rows.reshape(-1, *rows.shape[3:])
+
+    stats = {name: repeated(rows) for name, rows in info.stats.items()}
+    weighted_position = weights = None
+    if info.weights is not None:
+        before = np.concatenate([kept[0].before[None], info.draws.position[:-1, :, -1]])
+        weighted_position = flat(np.concatenate([before[:, :, None], info.evaluations.position], axis=2))
+        weights = flat(info.weights)
+        weights = weights / weights.sum()
+    return Draws(
+        param_names=posterior.param_names,
+        position=by_chain(info.draws.position),
+        loglikelihood=by_chain(info.draws.loglikelihood),
+        logprior=by_chain(info.draws.logprior),
+        stats=stats
+        | {"acceptance_rate": repeated(info.acceptance_rate), "lp": by_chain(info.draws.logdensity)},
+        evaluations=jax.tree.map(flat, info.evaluations),
+        seconds=dict(seconds),
+        failures=dict(failures),
+        weighted_position=weighted_position,
+        weights=weights,
+    )
+
+
+def _begin(
+    posterior: Posterior,
+    algorithm: SamplingAlgorithm,
+    rng_key: Key,
+    num_chains: int,
+    laplace: Laplace,
+    initial_positions: Array | None,
+) -> tuple[Any, Counter[str]]:
+    """The first states ``[chain]``, all with a finite density, and the failures met on the way.
+
+    A starting point without a density is drawn again, each time a tenth closer to the mode.
+
+    Raises:
+        SamplerError: a point of `initial_positions` has no density, or none was found.
+    """
+    init = jax.jit(jax.vmap(algorithm.init))
+    failures = Counter[str]()
+    if initial_positions is not None:
+        states = init(jnp.asarray(initial_positions, float))
+        if not np.all(finite := np.isfinite(states.logdensity)):
+            chain = int(np.argmin(finite))
+            status = Status(int(posterior.evaluate_fn(jnp.asarray(initial_positions[chain])).status))
+            raise SamplerError(f"initial_positions[{chain}] has no density: {status.message}")
+        return states, failures
+
+    states = None
+    for attempt in range(_MAX_TRIES):
+        key = jax.random.fold_in(jax.random.fold_in(rng_key, _BEGIN_KEY), attempt)
+        noise = jax.random.normal(key, (num_chains, len(laplace.mode)))
+        scatter = 2.0 * 0.9**attempt * laplace.scale_tril
+        positions = laplace.mode[None, :] + noise @ scatter.T
+        found = init(positions)
+        states = found if states is None else _where(np.isfinite(states.logdensity), states, found)
+        if np.all(np.isfinite(states.logdensity)):
+            return states, failures
+        failures += _count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(positions).status)
+    raise SamplerError(f"no starting point with a finite density in {_MAX_TRIES} tries a chain: {failures}")
+
+
+def _on_host(info: Info, count: int) -> Info:
+    """The first `count` rows, copied, so that the buffers behind them are let go."""
+    return jax.tree.map(lambda rows: np.array(np.asarray(rows)[:count]), info)
+
+
+def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
+    """Rows ``[chain]`` of `first` where `mask`, else of `second`."""
+
+    def choose(a: Array, b: Array) -> Array:
+        return jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, first, second)
+
+
+def _count_failures(status: np.ndarray) -> Counter[str]:
+    """How many evaluations failed, by the name of their `Status`."""
+    counts = np.bincount(np.asarray(status).ravel(), minlength=len(Status))
+    return Counter({s.name: int(counts[s]) for s in Status if s != Status.OK and counts[s]})
+
+
+def _state_structure(build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior) -> Any:
+    """The tree of a `RunState`, without its arrays."""
+    dim = len(posterior.start)
+    tuning = Tuning(jnp.zeros(dim), jnp.eye(dim), jnp.ones(()))
+    chains = jax.eval_shape(build(tuning).init, posterior.start)
+    return jax.tree.structure(RunState(chains, tuning, init_adaptation(dim), np.array(0)))
+
+
+@contextmanager
+def _timed(seconds: Counter[str], phase: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[phase] += time.perf_counter() - begun  # type: ignore[assignment]
