@@ -1,0 +1,222 @@
+"""Quarterly data: the series shipped with the package, a user's CSV, and what a model takes from them."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+FOLDER = Path(__file__).parent / "data"
+_MISSING = {"", ".", "NA", "NaN", "nan"}
+_QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
+_DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message names the file, the column and the period."""
+
+
+def load_data(name: str | Path, start: str | None = None, end: str | None = None) -> pd.DataFrame:
+    """A quarterly frame: one of the shipped data sets by its name, or a CSV file by its path.
+
+    Args:
+        name: a name from `list_data`, or the path of a CSV file whose dates stand in the column
+            ``date`` or, without one, in the first column ("1966Q1", "1966-01", "1966-01-01").
+            A missing number is blank, ``.`` or ``NA``.
+        start, end: first and last quarter kept, both included, as "1966Q1".
+
+    Returns:
+        float64 columns on a quarterly PeriodIndex named ``date`` without gaps.
+
+    Raises:
+        DataError: an unknown name, a missing file, text among numbers, dates that do not parse,
+            repeat, run backwards or leave gaps, quarters without any observation, or a start or
+            end outside the data.
+    """
+    path = Path(name)
+    if path.suffix.lower() != ".csv":
+        path = FOLDER / f"{name}.csv"
+        if str(name) not in _catalogue():
+            raise DataError(
+                f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
+            )
+    elif not path.is_file():
+        raise DataError(f"no such file: {path}")
+    frame = _select_sample(_read_csv(path), start, end, str(name))
+    _require_observations(frame, str(name))
+    return frame
+
+
+def list_data() -> dict[str, str]:
+    """The shipped data sets: their titles by name."""
+    return {name: entry["title"] for name, entry in _catalogue().items()}
+
+
+def describe(name: str) -> str:
+    """A page of text on a shipped data set: title, range, columns with units, origin and rights."""
+    frame = load_data(name)
+    entry = _catalogue()[name]
+    lines = [
+        f"{name}: {entry['title']}",
+        f"{frame.index[0]} to {frame.index[-1]}, {len(frame)} quarters",
+        f"origin: {entry['origin']}",
+        "",
+    ]
+    width = max(map(len, frame.columns))
+    for column, (what, unit, source) in entry["columns"].items():
+        observed = frame[column].dropna().index
+        span = "" if len(observed) == len(frame) else f", {observed[0]} to {observed[-1]}"
+        lines.append(f"  {column:<{width}}  {what} [{unit}; {source}{span}]")
+    used = dict.fromkeys(source for _, _, source in entry["columns"].values())
+    return "\n".join([*lines, "", "rights:", *(f"  {s}: {_sources()[s]}" for s in used)])
+
+
+def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "the model") -> pd.DataFrame:
+    """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
+
+    Raises:
+        DataError: a column is missing or holds something else than numbers, or some period has
+            no observation at all.
+    """
+    if absent := [n for n in names if n not in frame.columns]:
+        raise DataError(
+            f"{model} observes {', '.join(absent)}, which the data lack; they have {', '.join(frame)}"
+        )
+    selected = frame[list(names)]
+    for column in names:
+        if not pd.api.types.is_numeric_dtype(selected[column]):
+            raise DataError(f"column {column} does not hold numbers but {selected[column].dtype}")
+    _require_observations(selected, f"the observables of {model}")
+    return selected.astype(float)
+
+
+def growth(levels: Any) -> Any:
+    """Growth rate 100 Δ ln x, in percent a period."""
+    return 100.0 * np.log(levels).diff()
+
+
+def new_keynesian_observables(levels: pd.DataFrame) -> pd.DataFrame:
+    """YGR, INFL, INT of An and Schorfheide (2007) from the series of FRED.
+
+    `levels` has GDPC1, CNP16OV, GDPDEF and FEDFUNDS (% a year).
+    """
+    return pd.DataFrame(
+        {
+            "YGR": growth(levels["GDPC1"] / levels["CNP16OV"]),
+            "INFL": 4.0 * growth(levels["GDPDEF"]),
+            "INT": levels["FEDFUNDS"],
+        }
+    )
+
+
+def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
+    """The seven observables of Smets and Wouters (2007, data appendix) from the series of FRED.
+
+    `levels` has GDPC1, PCEC, FPI, GDPDEF, CNP16OV, PRS85006023, CE16OV, COMPNFB, FEDFUNDS and
+    TB3MS (the rate before FEDFUNDS begins). Hours are relative to their mean over 1966Q1-2004Q4.
+    """
+    population, deflator = levels["CNP16OV"], levels["GDPDEF"]
+    hours = 100.0 * np.log(levels["PRS85006023"] * levels["CE16OV"] / population)
+    return pd.DataFrame(
+        {
+            "dy": growth(levels["GDPC1"] / population),
+            "dc": growth(levels["PCEC"] / deflator / population),
+            "dinve": growth(levels["FPI"] / deflator / population),
+            "labobs": hours - hours["1966Q1":"2004Q4"].mean(),
+            "pinfobs": growth(deflator),
+            "dw": growth(levels["COMPNFB"] / deflator),
+            "robs": levels["FEDFUNDS"].fillna(levels["TB3MS"]) / 4.0,
+        }
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    text = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    if text.empty:
+        raise DataError(f"{path.name}: the file has no rows")
+    date = next((c for c in text.columns if c.lower() == "date"), text.columns[0])
+    index = _read_dates(text.pop(date), path.name)
+    columns = {c: _read_numbers(text[c], index, path.name) for c in text}
+    return pd.DataFrame(columns, index=index)
+
+
+def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
+    quarters = []
+    for line, text in enumerate(texts, start=2):
+        try:
+            quarters.append(_quarter(text))
+        except ValueError:
+            raise DataError(
+                f"{where}, line {line}: '{text}' in column {texts.name} is not a date like 1966Q1 or 1966-01-01"
+            ) from None
+    index = pd.PeriodIndex(quarters, freq="Q", name="date")
+    for line, (before, now) in enumerate(pairwise(index), start=3):
+        if now == before:
+            raise DataError(
+                f"{where}, line {line}: {now} comes twice; average a monthly series to quarters first"
+            )
+        if now < before:
+            raise DataError(f"{where}, line {line}: {now} comes after {before}; sort the rows by date")
+        if (now - before).n > 1:
+            raise DataError(f"{where}, line {line}: quarters are missing, {before + 1} to {now - 1}")
+    return index
+
+
+def _read_numbers(texts: pd.Series, index: pd.PeriodIndex, where: str) -> np.ndarray:
+    texts = texts.str.strip()
+    numbers = pd.to_numeric(texts.where(~texts.isin(_MISSING)), errors="coerce").to_numpy(float)
+    bad = ~np.isfinite(numbers) & ~texts.isin(_MISSING).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{where}, column {texts.name}, {index[row]}: '{texts.iloc[row]}' is not a number")
+    return numbers
+
+
+def _quarter(text: str) -> pd.Period:
+    """A quarter from "1966Q1", "1966-01" or "1966-01-01"; ValueError otherwise."""
+    text = str(text).strip()
+    if match := _QUARTER.fullmatch(text):
+        return pd.Period(year=int(match[1]), quarter=int(match[2]), freq="Q")
+    if _DAY.fullmatch(text):
+        return pd.Timestamp(text).to_period("Q")
+    raise ValueError(text)
+
+
+def _select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
+    bounds = []
+    for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
+        try:
+            quarter = default if text is None else _quarter(text)
+        except ValueError:
+            raise DataError(f"{role}='{text}' is not a quarter like 1966Q1") from None
+        if not frame.index[0] <= quarter <= frame.index[-1]:
+            raise DataError(f"{role}={quarter} lies outside {where}, {frame.index[0]} to {frame.index[-1]}")
+        bounds.append(quarter)
+    if bounds[0] > bounds[1]:
+        raise DataError(f"start={bounds[0]} comes after end={bounds[1]}")
+    return frame.loc[bounds[0] : bounds[1]]
+
+
+def _require_observations(frame: pd.DataFrame, where: str) -> None:
+    empty = frame.index[frame.isna().all(axis=1)]
+    if len(empty):
+        shown = ", ".join(map(str, empty[:4])) + (f" and {len(empty) - 4} more" if len(empty) > 4 else "")
+        raise DataError(f"{where}: every number is missing in {shown}")
+
+
+@cache
+def _read_catalogue() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
+
+
+def _sources() -> dict[str, str]:
+    return _read_catalogue()["source"]
+
+
+def _catalogue() -> dict[str, Any]:
+    return {name: entry for name, entry in _read_catalogue().items() if name != "source"}
