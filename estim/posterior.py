@@ -5,9 +5,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import pandas as pd
 from numpyro.distributions import Distribution, biject_to
 
+from estim.datasets import select_observables
 from estim.evaluations import Evaluations
+from estim.likelihood.kalman import kalman_loglikelihood
+from estim.model import Model
+from estim.solve.rational_expectations import solve_state_space
+from estim.solve.representations import MovingAverage, StateSpace
 from estim.status import Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
@@ -151,3 +157,45 @@ def _assemble(
         evaluate_fn=evaluate,
         start=start,
     )
+
+
+def build_posterior(
+    model: Model,
+    data: pd.DataFrame,
+    *,
+    presample: int = 0,
+    **likelihood_options: Any,
+) -> Posterior:
+    """The posterior of a model's estimated parameters given data.
+
+    Args:
+        model: the model.
+        data: a frame that has the model's observables among its columns; NaN is missing.
+        presample: quarters at the start that are filtered but not counted.
+        likelihood_options: passed on to `estim.likelihood.kalman_loglikelihood`.
+
+    Raises:
+        DataError: an observable is not a column of the data, or a column is not numeric.
+    """
+    observations = select_observables(data, model.observables._fields, model.name).to_numpy()
+    return from_loglikelihood(
+        lambda values: model_loglikelihood(
+            model, model.params(values), observations, presample=presample, **likelihood_options
+        ),
+        model.priors,
+        {n: v for n, v in model.start.items() if n in model.priors},
+    )
+
+
+def model_loglikelihood(
+    model: Model, params: Any, observations: Array, *, presample: int = 0, **options: Any
+) -> tuple[Scalar, Scalar]:
+    """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``."""
+    solution = solve_representation(model, params)
+    value = kalman_loglikelihood(solution, observations, presample=presample, **options)
+    return value, solution.status
+
+
+def solve_representation(model: Model, params: Any) -> StateSpace | MovingAverage:
+    """The model's first-order solution: a moving average if it has heterogeneous agents."""
+    return solve_state_space(model, params)

@@ -1,0 +1,88 @@
+"""The calls people make first: a model by name or in person, parameters in its own units.
+
+Here failure raises, with a message that names the culprit; inside compiled code it is a status.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pandas as pd
+import xarray as xr
+
+from estim.datasets import load_data, select_observables
+from estim.model import Model
+from estim.models import load_model
+from estim.posterior import model_loglikelihood, solve_representation
+from estim.solve.representations import MovingAverage, StateSpace
+from estim.status import SolutionError, Status
+from estim.typing import ParamValues
+
+
+def loglikelihood(
+    model: Model | str,
+    params: ParamValues | None,
+    data: pd.DataFrame | str,
+    *,
+    presample: int = 0,
+    **options: Any,
+) -> float:
+    """Log-likelihood of a model at given parameters, constants included.
+
+    Args:
+        model: a `Model` or the name of one in the gallery.
+        params: values that override the model's defaults, in its own units.
+        data: a frame with the model's observables, or the name of a data set; NaN is missing.
+        presample: periods at the start that are filtered but not counted.
+        options: passed on to `estim.likelihood.kalman.kalman_loglikelihood`.
+
+    Raises:
+        ModelError: a parameter is unknown or outside its prior's support.
+        DataError: the data lack an observable.
+        SolutionError: the model has no solution there; the message says why.
+    """
+    model = load_model(model) if isinstance(model, str) else model
+    values = _checked(model, params)
+    frame = load_data(data) if isinstance(data, str) else data
+    observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
+    value, status = _loglikelihood(
+        model, values, observations, presample=presample, options=tuple(options.items())
+    )
+    status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
+    if status:
+        raise SolutionError(status, model.name)
+    return float(value)
+
+
+def solve(model: Model | str, params: ParamValues | None = None) -> StateSpace | MovingAverage:
+    """The model's first-order solution at given parameters.
+
+    Raises:
+        ModelError: a parameter is unknown or outside its prior's support.
+        SolutionError: there is none; the message says why.
+    """
+    model = load_model(model) if isinstance(model, str) else model
+    solution = _solve(model, _checked(model, params))
+    if int(solution.status):
+        raise SolutionError(int(solution.status), model.name)
+    return solution
+
+
+def _checked(model: Model, params: ParamValues | None) -> ParamValues:
+    """The model's parameters as a mapping of floats, once known to be valid."""
+    values = model.params(params)._asdict()
+    model.check_support(values)
+    return {name: float(value) for name, value in values.items()}
+
+
+@partial(jax.jit, static_argnums=0, static_argnames=("presample", "options"))
+def _loglikelihood(model, values, observations, *, presample, options):
+    return model_loglikelihood(
+        model, model.params(values), observations, presample=presample, **dict(options)
+    )
+
+
+@partial(jax.jit, static_argnums=0)
+def _solve(model, values):
+    return solve_representation(model, model.params(values))

@@ -1,0 +1,139 @@
+"""The debugging ladder: what is wrong with a model, rung by rung, in plain words.
+
+Each rung stands on the one below, so the climb ends at the first that fails.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from estim.model import Model
+from estim.posterior import Posterior, build_posterior, solve_representation
+from estim.solve.incidence import incidence
+from estim.solve.linearize import linearize
+from estim.solve.rational_expectations import solve_state_space
+from estim.solve.simulate import simulate
+from estim.status import Status
+
+_GRADIENT_TOLERANCE = 1e-5
+
+
+class Rung(NamedTuple):
+    """One step of the ladder: what was asked, whether it holds, and what was found."""
+
+    title: str
+    passed: bool
+    lines: tuple[str, ...]
+
+
+def check_model(model: Model, data: pd.DataFrame | None = None, *, num_draws: int = 200) -> Iterator[Rung]:
+    """Climb the ladder: equations, steady state, determinacy, likelihood, prior draws, gradient.
+
+    Args:
+        model: the model.
+        data: its observables; where none is given, eighty periods are simulated from the
+            model itself.
+        num_draws: how many draws of the prior are tried.
+    """
+    for rung in _climb(model, data, num_draws):
+        yield rung
+        if not rung.passed:
+            return
+
+
+def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[Rung]:
+    if not model.het_blocks:
+        yield _equations(model)
+        yield _steady_state(model)
+    yield _solution(model)
+    if data is None:
+        observations = simulate(solve_representation(model, model.params()), jax.random.key(0), 80)
+        data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
+    posterior = build_posterior(model, data)
+    yield _likelihood(posterior)
+    yield _prior_draws(posterior, num_draws)
+    yield _gradient(posterior)
+
+
+def _equations(model: Model) -> Rung:
+    """Which equation contains which variable, and whether they can be matched one to one."""
+    found, names = incidence(model), model.variables._fields
+    lines = []
+    for row, equation in enumerate(found.equations):
+        dated = [
+            name + date
+            for date, table in (("(-1)", found.lag), ("", found.now), ("(+1)", found.lead))
+            for name, present in zip(names, table[row], strict=True)
+            if present
+        ]
+        lines.append(f"{equation}: {', '.join(dated) or 'no variable'}")
+    anywhere = found.lag | found.now | found.lead
+    absent = [n for n, present in zip(names, anywhere.any(axis=0), strict=True) if not present]
+    equation_of = maximum_bipartite_matching(csr_array(anywhere), perm_type="row")
+    unmatched = [n for n, row in zip(names, equation_of, strict=True) if row < 0]
+    if absent:
+        lines.append(f"no equation contains {', '.join(absent)}")
+    elif unmatched:
+        lines.append(f"no equation is left to determine {', '.join(unmatched)}")
+    return Rung(f"{len(names)} equations in {len(names)} variables", not unmatched, tuple(lines))
+
+
+def _steady_state(model: Model) -> Rung:
+    linear = linearize(model, model.params())
+    scale = 1.0 + float(jnp.max(jnp.abs(linear.steady_state)))
+    lines = tuple(
+        f"equation '{name}' leaves {residual:.3g}"
+        for name, residual in zip(incidence(model).equations, np.asarray(linear.residual), strict=True)
+        if not abs(residual) <= 1e-8 * scale
+    )
+    return Rung("The steady state solves every equation", int(linear.status) == Status.OK, lines)
+
+
+def _solution(model: Model) -> Rung:
+    solution = solve_representation(model, model.params())
+    status = Status(int(solution.status))
+    lines = [status.message]
+    if status == Status.OK and not model.het_blocks:
+        roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
+        lines.append(f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}")
+    return Rung("There is one stable solution", status == Status.OK, tuple(lines))
+
+
+def _likelihood(posterior: Posterior) -> Rung:
+    found = posterior.evaluate_fn(posterior.start)
+    status = Status(int(found.status))
+    lines = (f"log-likelihood {float(found.loglikelihood):.4f}, log-prior {float(found.logprior):.4f}",)
+    return Rung(
+        "The log-density is finite at the start",
+        status == Status.OK,
+        lines if status == Status.OK else (status.message,),
+    )
+
+
+def _prior_draws(posterior: Posterior, num_draws: int) -> Rung:
+    positions = posterior.sample_prior(jax.random.key(1), num_draws)
+    status = np.asarray(jax.jit(jax.vmap(posterior.evaluate_fn))(positions).status)
+    lines = tuple(f"{np.sum(status == s)} of {num_draws}: {Status(s).message}" for s in np.unique(status))
+    return Rung("The log-density is finite on draws from the prior", bool(np.any(status == Status.OK)), lines)
+
+
+def _gradient(posterior: Posterior) -> Rung:
+    """The gradient against central differences, each in units of the largest entry."""
+    value, position = jax.jit(posterior.logdensity_fn), posterior.start
+    gradient = np.asarray(jax.jit(jax.grad(posterior.logdensity_fn))(position))
+    shifts = np.eye(position.size) * 1e-5 * np.maximum(1.0, np.abs(np.asarray(position)))
+    differences = np.array([float(value(position + s) - value(position - s)) / (2 * s.sum()) for s in shifts])
+    error = np.abs(gradient - differences) / np.max(np.abs(differences))
+    wrong = [
+        f"{name}: {g:.6g}, by finite differences {d:.6g}"
+        for name, g, d, e in zip(posterior.param_names, gradient, differences, error, strict=True)
+        if not e <= _GRADIENT_TOLERANCE
+    ]
+    lines = wrong or [f"largest difference {np.max(error):.1e} of the largest slope"]
+    return Rung("The gradient agrees with finite differences", not wrong, tuple(lines))
