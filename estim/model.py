@@ -36,8 +36,13 @@ class Model:
         prior: a NamedTuple of parameters. A leaf that is a number is calibrated,
             a NumPyro distribution is estimated.
         measurement_error: ``params -> observables`` of standard deviations, or None.
-        het_blocks: heterogeneous-agent blocks; non-empty means the model is solved in
-            sequence space.
+        het_blocks: heterogeneous-agent blocks (`estim.heterogeneity.block.HetBlock`);
+            non-empty means the model is solved in sequence space.
+        unknowns: calibrated parameters that the steady state solves for, with their bounds:
+            ``{"beta": (0.6, 0.99)}``. The search starts from the number in the prior.
+        targets: what they achieve, equally many: the name of a block's output (its total
+            equals what `steady_state` states for it) or of an equation (it holds).
+        horizon: length of the paths in sequence space, in periods.
         start: values to begin a search from; a parameter not listed begins at its
             prior mean.
         reference: the publication, for people.
@@ -57,6 +62,9 @@ class Model:
     prior: Any
     measurement_error: Callable[[Any], Any] | None = None
     het_blocks: tuple[Any, ...] = ()
+    unknowns: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    horizon: int = 300
     start: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
 
@@ -64,6 +72,7 @@ class Model:
         _check_names(self)
         _check_prior(self)
         _check_functions(self)
+        _check_unknowns(self)
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -142,6 +151,22 @@ def _check_prior(model: Model) -> None:
     if unknown := [n for n in model.start if n not in model.param_names]:
         raise ModelError(f"{model.name}: 'start' gives {_quoted(unknown)}, not among the parameters")
     model.check_support({n: v for n, v in model.start.items() if n in model.priors})
+
+
+def _check_unknowns(model: Model) -> None:
+    if len(model.unknowns) != len(model.targets):
+        raise ModelError(
+            f"{model.name}: {len(model.unknowns)} unknowns {_list(model.unknowns)} for "
+            f"{len(model.targets)} targets {_list(model.targets)}"
+        )
+    for name, (low, high) in model.unknowns.items():
+        if name not in model.param_names or name in model.estimated:
+            raise ModelError(f"{model.name}: the unknown '{name}' must be a parameter that has a number")
+        if not low < getattr(model.prior, name) < high:
+            raise ModelError(
+                f"{model.name}: the unknown '{name}' starts at {getattr(model.prior, name)}, "
+                f"outside its bounds ({low}, {high})"
+            )
 
 
 def _check_functions(model: Model) -> None:

@@ -37,37 +37,37 @@ def solve_fixed_point(
 ) -> FixedPoint:
     """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
 
-    A Newton step that does not shrink the residual (or leaves the domain) is replaced by the
-    plain step x <- f(x). Ends when the relative error is below `tolerance` or after `max_steps`.
+    A Newton step that does not shrink the residual (or leaves the domain) is taken back and
+    replaced by the plain step x <- f(x). Ends when the relative error is below `tolerance` or after `max_steps`.
     """
     x0, unravel = ravel_pytree(start)
 
     def flat(x: Array) -> Array:
         return ravel_pytree(f(unravel(x)))[0]
 
-    def size(x: Array, y: Array) -> Scalar:
-        error = jnp.max(jnp.abs(y - x) / scale(x))
-        return jnp.where(jnp.isfinite(error), error, jnp.inf)
-
     def newton(state):
-        x, _, error, steps = state
+        x, plain, best, steps, _ = state
         unit = scale(x)
         y, tangent = jax.linearize(flat, x)
-        d, _ = bicgstab(lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=40)
-        candidate = x + unit * d
-        ahead = flat(candidate)
-        x, y = jax.lax.cond(
-            size(candidate, ahead) < error, lambda: (candidate, ahead), lambda: (y, flat(y))
-        )
-        return x, y, size(x, y), steps + 1
+        error = jnp.max(jnp.abs(y - x) / unit)
+        better = error < best  # False where the error is NaN
+
+        def advance():
+            d, _ = bicgstab(
+                lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=40
+            )
+            return x + unit * d, y, error
+
+        # A worse point is given up for the plain step from the last good one, whatever its error.
+        ahead, plain, best = jax.lax.cond(better, advance, lambda: (plain, plain, jnp.inf))
+        done = better & (error <= tolerance)
+        return jnp.where(done, y, ahead), plain, best, steps + 1, error
 
     def unsolved(state):
-        _, _, error, steps = state
-        return (error > tolerance) & (steps < max_steps)
+        *_, steps, error = state
+        return ~(error <= tolerance) & (steps < max_steps)
 
-    y0 = flat(x0)
-    x, y, error, steps = jax.lax.while_loop(unsolved, newton, (x0, y0, size(x0, y0), 0))
-    del y
+    x, _, _, steps, error = jax.lax.while_loop(unsolved, newton, (x0, x0, jnp.inf, 0, jnp.inf))
     return FixedPoint(unravel(x), error, steps)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward, mix
@@ -58,26 +59,43 @@ def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household 
         params: the model's parameters.
         start: a solution nearby to begin from; it affects speed, not the result.
     """
-    inputs = as_inputs(block, inputs)
-    grids = block.grids(params)
+    start = start or initial_household(block, inputs, params)
+    constants = jax.lax.stop_gradient((as_inputs(block, inputs), block.grids(params), params))
+    found = solve_fixed_point(
+        lambda value: backward_step(block, value, *constants)[0],
+        jax.lax.stop_gradient(start.value),
+        tolerance=TOLERANCE,
+    )
+    refined = refine_household(block, inputs, params, start._replace(value=found.value))
+    return refined._replace(error=jnp.maximum(refined.error, found.error))
 
-    def step(value, inputs=inputs, grids=grids, params=params):
+
+def refine_household(block: HetBlock, inputs: Any, params: Any, solution: Household) -> Household:
+    """One Newton step from a `solution` nearby: its error becomes the square of what it was, and its
+    derivatives with respect to `inputs` and `params` are exact."""
+    inputs, grids = as_inputs(block, inputs), block.grids(params)
+
+    def step(value):
         return backward_step(block, value, inputs, grids, params)
 
-    constants = jax.lax.stop_gradient((inputs, grids, params))
-    first = block.initial(*constants) if start is None else start.value
-    found = solve_fixed_point(
-        lambda value: step(value, *constants)[0], jax.lax.stop_gradient(first), tolerance=TOLERANCE
-    )
-    value = attach_derivative(lambda value: step(value)[0], found.value)
+    value = attach_derivative(lambda value: step(value)[0], solution.value)
     _, outcomes = step(value)
-    guess = None if start is None else start.distribution
-    distribution, leak = stationary_distribution(grids.transition, lotteries(block, grids, outcomes), guess)
-    return Household(value, distribution, outcomes, grids, jnp.maximum(found.error, leak))
+    choices = lotteries(block, grids, outcomes)
+    distribution, leak = stationary_distribution(grids.transition, choices, solution.distribution)
+    return Household(value, distribution, outcomes, grids, leak)
+
+
+def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:
+    """The block's own first guess, with everybody spread evenly."""
+    inputs, grids = as_inputs(block, inputs), block.grids(params)
+    value = block.initial(inputs, grids, params)
+    _, outcomes = backward_step(block, value, inputs, grids, params)
+    shape = outcomes[block.policy[0]].shape
+    return Household(value, jnp.full(shape, 1 / np.prod(shape)), outcomes, grids, jnp.array(jnp.inf))
 
 
 def stationary_distribution(
-    transition: Array, choices: list[Lottery], guess: Array | None = None
+    transition: Array, choices: list[Lottery], guess: Array
 ) -> tuple[Array, Scalar]:
     """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
 
@@ -90,7 +108,7 @@ def stationary_distribution(
     def operator(d):
         return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)
 
-    x0 = anchor if guess is None else jax.lax.stop_gradient(guess).reshape(-1)
+    x0 = jax.lax.stop_gradient(guess).reshape(-1)
     distribution = solve_one_minus(operator, anchor, x0).reshape(shape)
     leak = jnp.max(jnp.abs(forward(transition, choices, distribution) - distribution))
     return distribution, leak

@@ -18,16 +18,16 @@ def bracket(knots: Array, points: Array) -> Array:
 
     ``knots`` ``[..., n]`` ascending, ``points`` ``[..., m]``; the result is ``[..., m]``.
     """
-    n = knots.shape[-1]
+    last = knots.shape[-1] - 2
     knots, points = jax.lax.stop_gradient((knots, points))
-    index = jnp.zeros(points.shape, jnp.int32)
-    step = 1 << (max(n - 2, 1).bit_length() - 1)
-    while step:
-        trial = index + step
-        inside = trial <= n - 2
-        index = jnp.where(inside & (take(knots, jnp.where(inside, trial, 0)) <= points), trial, index)
-        step //= 2
-    return index
+    halvings = max(last, 1).bit_length()
+
+    def halve(k, index):
+        trial = index + (1 << (halvings - 1 - k))
+        inside = trial <= last
+        return jnp.where(inside & (take(knots, jnp.where(inside, trial, 0)) <= points), trial, index)
+
+    return jax.lax.fori_loop(0, halvings, halve, jnp.zeros(points.shape, jnp.int32))
 
 
 def take(values: Array, index: Array) -> Array:

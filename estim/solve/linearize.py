@@ -40,19 +40,24 @@ class LinearModel(NamedTuple):
     status: Array
 
 
-def linearize(model: Model, params) -> LinearModel:
+def linearize(model: Model, params, variables: Any | None = None) -> LinearModel:
     """Derivatives of the model's residuals and measurement at its steady state.
 
     Args:
         model: the model.
         params: its Params, in the model's own units.
+        variables: the steady state, where `model.steady_state` does not give all of it.
 
     A column is computed if its variable occurs at that date in some equation.
     """
-    params, steady_state_found = _cleaned(model, params)
+    if variables is None:
+        params, steady_state_found = _cleaned(model, params)
+        steady = solve_steady_state(model, params)
+    else:
+        steady = jnp.stack([jnp.asarray(x, float) for x in variables])
+        steady_state_found = jnp.isfinite(steady).all()
     found = incidence(model)
     n, e = len(model.variables._fields), len(model.shocks._fields)
-    steady = solve_steady_state(model, params)
 
     def residuals(x):
         lag, now, lead = (model.variables(*x[k * n : (k + 1) * n]) for k in range(3))

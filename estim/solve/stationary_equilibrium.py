@@ -1,0 +1,137 @@
+"""The stationary equilibrium of a model with heterogeneous agents, and its household Jacobians.
+
+A model states its steady state as a function of its parameters. Some of these are not known but
+solved for (``model.unknowns``), so that ``model.targets`` hold: a block's output (its total over
+the distribution equals what ``steady_state`` states for it) or an equation (its residual is zero).
+Everything here is differentiable by the implicit function theorem, in every parameter.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.heterogeneity.fake_news import jacobians
+from estim.heterogeneity.household import (
+    TOLERANCE,
+    Household,
+    initial_household,
+    refine_household,
+    solve_household,
+)
+from estim.model import Model
+from estim.status import Status
+from estim.typing import Array
+
+MAX_STEPS = 30
+TARGET_TOLERANCE = 1e-9
+
+
+class StationaryEquilibrium(NamedTuple):
+    """A steady state: ``params`` with the unknowns solved for, the ``variables`` (block outputs at their
+    totals), one `Household` for each block, and a `Status`."""
+
+    params: Any
+    variables: Any
+    households: tuple[Household, ...]
+    status: Array
+
+
+class HouseholdJacobians(NamedTuple):
+    """All that the aggregate equations need of the households, at given household parameters.
+
+    ``params`` has the unknowns solved for; ``variables`` is the steady state; ``jacobians`` maps
+    (output, input) to ``[horizon, horizon]``.
+    """
+
+    params: Any
+    variables: Any
+    jacobians: dict[tuple[str, str], Array]
+    status: Array
+
+
+def solve_household_jacobians(model: Model, params: Any, horizon: int | None = None) -> HouseholdJacobians:
+    """Steady state and fake-news Jacobians of every block of the model; the expensive part of a draw."""
+    equilibrium = solve_stationary_equilibrium(model, params)
+    found: dict[tuple[str, str], Array] = {}
+    for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
+        found |= jacobians(
+            block, household, equilibrium.variables, equilibrium.params, horizon or model.horizon
+        )
+    return HouseholdJacobians(equilibrium.params, equilibrium.variables, found, equilibrium.status)
+
+
+def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilibrium:
+    """Solve for the unknowns by Newton's method with exact derivatives, from the values in `params`.
+
+    Steps are cut at halfway to the bounds of an unknown. Status NO_STEADY_STATE where the targets
+    are not met or a household has no stationary solution.
+    """
+    names = tuple(model.unknowns)
+    low, high = jnp.array([model.unknowns[n] for n in names], float).reshape(-1, 2).T
+
+    def evaluate(solve, unknowns, params, start):
+        params = params._replace(**dict(zip(names, unknowns, strict=True)))
+        stated = model.steady_state(params)
+        households = tuple(
+            solve(block, stated, params, first) for block, first in zip(model.het_blocks, start, strict=True)
+        )
+        totals = {
+            output: household.total(outcome)
+            for block, household in zip(model.het_blocks, households, strict=True)
+            for output, outcome in block.outputs.items()
+        }
+        variables = stated._replace(**totals)
+        return _gaps(model, params, stated, variables), (households, variables, params)
+
+    def newton(state):
+        unknowns, households, gap, slope, steps = state
+        move = -jnp.linalg.solve(slope, gap)
+        room = jnp.where(move > 0, high - unknowns, unknowns - low)
+        unknowns = unknowns + jnp.clip(move, -0.5 * room, 0.5 * room)
+
+        def with_gap(unknowns):
+            gap, (found, _, _) = evaluate(solve_household, unknowns, fixed, households)
+            return gap, (found, gap)
+
+        slope, (households, gap) = jax.jacfwd(with_gap, has_aux=True)(unknowns)
+        return unknowns, households, gap, slope, steps + 1
+
+    def unsolved(state):
+        _, _, gap, _, steps = state
+        return (steps == 0) | (jnp.max(jnp.abs(gap), initial=0.0) > TARGET_TOLERANCE) & (steps < MAX_STEPS)
+
+    def start(params):
+        stated = model.steady_state(params)
+        households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
+        unknowns = jnp.array([getattr(params, n) for n in names], float)
+        return unknowns, households, jnp.zeros(len(names)), jnp.eye(len(names))
+
+    fixed = jax.lax.stop_gradient(params)
+    *solution, _ = jax.lax.while_loop(unsolved, newton, (*start(fixed), 0))
+    _, households, gap, _ = solution
+    error = jnp.max(jnp.array([h.error for h in households]))
+    found = (jnp.max(jnp.abs(gap), initial=0.0) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
+
+    # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
+    replace = lambda x, default: jnp.where(found, x, default)
+    params = jax.tree.map(replace, params, model.params())
+    solution = jax.tree.map(replace, tuple(solution), start(model.params()))
+    solution, households, _, slope = jax.lax.stop_gradient(solution)
+
+    # One more Newton step, with the parameters live: the implicit derivative of the unknowns.
+    remaining, _ = evaluate(refine_household, solution, params, households)
+    unknowns = solution - jnp.linalg.solve(slope, remaining)
+    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
+    status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
+    return StationaryEquilibrium(solved, variables, households, status)
+
+
+def _gaps(model: Model, params: Any, stated: Any, variables: Any) -> Array:
+    """What each target leaves: total less stated value of an output, or the residual of an equation."""
+    no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+    residuals = model.residuals(variables, variables, variables, no_shocks, params)
+    gaps = [
+        residuals[t] if t in residuals else getattr(variables, t) - getattr(stated, t) for t in model.targets
+    ]
+    return jnp.array(gaps, float)
