@@ -21,7 +21,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from estim.datasets import load_data, new_keynesian_observables, smets_wouters_observables
+from estim.datasets import (
+    describe,
+    list_data,
+    load_data,
+    new_keynesian_observables,
+    smets_wouters_observables,
+)
 
 FOLDER = Path(__file__).resolve().parent
 CATALOGUE = tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
@@ -141,18 +147,12 @@ def readme() -> str:
     text = (FOLDER / "README.md").read_text(encoding="utf-8").split("\n## ")[0].rstrip()
     parts = [text, "", "## Sources and rights", "", "| source | |", "|---|---|"]
     parts += [f"| {source} | {rights} |" for source, rights in CATALOGUE["source"].items()]
-    for name in (n for n in CATALOGUE if n != "source"):
-        frame, entry = load_data(name), CATALOGUE[name]
-        parts += ["", f"## {name}.csv", "", f"{entry['title']}; {frame.index[0]} to {frame.index[-1]}."]
-        parts += [
-            f"Origin: {entry['origin']}.",
-            "",
-            "| column | what | unit | first | last | source |",
-            "|" + "---|" * 6,
-        ]
-        for column, (what, unit, source) in entry["columns"].items():
-            observed = frame[column].dropna().index
-            parts.append(f"| {column} | {what} | {unit} | {observed[0]} | {observed[-1]} | {source} |")
+    for name in list_data():
+        about = describe(name)
+        parts += ["", f"## {name}.csv", "", f"{about.title}; {about.start} to {about.end}."]
+        parts += [f"Origin: {about.origin}.", ""]
+        parts += ["| column | what | unit | source | first | last |", "|" + "---|" * 6]
+        parts += [f"| {c} | {' | '.join(map(str, row))} |" for c, row in about.columns.items()]
     return "\n".join(parts) + "\n"
 
 

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -40,40 +41,57 @@ def load_data(name: str | Path, start: str | None = None, end: str | None = None
     """
     path = Path(name)
     if path.suffix.lower() != ".csv":
-        path = FOLDER / f"{name}.csv"
-        if str(name) not in _catalogue():
-            raise DataError(
-                f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
-            )
+        path = _shipped(str(name))
     elif not path.is_file():
         raise DataError(f"no such file: {path}")
-    frame = _select_sample(_read_csv(path), start, end, str(name))
+    frame = select_sample(_read_csv(path), start, end, str(name))
     _require_observations(frame, str(name))
     return frame
 
 
 def list_data() -> dict[str, str]:
     """The shipped data sets: their titles by name."""
-    return {name: entry["title"] for name, entry in _catalogue().items()}
+    return {name: entry["title"] for name, entry in _read_catalogue().items() if name != "source"}
 
 
-def describe(name: str) -> str:
-    """A page of text on a shipped data set: title, range, columns with units, origin and rights."""
-    frame = load_data(name)
-    entry = _catalogue()[name]
-    lines = [
-        f"{name}: {entry['title']}",
-        f"{frame.index[0]} to {frame.index[-1]}, {len(frame)} quarters",
-        f"origin: {entry['origin']}",
-        "",
-    ]
-    width = max(map(len, frame.columns))
+@dataclass(frozen=True)
+class Description:
+    """What a shipped data set holds. ``columns`` is {name: (what, unit, source, first, last)}."""
+
+    name: str
+    title: str
+    start: pd.Period
+    end: pd.Period
+    origin: str
+    columns: dict[str, tuple[str, str, str, pd.Period, pd.Period]]
+    rights: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.title}", f"{self.start} to {self.end}", f"origin: {self.origin}", ""]
+        width = max(map(len, self.columns))
+        for column, (what, unit, source, first, last) in self.columns.items():
+            span = "" if (first, last) == (self.start, self.end) else f", {first} to {last}"
+            lines.append(f"  {column:<{width}}  {what} [{unit}; {source}{span}]")
+        return "\n".join([*lines, "", "rights:", *(f"  {s}: {text}" for s, text in self.rights.items())])
+
+
+def describe(name: str) -> Description:
+    """A shipped data set: title, range, columns with units and sources, origin and rights.
+
+    Raises:
+        DataError: no data set of this name is shipped.
+    """
+    frame = _read_csv(_shipped(name))
+    entry = _read_catalogue()[name]
+    columns = {}
     for column, (what, unit, source) in entry["columns"].items():
         observed = frame[column].dropna().index
-        span = "" if len(observed) == len(frame) else f", {observed[0]} to {observed[-1]}"
-        lines.append(f"  {column:<{width}}  {what} [{unit}; {source}{span}]")
+        columns[column] = (what, unit, source, observed[0], observed[-1])
     used = dict.fromkeys(source for _, _, source in entry["columns"].values())
-    return "\n".join([*lines, "", "rights:", *(f"  {s}: {_sources()[s]}" for s in used)])
+    rights = {source: _read_catalogue()["source"][source] for source in used}
+    return Description(
+        name, entry["title"], frame.index[0], frame.index[-1], entry["origin"], columns, rights
+    )
 
 
 def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "the model") -> pd.DataFrame:
@@ -135,6 +153,14 @@ def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _shipped(name: str) -> Path:
+    if name not in list_data():
+        raise DataError(
+            f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
+        )
+    return FOLDER / f"{name}.csv"
+
+
 def _read_csv(path: Path) -> pd.DataFrame:
     text = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     if text.empty:
@@ -187,7 +213,7 @@ def _quarter(text: str) -> pd.Period:
     raise ValueError(text)
 
 
-def _select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
+def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
     bounds = []
     for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
         try:
@@ -212,11 +238,3 @@ def _require_observations(frame: pd.DataFrame, where: str) -> None:
 @cache
 def _read_catalogue() -> dict[str, Any]:
     return tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))
-
-
-def _sources() -> dict[str, str]:
-    return _read_catalogue()["source"]
-
-
-def _catalogue() -> dict[str, Any]:
-    return {name: entry for name, entry in _read_catalogue().items() if name != "source"}
