@@ -1,0 +1,331 @@
+"""Following the statements of a `.mod` file from the first to the last."""
+
+import math
+import re
+from collections.abc import Callable
+
+from estim.dynare.contents import Contents, Prior
+from estim.dynare.functions import FUNCTIONS, OPERATORS
+from estim.dynare.source import Source
+from estim.dynare.syntax import Assignment, Estimated, Expression, Name, Statement, names
+
+_DECLARATIONS = {
+    "var": "variables",
+    "varexo": "shocks",
+    "varexo_det": "deterministic",
+    "parameters": "parameters",
+}
+
+_SILENT = {
+    *("steady", "check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
+    *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
+    *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
+    *("write_latex_prior_table", "collect_latex_files", "unit_root_vars"),
+}
+"""Commands that change nothing in the model or its estimation and print at most."""
+
+_RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
+
+_UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
+
+_SHAPES = {
+    "beta_pdf": "beta",
+    "gamma_pdf": "gamma",
+    "normal_pdf": "normal",
+    "uniform_pdf": "uniform",
+    "inv_gamma_pdf": "inverse_gamma_1",
+    "inv_gamma1_pdf": "inverse_gamma_1",
+    "inv_gamma2_pdf": "inverse_gamma_2",
+    "weibull_pdf": "weibull",
+}
+
+
+def collect(source: Source, statements: list[Statement]) -> Contents:
+    """What the statements of a file add up to.
+
+    Raises:
+        ModFileError: a name that is unknown or declared twice, a value that does not exist.
+        UnsupportedError: an option that estim does not follow.
+    """
+    contents = Contents(source)
+    for statement in statements:
+        if statement.keyword in _DECLARATIONS:
+            _declare(contents, statement)
+    for statement in statements:
+        if statement.keyword not in {*_DECLARATIONS, *_SILENT}:
+            _HANDLERS.get(statement.keyword, _skip)(contents, statement)
+    return contents
+
+
+# --- declarations and values ---
+
+
+def _declare(c: Contents, s: Statement) -> None:
+    for option in s.options:
+        raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+    role = _DECLARATIONS[s.keyword]
+    for symbol in s.items:
+        if c.role(symbol.name) not in (None, role):
+            raise c.source.error(f"'{symbol.name}' is declared twice", symbol.at)
+        if symbol.name in _RESERVED:
+            raise c.source.error(f"'{symbol.name}' means something else and cannot be declared", symbol.at)
+        getattr(c, role)[symbol.name] = symbol
+
+
+def _predetermine(c: Contents, s: Statement) -> None:
+    for symbol in s.items:
+        c.require(symbol.name, symbol.at, "variables")
+        c.predetermined.add(symbol.name)
+
+
+def _assign(c: Contents, s: Statement) -> None:
+    (assignment,) = s.items
+    name = assignment.name
+    if c.role(name) not in (None, "parameters"):
+        raise c.source.error(f"'{name}' is no parameter: its value belongs into a block", assignment.at)
+    c.values[name] = c.evaluate(assignment.value)
+
+
+def _set_param_value(c: Contents, s: Statement) -> None:
+    name, value = s.items
+    c.require(name.name, name.at, "parameters")
+    c.values[name.name] = c.evaluate(value)
+
+
+def _native(c: Contents, s: Statement) -> None:
+    """Matlab code is quoted and skipped, unless it sets what the model depends on."""
+    text, *error = s.items
+    assigned = re.findall(r"(?<![\w.])([A-Za-z_]\w*)\s*(?:\([^()=]*\)\s*)?=(?!=)", text)
+    touched = [f"'{name}'" for name in assigned if c.role(name)]
+    if touched and error:
+        raise error[0]
+    if touched or re.search(r"\bM_\.|\bset_param_value\b|\boo_\.(dr|steady)", text):
+        what = f"it sets {', '.join(touched)}" if touched else "it changes the model"
+        raise c.source.error(f"Matlab code cannot be run, and the model depends on it: {what}", s.at)
+    _skip(c, s)
+
+
+def _skip(c: Contents, s: Statement) -> None:
+    text = s.items[0] if s.keyword == "native" else c.source.text[s.at :].split(";")[0] + ";"
+    c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
+
+
+# --- the model and its steady state ---
+
+
+def _model(c: Contents, s: Statement) -> None:
+    c.linear |= s.option("linear") is not None
+    for item in s.items:
+        if isinstance(item, Assignment):
+            if c.role(item.name) is not None:
+                raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
+            c.check_names(item.value)
+            c.locals[item.name] = item
+            continue
+        for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
+            raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
+        c.check_names(item.left)
+        c.check_names(item.right)
+        c.equations.append(item)
+
+
+def _steady_state_model(c: Contents, s: Statement) -> None:
+    for assignment in s.items:
+        if c.role(assignment.name) not in (None, "variables", "parameters"):
+            c.require(assignment.name, assignment.at, "variables", "parameters")
+    c.steady_state = list(s.items)
+
+
+def _initval(c: Contents, s: Statement) -> None:
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
+        c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
+
+
+# --- shocks and what is observed ---
+
+
+def _shocks(c: Contents, s: Statement) -> None:
+    if (option := s.option("surprise")) is not None:
+        raise c.source.unsupported("an occasionally binding constraint ('shocks(surprise)')", option.at)
+    if s.option("overwrite") is not None:
+        c.stderr, c.corr, c.covariance = {}, {}, {}
+    for shock in s.items:
+        if shock.kind == "deterministic":
+            if c.role(shock.names[0]) == "deterministic":
+                c.warn(f"skipped: the announced path of '{shock.names[0]}'", shock.at)
+                continue
+            raise c.source.unsupported("a perfect-foresight simulation ('periods')", shock.at)
+        for name in shock.names:
+            c.require(name, shock.at, "shocks", "variables")
+        value = c.evaluate(shock.value)
+        if not math.isfinite(value) or (shock.kind in ("stderr", "variance") and value < 0):
+            raise c.source.error(f"the {shock.kind} of '{shock.names[0]}' is {value:g}", shock.at)
+        pair = tuple(sorted(shock.names))
+        match shock.kind:
+            case "stderr":
+                c.stderr[shock.names[0]] = value
+            case "variance":
+                c.stderr[shock.names[0]] = math.sqrt(value)
+            case "corr" if abs(value) > 1:
+                raise c.source.error(
+                    f"the correlation of {shock.names[0]} and {shock.names[1]} is {value:g}", shock.at
+                )
+            case "corr":
+                c.corr[pair] = value
+                c.covariance.pop(pair, None)
+            case "covariance":
+                c.covariance[pair] = value
+                c.corr.pop(pair, None)
+
+
+def _varobs(c: Contents, s: Statement) -> None:
+    for name in s.items:
+        c.require(name.name, name.at, "variables")
+        if name.name in [n.name for n in s.items if n.at < name.at]:
+            raise c.source.error(f"'{name.name}' is observed twice", name.at)
+    c.observables = list(s.items)
+
+
+def _observation_trends(c: Contents, s: Statement) -> None:
+    for trend in s.items:
+        c.require(trend.name, trend.at, "variables")
+        for name in (n for n in names(trend.value) if n.name not in c.values):
+            c.require(name.name, name.at, "parameters")
+        c.trends[trend.name] = trend.value
+
+
+# --- estimation ---
+
+
+def _target(c: Contents, entry: Estimated) -> tuple[str, ...]:
+    for name in entry.names:
+        roles = ("parameters",) if entry.kind == "parameter" else ("shocks", "variables")
+        c.require(name, entry.at, *roles)
+    return (entry.kind, *sorted(entry.names))
+
+
+def _estimated_params(c: Contents, s: Statement) -> None:
+    if s.option("overwrite") is not None:
+        c.priors = {}
+    for entry in s.items:
+        key = _target(c, entry)
+        if key in c.priors:
+            raise c.source.error(f"'{' '.join(entry.names)}' has two priors", entry.at)
+        c.priors[key] = _prior(c, entry)
+
+
+def _prior(c: Contents, entry: Estimated) -> Prior:
+    """``[init [, low, high]] [, shape, mean, std [, third [, fourth [, scale]]]]``"""
+    shapes = [i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.endswith("_pdf")]
+    prior = Prior(entry.kind, entry.names, entry.at)
+    at = shapes[0] if shapes else len(entry.fields)
+    before, after = _numbers(c, entry.fields[:at]), _numbers(c, entry.fields[at + 1 :])
+    if len(shapes) > 1 or len(before) not in ((0, 1, 3) if shapes else (1, 3)) or len(after) > 5:
+        raise c.source.error(
+            "expected: name, [initial value, [lower bound, upper bound,]] shape, mean, standard deviation "
+            "[, 3rd parameter [, 4th parameter]]",
+            entry.at,
+        )
+    prior.start, prior.low, prior.high = (*before, *[math.nan] * (3 - len(before)))
+    if not shapes:
+        return prior
+    shape = entry.fields[at]
+    assert isinstance(shape, Name)
+    if shape.name not in _SHAPES:
+        raise c.unknown(shape.name, shape.at, _SHAPES)
+    prior.shape = _SHAPES[shape.name]
+    prior.mean, prior.std, prior.third, prior.fourth = (*after, *[math.nan] * 4)[:4]
+    return prior
+
+
+def _numbers(c: Contents, fields: tuple[Expression | None, ...]) -> list[float]:
+    return [math.nan if f is None else c.evaluate(f) for f in fields]
+
+
+def _estimated_params_init(c: Contents, s: Statement) -> None:
+    for entry in s.items:
+        prior = _existing(c, entry, 1)
+        (prior.start,) = _numbers(c, entry.fields)
+    if s.option("use_calibration") is not None:
+        for prior in c.priors.values():
+            if math.isnan(prior.start):
+                prior.start = _calibrated(c, prior)
+
+
+def _estimated_params_bounds(c: Contents, s: Statement) -> None:
+    for entry in s.items:
+        prior = _existing(c, entry, 2)
+        prior.low, prior.high = _numbers(c, entry.fields)
+
+
+def _existing(c: Contents, entry: Estimated, count: int) -> Prior:
+    key = _target(c, entry)
+    if key not in c.priors:
+        raise c.source.error(f"'{' '.join(entry.names)}' is not in 'estimated_params'", entry.at)
+    if len(entry.fields) != count:
+        raise c.source.error(f"expected {count} number(s) after '{' '.join(entry.names)}'", entry.at)
+    return c.priors[key]
+
+
+def _calibrated(c: Contents, prior: Prior) -> float:
+    match prior.kind:
+        case "stderr":
+            return c.stderr.get(prior.names[0], math.nan)
+        case "corr":
+            return c.corr.get(tuple(sorted(prior.names)), math.nan)
+    return c.values.get(prior.names[0], math.nan)
+
+
+# --- commands with options ---
+
+
+def _command(c: Contents, s: Statement) -> None:
+    unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
+    for option in s.options:
+        if option.name in unsupported:
+            raise c.source.unsupported(unsupported[option.name], option.at)
+        if option.name == "order" and option.value != "1":
+            raise c.source.unsupported(
+                f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
+            )
+    if s.keyword == "stoch_simul" and s.option("order") is None:
+        c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
+    c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
+    c.selected[s.keyword] = tuple(n.name for n in s.items)
+    for name in s.items:
+        c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
+
+
+_UNSUPPORTED_OPTIONS = {
+    "stoch_simul": {
+        "partial_information": "a solution under partial information",
+    },
+    "estimation": {
+        "dsge_var": "a DSGE-VAR",
+        "dsge_varlag": "a DSGE-VAR",
+        "endogenous_prior": "an endogenous prior",
+        "heteroskedastic_filter": "a heteroskedastic filter",
+        "occbin_likelihood": "an occasionally binding constraint",
+        "number_of_particles": "a particle filter",
+    },
+}
+
+_HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
+    "predetermined_variables": _predetermine,
+    "=": _assign,
+    "set_param_value": _set_param_value,
+    "native": _native,
+    "model": _model,
+    "steady_state_model": _steady_state_model,
+    "initval": _initval,
+    "shocks": _shocks,
+    "varobs": _varobs,
+    "observation_trends": _observation_trends,
+    "estimated_params": _estimated_params,
+    "estimated_params_init": _estimated_params_init,
+    "estimated_params_bounds": _estimated_params_bounds,
+    "stoch_simul": _command,
+    "estimation": _command,
+    "data": _command,
+}

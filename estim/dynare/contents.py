@@ -1,0 +1,176 @@
+"""What a `.mod` file says: its declarations, equations, values and settings.
+
+Values of parameters, shocks and initial values are numbers; equations, the steady state and
+trends stay expressions. `collect.py` fills it, `translate.py` reads it.
+"""
+
+import difflib
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from estim.dynare.functions import CONSTANTS, FUNCTIONS, OPERATORS
+from estim.dynare.source import ModFileError, ModFileWarning, Source
+from estim.dynare.syntax import (
+    Assignment,
+    Binary,
+    Call,
+    Equation,
+    Expectation,
+    Expression,
+    Name,
+    Number,
+    Option,
+    Symbol,
+    Unary,
+    walk,
+)
+
+_KINDS = {
+    "variables": "an endogenous variable",
+    "shocks": "an exogenous variable",
+    "deterministic": "a deterministic exogenous variable",
+    "parameters": "a parameter",
+}
+
+
+@dataclass
+class Prior:
+    """One estimated quantity: ``kind`` "parameter", "stderr" or "corr" of ``names``.
+
+    ``shape`` is "beta", "gamma", ..., or None for a flat prior between the bounds. ``third`` and
+    ``fourth`` are Dynare's third and fourth parameter; NaN stands for an empty field.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    at: int
+    shape: str | None = None
+    mean: float = math.nan
+    std: float = math.nan
+    third: float = math.nan
+    fourth: float = math.nan
+    start: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass
+class Contents:
+    """The file's declarations, equations and settings; dictionaries keep its order."""
+
+    source: Source
+    variables: dict[str, Symbol] = field(default_factory=dict)
+    shocks: dict[str, Symbol] = field(default_factory=dict)
+    deterministic: dict[str, Symbol] = field(default_factory=dict)
+    parameters: dict[str, Symbol] = field(default_factory=dict)
+    predetermined: set[str] = field(default_factory=set)
+    linear: bool = False
+    equations: list[Equation] = field(default_factory=list)
+    locals: dict[str, Assignment] = field(default_factory=dict)
+    steady_state: list[Assignment] | None = None
+    initial: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    stderr: dict[str, float] = field(default_factory=dict)
+    corr: dict[tuple[str, ...], float] = field(default_factory=dict)
+    covariance: dict[tuple[str, ...], float] = field(default_factory=dict)
+    observables: list[Name] = field(default_factory=list)
+    trends: dict[str, Expression] = field(default_factory=dict)
+    priors: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    options: dict[str, dict[str, Option]] = field(default_factory=dict)
+    selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def role(self, name: str) -> str | None:
+        roles = ("variables", "shocks", "deterministic", "parameters", "locals")
+        return next((role for role in roles if name in getattr(self, role)), None)
+
+    def warn(self, message: str, at: int) -> None:
+        warnings.warn(f"{self.source.locate(at)}: {message}", ModFileWarning, stacklevel=2)
+
+    def require(self, name: str, at: int, *roles: str) -> None:
+        """Raise unless the name has been declared in one of the roles."""
+        role = self.role(name)
+        if role is None:
+            raise self.unknown(name, at, [n for r in roles for n in getattr(self, r)])
+        if role not in roles:
+            raise self.source.error(f"'{name}' is not {' or '.join(_KINDS[r] for r in roles)}", at)
+
+    def check_call(self, call: Call) -> None:
+        """Raise for a function that does not exist or has another number of arguments."""
+        known = FUNCTIONS.get(call.function)
+        arities = (1,) if call.function in OPERATORS else known.arities if known else None
+        if arities is None:
+            raise self.unknown(call.function, call.at, FUNCTIONS)
+        if len(call.arguments) not in arities:
+            wanted = " or ".join(map(str, arities))
+            message = f"{call.function} takes {wanted} argument(s), not {len(call.arguments)}"
+            raise self.source.error(message, call.at)
+
+    def check_names(self, expression: Expression) -> None:
+        """Raise for a name or function that is unknown, or dated where it must not be."""
+        for node in walk(expression):
+            if isinstance(node, Call):
+                self.check_call(node)
+            if isinstance(node, Name):
+                role = self.role(node.name)
+                if role is None and node.name not in CONSTANTS:
+                    roles = ("variables", "shocks", "deterministic", "parameters", "locals")
+                    raise self.unknown(node.name, node.at, [n for r in roles for n in getattr(self, r)])
+                if node.lag and role not in ("variables", "shocks"):
+                    raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
+
+    def unknown(self, name: str, at: int, known: Iterable[str]) -> ModFileError:
+        close = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return self.source.error(f"unknown name '{name}'{hint}", at)
+
+    def evaluate(self, expression: Expression, more: dict[str, float] | None = None) -> float:
+        """The value of an expression, given the assignments above it."""
+        known = CONSTANTS | self.values | (more or {})
+        with np.errstate(all="ignore"):
+            return float(self._value(expression, known))
+
+    def _value(self, expression: Expression, known: dict[str, float]) -> Any:
+        match expression:
+            case Number(value):
+                return np.float64(value)
+            case Name(name, 0, at):
+                if name in known:
+                    return np.float64(known[name])
+                if name in self.parameters:
+                    raise self.source.error(f"parameter '{name}' has no value yet", at)
+                raise self.unknown(name, at, known)
+            case Unary(_, operand):
+                return -self._value(operand, known)
+            case Binary(operator, left, right):
+                return _BINARY[operator](self._value(left, known), self._value(right, known))
+            case Call(name, arguments, at):
+                self.check_call(expression)
+                if name not in FUNCTIONS:
+                    raise self.source.error(f"{name} belongs into a model block", at)
+                return FUNCTIONS[name].host(*(self._value(a, known) for a in arguments))
+            case Name(name, lag, at):
+                raise self.source.error(
+                    f"'{name}({lag})' has a lead or lag, or is no function known here", at
+                )
+            case Expectation(_, _, at):
+                raise self.source.error("EXPECTATION belongs into a model block", at)
+
+
+_BINARY: dict[str, Any] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    ">": np.greater,
+    "<=": np.less_equal,
+    ">=": np.greater_equal,
+}

@@ -1,0 +1,146 @@
+"""Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
+
+import linecache
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.dynare.collect import collect
+from estim.dynare.macro import expand
+from estim.dynare.module import module_source
+from estim.dynare.parser import parse
+from estim.dynare.settings import (
+    EstimationSettings,
+    StochSimulSettings,
+    estimation_settings,
+    stoch_simul_settings,
+)
+from estim.dynare.source import ModFileError
+from estim.dynare.steady_state import search
+from estim.dynare.system import System, build_system
+from estim.model import Model, ModelError
+
+_TOLERANCE = 1e-5  # Dynare's own, for a steady state that the file gives
+
+
+class ModFile(NamedTuple):
+    """A `.mod` file as estim reads it.
+
+    Attributes:
+        model: its equations, priors and observables, ready for everything estim does.
+        estimation: the options of its `estimation` command.
+        stoch_simul: those of its `stoch_simul` command, or None.
+        source: the Python module that defines ``model``; `convert_mod` writes it.
+        path: the file.
+    """
+
+    model: Model
+    estimation: EstimationSettings
+    stoch_simul: StochSimulSettings | None
+    source: str
+    path: Path
+
+    @property
+    def likelihood_options(self) -> dict[str, Any]:
+        """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
+        return {"presample": self.estimation.presample}
+
+
+def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile:
+    """Read a Dynare file.
+
+    Args:
+        path: the `.mod` file.
+        defines: macro variables, as Dynare's command line sets them with ``-D``.
+
+    Raises:
+        ModFileError: the file is not valid; the message gives file, line and column, and what
+            was expected there. Its subclass `UnsupportedError` names what estim does not do.
+
+    Warns:
+        ModFileWarning: native Matlab code and commands that are skipped, each quoted.
+    """
+    path = Path(path)
+    contents = collect(source := expand(path, defines), parse(source))
+    system = build_system(contents)
+    name = re.sub(r"\W", "_", path.stem)
+    text, model = _build(system, name, path)
+    return ModFile(model, estimation_settings(contents), stoch_simul_settings(contents), text, path)
+
+
+def convert_mod(path: str | Path, target: str | Path) -> Path:
+    """Write a Dynare file as a Python module in the style of the gallery; returns its path.
+
+    Raises:
+        ModFileError: as `read_mod`.
+    """
+    target = Path(target)
+    target.write_text(read_mod(path).source, encoding="utf-8")
+    return target
+
+
+def _build(system: System, name: str, path: Path) -> tuple[str, Model]:
+    """The module's source and its model, with a steady state that was found to hold."""
+    text = module_source(system, name, path.name)
+    namespace = _execute(text, path)
+    model = namespace["model"]
+    if "GUESS" in namespace:
+        levels, left = search(namespace["static_residuals"], namespace["GUESS"], model.params())
+        _require_steady(system, left, levels._asdict(), path)
+        guess = dict(zip(system.contents.variables, map(float, levels), strict=True))
+        text = module_source(system, name, path.name, guess)
+        return text, _execute(text, path)["model"]
+    _check_steady_state(system, model, path)
+    return text, model
+
+
+def _execute(text: str, path: Path) -> dict[str, Any]:
+    """Run a module's source; errors show its lines."""
+    name = f"<converted {path.name}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": path.stem}
+    try:
+        exec(compile(text, name, "exec"), namespace)
+    except (ModelError, ModFileError):
+        raise
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise ModFileError(f"{path}: {error}") from error
+    except (RecursionError, MemoryError, SyntaxError):
+        raise ModFileError(f"{path}: an expression is nested too deeply") from None
+    return namespace
+
+
+def _check_steady_state(system: System, model: Model, path: Path) -> None:
+    """The steady state that the file gives must solve its equations, at the starting values."""
+    if any("nocheck" in options for options in system.contents.options.values()):
+        return
+
+    @jax.jit
+    def at_rest(params):
+        levels = model.steady_state(params)
+        shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+        left = model.residuals(levels, levels, levels, shocks, params)
+        floats = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, float), tree)
+        return floats(levels), floats(left)
+
+    levels, left = at_rest(model.params())
+    _require_steady(system, left, levels._asdict(), path)
+
+
+def _require_steady(system: System, left: dict[str, Any], levels: dict[str, Any], path: Path) -> None:
+    """Raise with a table of residuals unless all are small."""
+    if all(abs(float(r)) < _TOLERANCE for r in left.values()):
+        return
+    width = max(map(len, left))
+    rows = [
+        f"    {name:{width}}  {float(r):12.4g}" for name, r in left.items() if not abs(float(r)) < _TOLERANCE
+    ]
+    values = ", ".join(f"{n} = {float(v):.6g}" for n, v in levels.items())
+    raise ModFileError(
+        f"{path}: no steady state: {len(rows)} of {len(left)} equations leave a residual\n"
+        + "\n".join(rows)
+        + f"\n  at {values}\n  Better starting values in 'initval', or a 'steady_state_model', may help."
+    )

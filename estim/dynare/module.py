@@ -1,0 +1,215 @@
+"""A system as the source of a Python module in the style of the gallery.
+
+`read_mod` executes this source and `convert_mod` writes it to a file: what is converted is
+what runs.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from estim.dynare.expressions import Writer
+from estim.dynare.fields import build_fields
+from estim.dynare.layout import assign, call, dictionary, function, imports, indented, named_tuple, quote
+from estim.dynare.printer import number
+from estim.dynare.settings import estimation_settings
+from estim.dynare.syntax import names
+from estim.dynare.system import System
+
+
+def module_source(system: System, name: str, origin: str, guess: Mapping[str, float] | None = None) -> str:
+    """Python source that defines ``model``.
+
+    Args:
+        system: the file's equations.
+        name: the model's name.
+        origin: the file it was read from, for the docstring.
+        guess: where the search for the steady state begins, by variable.
+    """
+    body = "\n\n\n".join(_Module(system, name, guess or system.contents.initial).sections())
+    return f'"""{name}: converted from the Dynare file {origin}."""\n\n{imports(body)}\n\n\n{body}\n'
+
+
+class _Module:
+    def __init__(self, system: System, name: str, guess: Mapping[str, float]):
+        self.system, self.contents, self.name, self.guess = system, system.contents, name, guess
+        self.fields = build_fields(system)
+        self.write = Writer(
+            system, {k[1]: i for k, i in self.fields.identifiers.items() if k[0] == "parameter"}
+        )
+        self.settings = estimation_settings(self.contents)
+        c = self.contents
+        self.observables = [n.name for n in c.observables] or list(c.variables)
+
+    def sections(self) -> Iterable[str]:
+        write, c = self.write, self.contents
+        yield named_tuple("Variables", {write.variables[v]: self._comment(v) for v in self.system.variables})
+        yield named_tuple("Shocks", {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()})
+        yield named_tuple("Observables", {write.variables[v]: self._comment(v) for v in self.observables})
+        fields = self.fields
+        yield named_tuple(
+            "Params",
+            {i: fields.comments[k] for k, i in fields.identifiers.items()},
+            {i: fields.defaults[k] for k, i in fields.identifiers.items()},
+        )
+        yield from self._steady_state()
+        yield from self._residuals()
+        yield from self._measurement()
+        yield self._model()
+
+    def _comment(self, name: str) -> str:
+        return self.contents.variables[name].long_name if name in self.contents.variables else ""
+
+    # --- the steady state ---
+
+    def _steady_state(self) -> Iterable[str]:
+        if self.system.is_zero_at_rest and self.contents.steady_state is None:
+            yield "def steady_state(p):\n    return Variables(*[0.0] * len(Variables._fields))"
+        elif self.contents.steady_state is not None:
+            yield from self._closed_form()
+        else:
+            yield from self._numerical()
+
+    def _closed_form(self) -> Iterable[str]:
+        write, c, implied = self.write, self.contents, self.system.implied
+        lines, assigned = [], set[str]()
+        for assignment in c.steady_state or ():
+            value = write.closed_form(assignment.value, assigned)
+            lines.append(assign(write.steady_locals[assignment.name], value))
+            assigned.add(assignment.name)
+        for name in c.variables:
+            if name not in assigned:
+                lines.append(assign(write.steady_locals[name], number(c.initial.get(name, 0.0))))
+        at_rest = {write.variables[v]: write.steady_locals[v] for v in c.variables}
+        at_rest |= {write.variables[a]: write.auxiliary_at_rest(a, None) for a in self.system.auxiliaries}
+        variables = call("Variables", self._maybe_logs(at_rest))
+        if not implied:
+            yield function("steady_state(p)", [*lines, f"return {variables}"])
+            return
+        yield named_tuple("Implied", {write.implied[n]: c.parameters[n].long_name for n in implied})
+        values = call("Implied", {write.implied[n]: write.steady_locals[n] for n in implied})
+        doc = '"""The steady state, and the parameters that follow from it."""'
+        yield function("at_rest(p)", [doc, *lines, f"return {variables}, {values}"])
+        yield function("steady_state(p)", ["return at_rest(p)[0]"])
+
+    def _numerical(self) -> Iterable[str]:
+        write, c = self.write, self.contents
+        kind = "Variables"
+        if self.system.auxiliaries or self.system.loglinear:
+            kind = "Levels"
+            yield named_tuple(kind, {write.variables[v]: "" for v in c.variables})
+        locals_ = [assign(write.dynamic_locals[n], write.static(a.value)) for n, a in c.locals.items()]
+        equations = {n: write.static(e) for n, e in self.system.static.items()}
+        doc = '"""What the equations leave where nothing moves; zero in the steady state."""'
+        yield function("static_residuals(now, p)", [doc, *locals_, f"return {dictionary(equations)}"])
+        if c.linear:
+            search = f"linear_steady_state(static_residuals, {kind}, p)"
+        else:
+            values = {write.variables[v]: number(self.guess.get(v, 0.0)) for v in c.variables}
+            yield f"GUESS = {call(kind, values)}"
+            search = "numerical_steady_state(static_residuals, GUESS, p)"
+        if kind == "Variables":
+            yield function("steady_state(p)", [f"return {search}"])
+            return
+        found = {write.variables[v]: f"now.{write.variables[v]}" for v in c.variables}
+        found |= {write.variables[a]: write.auxiliary_at_rest(a, "now") for a in self.system.auxiliaries}
+        variables = call("Variables", self._maybe_logs(found))
+        yield function("steady_state(p)", [f"now = {search}", f"return {variables}"])
+
+    def _logged(self) -> list[str]:
+        """Variables that a log-linear solution has in logs: all but auxiliaries of another kind."""
+        if not self.system.loglinear:
+            return []
+        positive = {*self.contents.variables}
+        rest = {n: a.at_rest for n, a in self.system.auxiliaries.items()}
+        return [
+            v for v in self.system.variables if v in positive or getattr(rest[v], "name", None) in positive
+        ]
+
+    def _maybe_logs(self, values: dict[str, str]) -> dict[str, str]:
+        logged = {self.write.variables[v] for v in self._logged()}
+        return {n: f"jnp.log({v})" if n in logged else v for n, v in values.items()}
+
+    # --- equations ---
+
+    def _residuals(self) -> Iterable[str]:
+        write, system = self.write, self.system
+        lines = []
+        if self._logged():
+            doc = '"""The variables themselves; the model is solved in logs."""'
+            logged = [write.variables[v] for v in self._logged()]
+            values = call("logs._replace", {n: f"jnp.exp(logs.{n})" for n in logged})
+            yield function("levels(logs)", [doc, f"return {values}"])
+            lines.append("lag, now, lead = levels(lag), levels(now), levels(lead)")
+        if system.implied:
+            lines.append(
+                "steady, implied = at_rest(p)" if system.uses_steady_state else "_, implied = at_rest(p)"
+            )
+        elif system.uses_steady_state:
+            lines.append("steady = steady_state(p)")
+        if system.uses_steady_state and self._logged():
+            lines.append("steady = levels(steady)")
+        lines += self._shocks()
+        lines += [assign(write.dynamic_locals[n], write.dynamic(e)) for n, e in system.locals.items()]
+        equations = {n: write.dynamic(e) for n, e in system.equations.items()}
+        yield function("residuals(lag, now, lead, shocks, p)", [*lines, f"return {dictionary(equations)}"])
+
+    def _shocks(self) -> Iterable[str]:
+        """Shocks in the model's units; correlated ones by the Cholesky factor, as declared."""
+        write, fields, c = self.write, self.fields, self.contents
+        correlated = fields.correlated
+        if correlated:
+            rows = [[fields.correlation(a, b) if a != b else "1.0" for b in correlated] for a in correlated]
+            yield assign("correlation", f"jnp.array([{', '.join('[' + ', '.join(r) + ']' for r in rows)}])")
+            targets = ", ".join(write.dynamic_locals[s] for s in correlated)
+            units = ", ".join(f"shocks.{write.shocks[s]}" for s in correlated)
+            yield assign(targets, f"jnp.linalg.cholesky(correlation) @ jnp.array([{units}])")
+        expressions = (*self.system.equations.values(), *self.system.locals.values())
+        used = {name.name for expression in expressions for name in names(expression)}
+        for shock in c.shocks:
+            unit = write.dynamic_locals[shock] if shock in correlated else f"shocks.{write.shocks[shock]}"
+            mean = c.initial.get(shock, 0.0)
+            offset = f"{number(mean)} + " if mean else ""
+            if shock in used or shock in correlated:
+                yield assign(write.dynamic_locals[shock], f"{offset}p.{fields.stderr(shock)} * {unit}")
+
+    # --- measurement ---
+
+    def _measurement(self) -> Iterable[str]:
+        write, c, settings = self.write, self.contents, self.settings
+        lines = []
+        if self.system.implied and c.trends:
+            lines.append("_, implied = at_rest(p)")
+        values = {}
+        for name in self.observables:
+            field = write.variables[name]
+            values[field] = f"now.{field}"
+            if settings.prefilter:
+                values[field] += f" - steady.{field}"
+            elif name in c.trends and settings.first_obs > 1:
+                values[field] += f" + {settings.first_obs - 1} * ({write.parameter(c.trends[name])})"
+        if settings.prefilter:
+            lines.append("steady = steady_state(p)  # the data have lost their means")
+        yield function("measurement(now, lag, p)", [*lines, f"return {call('Observables', values)}"])
+        if errors := self.fields.measurement_errors:
+            values = {
+                write.variables[n]: f"p.{self.fields.stderr(n)}" if n in errors else "0.0"
+                for n in self.observables
+            }
+            yield function("measurement_error(p)", [f"return {call('Observables', values)}"])
+        if c.trends:
+            slopes = {
+                write.variables[n]: write.parameter(c.trends[n]) if n in c.trends else "0.0"
+                for n in self.observables
+            }
+            implied = ["_, implied = at_rest(p)"] if self.system.implied else []
+            yield function("trend(p)", [*implied, f"return {call('Observables', slopes)}"])
+
+    def _model(self) -> str:
+        arguments = {"name": quote(self.name), "variables": "Variables", "shocks": "Shocks"}
+        arguments |= {"observables": "Observables"}
+        arguments |= {n: n for n in ("steady_state", "residuals", "measurement")}
+        arguments |= {"measurement_error": "measurement_error"} if self.fields.measurement_errors else {}
+        arguments |= {"trend": "trend"} if self.contents.trends else {}
+        arguments |= {"prior": "Params()"}
+        if self.fields.start:
+            arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
+        return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"

@@ -1,0 +1,94 @@
+"""What a file's `estimation`, `data` and `stoch_simul` commands ask for, as plain values."""
+
+import re
+from typing import NamedTuple
+
+from estim.dynare.contents import Contents
+from estim.dynare.syntax import Option
+
+
+class EstimationSettings(NamedTuple):
+    """Options of `estimation` (and `data`) that have a meaning here, with Dynare's defaults.
+
+    ``first_obs`` counts rows of the data file from 1; ``nobs`` is None for all that follow.
+    ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
+    does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
+    number: 1 the stationary distribution, 2 a wide one, 3 diffuse.
+    """
+
+    datafile: str | None = None
+    first_obs: int = 1
+    nobs: int | None = None
+    presample: int = 0
+    prefilter: bool = False
+    log: bool = False
+    lik_init: int = 1
+    sheet: str | int = 0
+    cells: str | None = None
+
+
+class StochSimulSettings(NamedTuple):
+    """Options of `stoch_simul`: ``irf`` periods of impulse responses, ``ar`` autocorrelations,
+    the ``variables`` asked for (all where none are named), the smoothing parameter of a
+    Hodrick-Prescott filter on the moments."""
+
+    variables: tuple[str, ...]
+    irf: int = 40
+    ar: int = 5
+    hp_filter: float | None = None
+
+
+def estimation_settings(c: Contents) -> EstimationSettings:
+    options = c.options.get("data", {}) | c.options.get("estimation", {})
+    whole = lambda name, default: _whole(c, options.get(name), default)
+    datafile = options.get("datafile") or c.options.get("data", {}).get("file")
+    first = whole("first_obs", 1)
+    last = options.get("last_obs")
+    nobs = _whole(c, last, 0) - first + 1 if last else whole("nobs", 0)
+    lik_init = 3 if "diffuse_filter" in options else whole("lik_init", 1)
+    if lik_init not in (1, 2, 3):
+        raise c.source.unsupported(f"'lik_init={lik_init}'", options["lik_init"].at)
+    return EstimationSettings(
+        datafile=_text(datafile),
+        first_obs=first,
+        nobs=nobs or None,
+        presample=whole("presample", 0),
+        prefilter=whole("prefilter", 0) == 1,
+        log="loglinear" in options and "logdata" not in options,
+        lik_init=lik_init,
+        sheet=_text(options.get("xls_sheet")) or 0,
+        cells=_text(options.get("xls_range")),
+    )
+
+
+def stoch_simul_settings(c: Contents) -> StochSimulSettings | None:
+    """None where the file does not ask for a stochastic simulation."""
+    options = c.options.get("stoch_simul")
+    if options is None:
+        return None
+    filtered = options.get("hp_filter")
+    return StochSimulSettings(
+        variables=c.selected["stoch_simul"] or tuple(c.variables),
+        irf=_whole(c, options.get("irf"), 40),
+        ar=_whole(c, options.get("ar"), 5),
+        hp_filter=_real(c, filtered) if filtered else None,
+    )
+
+
+def _text(option: Option | None) -> str | None:
+    return option.value.strip("'\"") if option and option.value else None
+
+
+def _whole(c: Contents, option: Option | None, default: int) -> int:
+    if option is None:
+        return default
+    if not re.fullmatch(r"\d+", option.value or ""):
+        raise c.source.error(f"'{option.name}' must be a whole number, not {option.value}", option.at)
+    return int(option.value or 0)
+
+
+def _real(c: Contents, option: Option) -> float:
+    try:
+        return float(option.value or "")
+    except ValueError:
+        raise c.source.error(f"'{option.name}' must be a number, not {option.value}", option.at) from None

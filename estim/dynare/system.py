@@ -1,0 +1,112 @@
+"""A file's contents as the system that estim solves: one lead, one lag, named equations.
+
+Checks that the parts are there: as many equations as variables, a value for every parameter.
+"""
+
+import math
+from dataclasses import dataclass
+
+from estim.dynare.auxiliary import Auxiliaries, Auxiliary, is_zero
+from estim.dynare.contents import Contents
+from estim.dynare.functions import STEADY_STATE
+from estim.dynare.syntax import Binary, Call, Equation, Expression, Name, Number, names, walk
+
+
+@dataclass(frozen=True)
+class System:
+    """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
+    equations as they were written, for the steady state. ``implied`` are the parameters that
+    `steady_state_model` sets, ``calibrated`` the values of all others."""
+
+    contents: Contents
+    variables: tuple[str, ...]
+    locals: dict[str, Expression]
+    equations: dict[str, Expression]
+    static: dict[str, Expression]
+    auxiliaries: dict[str, Auxiliary]
+    implied: tuple[str, ...]
+    calibrated: dict[str, float]
+
+    @property
+    def uses_steady_state(self) -> bool:
+        """Do the equations refer to the steady state, by STEADY_STATE()?"""
+        expressions = [*self.locals.values(), *self.equations.values()]
+        return any(isinstance(n, Call) and n.function in STEADY_STATE for e in expressions for n in walk(e))
+
+    @property
+    def loglinear(self) -> bool:
+        return any("loglinear" in options for options in self.contents.options.values())
+
+    @property
+    def is_zero_at_rest(self) -> bool:
+        """Is zero a steady state whatever the parameters, as in a model in deviations?"""
+        c = self.contents
+        return not self.loglinear and all(is_zero(c, e) for e in self.static.values())
+
+
+def build_system(c: Contents) -> System:
+    """Raises ModelFileError when the file's equations, variables and values do not fit together."""
+    if not c.equations:
+        raise c.source.error("the file has no model", max(len(c.source.text) - 1, 0))
+    dynamic = [e for e in c.equations if "static" not in e.tags]
+    static = [e for e in c.equations if "dynamic" not in e.tags]
+    for kind, written in (("", dynamic), ("static ", static)):
+        if len(written) != len(c.variables):
+            message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
+            raise c.source.error(message, c.equations[0].at)
+    auxiliaries = Auxiliaries(c)
+    locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
+    equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
+    added = auxiliaries.added
+    equations |= {f"{name} (auxiliary)": Binary("-", Name(name), a.definition) for name, a in added.items()}
+    system = System(
+        contents=c,
+        variables=(*c.variables, *added),
+        locals=locals_,
+        equations=equations,
+        static=_named(c, static),
+        auxiliaries=added,
+        implied=_implied(c),
+        calibrated={},
+    )
+    system.calibrated.update(_calibrated(c, system))
+    return system
+
+
+def _named(c: Contents, equations: list[Equation]) -> dict[str, Expression]:
+    """Residuals by the equation's name: its tag, else its number and line."""
+    named: dict[str, Expression] = {}
+    for i, equation in enumerate(equations, 1):
+        name = equation.tags.get("name") or f"equation {i}, line {c.source.locate(equation.at).line}"
+        while name in named:
+            name += "'"
+        zero = equation.right == Number(0.0)
+        named[name] = equation.left if zero else Binary("-", equation.left, equation.right)
+    return named
+
+
+def _implied(c: Contents) -> tuple[str, ...]:
+    """Parameters that the steady state determines at every draw."""
+    found = tuple(dict.fromkeys(a.name for a in c.steady_state or () if a.name in c.parameters))
+    for name in found:
+        if prior := c.priors.get(("parameter", name)):
+            raise c.source.error(f"'{name}' is estimated, yet 'steady_state_model' sets it", prior.at)
+    return found
+
+
+def _calibrated(c: Contents, system: System) -> dict[str, float]:
+    estimated = {key[1] for key in c.priors if key[0] == "parameter"}
+    used = {n.name for e in (*system.equations.values(), *system.locals.values()) for n in names(e)}
+    used |= {n.name for a in c.steady_state or () for n in names(a.value)}
+    used |= {n.name for e in c.trends.values() for n in names(e)}
+    values = {}
+    for name, symbol in c.parameters.items():
+        value = c.values.get(name, math.nan)
+        if name in system.implied:
+            continue
+        if name in used - estimated and not math.isfinite(value):
+            state = f"the value {value:g}" if name in c.values else "no value"
+            raise c.source.error(f"parameter '{name}' has {state}", symbol.at)
+        if name in used or name in estimated:
+            values[name] = value
+    return values
