@@ -18,12 +18,12 @@ _FORGET = 0.8
 class Adaptation(NamedTuple):
     """What warm-up remembers from window to window.
 
-    ``window``: how many are done; ``count``: the draws behind the tuning's mean and covariance;
+    ``num_windows``: how many are done; ``num_draws``: the draws behind the tuning's mean and covariance;
     ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with.
     """
 
-    window: np.ndarray
-    count: np.ndarray
+    num_windows: np.ndarray
+    num_draws: np.ndarray
     log_step_sizes: np.ndarray
 
 
@@ -44,6 +44,7 @@ def adapt(
     position: np.ndarray,
     acceptance_rate: np.ndarray,
     target_acceptance: float,
+    last: bool,
 ) -> tuple[Tuning, Adaptation]:
     """The tuning for the next window.
 
@@ -53,21 +54,25 @@ def adapt(
     of the past each window (Andrieu and Thoms 2008, algorithm 4).
 
     Args:
-        position: draws of the window, ``[chain, draw, dim]``.
-        acceptance_rate: ``[chain, step]``.
+        position: draws of the window, ``[..., dim]``.
+        acceptance_rate: of each step, any shape.
+        last: whether this is the last window.
     """
-    k = int(adaptation.window)
+    k = int(adaptation.num_windows)
     log_step = np.log(float(tuning.step_size))
-    if acceptance_rate.size:
-        log_step += 2.0 / np.sqrt(1 + k) * (float(np.mean(acceptance_rate)) - target_acceptance)
+    log_step += 2.0 / np.sqrt(1 + k) * (float(np.mean(acceptance_rate)) - target_acceptance)
     log_steps = adaptation.log_step_sizes.copy()
     log_steps[k] = log_step
-    if k == NUM_WINDOWS - 1:
-        log_step = np.mean(log_steps[NUM_WINDOWS // 2 :])
+    if last:
+        log_step = np.mean(log_steps[(k + 1) // 2 : k + 1])
 
-    mean, scale_tril, count = np.asarray(tuning.mean), np.asarray(tuning.scale_tril), float(adaptation.count)
+    mean, scale_tril, count = (
+        np.asarray(tuning.mean),
+        np.asarray(tuning.scale_tril),
+        float(adaptation.num_draws),
+    )
     draws = position.reshape(-1, mean.size)
-    if k >= _BURN_IN and len(draws):
+    if k >= _BURN_IN:
         count = _FORGET * count
         weight = len(draws) / (count + len(draws))
         shift = draws - mean

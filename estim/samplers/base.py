@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from estim.evaluations import Evaluations
 from estim.typing import Array, Key, Position, Scalar
@@ -55,9 +56,9 @@ class Tuning(NamedTuple):
     ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal.
     """
 
-    mean: Array
-    scale_tril: Array
-    step_size: Array
+    mean: Array | np.ndarray
+    scale_tril: Array | np.ndarray
+    step_size: Array | np.ndarray
 
 
 class Draws(NamedTuple):
@@ -74,15 +75,15 @@ class Draws(NamedTuple):
     """
 
     param_names: tuple[str, ...]
-    position: Array
-    loglikelihood: Array
-    logprior: Array
-    stats: dict[str, Array]
+    position: np.ndarray
+    loglikelihood: np.ndarray
+    logprior: np.ndarray
+    stats: dict[str, np.ndarray]
     evaluations: Evaluations
     seconds: dict[str, float]
     failures: dict[str, int]
-    weighted_position: Array | None = None
-    weights: Array | None = None
+    weighted_position: np.ndarray | None = None
+    weights: np.ndarray | None = None
     log_marginal_likelihood: float | None = None
 
 

@@ -11,7 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
 from estim.typing import Array, Key
 
-Advance = Callable[[Key, Array, Any, Tuning, Array, Array], tuple[Any, Info]]
+Advance = Callable[[Key, Any, Any, Tuning, Any, Any], tuple[Any, Info]]
 
 
 _AXIS = "device"

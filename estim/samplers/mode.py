@@ -17,6 +17,7 @@ Density = Literal["position", "params"]
 
 _NUM_PRIOR_DRAWS = 500
 _FLATTEST = 0.1
+_MAX_RESTARTS = 20
 
 
 class ModeError(ValueError):
@@ -31,24 +32,24 @@ class Mode(NamedTuple):
     ``[num_starts]``, where each search began and how high it came.
     """
 
-    position: Array
+    position: np.ndarray
     logdensity: float
     gradient_norm: float
-    starts: Array
-    logdensities: Array
+    starts: np.ndarray
+    logdensities: np.ndarray
 
 
 class Laplace(NamedTuple):
     """The Gaussian at the mode: ``mode`` ``[dim]``, ``scale_tril`` ``[dim, dim]`` (Cholesky factor of
     the covariance), ``logdensity`` at the mode and the approximate ``log_marginal_likelihood``."""
 
-    mode: Array
-    scale_tril: Array
+    mode: np.ndarray
+    scale_tril: np.ndarray
     logdensity: float
     log_marginal_likelihood: float
 
     @property
-    def covariance(self) -> Array:
+    def covariance(self) -> np.ndarray:
         return self.scale_tril @ self.scale_tril.T
 
     def tuning(self, step_size: float) -> Tuning:
@@ -88,8 +89,16 @@ def find_mode(
     starts = finite_starts(posterior, rng_key, num_starts)
     found = []
     for start in starts:
-        result = minimize(objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": 1e-6})
-        found.append((-result.fun, start + scale * result.x, np.max(np.abs(result.jac))))
+        best = np.inf
+        for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
+            result = minimize(
+                objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": 1e-6}
+            )
+            start = start + scale * result.x
+            if result.success or not result.fun < best - 1e-6:
+                break
+            best = result.fun
+        found.append((-result.fun, start, np.max(np.abs(result.jac))))
     logdensity, position, slope = max(found, key=lambda f: f[0])
     return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
 

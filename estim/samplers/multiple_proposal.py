@@ -84,7 +84,9 @@ def build_multiple_proposal(
         weights = jax.nn.softmax(candidates.logdensity + jax.vmap(log_correction)(candidates.position))
         chosen = select(key_select, weights, num_draws)
         drawn = jax.tree.map(lambda leaf: leaf[chosen], candidates)
-        draws = Evaluations(*drawn, status=jnp.zeros(num_draws, jnp.int32))
+        draws = Evaluations(
+            drawn.position, drawn.loglikelihood, drawn.logprior, jnp.zeros(num_draws, jnp.int32)
+        )
         new_state = jax.tree.map(lambda leaf: leaf[-1], drawn)
         stats = {"accepted": chosen[-1] != 0}
         return new_state, Info(draws, evaluations, 1.0 - weights[0], stats, weights)
@@ -149,7 +151,9 @@ def _independent(tuning: Tuning):
         key_normal, key_chi2 = jax.random.split(rng_key)
         noise = jax.random.normal(key_normal, (num, dim), position.dtype)
         chi2 = 2.0 * jax.random.gamma(key_chi2, nu / 2.0, (num,), position.dtype)
-        return tuning.mean[None, :] + (noise * jnp.sqrt(nu / chi2)[:, None]) @ tuning.scale_tril.T
+        return (
+            jnp.asarray(tuning.mean)[None, :] + (noise * jnp.sqrt(nu / chi2)[:, None]) @ tuning.scale_tril.T
+        )
 
     def log_correction(position: Position) -> Array:
         u = jax.scipy.linalg.solve_triangular(tuning.scale_tril, position - tuning.mean, lower=True)

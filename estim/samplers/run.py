@@ -6,8 +6,8 @@ neither the length of the chunks nor an interruption changes a draw.
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -60,11 +60,11 @@ class Chunk(NamedTuple):
     "mode", "compile" and the phase to wall time.
     """
 
-    phase: Literal["warmup", "sample"]
+    phase: str
     info: Info
     before: np.ndarray
     failures: Counter[str]
-    seconds: Counter[str]
+    seconds: dict[str, float]
 
 
 def sample(
@@ -124,7 +124,7 @@ def sample_chunks(
     initial_positions: Array | None = None,
     progress: Progress | None = None,
     spread: Literal["chains", "proposals"] = "chains",
-    state: RunState | list[np.ndarray] | None = None,
+    state: RunState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[RunState, Chunk]]:
     """The run of `sample`, a chunk at a time, each with the state from which the run can go on.
@@ -136,7 +136,7 @@ def sample_chunks(
         progress: called after every chunk, see `Progress`.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
-        state: go on from here: a `RunState`, or the list of its leaves (``jax.tree.leaves``) as
+        state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
     """
     row = algorithm_named(algorithm, settings)
@@ -151,8 +151,12 @@ def sample_chunks(
     capacity = max(_CAPACITY, *windows)
     target_acceptance = row.target_acceptance(**settings)
 
-    failures, seconds = Counter[str](), Counter[str]()
-    if state is None:
+    failures, seconds = Counter[str](), defaultdict[str, float](float)
+    if isinstance(state, RunState):
+        now = state
+    elif state is not None:
+        now = jax.tree.unflatten(_state_structure(build, posterior), state)
+    else:
         with _timed(seconds, "mode"):
             laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))
@@ -160,36 +164,39 @@ def sample_chunks(
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
-        state = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
-    elif isinstance(state, list):
-        state = jax.tree.unflatten(_state_structure(build, posterior), state)
+        now = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
 
     advance = build_advance(build, mesh, capacity, spread == "chains")
     advance = partial(advance, rng_key, np.arange(num_chains))
     with _timed(seconds, "compile"):
-        jax.block_until_ready(advance(state.chains, state.tuning, 0, 0))
+        jax.block_until_ready(advance(now.chains, now.tuning, 0, 0))
 
     ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
-    while (step := int(state.step)) < num_steps:
+    while (step := int(now.step)) < num_steps:
         window = int(np.searchsorted(ends, step, side="right"))
         warming_up = window < len(ends)
         phase = "warmup" if warming_up else "sample"
         count = int(ends[window]) - step if warming_up else min(chunk_size, num_steps - step)
-        before = np.asarray(state.chains.position)
+        before = np.asarray(now.chains.position)
         with _timed(seconds, phase):
-            chains, info = advance(state.chains, state.tuning, step, count)
+            chains, info = advance(now.chains, now.tuning, step, count)
             info = _on_host(info, count)
-        state = state._replace(chains=chains, step=np.array(step + count))
+        now = now._replace(chains=chains, step=np.array(step + count))
         if warming_up:
             tuning, adaptation = adapt(
-                state.tuning, state.adaptation, info.draws.position, info.acceptance_rate, target_acceptance
+                now.tuning,
+                now.adaptation,
+                np.asarray(info.draws.position),
+                np.asarray(info.acceptance_rate),
+                target_acceptance,
+                last=step + count == num_warmup,
             )
-            state = state._replace(tuning=tuning, adaptation=adaptation)
+            now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]
         chunk_size = min(math.ceil(rate * SECONDS_PER_CHUNK), capacity)
         failures += _count_failures(info.evaluations.status)
-        yield state, Chunk(phase, info, before, failures, seconds)
-        failures, seconds = Counter[str](), Counter[str]()
+        yield now, Chunk(phase, info, before, failures, seconds)
+        failures, seconds = Counter[str](), defaultdict[str, float](float)
         if progress is not None:
             first, last = (0, num_warmup) if warming_up else (num_warmup, num_steps)
             progress(
@@ -203,23 +210,24 @@ def sample_chunks(
 
 def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
     """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only."""
-    failures, seconds = Counter[str](), Counter[str]()
+    failures, seconds = Counter[str](), defaultdict[str, float](float)
     for chunk in chunks:
         failures.update(chunk.failures)
-        seconds.update(chunk.seconds)
+        for phase, time_taken in chunk.seconds.items():
+            seconds[phase] += time_taken
     kept = [chunk for chunk in chunks if chunk.phase == "sample"]
     info: Info = jax.tree.map(lambda *rows: np.concatenate(rows), *[chunk.info for chunk in kept])
 
-    def by_chain(rows: np.ndarray) -> np.ndarray:
+    def by_chain(rows: Any) -> np.ndarray:
         """``[step, chain, num_draws, ...] -> [chain, draw, ...]``."""
         rows = np.moveaxis(rows, 0, 1)
         return rows.reshape(rows.shape[0], -1, *rows.shape[3:])[:, :num_samples]
 
-    def repeated(rows: np.ndarray) -> np.ndarray:
+    def repeated(rows: Any) -> np.ndarray:
         """A statistic of a step, ``[step, chain]``, for each of its draws."""
         return by_chain(np.broadcast_to(rows[..., None], info.draws.logprior.shape))
 
-    def flat(rows: np.ndarray) -> np.ndarray:
+    def flat(rows: Any) -> np.ndarray:
         """``[step, chain, n, ...] -> [all, ...]``."""
         rows = rows[::thin_evaluations]
         return rows.reshape(-1, *rows.shape[3:])
@@ -256,7 +264,9 @@ def _begin(
 ) -> tuple[Any, Counter[str]]:
     """The first states ``[chain]``, all with a finite density, and the failures met on the way.
 
-    A starting point without a density is drawn again, each time a tenth closer to the mode.
+    Starting points are drawn at twice the width of `laplace`. One without a density, or with one
+    so low that a chain could be stuck there (for a Gaussian 2 dim below the mode is expected,
+    4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
 
     Raises:
         SamplerError: a point of `initial_positions` has no density, or none was found.
@@ -271,18 +281,23 @@ def _begin(
             raise SamplerError(f"initial_positions[{chain}] has no density: {status.message}")
         return states, failures
 
+    dim = len(laplace.mode)
+    lowest = laplace.logdensity - 4 * dim - 10
     states = None
     for attempt in range(_MAX_TRIES):
         key = jax.random.fold_in(jax.random.fold_in(rng_key, _BEGIN_KEY), attempt)
-        noise = jax.random.normal(key, (num_chains, len(laplace.mode)))
+        noise = jax.random.normal(key, (num_chains, dim))
         scatter = 2.0 * 0.9**attempt * laplace.scale_tril
-        positions = laplace.mode[None, :] + noise @ scatter.T
-        found = init(positions)
-        states = found if states is None else _where(np.isfinite(states.logdensity), states, found)
-        if np.all(np.isfinite(states.logdensity)):
+        found = init(laplace.mode[None, :] + noise @ scatter.T)
+        if not np.all(np.isfinite(found.logdensity)):
+            failures += _count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(found.position).status)
+        states = found if states is None else _where(states.logdensity > lowest, states, found)
+        if np.all(states.logdensity > lowest):
             return states, failures
-        failures += _count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(positions).status)
-    raise SamplerError(f"no starting point with a finite density in {_MAX_TRIES} tries a chain: {failures}")
+    raise SamplerError(
+        f"no starting point with a log-density above {lowest:.6g} in {_MAX_TRIES} tries a chain; "
+        f"evaluations that failed: {dict(failures)}"
+    )
 
 
 def _on_host(info: Info, count: int) -> Info:
@@ -299,7 +314,7 @@ def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
     return jax.tree.map(choose, first, second)
 
 
-def _count_failures(status: np.ndarray) -> Counter[str]:
+def _count_failures(status: Any) -> Counter[str]:
     """How many evaluations failed, by the name of their `Status`."""
     counts = np.bincount(np.asarray(status).ravel(), minlength=len(Status))
     return Counter({s.name: int(counts[s]) for s in Status if s != Status.OK and counts[s]})
@@ -314,7 +329,7 @@ def _state_structure(build: Callable[[Tuning], SamplingAlgorithm], posterior: Po
 
 
 @contextmanager
-def _timed(seconds: Counter[str], phase: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
-    seconds[phase] += time.perf_counter() - begun  # type: ignore[assignment]
+    seconds[phase] += time.perf_counter() - begun
