@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from estim.results.store import RunDirectory
+from estim.results.store import RunDirectory, StoreError
 from estim.status import Status
 
 Array = np.ndarray
@@ -17,7 +17,8 @@ class RouteResult(NamedTuple):
 
     ``params`` ``[chain, draw, n_params]`` in the model's units; ``loglikelihood`` and
     ``logprior`` ``[chain, draw]``; ``stats`` by ArviZ name, ``[chain, draw]``; ``num_evaluations``
-    of the posterior and ``failures``, how many of them had no density, by reason.
+    of the exact posterior, warm-up included, and ``failures``, how many of them had no density,
+    by reason; ``seconds`` by phase.
     """
 
     params: Array
@@ -27,6 +28,7 @@ class RouteResult(NamedTuple):
     stats: dict[str, Array]
     num_evaluations: int
     failures: dict[str, int]
+    seconds: dict[str, float]
 
 
 def read_route(run: RunDirectory, route: str) -> RouteResult:
@@ -36,31 +38,41 @@ def read_route(run: RunDirectory, route: str) -> RouteResult:
         StoreError: the route has no finished chunk.
     """
     chunks = run.read_chunks(route)
-    if not chunks:
-        run.read_arrays(f"{route}/chunk-00000.npz")
+    kept = [chunk for chunk in chunks if "position" in chunk]
+    if not kept:
+        raise StoreError(f"{run.file(route)}: no draws have been finished yet")
 
     def joined(key: str) -> Array:
-        return np.concatenate([chunk[key] for chunk in chunks], axis=1)
+        return np.concatenate([chunk[key] for chunk in kept], axis=1)
 
-    stats = {key.removeprefix("stats."): joined(key) for key in chunks[0] if key.startswith("stats.")}
-    status = [chunk["evaluations.status"] for chunk in chunks if "evaluations.status" in chunk]
-    counts = Counter(int(s) for part in status for s in np.ravel(part))
+    def summed(prefix: str) -> dict[str, float]:
+        total = Counter[str]()
+        for chunk in chunks:
+            total.update({k.removeprefix(prefix): v.item() for k, v in chunk.items() if k.startswith(prefix)})
+        return dict(total)
+
     return RouteResult(
         params=joined("params"),
         position=joined("position"),
         loglikelihood=joined("loglikelihood"),
         logprior=joined("logprior"),
-        stats=stats,
-        num_evaluations=sum(counts.values()),
-        failures={Status(s).message: n for s, n in sorted(counts.items()) if s != Status.OK},
+        stats={key.removeprefix("stats."): joined(key) for key in kept[0] if key.startswith("stats.")},
+        num_evaluations=sum(int(chunk["num_evaluations"]) for chunk in chunks),
+        failures={Status[name].message: int(n) for name, n in summed("failures.").items()},
+        seconds=summed("seconds."),
     )
+
+
+def count_draws(run: RunDirectory, route: str) -> int:
+    """How many draws a chain the directory holds of a route."""
+    return sum(lp.shape[1] for chunk in run.read_chunks(route, "logprior") for lp in chunk.values())
 
 
 def read_evaluations(run: RunDirectory, route: str) -> dict[str, Array]:
     """Every point that a route evaluated: the fields of `Evaluations` by name, leading axis ``[n]``."""
-    chunks = run.read_chunks(route)
-    fields = [key for key in chunks[0] if key.startswith("evaluations.")]
-    return {f.removeprefix("evaluations."): np.concatenate([c[f] for c in chunks]) for f in fields}
+    prefix = "evaluations."
+    chunks = [chunk for chunk in run.read_chunks(route, prefix) if chunk]
+    return {key.removeprefix(prefix): np.concatenate([c[key] for c in chunks]) for key in chunks[0]}
 
 
 def read_data(run: RunDirectory) -> pd.DataFrame:
@@ -74,4 +86,4 @@ def finished_routes(run: RunDirectory) -> list[str]:
     """The routes with draws, in the order of the settings; the surrogate is last."""
     settings: dict[str, Any] = run.read_json("settings.json")
     names = [*settings["routes"], *(["surrogate"] if settings.get("surrogate") else [])]
-    return [name for name in names if run.chunks(name)]
+    return [name for name in names if count_draws(run, name)]

@@ -92,26 +92,23 @@ def agreement_figure(
 def trace_figure(
     draws: RouteDraws, names: Sequence[str], num_chains: int = 3, num_points: int = 200
 ) -> Figure:
-    """Traces: a row for each parameter, a column for each route, one scale a row.
+    """Traces: a row for each parameter, the routes side by side on one scale.
 
     At most `num_chains` chains a route, thinned to `num_points` points each.
     """
     figure = Figure(figsize=(WIDTH, 0.5 + 0.62 * len(names)))
-    panels = figure.subplots(len(names), len(draws), sharey="row", squeeze=False)
+    rows = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
     for column, (route, style) in enumerate(route_styles(draws).items()):
         chains = _thin(np.moveaxis(draws[route][:num_chains], 0, -1), num_points)
-        progress = np.linspace(0, 1, len(chains))
-        for row, ax in enumerate(panels[:, column]):
+        progress = column + np.linspace(0, 0.96, len(chains))
+        for row, ax in enumerate(rows):
             ax.plot(progress, chains[:, row], color=style["color"], lw=0.45, alpha=0.75)
-            ax.set(xticks=[], xlim=(0, 1))
-            ax.spines["bottom"].set_visible(False)
-            ax.locator_params(axis="y", nbins=3)
-            if column == 0:
-                ax.set_ylabel(names[row], rotation=0, ha="right", va="center", color=INK)
-            else:
-                ax.spines["left"].set_visible(False)
-                ax.tick_params(axis="y", length=0)
-        panels[0, column].set_title(route, color=style["color"])
+        rows[0].text(column / len(draws), 1.12, route, transform=rows[0].transAxes, color=style["color"])
+    for name, ax in zip(names, rows, strict=True):
+        ax.set(xticks=[], xlim=(-0.02, len(draws) - 0.02))
+        ax.spines["bottom"].set_visible(False)
+        ax.locator_params(axis="y", nbins=3)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", color=INK)
     return figure
 
 
@@ -185,7 +182,7 @@ def proposal_figure(proposed: Array, accepted: Array, names: Sequence[str]) -> F
     figure, panels = _grid(len(names), height=1.5)
     for i, ax in enumerate(panels):
         low, high = _bulk(proposed[:, i], 0.002, pad=0.05)
-        bins = np.linspace(low, high, 60)
+        bins = np.linspace(low, high, 60).tolist()
         ax.hist(proposed[:, i], bins=bins, density=True, color=MUTED, alpha=0.35, histtype="stepfilled", lw=0)
         ax.hist(accepted[:, i], bins=bins, density=True, color=PALETTE[2], histtype="step", lw=1.3)
         ax.set(title=names[i], yticks=[], xlim=(low, high))
@@ -203,9 +200,7 @@ def proposal_figure(proposed: Array, accepted: Array, names: Sequence[str]) -> F
 
 
 @styled
-def surrogate_fit_figure(
-    history: Mapping[str, Array], epochs: Array, exact: Array, predicted: Array
-) -> Figure:
+def surrogate_fit_figure(history: Mapping[str, Array], exact: Array, predicted: Array) -> Figure:
     """How the network learned (loss by epoch) and what error is left at the chain's own points.
 
     ``history`` maps "train" and "validation" to ``[n_epochs]``; ``exact`` and ``predicted``
@@ -215,7 +210,7 @@ def surrogate_fit_figure(
     figure = Figure(figsize=(WIDTH, 2.9))
     left, right = figure.subplots(1, 2)
     for (name, loss), colour in zip(history.items(), (MUTED, SURROGATE), strict=False):
-        left.plot(epochs, loss, color=colour, lw=1.2, label=name)
+        left.plot(np.arange(1, len(loss) + 1), loss, color=colour, lw=1.2, label=name)
     left.set(yscale="log", xlabel="epoch", title="Loss")
     left.legend(loc="upper right")
     error = predicted - exact

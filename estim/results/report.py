@@ -24,6 +24,12 @@ AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
 MAX_RHAT = 1.01
 
+VERDICTS = {
+    "safe": "Safe: its draws can be used as they are.",
+    "use the correction": "Not exact enough as it is: correct it by delayed acceptance or importance resampling.",
+    "refine": "Not to be trusted: train it on more points where it is unsure.",
+}
+
 LABELS = {
     "rwmh": "random-walk MH",
     "nuts": "NUTS",
@@ -43,7 +49,7 @@ class Report:
         self.settings = run.read_json("settings.json")
         self.model = run.read_json("model.json")
         self.environment = run.read_json("environment.json")
-        self.timings: dict[str, dict[str, float]] = run.read_json("timings.json")
+        self.timings: dict[str, float] = run.read_json("timings.json")
         self.data = read_data(run)
         self.names: tuple[str, ...] = tuple(p["name"] for p in self.model["prior"])
         self.routes: dict[str, RouteResult] = {
@@ -98,6 +104,8 @@ def write_report(run: RunDirectory) -> Path:
         ("How the chains ran", _chains(report)),
         ("How to reproduce this", _reproduce(report)),
     ]
+    verdict = _verdict(report)
+    run.write_json("verdict.json", verdict)
     template = files("estim.results").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
     page = (
         Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -105,7 +113,7 @@ def write_report(run: RunDirectory) -> Path:
         .render(
             title=report.settings["title"] or f"{report.model['name']} on {report.settings['data']}",
             byline=_byline(report),
-            verdict=_verdict(report),
+            verdict=verdict,
             sections=[
                 {"title": title, "anchor": f"section-{i}", "blocks": items}
                 for i, (title, items) in enumerate(sections, 1)
@@ -166,11 +174,10 @@ def _verdict(report: Report) -> dict[str, Any]:
 
 
 def _certificate_sentence(certificate: dict[str, Any]) -> str:
+    accept, reject = (" ± ".join(_percent_pair(certificate[k])) for k in ("wrong_accept", "wrong_reject"))
     return (
-        f"{certificate['verdict']} It accepts wrongly with probability "
-        f"{_percent(certificate['wrong_accept'], certificate['wrong_accept_error'])} and rejects wrongly with "
-        f"probability {_percent(certificate['wrong_reject'], certificate['wrong_reject_error'])}, "
-        f"over {certificate['num_evaluations']:,} exact evaluations."
+        f"{VERDICTS[certificate['verdict']]} It accepts wrongly with probability {accept} and rejects wrongly "
+        f"with probability {reject}, over {certificate['num_evaluations']:,} exact evaluations."
     )
 
 
@@ -211,9 +218,9 @@ def _posterior(report: Report) -> list[Item]:
                 entry["name"],
                 entry["family"],
                 _mean_std(entry["mean"], entry["std"], digits),
-                f"{mode[i]:.{digits}f}",
+                _number(mode[i], digits),
                 *(_mean_std(s.mean[i], s.std[i], digits) for s in report.summaries.values()),
-                f"{low:.{digits}f} – {high:.{digits}f}",
+                f"{_number(low, digits)} – {_number(high, digits)}",
             ]
         )
     return [
@@ -264,9 +271,9 @@ def _agreement(report: Report) -> list[Item]:
                 report.draws, report.names, {k: s.ess_bulk for k, s in report.summaries.items()}
             ),
             "Ranks",
-            "Whole distributions, not only means: the distribution of each route's ranks among the draws of all routes, "
-            "less the uniform one. A line that leaves the grey 95 % band in the shape of a hill or a valley says that "
-            "the route is shifted; one shaped like an S, that it is too wide or too narrow.",
+            "Whole distributions, not only means: the distribution of each route's ranks among the draws of all "
+            "routes, less the uniform one. A line that leaves the grey 95 % band in the shape of a hill or a valley "
+            "says that the route is shifted; one shaped like an S, that it is too wide or too narrow.",
         ),
     ]
 
@@ -302,14 +309,14 @@ def _surrogate(report: Report) -> list[Item]:
             "kind": "text",
             "text": f"A neural network learned the log-likelihood from points that {teacher} had evaluated anyway "
             "("
-            + ", ".join(f"{n:,} {reason}" for reason, n in counts.items())
+            + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
             + "); the prior is exact and is "
             "added to it. The certificate compares the two at points of the surrogate's own chain.",
         },
         report.table(
             ["", "estimate", "error", "meaning"],
             _certificate_rows(certificate),
-            f"The certificate: {certificate['verdict']}",
+            f"The certificate. {VERDICTS[certificate['verdict']]}",
             f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior.",
             text=1,
         ),
@@ -329,14 +336,13 @@ def _surrogate(report: Report) -> list[Item]:
         ),
         report.figure(
             figures.surrogate_fit_figure(
-                {"training": fit["history/train"], "validation": fit["history/validation"]},
-                fit["history/epoch"] if "history/epoch" in fit else np.arange(len(fit["history/train"])),
+                {k: fit[f"history/{k}_loss"].mean(axis=1) for k in ("train", "validation")},
                 check["exact"],
                 check["surrogate"],
             ),
             "Training and error of the surrogate",
-            "Left: the network's loss while it learned; a validation loss that turns upwards would mean that it learned "
-            "the points by heart. Right: what error is left at points of the surrogate's chain; to a sampler "
+            "Left: the network's loss while it learned; a validation loss that turns upwards would mean that it "
+            "learned the points by heart. Right: what error is left at points of the surrogate's chain; to a sampler "
             "only its spread matters.",
         ),
         report.figure(
@@ -349,18 +355,40 @@ def _surrogate(report: Report) -> list[Item]:
     ]
 
 
-def _certificate_rows(certificate: dict[str, Any]) -> list[list[Any]]:
-    rows = []
-    for entry in certificate["rows"]:
-        rows.append([entry["name"], entry["value"], entry["error"], entry["meaning"]])
+def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
+    c = certificate
+    rows = [
+        [
+            "wrong accept",
+            *_percent_pair(c["wrong_accept"]),
+            "E max(â − a, 0): accepted, though it should not be",
+        ],
+        [
+            "wrong reject",
+            *_percent_pair(c["wrong_reject"]),
+            "E max(a − â, 0): rejected, though it should not be",
+        ],
+        [
+            "Pareto k̂",
+            _decimals(c["pareto_khat"], 2),
+            "",
+            "below 0.7 importance weights can correct the draws",
+        ],
+        ["KL divergence", *(_decimals(v, 4) for v in c["kl_divergence"]), "nats, surrogate from exact"],
+        ["mean shift", _decimals(c["mean_shift"], 3), "", "largest, in posterior sd, by importance weights"],
+        ["largest error", _decimals(c["largest_error"], 2), "", "log points, inside the 99 % region"],
+    ]
+    if c["ensemble_calibration"] is not None:
+        meaning = "actual over predicted error of the ensemble; 1 is perfect"
+        rows.append(["ensemble", _decimals(c["ensemble_calibration"], 2), "", meaning])
     return rows
 
 
 def _chains(report: Report) -> list[Item]:
     rows, failures = [], []
-    for key, (label, route) in zip(finished_routes(report.run), report.routes.items(), strict=True):
+    for label, route in report.routes.items():
         summary: Summary = report.summaries[label]
-        seconds = sum(report.timings.get(key, {}).values())
+        seconds = sum(route.seconds.values())
         ess = float(np.min(summary.ess_bulk))
         acceptance = float(np.mean(route.stats["acceptance_rate"]))
         rows.append(
@@ -428,12 +456,12 @@ def _chains(report: Report) -> list[Item]:
 
 def _reproduce(report: Report) -> list[Item]:
     environment = report.environment
-    phases = [
-        [LABELS.get(name, name), *(f"{parts.get(p, 0.0):.1f}" for p in PHASES), f"{sum(parts.values()):.1f}"]
-        for name, parts in report.timings.items()
-    ]
-    total = sum(sum(parts.values()) for parts in report.timings.values())
-    phases.append(["total", *("" for _ in PHASES), f"{total:.1f}"])
+    rows = [[stage, "", "", "", f"{seconds:.1f}"] for stage, seconds in report.timings.items()]
+    for label, route in report.routes.items():
+        parts = [route.seconds.get(phase, 0.0) for phase in ("compile", "warmup", "sample")]
+        rows.append([label, *(f"{s:.1f}" for s in parts), f"{sum(parts):.1f}"])
+    total = sum(report.timings.values()) + sum(sum(r.seconds.values()) for r in report.routes.values())
+    rows.append(["total", "", "", "", f"{total:.1f}"])
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     return [
         {
@@ -443,9 +471,9 @@ def _reproduce(report: Report) -> list[Item]:
         },
         {"kind": "code", "text": "estim run settings.json --out again"},
         report.table(
-            ["", *PHASES, "all"],
-            phases,
-            "Time by phase, in seconds.",
+            ["", "compilation", "warm-up", "sampling", "all"],
+            rows,
+            "Time by stage, in seconds.",
             f"Peak memory {environment['peak_memory_mib']:,.0f} MiB."
             if "peak_memory_mib" in environment
             else "",
@@ -463,9 +491,6 @@ def _reproduce(report: Report) -> list[Item]:
     ]
 
 
-PHASES = ("compile", "warmup", "sample")
-
-
 def _sample(report: Report) -> str:
     return f"{report.data.index[0]}–{report.data.index[-1]}"
 
@@ -475,12 +500,23 @@ def _digits(std: float) -> int:
     return int(np.clip(1 - np.floor(np.log10(std)), 0, 6)) if std > 0 else 3
 
 
-def _mean_std(mean: float, std: float, digits: int) -> Markup:
-    return Markup("{}<small>({})</small>").format(f"{mean:.{digits}f}", f"{std:.{digits}f}")
+def _number(value: float, digits: int) -> str:
+    """Fixed decimals, with a minus sign instead of a hyphen."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _percent(value: float, error: float) -> str:
-    return f"{100 * value:.2f} % ± {100 * error:.2f}"
+def _mean_std(mean: float | None, std: float | None, digits: int) -> Markup:
+    mean_text, std_text = ("–" if v is None else _number(v, digits) for v in (mean, std))
+    return Markup("{}<small>({})</small>").format(mean_text, std_text)
+
+
+def _percent_pair(estimate: list[float]) -> tuple[str, str]:
+    value, error = (f"{100 * v:.2f}\N{NO-BREAK SPACE}%" for v in estimate)
+    return value, error
+
+
+def _decimals(value: float | None, digits: int) -> str:
+    return "not finite" if value is None else _number(value, digits)
 
 
 def _spell(number: int) -> str:

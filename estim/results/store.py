@@ -73,11 +73,16 @@ class RunDirectory:
 
         self._write(name, write)
 
-    def read_arrays(self, name: str) -> dict[str, Array]:
+    def read_arrays(self, name: str, prefix: str = "") -> dict[str, Array]:
+        """The arrays of a file whose names begin with `prefix`.
+
+        Raises:
+            StoreError: there is no such file.
+        """
         if not self.has(name):
             raise StoreError(f"{self.path}: there is no {name}; is this the directory of a run?")
         with np.load(self.file(name), allow_pickle=False) as archive:
-            return dict(archive)
+            return {key: archive[key] for key in archive.files if key.startswith(prefix)}
 
     def chunks(self, folder: str) -> list[str]:
         """Names of the chunks in `folder`, in order."""
@@ -86,8 +91,8 @@ class RunDirectory:
     def append_chunk(self, folder: str, arrays: Mapping[str, Any]) -> None:
         self.write_arrays(f"{folder}/chunk-{len(self.chunks(folder)):05d}.npz", arrays)
 
-    def read_chunks(self, folder: str) -> list[dict[str, Array]]:
-        return [self.read_arrays(name) for name in self.chunks(folder)]
+    def read_chunks(self, folder: str, prefix: str = "") -> list[dict[str, Array]]:
+        return [self.read_arrays(name, prefix) for name in self.chunks(folder)]
 
     def _write(self, name: str, write: Callable[[Path], Any]) -> None:
         target = self.file(name)

@@ -26,7 +26,7 @@ THEME_COLOURS = {INK: "--ink", MUTED: "--muted", FAINT: "--faint"} | {
 }
 """Each colour's custom property in a page's style sheet."""
 
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with Matplotlib: the same layout on every machine
     "font.size": 9,

@@ -1,0 +1,90 @@
+"""What a report shows beside the draws themselves, computed from a posterior at chosen positions."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.model import Model
+from estim.posterior import Posterior, solve_representation
+from estim.samplers.mode import Laplace
+from estim.solve.representations import MovingAverage, StateSpace
+from estim.status import Status
+from estim.surrogate.evaluate import evaluate_posterior
+from estim.typing import Array
+
+_TILE = 4096
+
+
+def constrain(posterior: Posterior, position: Any) -> np.ndarray:
+    """Parameters in the model's units ``[..., dim]`` at positions ``[..., dim]``.
+
+    Computed in tiles of one shape, so that any number of positions compiles once.
+    """
+    flat = np.asarray(position, float).reshape(-1, np.shape(position)[-1])
+    padded = np.concatenate([flat, np.repeat(flat[:1], -len(flat) % _TILE, axis=0)])
+    constrain_tile = partial(_constrain_tile, posterior.constrain_fn, posterior.param_names)
+    tiles = [constrain_tile(tile) for tile in padded.reshape(-1, _TILE, flat.shape[-1])]
+    return np.concatenate(tiles)[: len(flat)].reshape(np.shape(position))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _constrain_tile(constrain_fn: Callable[[Array], Any], names: tuple[str, ...], tile: Array) -> Array:
+    values = jax.vmap(constrain_fn)(tile)
+    return jnp.stack([values[name] for name in names], axis=-1)
+
+
+def posterior_slices(
+    exact: Posterior, surrogate: Posterior, laplace: Laplace, num_points: int = 41, reach: float = 3.0
+) -> dict[str, np.ndarray]:
+    """Two log-posteriors along each parameter, the others at the mode.
+
+    Returns:
+        ``grids`` in the model's units, ``exact`` and ``surrogate``, each ``[dim, num_points]``: the
+        log-posteriors less the exact one at the mode, up to `reach` conditional standard
+        deviations away from it; ``mode`` ``[dim]``.
+    """
+    dim = len(laplace.mode)
+    width = reach / np.sqrt(np.diag(np.linalg.inv(laplace.covariance)))
+    offsets = np.linspace(-1, 1, num_points)
+    positions = laplace.mode + offsets[None, :, None] * (np.eye(dim) * width)[:, None, :]
+    flat: Any = positions.reshape(-1, dim)
+    values = [evaluate_posterior(p, flat).logdensity.reshape(dim, num_points) for p in (exact, surrogate)]
+    params = constrain(exact, positions)
+    return {
+        "grids": np.stack([params[i, :, i] for i in range(dim)]),
+        "exact": values[0] - laplace.logdensity,
+        "surrogate": values[1] - laplace.logdensity,
+        "mode": constrain(exact, laplace.mode[None])[0],
+    }
+
+
+def draw_impulse_responses(
+    model: Model, posterior: Posterior, positions: np.ndarray, horizon: int = 24
+) -> np.ndarray:
+    """Responses ``[n, horizon, n_obs, n_shocks]`` of the observables to one standard deviation of each
+    shock at positions ``[n, dim]``; a position without a solution is left out."""
+
+    def respond(position: Array) -> tuple[Array, Array]:
+        solution = solve_representation(model, model.params(posterior.constrain_fn(position)))
+        return impulse_responses(solution, horizon), solution.status
+
+    responses, status = jax.jit(jax.vmap(respond))(np.asarray(positions, float))
+    return np.asarray(responses)[np.asarray(status) == Status.OK]
+
+
+def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
+    """``[horizon, n_obs, n_shocks]``: Z T^h R Q^(1/2), or the moving-average coefficients times Q^(1/2)."""
+    if isinstance(solution, MovingAverage):
+        return solution.impulse_responses[:horizon] * jnp.sqrt(jnp.diag(solution.shock_cov))[None, None, :]
+    impact = solution.selection * jnp.sqrt(jnp.diag(solution.state_cov))[None, :]
+    _, states = jax.lax.scan(lambda s, _: (solution.transition @ s, s), impact, None, horizon)
+    return solution.design @ states
+
+
+def thin(rows: Any, num: int) -> Any:
+    """At most `num` rows, evenly spaced."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, num).astype(int))]

@@ -1,0 +1,56 @@
+"""A model, its prior and the machine in words and numbers that JSON knows."""
+
+import platform
+import re
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.distributions import Distribution
+
+from estim.model import Model
+
+_PACKAGES = (
+    *("estim", "jax", "jaxlib", "numpyro", "blackjax", "flax", "optax"),
+    *("numpy", "scipy", "pandas", "arviz"),
+)
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """Names, reference, priors and calibrated values of a model."""
+    defaults = model.params()
+    calibrated = [n for n in model.param_names if n not in model.estimated]
+    return {
+        "name": model.name,
+        "reference": model.reference,
+        "variables": list(model.variables._fields),
+        "shocks": list(model.shocks._fields),
+        "observables": list(model.observables._fields),
+        "prior": [{"name": n, **describe_prior(getattr(model.prior, n))} for n in model.estimated],
+        "calibrated": {n: float(getattr(defaults, n)) for n in calibrated},
+    }
+
+
+def describe_prior(prior: Distribution) -> dict[str, Any]:
+    """The family in words, with its bounds if both are finite, and mean and standard deviation.
+
+    A moment that does not exist is None.
+    """
+    base = getattr(prior, "base_dist", prior)
+    family = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", type(base).__name__).lower()
+    low, high = (getattr(prior.support, end, np.inf) for end in ("lower_bound", "upper_bound"))
+    if np.isfinite(low) and np.isfinite(high):
+        family += f" [{float(low):g}, {float(high):g}]"
+    moments = {"mean": float(prior.mean), "std": float(np.sqrt(prior.variance))}
+    return {"family": family, **{k: v if np.isfinite(v) else None for k, v in moments.items()}}
+
+
+def describe_environment() -> dict[str, Any]:
+    """Date, machine and versions."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{platform.system()} {platform.machine()}, {jax.local_device_count()} × {jax.default_backend()}",
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+    }
