@@ -287,13 +287,12 @@ def _responses(run: RunDirectory, model: Model, posterior: Posterior) -> None:
     """Impulse responses at draws of every route."""
     if run.has("impulse_responses.npz"):
         return
-    positions = {name: read_route(run, name).position for name in finished_routes(run)}
+    routes = finished_routes(run)
+    positions = [read_route(run, name).position for name in routes]
+    picked = np.stack([thin(p.reshape(-1, p.shape[-1]), _NUM_RESPONSES) for p in positions])
     with _timed(run, "impulse responses"):
-        responses = {
-            name: draw_impulse_responses(model, posterior, thin(p.reshape(-1, p.shape[-1]), _NUM_RESPONSES))
-            for name, p in positions.items()
-        }
-    run.write_arrays("impulse_responses.npz", responses)
+        responses = draw_impulse_responses(model, posterior, picked)
+    run.write_arrays("impulse_responses.npz", dict(zip(routes, responses, strict=True)))
 
 
 def _finish(run: RunDirectory) -> None:

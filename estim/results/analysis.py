@@ -65,15 +65,19 @@ def posterior_slices(
 def draw_impulse_responses(
     model: Model, posterior: Posterior, positions: np.ndarray, horizon: int = 24
 ) -> np.ndarray:
-    """Responses ``[n, horizon, n_obs, n_shocks]`` of the observables to one standard deviation of each
-    shock at positions ``[n, dim]``; a position without a solution is left out."""
+    """Responses of the observables to one standard deviation of each shock.
 
-    def respond(position: Array) -> tuple[Array, Array]:
+    At positions ``[n, dim]`` they are ``[n, horizon, n_obs, n_shocks]``, and so for any leading
+    axes; NaN where a position has no solution.
+    """
+
+    def respond(position: Array) -> Array:
         solution = solve_representation(model, model.params(posterior.constrain_fn(position)))
-        return impulse_responses(solution, horizon), solution.status
+        return jnp.where(solution.status == Status.OK, impulse_responses(solution, horizon), jnp.nan)
 
-    responses, status = jax.jit(jax.vmap(respond))(np.asarray(positions, float))
-    return np.asarray(responses)[np.asarray(status) == Status.OK]
+    flat = np.asarray(positions, float).reshape(-1, positions.shape[-1])
+    responses = np.asarray(jax.jit(jax.vmap(respond))(flat))
+    return responses.reshape(*positions.shape[:-1], *responses.shape[1:])
 
 
 def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:

@@ -82,6 +82,11 @@ def read_data(run: RunDirectory) -> pd.DataFrame:
     return frame
 
 
+def read_prior(run: RunDirectory) -> Array:
+    """Draws of the prior in the model's units, ``[n, n_params]``."""
+    return run.read_arrays("prior.npz")["params"]
+
+
 def finished_routes(run: RunDirectory) -> list[str]:
     """The routes with draws, in the order of the settings; the surrogate is last."""
     settings: dict[str, Any] = run.read_json("settings.json")

@@ -239,7 +239,7 @@ def impulse_response_figure(
     """
     first = next(iter(responses.values()))
     quarters = np.arange(first.shape[1])
-    bands = np.quantile(first, [0.05, 0.16, 0.84, 0.95], axis=0)
+    bands = np.nanquantile(first, [0.05, 0.16, 0.84, 0.95], axis=0)
     figure = Figure(figsize=(WIDTH, 0.6 + 1.65 * len(observables)))
     panels = figure.subplots(len(observables), len(shocks), sharex=True, sharey="row", squeeze=False)
     for row, observable in enumerate(observables):
@@ -256,7 +256,7 @@ def impulse_response_figure(
                     lw=0,
                 )
             for route, style in route_styles(responses).items():
-                ax.plot(quarters, np.median(responses[route][..., row, column], axis=0), **style)
+                ax.plot(quarters, np.nanmedian(responses[route][..., row, column], axis=0), **style)
             ax.locator_params(axis="y", nbins=4)
             if row == 0:
                 ax.set_title(f"shock {shock}")

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from estim.results import figures
-from estim.results.contents import RouteResult, finished_routes, read_data, read_route
+from estim.results.contents import RouteResult, finished_routes, read_data, read_prior, read_route
 from estim.results.diagnostics import Summary, agreement, pooled_std, summarise
 from estim.results.store import RunDirectory
 from estim.results.style import to_svg
@@ -74,7 +74,12 @@ class Report:
         }
 
     def table(
-        self, heads: list[str], rows: list[list[Any]], caption: str, note: str = "", text: int = 1
+        self,
+        heads: list[str],
+        rows: list[list[Any]],
+        caption: str,
+        note: str = "",
+        left: tuple[int, ...] = (),
     ) -> Item:
         self._tables += 1
         return {
@@ -84,7 +89,7 @@ class Report:
             "rows": rows,
             "caption": caption,
             "note": note,
-            "text_columns": text,
+            "left": (0, *left),
         }
 
 
@@ -207,7 +212,7 @@ def _estimated(report: Report) -> list[Item]:
 
 def _posterior(report: Report) -> list[Item]:
     mode = report.run.read_arrays("mode.npz")["params"]
-    prior = report.run.read_arrays("prior.npz")["params"]
+    prior = read_prior(report.run)
     std = pooled_std(report.summaries)
     rows = []
     for i, entry in enumerate(report.model["prior"]):
@@ -232,7 +237,7 @@ def _posterior(report: Report) -> list[Item]:
             "The mode is that of the density which the samplers explore, on the unconstrained scale; where the "
             "likelihood pushes a parameter to a bound, it lies inside. The interval is the average of the "
             "routes' 5 % and 95 % quantiles.",
-            text=2,
+            left=(1,),
         ),
         report.figure(
             figures.density_figure(report.draws, report.names, prior),
@@ -318,7 +323,7 @@ def _surrogate(report: Report) -> list[Item]:
             _certificate_rows(certificate),
             f"The certificate. {VERDICTS[certificate['verdict']]}",
             f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior.",
-            text=1,
+            left=(3,),
         ),
         report.figure(
             figures.slice_figure(
@@ -429,7 +434,7 @@ def _chains(report: Report) -> list[Item]:
             "Diagnostics by route, the worst parameter of each.",
             "R-hat: rank-normalised, split chains. ESS: effective sample size, for the centre and for the 5 % and 95 % "
             "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. Seconds "
-            "include compilation and warm-up; evaluations are those after warm-up.",
+            "and evaluations include warm-up, seconds also compilation.",
         )
     ]
     if failures:
@@ -440,7 +445,7 @@ def _chains(report: Report) -> list[Item]:
                 "Points without a likelihood, by reason.",
                 "A sampler rejects such a point; it is no error. A large share says that the prior reaches far into a "
                 "region where the model has no solution.",
-                text=2,
+                left=(1,),
             )
         )
     items.append(
