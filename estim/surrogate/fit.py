@@ -1,0 +1,135 @@
+"""Surrogate: a posterior whose log-likelihood is a trained network, and how to get one from evaluations."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.evaluations import Evaluations
+from estim.posterior import Posterior
+from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
+from estim.surrogate.network import (
+    NetworkParams,
+    apply_network,
+    init_network,
+    network_from_arrays,
+    network_to_arrays,
+)
+from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.train import History, Progress, train_network
+from estim.typing import Array, Key, Position, Scalar
+
+
+class Surrogate(NamedTuple):
+    """A learnt log-likelihood, and the posterior that it makes with the exact prior.
+
+    Attributes:
+        posterior: the `Posterior` with its log-likelihood replaced: every sampler works on it.
+        scaling: units of the network's inputs and outputs, and the quadratic that it corrects.
+        network: parameters of the ensemble, ``[num_members, ...]``.
+        history: losses by epoch.
+        counts: evaluations used, and those dropped, by reason.
+    """
+
+    posterior: Posterior
+    scaling: Scaling
+    network: NetworkParams
+    history: History
+    counts: dict[str, int]
+
+
+def whitened(scaling: Scaling, position: Array) -> Array:
+    """z of ``position = center + scale @ z``, ``[..., dim]``."""
+    return (position - scaling.center) @ jnp.linalg.inv(scaling.scale).T
+
+
+def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Array) -> Array:
+    """Log-likelihood by every member of the ensemble, ``[num_members, ...]``, at ``position`` ``[..., dim]``."""
+    z = whitened(scaling, position)
+    quadratic = scaling.intercept + z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
+    return quadratic[None] + scaling.output_scale * correction(network, z.astype(jnp.float32))
+
+
+def correction(network: NetworkParams, z: Array) -> Array:
+    """Every member's output ``[num_members, ...]`` at ``z`` ``[..., dim]``, in float32."""
+    num_members = jax.tree.leaves(network)[0].shape[0]
+    members = [jax.tree.map(lambda leaf, m=m: leaf[m], network) for m in range(num_members)]
+    return jnp.stack([apply_network(member, z) for member in members])
+
+
+def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: NetworkParams) -> Posterior:
+    """``posterior`` with the mean of the ensemble as its log-likelihood."""
+
+    def loglikelihood_fn(position: Position) -> Scalar:
+        return jnp.mean(member_loglikelihoods(scaling, network, position), axis=0)
+
+    return posterior.with_loglikelihood(loglikelihood_fn)
+
+
+def fit_surrogate(
+    posterior: Posterior,
+    evaluations: Evaluations,
+    rng_key: Key,
+    *,
+    recipe: str | Recipe = "estim",
+    start: NetworkParams | None = None,
+    progress: Progress | None = None,
+) -> Surrogate:
+    """Learns the log-likelihood of ``posterior`` from points at which it is known.
+
+    Args:
+        posterior: gives the exact prior; its likelihood is not called.
+        evaluations: any leading shape; points with gradients (where finite) teach by them too.
+        rng_key: initial weights, the split and the order of the points.
+        recipe: a name in `RECIPES` or a `Recipe`.
+        progress: see `Progress`.
+
+    Raises:
+        ValueError: an unknown recipe, or too few finite points.
+    """
+    recipe = get_recipe(recipe)
+    points, counts = select_points(evaluations, recipe.drop_fraction)
+    scaling, data = build_training_set(points, recipe)
+    key_network, key_split, key_train = jax.random.split(rng_key, 3)
+    order = np.asarray(jax.random.permutation(key_split, len(data.z)))
+    num_validation = max(int(recipe.validation_fraction * len(order)), 1)
+
+    def part(indices: np.ndarray) -> TrainingSet:
+        return jax.tree.map(lambda leaf: leaf[indices], data)
+
+    if start is None:
+        start = init_network(key_network, recipe.num_members, data.z.shape[1])
+    network, history = train_network(
+        key_train, start, part(order[num_validation:]), part(order[:num_validation]), recipe, progress
+    )
+    return Surrogate(
+        build_surrogate_posterior(posterior, scaling, network), scaling, network, history, counts
+    )
+
+
+def surrogate_to_arrays(surrogate: Surrogate) -> dict[str, np.ndarray]:
+    """Everything learnt, as flat names and arrays for `numpy.savez`: nothing is pickled."""
+    groups = {
+        "scaling": surrogate.scaling._asdict(),
+        "network": network_to_arrays(surrogate.network),
+        "history": surrogate.history._asdict(),
+        "counts": surrogate.counts,
+    }
+    return {
+        f"{group}/{name}": np.asarray(v) for group, values in groups.items() for name, v in values.items()
+    }
+
+
+def surrogate_from_arrays(posterior: Posterior, arrays: Mapping[str, np.ndarray]) -> Surrogate:
+    """The inverse of `surrogate_to_arrays`, given the posterior whose prior it was trained with."""
+
+    def group(name: str, convert: Callable = np.asarray) -> dict:
+        prefix = f"{name}/"
+        return {key.removeprefix(prefix): convert(arrays[key]) for key in arrays if key.startswith(prefix)}
+
+    scaling = Scaling(**group("scaling", jnp.asarray))
+    network = network_from_arrays(group("network"))
+    posterior = build_surrogate_posterior(posterior, scaling, network)
+    return Surrogate(posterior, scaling, network, History(**group("history")), group("counts", int))

@@ -1,0 +1,142 @@
+"""Training: AdamW with cosine decay over minibatches, a block of epochs in one compiled scan, members in parallel."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import PartitionSpec
+
+from estim.samplers.chains import device_mesh
+from estim.surrogate.dataset import TrainingSet
+from estim.surrogate.network import NetworkParams, apply_network
+from estim.surrogate.recipe import Recipe
+from estim.typing import Key, Scalar
+
+NUM_BLOCKS = 20
+"""Calls of the compiled scan in one training run: how often progress is told and patience judged."""
+
+Progress = Callable[[int, int, float, float], Any]
+"""Called with epochs done, epochs in all, training loss and validation loss."""
+
+
+class History(NamedTuple):
+    """Mean squared error of the standardised output by epoch and member, ``[num_epochs, num_members]``."""
+
+    train_loss: np.ndarray
+    validation_loss: np.ndarray
+
+
+class _Trainee(NamedTuple):
+    """One network in training, and the best that it has been."""
+
+    params: NetworkParams
+    optimizer: Any
+    best_params: NetworkParams
+    best_loss: Scalar
+
+
+def training_loss(params: NetworkParams, data: TrainingSet, gradient_weight: float) -> tuple[Scalar, Scalar]:
+    """The objective, and the weighted mean squared error within it.
+
+    sum_i w_i [ (f(z_i) - y_i)^2 + gradient_weight / dim * |df/dz (z_i) - dy_i|^2 ] / n
+    """
+    if data.gradient is None or data.gradient_weight is None:
+        error = apply_network(params, data.z) - data.target
+        squared = jnp.mean(data.weight * error**2)
+        return squared, squared
+    output, pullback = jax.vjp(partial(apply_network, params), data.z)
+    (slope,) = pullback(jnp.ones_like(output))
+    squared = jnp.mean(data.weight * (output - data.target) ** 2)
+    slope_squared = jnp.mean(data.gradient_weight * jnp.mean((slope - data.gradient) ** 2, axis=1))
+    return squared + gradient_weight * slope_squared, squared
+
+
+def _build_block(recipe: Recipe, num_steps: int, block: int) -> tuple[Callable, Callable]:
+    """Functions to start a trainee and to train it for ``block`` epochs, one network each."""
+    schedule = optax.cosine_decay_schedule(recipe.learning_rate, num_steps)
+    optimizer = optax.adamw(schedule, weight_decay=recipe.weight_decay)
+
+    def start(params: NetworkParams) -> _Trainee:
+        return _Trainee(params, optimizer.init(params), params, jnp.asarray(jnp.inf, jnp.float32))
+
+    def train_block(rng_key: Key, trainee: _Trainee, train: TrainingSet, validation: TrainingSet):
+        num_batches = max(len(train.z) // recipe.batch_size, 1)
+
+        def minibatch(carry, indices):
+            params, state = carry
+            batch = jax.tree.map(lambda leaf: leaf[indices], train)
+            gradient, squared = jax.grad(training_loss, has_aux=True)(params, batch, recipe.gradient_weight)
+            updates, state = optimizer.update(gradient, state, params)
+            return (optax.apply_updates(params, updates), state), squared
+
+        def epoch(trainee: _Trainee, key: Key):
+            order = jax.random.permutation(key, len(train.z))
+            indices = order[: num_batches * recipe.batch_size].reshape(num_batches, -1)
+            (params, state), squared = jax.lax.scan(minibatch, (trainee.params, trainee.optimizer), indices)
+            _, loss = training_loss(params, validation._replace(gradient=None), 0.0)
+            better = loss < trainee.best_loss
+            best = jax.tree.map(partial(jnp.where, better), params, trainee.best_params)
+            best_loss = jnp.where(better, loss, trainee.best_loss)
+            return _Trainee(params, state, best, best_loss), (jnp.mean(squared), loss)
+
+        return jax.lax.scan(epoch, trainee, jax.random.split(rng_key, block))
+
+    return start, train_block
+
+
+def train_network(
+    rng_key: Key,
+    params: NetworkParams,
+    train: TrainingSet,
+    validation: TrainingSet,
+    recipe: Recipe,
+    progress: Progress | None = None,
+) -> tuple[NetworkParams, History]:
+    """Trains every member of ``params`` ``[num_members, ...]`` and returns each at its best validation loss.
+
+    Members see the points in different orders and are trained side by side, spread over the
+    devices where their number allows it.
+    """
+    num_members = recipe.num_members
+    steps_per_epoch = max(len(train.z) // recipe.batch_size, 1)
+    num_epochs = max(min(recipe.num_epochs, recipe.max_steps // steps_per_epoch), 1)
+    block = -(-num_epochs // NUM_BLOCKS)
+    num_epochs = -(-num_epochs // block) * block
+    start, train_block = _build_block(recipe, num_epochs * steps_per_epoch, block)
+
+    mesh = device_mesh(num_members, jax.local_devices())
+    member, everyone = PartitionSpec(mesh.axis_names), PartitionSpec()
+
+    @jax.jit
+    @partial(
+        jax.shard_map,
+        mesh=mesh,
+        in_specs=(member, member, everyone, everyone),
+        out_specs=(member, member),
+        check_vma=False,
+    )
+    def train_members(keys, trainees, train, validation):
+        return jax.lax.map(lambda pair: train_block(*pair, train, validation), (keys, trainees))
+
+    trainees = jax.vmap(start)(params)
+    train_losses: list[np.ndarray] = []
+    validation_losses: list[np.ndarray] = []
+    for index in range(num_epochs // block):
+        keys = jax.random.split(jax.random.fold_in(rng_key, index), num_members)
+        trainees, (train_loss, validation_loss) = train_members(keys, trainees, train, validation)
+        train_losses.append(np.asarray(train_loss).T)
+        validation_losses.append(np.asarray(validation_loss).T)
+        if progress is not None:
+            done = (index + 1) * block
+            progress(
+                done, num_epochs, float(train_losses[-1][-1].mean()), float(validation_losses[-1][-1].mean())
+            )
+        history = History(np.concatenate(train_losses), np.concatenate(validation_losses))
+        since_best = len(history.validation_loss) - 1 - history.validation_loss.argmin(axis=0).max()
+        if since_best > recipe.patience * num_epochs:
+            break
+    return jax.tree.map(jnp.asarray, jax.device_get(trainees.best_params)), history
