@@ -11,9 +11,11 @@ from numpyro.distributions import Distribution, biject_to
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
 from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.solve.rational_expectations import solve_state_space
 from estim.solve.representations import MovingAverage, StateSpace
+from estim.solve.sequence_space import solve_moving_average
 from estim.status import Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
@@ -172,7 +174,7 @@ def build_posterior(
         model: the model.
         data: a frame that has the model's observables among its columns; NaN is missing.
         presample: quarters at the start that are filtered but not counted.
-        likelihood_options: passed on to `estim.likelihood.kalman_loglikelihood`.
+        likelihood_options: passed on to `kalman_loglikelihood` (or `toeplitz_loglikelihood`, where agents are heterogeneous).
 
     Raises:
         DataError: an observable is not a column of the data, or a column is not numeric.
@@ -192,10 +194,10 @@ def model_loglikelihood(
 ) -> tuple[Scalar, Scalar]:
     """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``."""
     solution = solve_representation(model, params)
-    value = kalman_loglikelihood(solution, observations, presample=presample, **options)
-    return value, solution.status
+    evaluate = toeplitz_loglikelihood if model.het_blocks else kalman_loglikelihood
+    return evaluate(solution, observations, presample=presample, **options), solution.status
 
 
 def solve_representation(model: Model, params: Any) -> StateSpace | MovingAverage:
     """The model's first-order solution: a moving average if it has heterogeneous agents."""
-    return solve_state_space(model, params)
+    return solve_moving_average(model, params) if model.het_blocks else solve_state_space(model, params)

@@ -19,7 +19,9 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from estim.likelihood.kalman import impossible_if_not_finite
 from estim.solve.representations import MovingAverage
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -32,27 +34,41 @@ def toeplitz_loglikelihood(
     moving_average: MovingAverage,
     observations: Array,
     *,
-    method: Literal["lattice", "cholesky"] = "cholesky",
+    presample: int = 0,
+    method: Literal["auto", "lattice", "cholesky"] = "auto",
 ) -> Scalar:
     """log p(y), the constant -(n/2) log(2 pi) for each observed number included.
 
     Args:
-        observations: ``[n_periods, n_obs]``; NaN is missing.
-        method: "lattice" is the fast one and wants no missing observations;
-            "cholesky" takes any.
+        moving_average: the model's solution.
+        observations: ``[n_periods, n_obs]``; NaN marks a missing number.
+        presample: periods at the start that are conditioned on, not counted.
+        method: "lattice" is fast and wants no missing numbers; "cholesky" takes any; "auto" is
+            the lattice where the observations are known to be complete.
 
-    -inf where the status is not OK or the covariance is not positive definite.
+    Returns:
+        The log-likelihood; -inf, with a gradient of zero, where the status is not OK or the
+        covariance is not positive definite.
     """
-    centred = observations - moving_average.obs_intercept
-    covariances = autocovariances(moving_average, observations.shape[0])
-    covariances = covariances.at[0].add(moving_average.obs_cov)
-    solved = moving_average.status == Status.OK
-    # A draw without a solution is given white noise, so that nothing below divides by zero.
-    white = jnp.zeros_like(covariances).at[0].set(jnp.eye(observations.shape[1]))
-    covariances = jnp.where(solved, covariances, white)
-    compute = {"lattice": _lattice_loglikelihood, "cholesky": _cholesky_loglikelihood}[method]
-    loglikelihood = compute(covariances, centred)
-    return jnp.where(solved & jnp.isfinite(loglikelihood), loglikelihood, -jnp.inf)
+    if method == "auto":
+        complete = not isinstance(observations, jax.core.Tracer) and not np.isnan(observations).any()
+        method = "lattice" if complete else "cholesky"
+    return _loglikelihood(moving_average, observations, presample, method)
+
+
+def _loglikelihood(moving_average, observations, presample, method):
+    compute = {"lattice": _lattice_logdensities, "cholesky": _cholesky_logdensities}[method]
+
+    @impossible_if_not_finite
+    def guarded(moving_average: MovingAverage, observations: Array) -> Scalar:
+        covariances = autocovariances(moving_average, observations.shape[0])
+        covariances = covariances.at[0].add(moving_average.obs_cov)
+        logdensities = compute(covariances, observations - moving_average.obs_intercept)
+        counted = jnp.arange(observations.shape[0]) >= presample
+        loglikelihood = jnp.sum(jnp.where(counted, logdensities, 0.0))
+        return jnp.where(moving_average.status == Status.OK, loglikelihood, -jnp.inf)
+
+    return guarded(moving_average, observations)
 
 
 def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
@@ -70,7 +86,8 @@ def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     return jnp.pad(gamma, ((0, max(0, num_lags - horizon)), (0, 0), (0, 0)))
 
 
-def _cholesky_loglikelihood(covariances: Array, centred: Array) -> Scalar:
+def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
+    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by Cholesky's factorisation of the whole covariance."""
     n_periods, n_obs = centred.shape
     observed = ~jnp.isnan(centred).reshape(-1)
     date = jnp.arange(n_periods)
@@ -84,16 +101,16 @@ def _cholesky_loglikelihood(covariances: Array, centred: Array) -> Scalar:
     values = jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0)
     factor = jnp.linalg.cholesky(full)
     standardised = jax.scipy.linalg.solve_triangular(factor, values, lower=True)
-    return (
-        -0.5 * jnp.sum(standardised**2)
-        - jnp.sum(jnp.log(jnp.diagonal(factor)))
-        - 0.5 * math.log(2 * math.pi) * jnp.sum(observed)
-    )
+    each = -0.5 * standardised**2 - jnp.log(jnp.diagonal(factor)) - 0.5 * math.log(2 * math.pi) * observed
+    return each.reshape(n_periods, n_obs).sum(axis=1)
 
 
-def _lattice_loglikelihood(covariances: Array, centred: Array) -> Scalar:
-    """Arrays carry time on their last axis: ``f``, ``b`` ``[n_obs, 1 + n_obs, T]`` hold, for each of the two
-    prediction errors, its values at all dates and its covariances with the past."""
+def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
+    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by the lattice filter.
+
+    Arrays carry time on their last axis: ``f``, ``b`` ``[n_obs, 1 + n_obs, T]`` hold, for each of the two
+    prediction errors, its values at all dates and its covariances with the past.
+    """
     n_periods, n_obs = centred.shape
     padding = -n_periods % _ORDERS_AT_ONCE
     gamma = covariances.transpose(1, 2, 0)  # [i, j, k]: Cov(f_i(t), y_j(t-k))
@@ -104,9 +121,9 @@ def _lattice_loglikelihood(covariances: Array, centred: Array) -> Scalar:
 
     def order(state, m):
         """Date m's prediction error is final at order m; then one lag more for the dates after it."""
-        f, b, cov_f, cov_b, total, settled = state
+        f, b, cov_f, cov_b, settled = state
         b = jnp.concatenate([jnp.zeros((n_obs, 1 + n_obs, 1)), b[..., :-1]], axis=2)  # b_m(t-1)
-        total += jnp.where(m < n_periods, _normal_logpdf(_column(f, m)[:, 0], cov_f), 0.0)
+        logdensity = _normal_logpdf(_column(f, m)[:, 0], cov_f)
         delta = _column(f, m + 1)[:, 1:]  # Cov(f_m(t), b_m(t-1)) = Cov(f_m(t), y_{t-m-1})
         delta = jnp.where(m + 1 < n_periods, delta, 0.0)
         reflect_f = jnp.linalg.solve(cov_b, delta.T).T
@@ -115,22 +132,23 @@ def _lattice_loglikelihood(covariances: Array, centred: Array) -> Scalar:
         behind = b - jnp.einsum("ij,jkt->ikt", reflect_b, f)
         cov_f, cov_b = cov_f - reflect_f @ delta.T, cov_b - reflect_b @ delta
         size = jnp.max(jnp.abs(reflect_f)) + jnp.max(jnp.abs(reflect_b))
-        return (ahead, behind, cov_f, cov_b, total, jnp.maximum(settled, size)), None
+        return (ahead, behind, cov_f, cov_b, jnp.maximum(settled, size)), logdensity
 
     def chunk(state, orders):
-        """A dozen orders, skipped when the dozen before found nothing left to predict."""
+        """A dozen orders; skipped when the dozen before found nothing left to predict."""
         *rest, size, done = state
 
         def run():
-            *after, size = jax.lax.scan(order, (*rest, 0.0), orders)[0]
-            return *after, size, orders[-1] + 1
+            (*after, size), logdensities = jax.lax.scan(order, (*rest, 0.0), orders)
+            return (*after, size, orders[-1] + 1), logdensities
 
-        return jax.lax.cond(size > REFLECTION_TOLERANCE, run, lambda: state), None
+        skip = lambda: (state, jnp.zeros(_ORDERS_AT_ONCE))
+        return jax.lax.cond(size > REFLECTION_TOLERANCE, run, skip)
 
-    start = (forward, forward, covariances[0], covariances[0], 0.0, jnp.inf, 0)
-    (f, _, cov_f, _, total, _, done), _ = jax.lax.scan(chunk, start, orders)
-    rest = jax.vmap(lambda error: _normal_logpdf(error, cov_f), in_axes=1)(f[:, 0])
-    return total + jnp.sum(jnp.where(date >= done, rest, 0.0))
+    start = (forward, forward, covariances[0], covariances[0], jnp.inf, 0)
+    (f, _, cov_f, _, _, done), first = jax.lax.scan(chunk, start, orders)
+    rest = jax.vmap(_normal_logpdf, in_axes=(1, None))(f[:, 0], cov_f)
+    return jnp.where(date < done, first.reshape(-1)[:n_periods], rest)
 
 
 def _column(x: Array, t: Array) -> Array:

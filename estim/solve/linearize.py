@@ -1,5 +1,6 @@
 """A model to first order around its steady state, with derivatives by JAX."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -7,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model
-from estim.solve.incidence import incidence
-from estim.solve.steady_state import solve_steady_state
+from estim.solve.equations import flat_measurement, flat_residuals
+from estim.solve.partials import Partials, sparse_partials
 from estim.status import Status
-from estim.typing import Array, Scalar
+from estim.typing import Array
 
 _TOLERANCE = 1e-8
 
@@ -47,41 +48,27 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
         model: the model.
         params: its Params, in the model's own units.
         variables: the steady state, where `model.steady_state` does not give all of it.
-
-    A column is computed if its variable occurs at that date in some equation.
     """
-    if variables is None:
-        params, steady_state_found = _cleaned(model, params)
-        steady = solve_steady_state(model, params)
-    else:
-        steady = jnp.stack([jnp.asarray(x, float) for x in variables])
-        steady_state_found = jnp.isfinite(steady).all()
-    found = incidence(model)
     n, e = len(model.variables._fields), len(model.shocks._fields)
+    residual, params = _residual_at_rest(model, params, variables)
+    steady = model.steady_state(params) if variables is None else variables
 
-    def residuals(x):
-        lag, now, lead = (model.variables(*x[k * n : (k + 1) * n]) for k in range(3))
-        values = model.residuals(lag, now, lead, model.shocks(*x[3 * n :]), params)
-        return jnp.stack([jnp.asarray(values[name], float) for name in found.equations])
-
-    def measurement(x):
-        observed = model.measurement(model.variables(*x[:n]), model.variables(*x[n:]), params)
-        return jnp.stack([jnp.asarray(y, float) for y in observed])
-
-    pattern = np.concatenate([found.lag, found.now, found.lead, found.shocks], axis=1)
-    at_rest = jnp.concatenate([steady, steady, steady, jnp.zeros(e)])
-    residual, jacobian = _jacobian(residuals, at_rest, pattern)
+    _, partials = sparse_partials(flat_residuals(model, params), [*steady, *steady, *steady, *[0.0] * e])
+    jacobian = _dense(partials, 3 * n + e)
     lag, now, lead, shocks = jnp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
 
-    pattern = np.concatenate([found.measured_now, found.measured_lag], axis=1)
-    intercept, measured = _jacobian(measurement, at_rest[: 2 * n], pattern)
+    observed, partials = sparse_partials(flat_measurement(model, params), [*steady, *steady])
+    measured = _dense(partials, 2 * n)
     measured_now, measured_lag = jnp.split(measured, 2, axis=1)
 
+    intercept, steady = _vector(observed), _vector(steady)
     # What an equation leaves is judged against the size of the terms in it.
     scale = 1.0 + (jnp.abs(lag) + jnp.abs(now) + jnp.abs(lead)) @ jnp.abs(steady)
-    finite = jnp.isfinite(jacobian).all() & jnp.isfinite(measured).all() & jnp.isfinite(intercept).all()
     status = jnp.select(
-        [~steady_state_found | jnp.any(jnp.abs(residual) > _TOLERANCE * scale), ~finite],
+        [
+            ~jnp.all(jnp.abs(residual) <= _TOLERANCE * scale),
+            ~(jnp.isfinite(jacobian).all() & jnp.isfinite(measured).all() & jnp.isfinite(intercept).all()),
+        ],
         [Status.NO_STEADY_STATE, Status.NOT_FINITE],
         Status.OK,
     )
@@ -90,26 +77,35 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
     )
 
 
-def _jacobian(fn, x: Array, pattern: np.ndarray) -> tuple[Array, Array]:
-    """``fn(x)`` and its Jacobian, of which the columns that `pattern` holds are computed."""
-    columns = np.flatnonzero(pattern.any(axis=0))
-    value, computed = jax.vmap(lambda dx: jax.jvp(fn, (x,), (dx,)), out_axes=(None, 1))(
-        np.eye(x.size)[columns]
-    )
-    return value, jnp.zeros(pattern.shape).at[:, columns].set(computed)
+def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Array, Any]:
+    """What each equation leaves at the steady state, and parameters to differentiate at.
 
-
-def _cleaned(model: Model, params) -> tuple[Any, Scalar]:
-    """`params`, or the model's defaults where the equations have no value at rest, and which it is.
-
-    A derivative that is multiplied by zero later is not zero if it is not finite: so the
-    parameters are replaced before any is taken.
+    A derivative that is not finite stays so when it is multiplied by zero later. So where the
+    steady state or a residual is not finite, the model's default parameters take over.
     """
     fixed = jax.tree.map(jax.lax.stop_gradient, params)
-    steady = model.steady_state(fixed)
-    residuals = model.residuals(
-        steady, steady, steady, model.shocks(*[0.0] * len(model.shocks._fields)), fixed
-    )
-    values = jnp.stack([jnp.asarray(x, float) for x in (*steady, *residuals.values())])
-    found = jnp.isfinite(values).all()
-    return jax.tree.map(lambda p, default: jnp.where(found, p, default), params, model.params()), found
+    steady = model.steady_state(fixed) if variables is None else jax.lax.stop_gradient(variables)
+    residual = _vector(flat_residuals(model, fixed)(*steady, *steady, *steady, *[0.0] * len(model.shocks._fields)))
+    finite = jnp.isfinite(residual).all() & jnp.isfinite(_vector(steady)).all()
+    residual = jnp.where(finite, residual, jnp.nan)
+    return residual, jax.tree.map(lambda p, default: jnp.where(finite, p, default), params, model.params())
+
+
+def _vector(scalars: Sequence[Any]) -> Array:
+    return jnp.stack([jnp.asarray(x, float) for x in scalars])
+
+
+def _dense(rows: list[Partials], num_columns: int) -> Array:
+    """The matrix whose rows are given by column; entries that are floats are compiled in."""
+    matrix = np.zeros((len(rows), num_columns))
+    at, computed = [], []
+    for i, row in enumerate(rows):
+        for j, entry in row.items():
+            if isinstance(entry, float):
+                matrix[i, j] = entry
+            else:
+                at.append((i, j))
+                computed.append(entry)
+    if not at:
+        return jnp.asarray(matrix)
+    return jnp.asarray(matrix).at[tuple(np.transpose(at))].set(_vector(computed), unique_indices=True)

@@ -1,0 +1,36 @@
+"""Whittle's approximation to the log-likelihood of a moving average, frequency by frequency.
+
+Fast (no recursion over time) and off by a few log points in samples of macroeconomic length: a
+screen for the first stage, not the answer. Source: Whittle (1953); Hansen and Sargent (1981).
+"""
+
+import math
+
+import jax.numpy as jnp
+
+from estim.likelihood.kalman import impossible_if_not_finite
+from estim.solve.representations import MovingAverage
+from estim.status import Status
+from estim.typing import Array, Scalar
+
+
+@impossible_if_not_finite
+def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
+    """Approximate log p(y), in the units of the exact one; ``observations`` ``[n_periods, n_obs]`` complete.
+
+    -1/2 sum_w [ log det 2 pi S(w) + I(w) : S(w)^-1 ] over the sample's Fourier frequencies w, with
+    S the spectral density (times 2 pi) of the moving average and I the periodogram.
+    """
+    n_periods, n_obs = observations.shape
+    psi = moving_average.impulse_responses
+    # Fold the responses to the sample's length: their transform at its frequencies is then exact.
+    folds = -(-psi.shape[0] // n_periods)
+    padded = jnp.pad(psi, ((0, folds * n_periods - psi.shape[0]), (0, 0), (0, 0)))
+    transfer = jnp.fft.fft(padded.reshape(folds, n_periods, *psi.shape[1:]).sum(axis=0), axis=0)
+    spectrum = jnp.einsum("woi,ij,wpj->wop", transfer, moving_average.shock_cov + 0j, transfer.conj())
+    spectrum += moving_average.obs_cov
+    transform = jnp.fft.fft(observations - moving_average.obs_intercept, axis=0) / math.sqrt(n_periods)
+    quadratic = jnp.vdot(transform, jnp.linalg.solve(spectrum, transform[..., None])[..., 0]).real
+    _, logdet = jnp.linalg.slogdet(spectrum)
+    value = -0.5 * (n_periods * n_obs * math.log(2 * math.pi) + jnp.sum(logdet) + quadratic)
+    return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
