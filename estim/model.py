@@ -7,6 +7,7 @@ parameters), three functions (steady state, residuals, measurement) and a prior.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -100,11 +101,14 @@ class Model:
             raise ModelError(
                 f"{self.name} has no parameter {_quoted(unknown)}; it has {_list(self.param_names)}"
             )
-        return self.prior._replace(**(self.defaults() | values))
+        return self.prior._replace(**(self.defaults | values))
 
-    def defaults(self) -> dict[str, Any]:
+    @cached_property
+    def defaults(self) -> dict[str, float]:
         """Starting values of the estimated parameters: `start`, else the prior mean."""
-        return {n: d.mean for n, d in self.priors.items() if n not in self.start} | dict(self.start)
+        with jax.ensure_compile_time_eval():
+            means = {n: float(d.mean) for n, d in self.priors.items() if n not in self.start}
+        return means | dict(self.start)
 
     def check_support(self, values: ParamValues) -> None:
         """Raise `ModelError` for a value that is no number or lies outside its prior's support."""

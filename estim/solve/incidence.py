@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.extend import core
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model
+from estim.solve.equations import flat_measurement, flat_residuals
+from estim.solve.partials import sparse_partials
 
 
 class Incidence(NamedTuple):
@@ -42,21 +43,24 @@ class Cover(NamedTuple):
 @cache
 def incidence(model: Model) -> Incidence:
     """The incidence of `model`. A product with a constant zero counts as present."""
+    n, e, o = (len(kind._fields) for kind in (model.variables, model.shocks, model.observables))
     params = model.params()
-    n, e = len(model.variables._fields), len(model.shocks._fields)
+    state, shocks = model.variables(*[1.0] * n), model.shocks(*[1.0] * e)
+    equations = tuple(model.residuals(state, state, state, shocks, params))
+    in_equations = np.zeros((len(equations), 3 * n + e), bool)
+    in_measurement = np.zeros((o, 2 * n), bool)
 
-    def residuals(*x):
-        lag, now, lead = (model.variables(*x[k * n : (k + 1) * n]) for k in range(3))
-        return model.residuals(lag, now, lead, model.shocks(*x[3 * n :]), params)
+    def trace():
+        _, found = sparse_partials(flat_residuals(model, params), [1.0] * (3 * n + e))
+        for row, partials in zip(in_equations, found, strict=True):
+            row[list(partials)] = True
+        _, found = sparse_partials(flat_measurement(model, params), [1.0] * 2 * n)
+        for row, partials in zip(in_measurement, found, strict=True):
+            row[list(partials)] = True
 
-    def measurement(*x):
-        return tuple(model.measurement(model.variables(*x[:n]), model.variables(*x[n:]), params))
-
-    equations = tuple(residuals(*np.ones(3 * n + e)))
-    in_equations = _dependence(lambda *x: tuple(residuals(*x)[name] for name in equations), 3 * n + e)
-    in_measurement = _dependence(measurement, 2 * n)
-    lag, now, lead, shocks = np.split(in_equations, [n, 2 * n, 3 * n], axis=1)
-    return Incidence(equations, lag, now, lead, shocks, *np.split(in_measurement, 2, axis=1))
+    jax.eval_shape(trace)
+    lag, now, lead, shock = np.split(in_equations, [n, 2 * n, 3 * n], axis=1)
+    return Incidence(equations, lag, now, lead, shock, *np.split(in_measurement, 2, axis=1))
 
 
 def minimum_cover(pattern: np.ndarray) -> Cover:
@@ -80,17 +84,3 @@ def minimum_cover(pattern: np.ndarray) -> Cover:
         rows=np.array(sorted(set(matched_rows.tolist()) - reached), dtype=int),
         columns=np.array(sorted(columns), dtype=int),
     )
-
-
-def _dependence(fn, num_inputs: int) -> np.ndarray:
-    """``[n_outputs, n_inputs]``: does the output of `fn` depend on the scalar input?"""
-    closed = jax.make_jaxpr(fn)(*np.ones(num_inputs))
-    reads: dict[core.Var, set[int]] = {v: {i} for i, v in enumerate(closed.jaxpr.invars)}
-
-    def inputs_of(atoms):
-        return set().union(*(reads.get(a, set()) for a in atoms if isinstance(a, core.Var)))
-
-    for eqn in closed.jaxpr.eqns:
-        reads |= dict.fromkeys(eqn.outvars, inputs_of(eqn.invars))
-    outputs = [inputs_of([v]) for v in closed.jaxpr.outvars]
-    return np.array([[i in output for i in range(num_inputs)] for output in outputs], bool)

@@ -85,7 +85,9 @@ def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Arra
     """
     fixed = jax.tree.map(jax.lax.stop_gradient, params)
     steady = model.steady_state(fixed) if variables is None else jax.lax.stop_gradient(variables)
-    residual = _vector(flat_residuals(model, fixed)(*steady, *steady, *steady, *[0.0] * len(model.shocks._fields)))
+    residual = _vector(
+        flat_residuals(model, fixed)(*steady, *steady, *steady, *[0.0] * len(model.shocks._fields))
+    )
     finite = jnp.isfinite(residual).all() & jnp.isfinite(_vector(steady)).all()
     residual = jnp.where(finite, residual, jnp.nan)
     return residual, jax.tree.map(lambda p, default: jnp.where(finite, p, default), params, model.params())

@@ -131,5 +131,5 @@ def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
     uncovered = np.ones(matrix.shape[1])
     uncovered[columns] = 0.0
     loading = jnp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
-    combination = jnp.concatenate([matrix[rows] * uncovered, np.eye(matrix.shape[1])[columns]])
+    combination = jnp.concatenate([matrix[rows] * uncovered[None, :], np.eye(matrix.shape[1])[columns]])
     return loading, combination
