@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import estim  # noqa: F401
-from estim.likelihood.kalman import Gaussian, kalman_loglikelihood, stationary_start
+from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.start import Gaussian, stationary_start
 from estim.solve.representations import StateSpace
 from estim.status import Status
 
@@ -56,14 +57,50 @@ def joint_normal_logdensity(state_space, y, mean, cov):
     return multivariate_normal.logpdf(y.ravel()[seen], mean_y[seen], cov_y[np.ix_(seen, seen)])
 
 
-@pytest.mark.parametrize("missing", [0.0, 0.3])
+METHODS = ["standard", "chandrasekhar"]
+TAKES_GAPS = ["standard"]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", range(3))
-def test_loglikelihood_is_the_joint_normal_density(seed, missing):
-    state_space = random_state_space(seed)
-    y = random_observations(seed, missing=missing)
+def test_loglikelihood_is_the_joint_normal_density(seed, method):
+    state_space, y = random_state_space(seed), random_observations(seed)
     first = stationary_start(state_space)
     expected = joint_normal_logdensity(state_space, y, first.mean, first.cov)
-    np.testing.assert_allclose(kalman_loglikelihood(state_space, y), expected, rtol=1e-11)
+    np.testing.assert_allclose(kalman_loglikelihood(state_space, y, method=method), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", TAKES_GAPS)
+def test_missing_numbers_are_integrated_out(method):
+    state_space, y = random_state_space(0), random_observations(0, missing=0.3)
+    first = stationary_start(state_space)
+    expected = joint_normal_logdensity(state_space, y, first.mean, first.cov)
+    np.testing.assert_allclose(kalman_loglikelihood(state_space, y, method=method), expected, rtol=1e-10)
+
+
+def loglikelihood_along_a_line(y, method):
+    """Every matrix moves with one scalar; Q and H stay symmetric."""
+    state_space = random_state_space(3)
+    keys = jax.random.split(jax.random.key(0), 6)
+    directions = [0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, state_space[:6], strict=True)]
+
+    def loglikelihood(step):
+        T, R, Q, Z, d, H = (x + step * e for x, e in zip(state_space[:6], directions, strict=True))
+        moved = StateSpace(T, R, (Q + Q.T) / 2, Z, d, H @ H.T, state_space.status)
+        return kalman_loglikelihood(moved, y, method=method, presample=2)
+
+    return loglikelihood
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_and_curvature_are_those_of_finite_differences(method):
+    f = loglikelihood_along_a_line(random_observations(3), method)
+    h = 1e-4
+    np.testing.assert_allclose(jax.grad(f)(0.0), (f(h) - f(-h)) / (2 * h), rtol=1e-6)
+    gradient = jax.grad(f)
+    np.testing.assert_allclose(
+        jax.jvp(gradient, (0.0,), (1.0,))[1], (gradient(h) - gradient(-h)) / (2 * h), rtol=1e-6
+    )
 
 
 def test_user_given_start():
@@ -82,11 +119,12 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", BROKEN)
-def test_unusable_models_have_no_likelihood_and_a_zero_gradient(name):
+def test_unusable_models_have_no_likelihood_and_a_zero_gradient(name, method):
     state_space, y = BROKEN[name](random_state_space(1)), random_observations(1)
     value, gradient = jax.value_and_grad(
-        lambda T: kalman_loglikelihood(state_space._replace(transition=T), y)
+        lambda T: kalman_loglikelihood(state_space._replace(transition=T), y, method=method)
     )(state_space.transition)
     assert value == -jnp.inf
     np.testing.assert_array_equal(gradient, 0.0)
