@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pandas as pd
-import xarray as xr
 
 from estim.datasets import load_data, select_observables
 from estim.model import Model

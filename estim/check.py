@@ -17,7 +17,7 @@ from estim.model import Model
 from estim.posterior import Posterior, build_posterior, solve_representation
 from estim.solve.incidence import incidence
 from estim.solve.linearize import linearize
-from estim.solve.rational_expectations import solve_state_space
+from estim.solve.representations import StateSpace
 from estim.solve.simulate import simulate
 from estim.status import Status
 
@@ -99,7 +99,7 @@ def _solution(model: Model) -> Rung:
     solution = solve_representation(model, model.params())
     status = Status(int(solution.status))
     lines = [status.message]
-    if status == Status.OK and not model.het_blocks:
+    if status == Status.OK and isinstance(solution, StateSpace):
         roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
         lines.append(f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}")
     return Rung("There is one stable solution", status == Status.OK, tuple(lines))

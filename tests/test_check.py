@@ -1,0 +1,110 @@
+"""The debugging ladder says in words what is wrong, and climbs no further."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import Shocks, Variables, ar1
+
+from estim.check import check_model
+from estim.models import list_models, load_model
+
+
+class Two(NamedTuple):
+    x: Any
+    z: Any
+
+
+def two_variables(**equations):
+    """x is the AR(1); `equations` maps a name to a function of (lag, now, lead)."""
+
+    def residuals(lag, now, lead, shocks, p):
+        law = {"law": now.x - p.rho * lag.x - p.sigma * shocks.e}
+        return law | {name: f(lag, now, lead) for name, f in equations.items()}
+
+    return ar1(variables=Two, steady_state=lambda p: Two(0.0, 0.0), residuals=residuals)
+
+
+@jax.custom_jvp
+def wrong_slope(x):
+    return x
+
+
+wrong_slope.defjvp(lambda primals, tangents: (primals[0], 1.001 * tangents[0]))
+
+# What is wrong, the title of the rung where the climb ends, and the words there.
+FAULTS = {
+    "a variable in no equation": (
+        two_variables(again=lambda lag, now, lead: now.x - lag.x),
+        "2 equations in 2 variables",
+        "no equation contains z",
+    ),
+    "a steady state that is none": (
+        ar1(steady_state=lambda p: Variables(0.3)),
+        "steady state",
+        "equation 'law of motion' leaves 0.15",
+    ),
+    "a steady state that is not a number": (
+        ar1(steady_state=lambda p: Variables(jnp.log(-p.rho))),
+        "steady state",
+        "equation 'law of motion' leaves nan",
+    ),
+    "an indeterminate model": (
+        two_variables(expectation=lambda lag, now, lead: 2.0 * lead.z - now.z - now.x),
+        "one stable solution",
+        "indeterminate",
+    ),
+    "an explosive model": (
+        two_variables(explosion=lambda lag, now, lead: now.z - 1.1 * lag.z - now.x),
+        "one stable solution",
+        "explosive",
+    ),
+    "a wrong derivative": (
+        ar1(residuals=lambda lag, now, lead, e, p: {"law": now.x - wrong_slope(p.rho) * lag.x - p.sigma * e.e}),
+        "gradient",
+        "rho: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_climb_ends_where_the_fault_is(fault):
+    model, title, words = FAULTS[fault]
+    *below, last = check_model(model)
+    assert all(rung.passed for rung in below)
+    assert not last.passed
+    assert title in last.title
+    assert any(words in line for line in last.lines), last.lines
+
+
+def test_failures_on_prior_draws_are_counted():
+    """Draws with rho > 1/2 are declared explosive by a second equation."""
+    model = ar1(
+        variables=Two,
+        shocks=Shocks,
+        steady_state=lambda p: Two(0.0, 0.0),
+        residuals=lambda lag, now, lead, e, p: {
+            "law": now.x - p.rho * lag.x - p.sigma * e.e,
+            "other": now.z - 2.0 * p.rho * lag.z - now.x,
+        },
+        start={"rho": 0.3},
+    )
+    rungs = {rung.title: rung for rung in check_model(model, num_draws=50)}
+    lines = rungs["The log-density is finite on draws from the prior"].lines
+    counts = {line.split(": ")[1]: int(line.split()[0]) for line in lines}
+    assert set(counts) == {"solved", "explosive"}
+    assert sum(counts.values()) == 50
+
+
+def test_data_may_be_given():
+    data = pd.DataFrame({"X": np.linspace(-1.0, 1.0, 20)})
+    assert all(rung.passed for rung in check_model(ar1(), data))
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_gallery_passes(name):
+    failed = [rung for rung in check_model(load_model(name), num_draws=20) if not rung.passed]
+    assert not failed
