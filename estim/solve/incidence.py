@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
@@ -45,7 +46,7 @@ def incidence(model: Model) -> Incidence:
     """The incidence of `model`. A product with a constant zero counts as present."""
     n, e, o = (len(kind._fields) for kind in (model.variables, model.shocks, model.observables))
     params = model.params()
-    state, shocks = model.variables(*[1.0] * n), model.shocks(*[1.0] * e)
+    state, shocks = model.variables(*[jnp.ones(())] * n), model.shocks(*[jnp.ones(())] * e)
     equations = tuple(model.residuals(state, state, state, shocks, params))
     in_equations = np.zeros((len(equations), 3 * n + e), bool)
     in_measurement = np.zeros((o, 2 * n), bool)
