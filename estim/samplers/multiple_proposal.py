@@ -21,8 +21,11 @@ The constructions differ in how the proposals are made and what the weights are:
 
 Both selections leave w invariant, so each is exact where its construction is: ``independent``
 draws candidates afresh from w; ``chain`` runs a finite-state Markov chain over the
-candidates, begun at the current one, by the Metropolised Gibbs rule of Liu (1996): go to
-j != i with probability w_j / (1 - w_i), accept with min(1, (1 - w_i) / (1 - w_j)).
+candidates, begun at the current one, by the Metropolised Gibbs rule (`metropolised_gibbs`).
+
+For either, the weights of all N + 1 candidates together make a weighted draw (Rao and
+Blackwell: the average over what the selection might have drawn), exact where the
+construction is.
 """
 
 from collections.abc import Callable
@@ -100,19 +103,26 @@ def select_independent(rng_key: Key, weights: Array, num_draws: int) -> Array:
 
 
 def select_chain(rng_key: Key, weights: Array, num_draws: int) -> Array:
-    """Indices ``[num_draws]`` visited by the Metropolised Gibbs chain on `weights`, from index 0."""
-    log_weights = jnp.log(weights)
+    """Indices ``[num_draws]`` visited by the chain `metropolised_gibbs` on `weights`, from index 0."""
+    log_transitions = jnp.log(metropolised_gibbs(weights))
 
     def move(i: Array, key: Key) -> tuple[Array, Array]:
-        key_propose, key_accept = jax.random.split(key)
-        others = jnp.where(jnp.arange(weights.size) == i, -jnp.inf, log_weights)
-        j = jnp.where(weights[i] < 1.0, jax.random.categorical(key_propose, others), i)
-        uniform = jax.random.uniform(key_accept, dtype=weights.dtype)
-        i = jnp.where(uniform * (1.0 - weights[j]) < 1.0 - weights[i], j, i)
+        i = jax.random.categorical(key, log_transitions[i]).astype(i.dtype)
         return i, i
 
-    start = jnp.zeros((), jax.random.categorical(rng_key, log_weights).dtype)
+    start = jnp.zeros((), jnp.int32)
     return jax.lax.scan(move, start, jax.random.split(rng_key, num_draws))[1]
+
+
+def metropolised_gibbs(weights: Array) -> Array:
+    """Transition matrix ``[n, n]`` of Liu (1996), reversible with respect to `weights` ``[n]``.
+
+    A_ij = w_j / (1 - w_i) min(1, (1 - w_i) / (1 - w_j)) = w_j / max(1 - w_i, 1 - w_j), j != i.
+    """
+    rest = 1.0 - weights
+    moves = weights[None, :] / jnp.maximum(jnp.maximum(rest[:, None], rest[None, :]), 1e-300)
+    moves = jnp.where(jnp.eye(weights.size, dtype=bool), 0.0, moves)
+    return moves + jnp.diag(jnp.maximum(1.0 - moves.sum(axis=1), 0.0))
 
 
 def spread(

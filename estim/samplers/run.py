@@ -193,7 +193,7 @@ def sample_chunks(
             )
             now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]
-        chunk_size = min(math.ceil(rate * SECONDS_PER_CHUNK), capacity)
+        chunk_size = min(max(int(rate * SECONDS_PER_CHUNK), _FIRST_CHUNK), capacity)
         failures += _count_failures(info.evaluations.status)
         yield now, Chunk(phase, info, before, failures, seconds)
         failures, seconds = Counter[str](), defaultdict[str, float](float)

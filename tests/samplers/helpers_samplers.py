@@ -1,0 +1,49 @@
+"""Small posteriors with known answers, and the yardstick that holds draws against them."""
+
+import arviz_stats
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+
+from estim.posterior import from_logdensity, from_loglikelihood
+from estim.samplers.base import Tuning
+
+MEAN = jnp.array([1.0, -2.0, 0.5])
+COVARIANCE = jnp.array([[1.0, 0.8, 0.0], [0.8, 2.0, -0.3], [0.0, -0.3, 0.5]])
+
+
+def gaussian():
+    precision = jnp.linalg.inv(COVARIANCE)
+    return from_logdensity(lambda x: -0.5 * (x - MEAN) @ precision @ (x - MEAN), jnp.zeros(3))
+
+
+def banana():
+    """x ~ N(0, 1), y | x ~ N((x^2 - 1) / 2, 0.5^2): means 0, variances 1 and 0.75."""
+    return from_logdensity(
+        lambda x: -0.5 * x[0] ** 2 - 2.0 * (x[1] - 0.5 * (x[0] ** 2 - 1.0)) ** 2, jnp.array([0.5, 0.5])
+    )
+
+
+def half_gaussian():
+    """A standard normal without a density where x < 0: mean sqrt(2 / pi)."""
+    return from_logdensity(lambda x: jnp.where(x[0] < 0, -jnp.inf, -0.5 * x[0] ** 2), jnp.ones(1))
+
+
+def conjugate():
+    """mu ~ N(0, 2^2), y_i ~ N(mu, 1): a posterior with a prior, transforms aside."""
+    y = jnp.array([1.0, 2.0, 0.5, 1.5])
+    prior = {"mu": dist.Normal(0.0, 2.0), "nu": dist.Gamma(3.0, 2.0)}
+    return from_loglikelihood(lambda p: jnp.sum(dist.Normal(p["mu"], 1.0).log_prob(y)), prior)
+
+
+def unit_tuning(dim, step_size=1.0):
+    return Tuning(jnp.zeros(dim), jnp.eye(dim), jnp.asarray(step_size))
+
+
+def check_mean(draws, expected, num_sds=4.5, min_ess=200):
+    """Every column of ``[chain, draw, k]`` has the expected mean, by its own Monte Carlo error."""
+    for column, value in zip(np.moveaxis(np.asarray(draws), -1, 0), expected, strict=True):
+        ess = float(arviz_stats.ess(column))
+        assert ess > min_ess, ess
+        error = column.std() / np.sqrt(ess)
+        assert abs(column.mean() - value) < num_sds * error, (column.mean(), value, error, ess)

@@ -1,0 +1,109 @@
+"""What holds for every sampler: the contract, the number of traces, and the right distribution."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers_samplers import (
+    COVARIANCE,
+    MEAN,
+    banana,
+    check_mean,
+    conjugate,
+    gaussian,
+    half_gaussian,
+    unit_tuning,
+)
+
+from estim.evaluations import Evaluations
+from estim.samplers.registry import ALGORITHMS
+from estim.samplers.run import sample
+from estim.status import Status
+
+VARIANTS = {
+    "rwmh": ("rwmh", {}, 16000),
+    "mpmh": ("mpmh", {}, 6000),
+    "mpmh-chain": ("mpmh", {"selection": "chain", "num_draws": 3}, 6000),
+    "mpmh-independent": ("mpmh", {"construction": "independent"}, 2000),
+    "hmc": ("hmc", {}, 2000),
+    "nuts": ("nuts", {}, 2000),
+}
+
+
+def test_every_algorithm_is_covered():
+    assert {name for name, *_ in VARIANTS.values()} == set(ALGORITHMS)
+
+
+@pytest.fixture(params=VARIANTS, scope="module")
+def variant(request):
+    return VARIANTS[request.param]
+
+
+def test_contract(variant):
+    """init and step as pure functions of one chain: shapes, dtypes, evaluations, same key same bits."""
+    name, settings, _ = variant
+    posterior = conjugate()
+    traces = []
+
+    def count(position):
+        traces.append(1)
+        return posterior.evaluate_fn(position)
+
+    counted = posterior._replace(evaluate_fn=count, logdensity_fn=lambda position: count(position).logdensity)
+    algorithm = ALGORITHMS[name].build(counted, unit_tuning(2, 0.5), **settings)
+    state = jax.jit(algorithm.init)(jnp.array([0.5, 0.1]))
+    traces.clear()
+    step = jax.jit(algorithm.step)
+    new_state, info = step(jax.random.key(1), state)
+    assert len(traces) <= 3, "the density is compiled too often"
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(
+        lambda x: (x.shape, x.dtype), new_state
+    )
+    again = step(jax.random.key(1), state)
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), (new_state, info), again))
+
+    evaluate = jax.vmap(posterior.evaluate_fn)
+    for points in (info.draws, info.evaluations):
+        assert isinstance(points, Evaluations)
+        expected = evaluate(points.position)
+        np.testing.assert_allclose(points.loglikelihood, expected.loglikelihood, rtol=1e-10)
+        np.testing.assert_allclose(points.logprior, expected.logprior, rtol=1e-10)
+        assert np.all(points.status == Status.OK)
+    if info.evaluations.gradient is not None:
+        gradient = jax.vmap(jax.grad(posterior.loglikelihood_fn))(info.evaluations.position)
+        np.testing.assert_allclose(info.evaluations.gradient, gradient, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(info.draws.position[-1], new_state.position)
+    assert 0.0 <= float(info.acceptance_rate) <= 1.0
+    if info.weights is not None:
+        assert info.weights.shape == (len(info.evaluations.logprior) + 1,)
+        assert float(jnp.sum(info.weights)) == pytest.approx(1.0)
+
+    keys = jax.random.split(jax.random.key(2), 3)
+    states = jax.vmap(algorithm.init)(jnp.array([[0.5, 0.1], [0.0, 0.0], [-0.5, 0.3]]))
+    batched = jax.vmap(algorithm.step)(keys, states)[0].position
+    one_by_one = [step(k, jax.tree.map(lambda x, i=i: x[i], states))[0].position for i, k in enumerate(keys)]
+    np.testing.assert_allclose(batched, jnp.stack(one_by_one), rtol=1e-9)
+
+
+@pytest.mark.parametrize("target", ["gaussian", "banana"])
+def test_draws_have_the_right_moments(variant, target):
+    name, settings, num_samples = variant
+    if target == "gaussian":
+        posterior, mean, variance = gaussian(), MEAN, jnp.diag(COVARIANCE)
+    else:
+        posterior, mean, variance = banana(), jnp.zeros(2), jnp.array([1.0, 0.75])
+    draws = sample(posterior, name, jax.random.key(3), num_samples=num_samples, **settings)
+    x = draws.position
+    check_mean(np.concatenate([x, (x - mean[None, None, :]) ** 2], axis=-1), [*mean, *variance])
+    assert draws.stats["lp"].shape == draws.loglikelihood.shape == (4, num_samples)
+    if draws.weights is not None:
+        weighted = draws.weights @ draws.weighted_position
+        assert np.all(np.abs(weighted - mean) < 0.15 * np.sqrt(variance))
+
+
+def test_regions_without_a_density_are_counted_and_never_entered(variant):
+    name, settings, num_samples = variant
+    draws = sample(half_gaussian(), name, jax.random.key(4), num_samples=num_samples, **settings)
+    assert draws.position.min() >= 0 and np.all(np.isfinite(draws.stats["lp"]))
+    assert draws.failures["NOT_FINITE"] >= np.sum(draws.evaluations.status == Status.NOT_FINITE) > 0
+    check_mean(draws.position, [np.sqrt(2 / np.pi)])

@@ -1,0 +1,92 @@
+"""The posterior mode and the Laplace approximation, against closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from helpers_samplers import COVARIANCE, MEAN, gaussian
+
+from estim.posterior import from_logdensity, from_loglikelihood
+from estim.samplers.mode import ModeError, find_mode, laplace_approximation
+
+
+def test_a_gaussian_is_its_own_laplace_approximation():
+    mode = find_mode(gaussian(), jax.random.key(0))
+    np.testing.assert_allclose(mode.position, MEAN, atol=1e-6)
+    laplace = laplace_approximation(gaussian(), mode)
+    np.testing.assert_allclose(laplace.covariance, COVARIANCE, rtol=1e-6, atol=1e-8)
+    volume = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
+    assert laplace.log_marginal_likelihood == pytest.approx(volume, abs=1e-6)
+
+
+def test_rosenbrock_with_a_forbidden_half_plane():
+    """The path to the mode (1, 1) bends along the edge of a region without a density."""
+
+    def logdensity(x):
+        value = -100 * (x[1] - x[0] ** 2) ** 2 - (1 - x[0]) ** 2
+        return jnp.where(x[1] < -0.05, -jnp.inf, value)
+
+    mode = find_mode(from_logdensity(logdensity, jnp.array([-1.5, 1.0])), jax.random.key(0))
+    np.testing.assert_allclose(mode.position, [1.0, 1.0], atol=1e-4)
+
+
+def test_several_starts_find_the_higher_of_two_modes():
+    """The start lies in the basin of the lower mode at -4; the higher one is at 4."""
+
+    def logdensity(x):
+        return jnp.logaddexp(-0.5 * (x[0] + 4) ** 2, 2.0 - 0.5 * (x[0] - 4) ** 2)
+
+    posterior = from_logdensity(logdensity, jnp.array([-4.0]))
+    wide = posterior._replace(sample_prior=lambda key, num: 6 * jax.random.normal(key, (num, 1)))
+    assert find_mode(wide, jax.random.key(0), num_starts=1).position[0] == pytest.approx(-4, abs=1e-3)
+    mode = find_mode(wide, jax.random.key(0), num_starts=8)
+    assert mode.position[0] == pytest.approx(4, abs=1e-3)
+    assert mode.logdensity == mode.logdensities.max() and mode.starts.shape == (8, 1)
+
+
+def bernoulli(successes, trials):
+    """kappa ~ U(0, 1): the density of kappa is Beta(s + 1, n - s + 1), that of the position has one more each."""
+    prior = {"kappa": dist.Uniform(0.0, 1.0)}
+    return from_loglikelihood(
+        lambda p: successes * jnp.log(p["kappa"]) + (trials - successes) * jnp.log1p(-p["kappa"]), prior
+    )
+
+
+@pytest.mark.parametrize(("density", "expected"), [("position", (7 + 1) / (10 + 2)), ("params", 7 / 10)])
+def test_the_density_whose_mode_is_sought(density, expected):
+    posterior = bernoulli(7, 10)
+    mode = find_mode(posterior, jax.random.key(0), density=density)
+    assert posterior.constrain_fn(mode.position)["kappa"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_mode_on_the_bound_is_inside_in_the_position_and_on_the_bound_in_the_params():
+    posterior = from_loglikelihood(lambda p: 5.0 * p["kappa"], {"kappa": dist.Uniform(0.0, 1.0)})
+    inside = find_mode(posterior, jax.random.key(0))
+    assert 0.5 < posterior.constrain_fn(inside.position)["kappa"] < 0.9
+    on_bound = find_mode(posterior, jax.random.key(0), density="params")
+    assert posterior.constrain_fn(on_bound.position)["kappa"] == pytest.approx(1.0, abs=1e-5)
+    assert np.isfinite(laplace_approximation(posterior, inside).log_marginal_likelihood)
+
+
+def test_laplace_marginal_likelihood_of_a_beta_binomial():
+    """Position density kappa^(s+1) (1-kappa)^(n-s+1): log Beta(s + 1, n - s + 1) up to O(1 / n)."""
+    posterior = bernoulli(700, 1000)
+    laplace = laplace_approximation(posterior, find_mode(posterior, jax.random.key(0)))
+    exact = jax.scipy.special.betaln(701.0, 301.0)
+    assert laplace.log_marginal_likelihood == pytest.approx(float(exact), abs=2e-3)
+
+
+def test_flat_and_convex_directions_get_a_finite_width():
+    """Curvature -1/4 in x0, 0 in x1, 1 in x2: the first two are as wide as sqrt(10) prior widths."""
+    posterior = from_logdensity(lambda x: 0.125 * x[0] ** 2 - 0.5 * x[2] ** 2, jnp.zeros(3))
+    laplace = laplace_approximation(posterior, jnp.zeros(3))
+    widths = np.sqrt(np.diag(laplace.covariance))
+    assert widths[2] == pytest.approx(1.0, rel=1e-6)
+    np.testing.assert_allclose(widths[:2], np.sqrt(10), rtol=0.15)
+
+
+def test_no_start_with_a_density_says_why():
+    posterior = from_logdensity(lambda x: -jnp.inf * jnp.sum(x**2 + 1), jnp.zeros(2))
+    with pytest.raises(ModeError, match=r"posterior.start \(a value is not finite\) and 200 prior draws"):
+        find_mode(posterior, jax.random.key(0))
