@@ -37,6 +37,8 @@ class Model:
         prior: a NamedTuple of parameters. A leaf that is a number is calibrated,
             a NumPyro distribution is estimated.
         measurement_error: ``params -> observables`` of standard deviations, or None.
+        trend: ``params -> observables`` of slopes: what the data grow by each period beside the
+            measurement, from the first observation on; or None.
         het_blocks: heterogeneous-agent blocks (`estim.heterogeneity.block.HetBlock`);
             non-empty means the model is solved in sequence space.
         unknowns: calibrated parameters that the steady state solves for, with their bounds:
@@ -62,6 +64,7 @@ class Model:
     measurement: Callable[[Any, Any, Any], Any]
     prior: Any
     measurement_error: Callable[[Any], Any] | None = None
+    trend: Callable[[Any], Any] | None = None
     het_blocks: tuple[Any, ...] = ()
     unknowns: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
@@ -224,6 +227,8 @@ def _check_functions(model: Model) -> None:
     expect("measurement", trace("measurement", model.measurement, state, state), type(observables))
     if model.measurement_error is not None:
         expect("measurement_error", trace("measurement_error", model.measurement_error), type(observables))
+    if model.trend is not None:
+        expect("trend", trace("trend", model.trend), type(observables))
     if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
         raise ModelError(
             f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses"

@@ -194,6 +194,9 @@ def model_loglikelihood(
 ) -> tuple[Scalar, Scalar]:
     """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``."""
     solution = solve_representation(model, params)
+    if model.trend is not None:
+        slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
+        observations = observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
     evaluate = toeplitz_loglikelihood if model.het_blocks else kalman_loglikelihood
     return evaluate(solution, observations, presample=presample, **options), solution.status
 
