@@ -74,7 +74,7 @@ def build_tile(surrogate: Surrogate) -> tuple[Callable, Callable]:
     center, scale = surrogate.scaling.center, surrogate.scaling.scale
 
     def start(z: Array) -> TileState:
-        logprior = jax.vmap(surrogate.posterior.logprior_fn)(center + z @ scale.T)
+        logprior = jax.vmap(surrogate.posterior.logprior_fn)(center[None, :] + z @ scale.T)
         return TileState(z, loglikelihood(z), logprior.astype(jnp.float32))
 
     def step(rng_key: Key, state: TileState, proposal_tril: Array) -> tuple[TileState, Array]:
@@ -108,7 +108,7 @@ def _build_chunk(surrogate: Surrogate, mesh: Mesh, num_draws: int, thin: int) ->
 
         begin = (state, jnp.zeros(state.loglikelihood.shape, jnp.float32))
         (state, total), _ = jax.lax.scan(one_step, begin, jax.random.split(key, thin))
-        position = center + state.z @ scale.T
+        position = center[None, :] + state.z @ scale.T
         return state, TileDraw(position, state.loglikelihood, state.logprior, total / thin)
 
     def chunk(keys: Key, states: TileState, proposal_tril: Array) -> tuple[TileState, TileDraw]:
