@@ -7,16 +7,16 @@ shock `b` and the investment shock `qs` are scaled to enter (2) and (3) with coe
 
 from collections import namedtuple
 from functools import partial
+from typing import Any, NamedTuple
 
 from estim.model import Model
 from estim.priors import beta, gamma, inverse_gamma_1, normal, truncated
 
-# The economy with flexible prices and wages ends in f and obeys (1) to (8), (11) as the other does.
-_REAL = "c inve y lab w k kp zcap rk pk"
-_Real = namedtuple("_Real", _REAL)
 Variables = namedtuple(
     "Variables",
-    f"{_REAL} mc pinf r cf invef yf labf wf kf kpf zcapf rkf pkf rrf a b g qs ms spinf epinfma sw ewma",
+    "c inve y lab w k kp zcap rk pk mc pinf r "
+    "cf invef yf labf wf kf kpf zcapf rkf pkf rrf "  # with flexible prices and wages
+    "a b g qs ms spinf epinfma sw ewma",
 )
 Shocks = namedtuple("Shocks", "ea eb eg eqs em epinf ew")
 Observables = namedtuple("Observables", "dy dc dinve labobs pinfobs dw robs")
@@ -24,34 +24,50 @@ Observables = namedtuple("Observables", "dy dc dinve labobs pinfobs dw robs")
 _bounded = partial(truncated, renormalise=False)
 _std = _bounded(inverse_gamma_1(0.1, 2.0), 0.01, 3.0)
 _rho = _bounded(beta(0.5, 0.2), 0.01, 0.9999)
-_PRIOR = {
-    **dict(ea=_std, eb=_bounded(inverse_gamma_1(0.1, 2.0), 0.025, 5.0), eg=_std, eqs=_std),
-    **dict(em=_std, epinf=_std, ew=_std),
-    **dict(crhoa=_rho, crhob=_rho, crhog=_rho, crhoqs=_rho, crhoms=_rho, crhopinf=_rho),
-    **dict(crhow=_bounded(beta(0.5, 0.2), 0.001, 0.9999), cmap=_rho, cmaw=_rho),
-    "csadjcost": _bounded(normal(4.0, 1.5), 2.0, 15.0),  # varphi: investment adjustment cost
-    "csigma": _bounded(normal(1.5, 0.375), 0.25, 3.0),  # sigma_c
-    "chabb": _bounded(beta(0.7, 0.1), 0.001, 0.99),  # lambda: habit
-    "cprobw": _bounded(beta(0.5, 0.1), 0.3, 0.95),  # xi_w: Calvo, wages
-    "csigl": _bounded(normal(2.0, 0.75), 0.25, 10.0),  # sigma_l
-    "cprobp": _bounded(beta(0.5, 0.1), 0.5, 0.95),  # xi_p: Calvo, prices
-    "cindw": _bounded(beta(0.5, 0.15), 0.01, 0.99),  # iota_w: indexation
-    "cindp": _bounded(beta(0.5, 0.15), 0.01, 0.99),  # iota_p
-    "czcap": beta(0.5, 0.15),  # psi: utilisation cost
-    "cfc": _bounded(normal(1.25, 0.125), 1.0, 3.0),  # Phi: fixed cost
-    "crpi": _bounded(normal(1.5, 0.25), 1.0, 3.0),
-    "crr": _bounded(beta(0.75, 0.1), 0.5, 0.975),
-    "cry": _bounded(normal(0.125, 0.05), 0.001, 0.5),
-    "crdy": _bounded(normal(0.125, 0.05), 0.001, 0.5),
-    "constepinf": _bounded(gamma(0.625, 0.1), 0.1, 2.0),
-    "constebeta": _bounded(gamma(0.25, 0.1), 0.01, 2.0),  # 100 (1/beta - 1)
-    "constelab": _bounded(normal(0.0, 2.0), -10.0, 10.0),
-    "ctrend": _bounded(normal(0.4, 0.1), 0.1, 0.8),
-    "cgy": _bounded(normal(0.5, 0.25), 0.01, 2.0),  # rho_ga
-    "calfa": _bounded(normal(0.3, 0.05), 0.01, 1.0),
-    **dict(ctou=0.025, clandaw=1.5, cg=0.18, curvp=10.0, curvw=10.0),  # calibrated
-}
-Params = namedtuple("Params", tuple(_PRIOR))
+
+
+class Params(NamedTuple):
+    ea: Any = _std
+    eb: Any = _bounded(inverse_gamma_1(0.1, 2.0), 0.025, 5.0)
+    eg: Any = _std
+    eqs: Any = _std
+    em: Any = _std
+    epinf: Any = _std
+    ew: Any = _std
+    crhoa: Any = _rho
+    crhob: Any = _rho
+    crhog: Any = _rho
+    crhoqs: Any = _rho
+    crhoms: Any = _rho
+    crhopinf: Any = _rho
+    crhow: Any = _bounded(beta(0.5, 0.2), 0.001, 0.9999)
+    cmap: Any = _rho  # mu_p
+    cmaw: Any = _rho  # mu_w
+    csadjcost: Any = _bounded(normal(4.0, 1.5), 2.0, 15.0)  # varphi: investment adjustment cost
+    csigma: Any = _bounded(normal(1.5, 0.375), 0.25, 3.0)  # sigma_c
+    chabb: Any = _bounded(beta(0.7, 0.1), 0.001, 0.99)  # lambda: habit
+    cprobw: Any = _bounded(beta(0.5, 0.1), 0.3, 0.95)  # xi_w: Calvo, wages
+    csigl: Any = _bounded(normal(2.0, 0.75), 0.25, 10.0)  # sigma_l
+    cprobp: Any = _bounded(beta(0.5, 0.1), 0.5, 0.95)  # xi_p: Calvo, prices
+    cindw: Any = _bounded(beta(0.5, 0.15), 0.01, 0.99)  # iota_w: indexation
+    cindp: Any = _bounded(beta(0.5, 0.15), 0.01, 0.99)  # iota_p
+    czcap: Any = _bounded(beta(0.5, 0.15), 0.01, 1.0)  # psi: utilisation cost
+    cfc: Any = _bounded(normal(1.25, 0.125), 1.0, 3.0)  # Phi: fixed cost
+    crpi: Any = _bounded(normal(1.5, 0.25), 1.0, 3.0)
+    crr: Any = _bounded(beta(0.75, 0.1), 0.5, 0.975)
+    cry: Any = _bounded(normal(0.125, 0.05), 0.001, 0.5)
+    crdy: Any = _bounded(normal(0.125, 0.05), 0.001, 0.5)
+    constepinf: Any = _bounded(gamma(0.625, 0.1), 0.1, 2.0)
+    constebeta: Any = _bounded(gamma(0.25, 0.1), 0.01, 2.0)  # 100 (1/beta - 1)
+    constelab: Any = _bounded(normal(0.0, 2.0), -10.0, 10.0)
+    ctrend: Any = _bounded(normal(0.4, 0.1), 0.1, 0.8)
+    cgy: Any = _bounded(normal(0.5, 0.25), 0.01, 2.0)  # rho_ga
+    calfa: Any = _bounded(normal(0.3, 0.05), 0.01, 1.0)
+    ctou: Any = 0.025  # depreciation; from here on calibrated
+    clandaw: Any = 1.5  # wage mark-up
+    cg: Any = 0.18  # government spending in output
+    curvp: Any = 10.0  # curvature of the Kimball aggregators
+    curvw: Any = 10.0
 
 
 def _composites(p):
@@ -66,6 +82,14 @@ def _composites(p):
     cy = 1 - p.cg - iy
     whlc = (1 - p.calfa) / p.calfa * rk * ky / (p.clandaw * cy)
     return gamma, discount, rk, ky, iy, cy, whlc
+
+
+_Real = namedtuple("_Real", "c inve y lab w k kp zcap rk pk")
+
+
+def _flexible(x):
+    """The economy with flexible prices and wages, by the names of the other one."""
+    return _Real(*[getattr(x, f"{name}f") for name in _Real._fields])
 
 
 def _real(lag, now, lead, real_rate, x, p):
@@ -94,9 +118,8 @@ def residuals(lag, now, lead, shocks, p):
     bg, h = discount * gamma, p.chabb / gamma
     calvo_p = (1 - p.cprobp) * (1 - bg * p.cprobp) / (p.cprobp * ((p.cfc - 1) * p.curvp + 1))
     calvo_w = (1 - p.cprobw) * (1 - bg * p.cprobw) / (p.cprobw * ((p.clandaw - 1) * p.curvw + 1))
-    flexible = lambda x: _Real(*(getattr(x, name + "f") for name in _Real._fields))
     mrs = lambda past, now: p.csigl * now.lab + (now.c - h * past.c) / (1 - h)
-    lagf, nowf, leadf = flexible(lag), flexible(now), flexible(lead)
+    lagf, nowf, leadf = _flexible(lag), _flexible(now), _flexible(lead)
     gap, gap_lag = now.y - nowf.y, lag.y - lagf.y
     return {
         **_real(lag, now, lead, now.r - lead.pinf, now, p),
@@ -143,7 +166,16 @@ model = Model(
     steady_state=lambda p: Variables(*[0.0] * len(Variables._fields)),
     residuals=residuals,
     measurement=measurement,
-    prior=Params(**_PRIOR),
+    prior=Params(),
     reference='Smets, F. and R. Wouters (2007), "Shocks and Frictions in US Business Cycles: A Bayesian '
     'DSGE Approach", American Economic Review 97(3)',
 )
+
+published = {
+    **dict(ea=0.45, eb=0.23, eg=0.53, eqs=0.45, em=0.24, epinf=0.14, ew=0.24),
+    **dict(crhoa=0.95, crhob=0.22, crhog=0.97, crhoqs=0.71, crhoms=0.15, crhopinf=0.89, crhow=0.96),
+    **dict(cmap=0.69, cmaw=0.84, csadjcost=5.74, csigma=1.38, chabb=0.71, cprobw=0.70, csigl=1.83),
+    **dict(cprobp=0.66, cindw=0.58, cindp=0.24, czcap=0.54, cfc=1.60, crpi=2.04, crr=0.81, cry=0.08),
+    **dict(crdy=0.22, constepinf=0.78, constebeta=0.16, constelab=0.53, ctrend=0.43, cgy=0.52, calfa=0.19),
+}
+"""Posterior means, tables 1A and 1B of the paper."""
