@@ -16,6 +16,8 @@ from jax.scipy.sparse.linalg import bicgstab
 from estim.typing import Array, Scalar
 
 LINEAR_TOLERANCE = 1e-13
+NEWTON_MAXITER = 150
+PLAIN_STEPS = 16  # taken from the last good point after a Newton step that made matters worse
 NEWTON_FORCING = 1e-3  # relative residual left by the linear solve inside a Newton step
 
 
@@ -37,8 +39,8 @@ def solve_fixed_point(
 ) -> FixedPoint:
     """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
 
-    A Newton step that does not shrink the residual (or leaves the domain) is taken back and
-    replaced by the plain step x <- f(x). Ends when the relative error is below `tolerance` or after `max_steps`.
+    A Newton step that does not shrink the residual (or leaves the domain) is taken back, and
+    some plain steps x <- f(x) are taken instead. Ends when the relative error is below `tolerance` or after `max_steps`.
     """
     x0, unravel = ravel_pytree(start)
 
@@ -54,12 +56,15 @@ def solve_fixed_point(
 
         def advance():
             d, _ = bicgstab(
-                lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=40
+                lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=NEWTON_MAXITER
             )
             return x + unit * d, y, error
 
-        # A worse point is given up for the plain step from the last good one, whatever its error.
-        ahead, plain, best = jax.lax.cond(better, advance, lambda: (plain, plain, jnp.inf))
+        def retreat():
+            restart = jax.lax.fori_loop(0, PLAIN_STEPS, lambda _, x: flat(x), plain)
+            return restart, restart, jnp.inf
+
+        ahead, plain, best = jax.lax.cond(better, advance, retreat)
         done = better & (error <= tolerance)
         return jnp.where(done, y, ahead), plain, best, steps + 1, error
 
@@ -89,3 +94,32 @@ def solve_one_minus(operator: Callable[[Array], Array], b: Array, x0: Array | No
     return bicgstab(
         lambda x: x - operator(x), b, x0=x0, tol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE, maxiter=1000
     )[0]
+
+
+def solve_elementwise(
+    residual: Callable[..., Array], start: Array, *args: Any, tolerance: float = 1e-13, max_steps: int = 50
+) -> Array:
+    """x with ``residual(x, *args) = 0``, each element an equation of its own, by Newton's method.
+
+    Differentiable in `args`.
+    """
+
+    def newton_step(x, *args):
+        value, slope = jax.jvp(lambda x: residual(x, *args), (x,), (jnp.ones_like(x),))
+        return -value / slope
+
+    fixed = jax.lax.stop_gradient(args)
+
+    def advance(state):
+        x, _, steps = state
+        move = newton_step(x, *fixed)
+        return x + move, jnp.max(jnp.abs(move)), steps + 1
+
+    def unsolved(state):
+        _, error, steps = state
+        return (error > tolerance) & (steps < max_steps)
+
+    x, _, _ = jax.lax.while_loop(unsolved, advance, (jax.lax.stop_gradient(start), jnp.inf, 0))
+    # The implicit derivative: a last step from the solution, whose slope is held constant.
+    slope = jax.jvp(lambda x: residual(x, *fixed), (x,), (jnp.ones_like(x),))[1]
+    return x - residual(x, *args) / slope

@@ -5,7 +5,7 @@ carries no derivative, so what is interpolated is smooth between the points wher
 changes, and continuous everywhere.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,14 @@ def bracket(knots: Array, points: Array) -> Array:
     last = knots.shape[-1] - 2
     knots, points = jax.lax.stop_gradient((knots, points))
     halvings = max(last, 1).bit_length()
+    shape = (*jnp.broadcast_shapes(knots.shape[:-1], points.shape[:-1]), points.shape[-1])
 
     def halve(k, index):
         trial = index + (1 << (halvings - 1 - k))
         inside = trial <= last
         return jnp.where(inside & (take(knots, jnp.where(inside, trial, 0)) <= points), trial, index)
 
-    return jax.lax.fori_loop(0, halvings, halve, jnp.zeros(points.shape, jnp.int32))
+    return jax.lax.fori_loop(0, halvings, halve, jnp.zeros(shape, jnp.int32))
 
 
 def take(values: Array, index: Array) -> Array:
@@ -42,13 +43,20 @@ def take(values: Array, index: Array) -> Array:
     return values.at[flat.reshape(-1)].get(mode="promise_in_bounds").reshape(*leading, m)
 
 
-def interpolate(knots: Array, points: Array, values: Array) -> Array:
-    """Piecewise linear interpolation through ``(knots, values)`` at ``points``, extrapolated at both ends."""
+def interpolate(knots: Array, points: Array, values: Any) -> Any:
+    """Piecewise linear interpolation through ``(knots, values)`` at ``points``, extrapolated at both ends.
+
+    ``values`` is an array, or a tuple of arrays that are interpolated at the same points.
+    """
     i = bracket(knots, points)
     left, right = take(knots, i), take(knots, i + 1)
     weight = (points - left) / (right - left)
-    low = take(values, i)
-    return low + weight * (take(values, i + 1) - low)
+
+    def at_points(values):
+        low = take(values, i)
+        return low + weight * (take(values, i + 1) - low)
+
+    return jax.tree.map(at_points, values)
 
 
 class Lottery(NamedTuple):

@@ -88,7 +88,7 @@ def household(expected, x, grid, p):
 
 
 def initial(x, grid, p):
-    c = jnp.maximum(0.1, x.r * grid.a + 0.1 * (grid.a - p.min_a)) + x.Z * grid.e[:, None]
+    c = (x.r + 0.05) * (grid.a - p.min_a) + x.Z * grid.e[:, None]
     return (1 + x.r) * c ** (-1 / p.eis)
 
 

@@ -67,7 +67,7 @@ def household(expected, x, grid, p):
 
 
 def initial(x, grid, p):
-    c = 0.1 * ((1 + x.r) * grid.a + x.w * grid.e[:, None])
+    c = (x.r + 0.05) * grid.a + x.w * grid.e[:, None]
     return (1 + x.r) * c ** (-1 / p.eis)
 
 

@@ -85,46 +85,60 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         return _gaps(model, params, stated, variables), (households, variables, params)
 
     def newton(state):
-        unknowns, households, gap, slope, steps = state
-        move = -jnp.linalg.solve(slope, gap)
-        room = jnp.where(move > 0, high - unknowns, unknowns - low)
-        unknowns = unknowns + jnp.clip(move, -0.5 * room, 0.5 * room)
+        """A Newton step from the best point so far; a quarter as far next time if it made matters worse."""
+        best, fraction, steps = state
+        move = -jnp.linalg.solve(best.slope, best.gap)
+        room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
+        unknowns = best.unknowns + fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
 
         def with_gap(unknowns):
-            gap, (found, _, _) = evaluate(solve_household, unknowns, fixed, households)
+            gap, (found, _, _) = evaluate(solve_household, unknowns, fixed, best.households)
             return gap, (found, gap)
 
         slope, (households, gap) = jax.jacfwd(with_gap, has_aux=True)(unknowns)
-        return unknowns, households, gap, slope, steps + 1
+        ahead = jnp.max(jnp.abs(jnp.linalg.solve(best.slope, gap)), initial=0.0)
+        better = (steps == 0) | (ahead < jnp.max(jnp.abs(move), initial=0.0))
+        better &= jnp.isfinite(slope).all()
+        candidate = _Search(unknowns, households, gap, slope)
+        best = jax.tree.map(lambda x, y: jnp.where(better, x, y), candidate, best)
+        return best, jnp.where(better, 1.0, fraction / 4), steps + 1
 
     def unsolved(state):
-        _, _, gap, _, steps = state
-        return (steps == 0) | (jnp.max(jnp.abs(gap), initial=0.0) > TARGET_TOLERANCE) & (steps < MAX_STEPS)
+        best, _, steps = state
+        gap = jnp.max(jnp.abs(best.gap), initial=0.0)
+        return (steps == 0) | (gap > TARGET_TOLERANCE) & (steps < MAX_STEPS)
 
     def start(params):
         stated = model.steady_state(params)
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
         unknowns = jnp.array([getattr(params, n) for n in names], float)
-        return unknowns, households, jnp.zeros(len(names)), jnp.eye(len(names))
+        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.eye(len(names)))
 
     fixed = jax.lax.stop_gradient(params)
-    *solution, _ = jax.lax.while_loop(unsolved, newton, (*start(fixed), 0))
-    _, households, gap, _ = solution
-    error = jnp.max(jnp.array([h.error for h in households]))
-    found = (jnp.max(jnp.abs(gap), initial=0.0) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
+    solution, _, _ = jax.lax.while_loop(unsolved, newton, (start(fixed), 1.0, 0))
+    error = jnp.max(jnp.array([h.error for h in solution.households]))
+    found = (jnp.max(jnp.abs(solution.gap), initial=0.0) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
 
     # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)
     params = jax.tree.map(replace, params, model.params())
-    solution = jax.tree.map(replace, tuple(solution), start(model.params()))
-    solution, households, _, slope = jax.lax.stop_gradient(solution)
+    solution = jax.lax.stop_gradient(jax.tree.map(replace, solution, start(model.params())))
 
     # One more Newton step, with the parameters live: the implicit derivative of the unknowns.
-    remaining, _ = evaluate(refine_household, solution, params, households)
-    unknowns = solution - jnp.linalg.solve(slope, remaining)
-    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
+    remaining, _ = evaluate(refine_household, solution.unknowns, params, solution.households)
+    unknowns = solution.unknowns - jnp.linalg.solve(solution.slope, remaining)
+    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, solution.households)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
     return StationaryEquilibrium(solved, variables, households, status)
+
+
+class _Search(NamedTuple):
+    """The best point of the search: unknowns, households there, what the targets leave, its derivative."""
+
+    unknowns: Array
+    households: tuple[Household, ...]
+    gap: Array
+    slope: Array
 
 
 def _gaps(model: Model, params: Any, stated: Any, variables: Any) -> Array:
