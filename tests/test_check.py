@@ -106,5 +106,6 @@ def test_data_may_be_given():
 
 @pytest.mark.parametrize("name", list_models())
 def test_gallery_passes(name):
-    failed = [rung for rung in check_model(load_model(name), num_draws=20) if not rung.passed]
+    with jax.numpy_rank_promotion("allow"):  # household problems are written on grids, with broadcasting
+        failed = [rung for rung in check_model(load_model(name), num_draws=20) if not rung.passed]
     assert not failed
