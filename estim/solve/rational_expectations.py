@@ -12,15 +12,18 @@ m_{t+1} = N x_t and w_t = P x_t, is small and is solved by `solve_expectations`.
 variables are eliminated, singular lead matrices are no special case, and m is the state.
 """
 
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.linalg import solve_expectations, solve_linear
-from estim.model import Model
-from estim.solve.incidence import Cover, incidence, minimum_cover
+from estim.model import Model, ModelError
+from estim.solve.incidence import Cover, Incidence, incidence, minimum_cover
 from estim.solve.linearize import linearize
 from estim.solve.representations import DecisionRule, StateSpace
 from estim.status import Status
@@ -43,6 +46,9 @@ def solve_decision_rule(model: Model, params) -> DecisionRule:
         model: a model without heterogeneous-agent blocks.
         params: its Params, in the model's own units.
 
+    Raises:
+        ModelError: some variable is in no equation at its own date.
+
     Returns:
         The rule; where its ``status`` is not OK, the other fields are finite and useless.
     """
@@ -55,6 +61,9 @@ def solve_state_space(model: Model, params) -> StateSpace:
     Args:
         model: a model without heterogeneous-agent blocks.
         params: its Params, in the model's own units.
+
+    Raises:
+        ModelError: some variable is in no equation at its own date.
 
     Returns:
         The state space, whose shocks have unit variance; where its ``status`` is not OK, the
@@ -75,6 +84,7 @@ def solve_state_space(model: Model, params) -> StateSpace:
     )
 
 
+@partial(jax.jit, static_argnums=0)
 def _solve(model: Model, params) -> tuple[DecisionRule, Array, Array]:
     """The decision rule, and Z and d of y_t = Z m_t + d."""
     linear, reading = linearize(model, params), _reading(model)
@@ -111,6 +121,7 @@ def _solve(model: Model, params) -> tuple[DecisionRule, Array, Array]:
 @cache
 def _reading(model: Model) -> _Reading:
     found = incidence(model)
+    _check_dates(model, found)
     unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
     past = np.block([[found.lag, found.shocks], [found.measured_lag, unshocked]])
     return _Reading(
@@ -133,3 +144,14 @@ def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
     loading = jnp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
     combination = jnp.concatenate([matrix[rows] * uncovered[None, :], np.eye(matrix.shape[1])[columns]])
     return loading, combination
+
+
+def _check_dates(model: Model, found: Incidence) -> None:
+    """Raise if today's variables cannot be told from the equations, whatever the parameters."""
+    equation_of = maximum_bipartite_matching(csr_array(found.now), perm_type="row")
+    if idle := [name for name, i in zip(model.variables._fields, equation_of, strict=True) if i < 0]:
+        unmatched = [e for i, e in enumerate(found.equations) if i not in equation_of]
+        raise ModelError(
+            f"{model.name}: no equation is left to determine {', '.join(idle)} at its own date; "
+            f"shift {', '.join(unmatched)} by a period, or replace it"
+        )

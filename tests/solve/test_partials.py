@@ -1,0 +1,44 @@
+"""Sparse partial derivatives are JAX's Jacobian, and have an entry only where there is one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from estim.solve.partials import sparse_partials
+
+X = [0.3, -1.2, 2.0]
+
+
+@pytest.mark.parametrize(
+    "fn,pattern",
+    [
+        (lambda a, b, c: [a + b, c - a, -c, 3.0], ["ab", "ac", "c", ""]),
+        (lambda a, b, c: [2 * a * b / c, a / 3, 1 / c], ["abc", "a", "c"]),
+        (lambda a, b, c: [jnp.exp(a) * c**2.5, jnp.log(c), jnp.sqrt(c) ** 3, b**2], ["ac", "c", "c", "b"]),
+        (
+            lambda a, b, c: [jnp.where(a > b, a * c, b), jnp.maximum(a, b), jax.nn.softplus(a)],
+            ["abc", "ab", "a"],
+        ),
+        (lambda a, b, c: [jnp.stack([a, b]) @ jnp.array([1.0, 2.0]), jnp.clip(a, 0, 1)], ["ab", "a"]),
+        (lambda a, b, c: [jax.jit(lambda x: x * b + a)(c)], ["abc"]),
+        (lambda a, b, c: [a + a - 2 * a + a * 0.0], ["a"]),
+    ],
+)
+def test_is_the_jacobian(fn, pattern):
+    @jax.jit
+    def both(*x):
+        return sparse_partials(fn, x), jax.jacfwd(
+            lambda x: jnp.stack([jnp.asarray(y, float) for y in fn(*x)])
+        )(jnp.stack(x))
+
+    (values, partials), jacobian = both(*X)
+    np.testing.assert_allclose(values, [float(y) for y in fn(*map(jnp.asarray, X))], rtol=1e-14)
+    dense = np.array([[float(row.get(i, 0.0)) for i in range(3)] for row in partials])
+    np.testing.assert_allclose(dense, jacobian, rtol=1e-13, atol=1e-15)
+    assert ["".join("abc"[i] for i in sorted(row)) for row in partials] == pattern
+
+
+def test_partials_that_are_constant_are_compiled_in():
+    _, (row,) = sparse_partials(lambda a, b: [a - b], [1.0, 2.0])
+    assert row == {0: 1.0, 1: -1.0} and all(isinstance(d, float) for d in row.values())
