@@ -11,7 +11,7 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "typing", "status", "evaluations"],
+    ["runtime", "typing", "status", "evaluations", "progress"],
     ["priors", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
@@ -26,6 +26,7 @@ LAYERS = [
     ["models", "dynare"],
     ["check", "api"],
     ["experiment"],
+    ["pipeline"],
     ["cli"],
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -54,7 +55,7 @@ def imports(path: Path) -> set[str]:
 
 
 FILES = {module_name(path): path for path in ROOT.rglob("*.py")}
-INNER = sorted(set(FILES) - {"estim"})
+INNER = sorted(m for m in FILES if m != "estim" and not m.startswith("estim.data."))  # data/ is no code
 
 
 def layer(module: str) -> str:
