@@ -5,20 +5,39 @@ set already, in the environment or through `jax.config`, is left alone.
 """
 
 import os
+import sys
 from contextlib import suppress
 
-import jax
 from platformdirs import user_cache_dir
 
 
 def configure() -> None:
-    """Switch on float64, a device per core, and the persistent compilation cache."""
-    jax.config.update("jax_enable_x64", True)
+    """Switch on float64, a device per core, and the persistent compilation cache.
+
+    Where JAX is not loaded yet, its environment variables say so, and it is not loaded for
+    this: `estim --help` need not wait for it.
+    """
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    cores = os.cpu_count() or 1
+    cache = {
+        "jax_compilation_cache_dir": os.path.join(user_cache_dir("estim"), "jax"),
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
+        "jax_persistent_cache_min_entry_size_bytes": 0,
+    }
+    if "jax" not in sys.modules:
+        os.environ["JAX_ENABLE_X64"] = "1"
+        if not asked_by_flag:
+            os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores))
+        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+            os.environ.update({name.upper(): str(value) for name, value in cache.items()})
+        return
+
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
     if jax.config.jax_num_cpu_devices < 1 and not asked_by_flag:
         with suppress(RuntimeError):  # the backend has started: it keeps the devices it has
-            jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+            jax.config.update("jax_num_cpu_devices", cores)
     if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", os.path.join(user_cache_dir("estim"), "jax"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+        for name, value in cache.items():
+            jax.config.update(name, value)
