@@ -3,6 +3,7 @@
 State holds only what the next step needs; Info holds diagnostics; tuning sits in neither.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.evaluations import Evaluations
+from estim.status import Status
 from estim.typing import Array, Key, Position, Scalar
 
 
@@ -96,6 +98,12 @@ def as_draw(state: State) -> Evaluations:
     """A state as the one draw of a step, leading axis ``[1]``."""
     status = jnp.zeros((1,), jnp.int32)
     return Evaluations(state.position[None], state.loglikelihood[None], state.logprior[None], status)
+
+
+def count_failures(status: Any) -> Counter[str]:
+    """How many evaluations failed, by the name of their `Status`."""
+    counts = np.bincount(np.asarray(status).ravel(), minlength=len(Status))
+    return Counter({s.name: int(counts[s]) for s in Status if s != Status.OK and counts[s]})
 
 
 def _no_nan(value: Scalar) -> Scalar:

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.samplers.base import Info, SamplingAlgorithm
 from estim.typing import Array, Key
 
-Advance = Callable[[Key, Any, Any, Tuning, Any, Any], tuple[Any, Info]]
+Advance = Callable[[Key, Any, Any, Any, Any, Any], tuple[Any, Info]]
 
 
 _AXIS = "device"
@@ -24,7 +24,7 @@ def device_mesh(num: int, devices: list[jax.Device]) -> Mesh:
 
 
 def build_advance(
-    build: Callable[[Tuning], SamplingAlgorithm], mesh: Mesh, capacity: int, spread_chains: bool
+    build: Callable[[Any], SamplingAlgorithm], mesh: Mesh, capacity: int, spread_chains: bool
 ) -> Advance:
     """``(rng_key, chain_ids, states, tuning, step, count) -> (states, info)``, compiled on first use.
 
@@ -37,14 +37,12 @@ def build_advance(
     """
 
     @jax.jit  # inside the loop it is traced once, for its shapes and for its body
-    def one_step(
-        rng_key: Key, chain_ids: Array, states: Any, tuning: Tuning, step: Array
-    ) -> tuple[Any, Info]:
+    def one_step(rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array) -> tuple[Any, Info]:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
         return jax.vmap(build(tuning).step)(keys, states)
 
     def advance(
-        rng_key: Key, chain_ids: Array, states: Any, tuning: Tuning, step: Array, count: Array
+        rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array, count: Array
     ) -> tuple[Any, Info]:
         def body(i: Array, carry: tuple[Any, Info]) -> tuple[Any, Info]:
             states, infos = carry

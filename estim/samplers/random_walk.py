@@ -5,16 +5,23 @@ import jax.numpy as jnp
 
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, as_draw, as_state
-from estim.typing import Key, Position
+from estim.typing import Key, Position, Scalar
 
 
-def build_random_walk(posterior: Posterior, tuning: Tuning) -> SamplingAlgorithm:
+def build_random_walk(
+    posterior: Posterior, tuning: Tuning, *, inverse_temperature: float | Scalar = 1.0
+) -> SamplingAlgorithm:
     """Random-walk Metropolis: x' ~ N(x, (step_size L)(step_size L)'), L = ``scale_tril``.
 
     Accepted with probability min(1, p(x')/p(x)); Info's ``evaluations`` carries x' with its
-    log-likelihood, log-prior and status whether it was accepted or not.
+    log-likelihood, log-prior and status whether it was accepted or not. The target is
+    p(x) = likelihood(x)^inverse_temperature prior(x); a number below one widens it.
     Source: Roberts, Gelman and Gilks (1997) for the scale 2.38/sqrt(dim).
     """
+
+    def target(state: State) -> Scalar:
+        tempered = inverse_temperature * state.loglikelihood
+        return jnp.where(jnp.isfinite(state.loglikelihood), tempered, -jnp.inf) + state.logprior
 
     def init(position: Position) -> State:
         return as_state(posterior.evaluate_fn(position))
@@ -24,7 +31,7 @@ def build_random_walk(posterior: Posterior, tuning: Tuning) -> SamplingAlgorithm
         noise = jax.random.normal(key_proposal, state.position.shape, state.position.dtype)
         evaluation = posterior.evaluate_fn(state.position + tuning.step_size * (tuning.scale_tril @ noise))
         proposal = as_state(evaluation)
-        log_ratio = proposal.logdensity - state.logdensity
+        log_ratio = target(proposal) - target(state)
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = State(*(jnp.where(accepted, a, b) for a, b in zip(proposal, state, strict=True)))
         evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)

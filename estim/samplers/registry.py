@@ -5,11 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from estim.samplers.base import SamplingAlgorithm
+from estim.samplers.base import Draws, SamplingAlgorithm
+from estim.samplers.delayed_acceptance import build_delayed_acceptance
 from estim.samplers.hmc import build_hmc
 from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS, build_multiple_proposal
 from estim.samplers.nuts import build_nuts
 from estim.samplers.random_walk import build_random_walk
+from estim.samplers.smc import sample_smc
 
 
 class Algorithm(NamedTuple):
@@ -38,8 +40,13 @@ ALGORITHMS: dict[str, Algorithm] = {
     "rwmh": Algorithm(build_random_walk, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
     "mpmh": Algorithm(build_multiple_proposal, lambda dim: 2.2 / dim**0.5, _move_rate),
     "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
+    "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
     "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
 }
+
+
+POPULATIONS: dict[str, Callable[..., Draws]] = {"smc": sample_smc}
+"""Algorithms that are not chains: ``(posterior, rng_key, *, num_samples, num_chains, **settings) -> Draws``."""
 
 
 def algorithm_named(name: str, settings: dict[str, Any]) -> Algorithm:
@@ -49,7 +56,7 @@ def algorithm_named(name: str, settings: dict[str, Any]) -> Algorithm:
         ValueError: there is no such row, or it has no such setting; lists those that exist.
     """
     if name not in ALGORITHMS:
-        raise ValueError(f"unknown algorithm {name!r}; choose one of {sorted(ALGORITHMS)}")
+        raise ValueError(f"unknown algorithm {name!r}; choose one of {sorted([*ALGORITHMS, *POPULATIONS])}")
     algorithm = ALGORITHMS[name]
     if unknown := sorted(set(settings) - set(algorithm.settings)):
         raise ValueError(f"{name} has no setting {unknown}; it has {list(algorithm.settings)}")

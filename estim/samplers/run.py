@@ -18,11 +18,11 @@ import numpy as np
 
 from estim.posterior import Posterior
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
-from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning
+from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS
-from estim.samplers.registry import algorithm_named
+from estim.samplers.registry import POPULATIONS, algorithm_named
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -81,9 +81,9 @@ def sample(
     """Draws from a posterior.
 
     Args:
-        algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
+        algorithm: a name in `estim.samplers.registry`, ``ALGORITHMS`` or ``POPULATIONS``.
         num_samples: draws a chain after warm-up.
-        num_warmup: steps of adaptation a chain, which are not kept.
+        num_warmup: steps of adaptation a chain, which are not kept (a population has none).
         thin_evaluations: keep the evaluated points of every so many steps.
         settings: the algorithm's own, and the further arguments of `sample_chunks`: ``laplace``,
             ``initial_positions``, ``progress``, ``spread``.
@@ -94,6 +94,10 @@ def sample(
         ValueError: unknown algorithm or setting.
         SamplerError: a starting point without a density.
     """
+    if algorithm in POPULATIONS:
+        return POPULATIONS[algorithm](
+            posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
+        )
     chunks: list[Chunk] = []
     run = sample_chunks(
         posterior,
@@ -194,7 +198,7 @@ def sample_chunks(
             now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]
         chunk_size = min(max(int(rate * SECONDS_PER_CHUNK), _FIRST_CHUNK), capacity)
-        failures += _count_failures(info.evaluations.status)
+        failures += count_failures(info.evaluations.status)
         yield now, Chunk(phase, info, before, failures, seconds)
         failures, seconds = Counter[str](), defaultdict[str, float](float)
         if progress is not None:
@@ -290,7 +294,7 @@ def _begin(
         scatter = 2.0 * 0.9**attempt * laplace.scale_tril
         found = init(laplace.mode[None, :] + noise @ scatter.T)
         if not np.all(np.isfinite(found.logdensity)):
-            failures += _count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(found.position).status)
+            failures += count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(found.position).status)
         states = found if states is None else _where(states.logdensity > lowest, states, found)
         if np.all(states.logdensity > lowest):
             return states, failures
@@ -312,12 +316,6 @@ def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
         return jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
     return jax.tree.map(choose, first, second)
-
-
-def _count_failures(status: Any) -> Counter[str]:
-    """How many evaluations failed, by the name of their `Status`."""
-    counts = np.bincount(np.asarray(status).ravel(), minlength=len(Status))
-    return Counter({s.name: int(counts[s]) for s in Status if s != Status.OK and counts[s]})
 
 
 def _state_structure(build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior) -> Any:
