@@ -2,13 +2,20 @@
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from estim.posterior import Posterior
-from estim.surrogate.estimates import Estimate, accept_probability, batch_means, kl_divergence, pareto_smooth
+from estim.surrogate.estimates import (
+    Estimate,
+    accept_probability,
+    batch_means,
+    evenly_spaced,
+    kl_divergence,
+    pareto_smooth,
+)
 from estim.surrogate.evaluate import evaluate_posterior
-from estim.surrogate.fit import Surrogate, member_loglikelihoods
+from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
+from estim.surrogate.sample import propose
 from estim.typing import Key
 
 SAFE_DECISION = 0.0033
@@ -100,24 +107,17 @@ def certify(
         num_evaluations: of the true posterior.
 
     Raises:
-        ValueError: fewer than 100 pairs, or fewer draws than pairs.
+        ValueError: fewer than 200 evaluations, or fewer draws than half of them.
     """
-    chains, length, dim = draws.shape
     num_pairs = num_evaluations // 2
-    if chains * length < num_pairs or num_pairs < 100:
-        raise ValueError(
-            f"num_evaluations={num_evaluations} makes {num_pairs} pairs: at least 100 are needed, "
-            f"and at most the {chains * length} draws can be given"
-        )
-    picked = np.linspace(0, chains * length - 1, num_pairs).astype(int)  # in order: chain by chain
-    current = np.stack([draws[i // length, i % length] for i in picked]).astype(float)
-    tril = np.linalg.cholesky(np.atleast_2d(np.cov(current.T)))
-    noise = np.asarray(jax.random.normal(rng_key, current.shape))
-    proposal = current + 2.38 / np.sqrt(dim) * noise @ tril.T
+    if num_pairs < 100:
+        raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
+    current = evenly_spaced(draws, num_pairs)
+    proposal = propose(rng_key, current)
     points = np.concatenate([current, proposal])
 
     true = evaluate_posterior(posterior, points)
-    members = np.asarray(_member_loglikelihoods(surrogate.scaling, surrogate.network, points))
+    members = ensemble_loglikelihoods(surrogate, points)
     true_loglikelihood = np.where(np.isnan(true.loglikelihood), -np.inf, true.loglikelihood)
     logprior = np.asarray(true.logprior)
     log_p = (true_loglikelihood + logprior).reshape(2, -1)
@@ -152,9 +152,6 @@ def certify(
         num_evaluations=2 * num_pairs,
         verdict=verdict,
     )
-
-
-_member_loglikelihoods = jax.jit(member_loglikelihoods)
 
 
 def ensemble_calibration(members: np.ndarray, error: np.ndarray) -> float | None:

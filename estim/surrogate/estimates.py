@@ -12,6 +12,19 @@ class Estimate(NamedTuple):
     error: float
 
 
+def evenly_spaced(draws: np.ndarray, num: int) -> np.ndarray:
+    """`num` positions ``[num, dim]`` of ``draws`` ``[chain, draw, dim]``, in order, chain by chain; float64.
+
+    Raises:
+        ValueError: there are fewer draws.
+    """
+    chains, length, _ = draws.shape
+    if num > chains * length:
+        raise ValueError(f"{num} evaluations asked for, but there are only {chains * length} draws")
+    index = np.linspace(0, chains * length - 1, num).astype(int)
+    return np.asarray(draws[index // length, index % length], float)
+
+
 def accept_probability(log_density: np.ndarray, log_density_proposal: np.ndarray) -> np.ndarray:
     """min(1, p(x')/p(x)) of log-densities ``[n]``; from a point of no density every other is accepted."""
     with np.errstate(invalid="ignore"):

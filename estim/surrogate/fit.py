@@ -52,6 +52,14 @@ def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Ar
     return quadratic[None] + scaling.output_scale * correction(network, z.astype(jnp.float32))
 
 
+_member_loglikelihoods = jax.jit(member_loglikelihoods)
+
+
+def ensemble_loglikelihoods(surrogate: Surrogate, position: np.ndarray) -> np.ndarray:
+    """Every member's log-likelihood ``[num_members, n]`` at host positions ``[n, dim]``."""
+    return np.asarray(_member_loglikelihoods(surrogate.scaling, surrogate.network, position))
+
+
 def correction(network: NetworkParams, z: Array) -> Array:
     """Every member's output ``[num_members, ...]`` at ``z`` ``[..., dim]``, in float32."""
     num_members = jax.tree.leaves(network)[0].shape[0]
@@ -74,7 +82,6 @@ def fit_surrogate(
     rng_key: Key,
     *,
     recipe: str | Recipe = "estim",
-    start: NetworkParams | None = None,
     progress: Progress | None = None,
 ) -> Surrogate:
     """Learns the log-likelihood of ``posterior`` from points at which it is known.
@@ -99,8 +106,7 @@ def fit_surrogate(
     def part(indices: np.ndarray) -> TrainingSet:
         return jax.tree.map(lambda leaf: leaf[indices], data)
 
-    if start is None:
-        start = init_network(key_network, recipe.num_members, data.z.shape[1])
+    start = init_network(key_network, recipe.num_members, data.z.shape[1])
     network, history = train_network(
         key_train, start, part(order[num_validation:]), part(order[:num_validation]), recipe, progress
     )

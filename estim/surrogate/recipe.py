@@ -28,15 +28,15 @@ class Recipe:
     whiten: bool = True
     quadratic: bool = True
     drop_fraction: float = 0.2
-    density_temperature: float | None = 4.0
-    gradient_weight: float = 1.0
+    density_temperature: float | None = 3.0
+    gradient_weight: float = 10.0
     num_members: int = 2
     validation_fraction: float = 0.05
     num_epochs: int = 400
-    max_steps: int = 20_000
+    max_steps: int = 10_000
     batch_size: int = 128
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-4
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-2
     patience: float = 0.3
 
 
@@ -54,6 +54,7 @@ RECIPES = {
         max_steps=1_000_000_000,
         batch_size=100,
         learning_rate=1e-3,
+        weight_decay=1e-4,
         patience=1.0,
     ),
 }

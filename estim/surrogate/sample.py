@@ -33,6 +33,18 @@ TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
 
 
+def propose(rng_key: Key, current: np.ndarray) -> np.ndarray:
+    """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, 2.38^2/dim * their covariance)."""
+    tril = np.linalg.cholesky(np.atleast_2d(np.cov(current.T)))
+    noise = np.asarray(jax.random.normal(rng_key, current.shape))
+    return current + _optimal_scale(current.shape[1]) * noise @ tril.T
+
+
+def _optimal_scale(dim: int) -> float:
+    """Scale of a random walk relative to the target's covariance (Roberts, Gelman and Gilks 1997)."""
+    return 2.38 / np.sqrt(dim)
+
+
 class TileState(NamedTuple):
     """Where a tile of chains is: whitened positions ``[tile, dim]`` and what is known there ``[tile]``."""
 
@@ -172,7 +184,7 @@ def sample_surrogate(
     clock = time.perf_counter()
     z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)
     states = start_all(jax.device_put(z, spread))
-    proposal_tril, step_size = np.eye(dim), 2.38 / np.sqrt(dim)
+    proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
     rounds = -(-num_warmup // (chunk_draws * thin))
     for index in range(rounds):
         states, draws = advance(key_warmup, index, states, step_size * proposal_tril)
