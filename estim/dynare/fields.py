@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from estim.dynare.contents import Contents
 from estim.dynare.identifiers import Identifiers
 from estim.dynare.printer import number
-from estim.dynare.priors import prior_source
+from estim.dynare.priors import prior_source, start
 from estim.dynare.system import System
 
 type Key = tuple[str, ...]
@@ -62,7 +62,7 @@ def build_fields(system: System) -> Fields:
         while name in names:
             name += "_"
         names.append(name)
-    unique = Identifiers(names)
+    unique = Identifiers(names, reserved=["priors", "inf", "Any"])
     identifiers = {key: unique[name] for key, name in zip(values, names, strict=True)}
     priors = {key: c.priors.get(key) for key in values}
     return Fields(
@@ -70,7 +70,7 @@ def build_fields(system: System) -> Fields:
         identifiers=identifiers,
         defaults={k: prior_source(c, p) if (p := priors[k]) else number(v) for k, v in values.items()},
         comments={k: c.parameters[k[1]].long_name if k[0] == "parameter" else "" for k in values},
-        start={identifiers[k]: p.start for k, p in priors.items() if p and math.isfinite(p.start)},
+        start={identifiers[k]: x for k, p in priors.items() if p and math.isfinite(x := start(p))},
     )
 
 

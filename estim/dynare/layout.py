@@ -6,11 +6,6 @@ from collections.abc import Mapping
 
 WIDTH = 108
 
-_PRIORS = (
-    *("Affine", "beta", "gamma", "inverse_gamma_1", "inverse_gamma_2"),
-    *("normal", "truncated", "uniform", "weibull"),
-)
-
 
 def imports(body: str) -> str:
     """The import statements that a module with this body needs."""
@@ -22,11 +17,10 @@ def imports(body: str) -> str:
         lines.append(f"from jax.scipy.special import {', '.join(special)}")
     lines += ["from jax.scipy.stats import norm"] * ("norm." in body)
     lines += [""] * (lines[-1] != "")
+    lines += ["from estim import priors"] * ("priors." in body)
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
         lines.append(f"from estim.dynare.steady_state import {name}")
     lines.append("from estim.model import Model")
-    if used := uses(_PRIORS):
-        lines.append(f"from estim.priors import {', '.join(used)}")
     return "\n".join(lines)
 
 

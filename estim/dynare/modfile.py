@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import pandas as pd
 
 from estim.dynare.collect import collect
+from estim.dynare.data import prepare, read_file, read_table
 from estim.dynare.macro import expand
 from estim.dynare.module import module_source
 from estim.dynare.parser import parse
@@ -20,6 +22,7 @@ from estim.dynare.settings import (
 )
 from estim.dynare.source import ModFileError
 from estim.dynare.steady_state import search
+from estim.dynare.stoch_simul import StochSimul, stoch_simul
 from estim.dynare.system import System, build_system
 from estim.model import Model, ModelError
 
@@ -35,6 +38,8 @@ class ModFile(NamedTuple):
         stoch_simul: those of its `stoch_simul` command, or None.
         source: the Python module that defines ``model``; `convert_mod` writes it.
         path: the file.
+        names: Dynare's name of every variable -> its name in ``model``; they differ for words
+            that Python does not allow.
     """
 
     model: Model
@@ -42,6 +47,33 @@ class ModFile(NamedTuple):
     stoch_simul: StochSimulSettings | None
     source: str
     path: Path
+    names: dict[str, str]
+
+    def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
+        """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
+
+        Args:
+            data: a file or a frame with Dynare's names; the file's own `datafile` where None.
+
+        Raises:
+            DataError: the data cannot be read or lack an observable.
+        """
+        if data is None:
+            data = read_table(self.path.parent, self.estimation)
+        elif not isinstance(data, pd.DataFrame):
+            data = read_file(Path(data), self.estimation)
+        dynare = {ours: name for name, ours in self.names.items()}
+        return prepare(data, {dynare[f]: f for f in self.model.observables._fields}, self.estimation)
+
+    def run_stoch_simul(self) -> StochSimul:
+        """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.
+
+        Raises:
+            SolutionError: the model has no unique stable solution.
+        """
+        settings = self.stoch_simul or StochSimulSettings(tuple(self.names))
+        variables = [self.names[v] for v in settings.variables if v in self.names]
+        return stoch_simul(self.model, variables, settings.irf, settings.ar, settings.hp_filter)
 
     @property
     def likelihood_options(self) -> dict[str, Any]:
@@ -68,7 +100,8 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     system = build_system(contents)
     name = re.sub(r"\W", "_", path.stem)
     text, model = _build(system, name, path)
-    return ModFile(model, estimation_settings(contents), stoch_simul_settings(contents), text, path)
+    names = dict(zip(contents.variables, model.variables._fields, strict=False))
+    return ModFile(model, estimation_settings(contents), stoch_simul_settings(contents), text, path, names)
 
 
 def convert_mod(path: str | Path, target: str | Path) -> Path:

@@ -12,7 +12,7 @@ from estim.dynare.printer import number
 
 
 def prior_source(c: Contents, prior: Prior) -> str:
-    """Source of the prior, for example ``truncated(beta(0.5, 0.2), 0.1, 0.9, renormalise=False)``.
+    """Source of the prior, for example ``priors.beta(0.5, 0.2)``.
 
     Raises:
         ModFileError: a field that the shape needs is empty or makes no sense.
@@ -27,7 +27,13 @@ def prior_source(c: Contents, prior: Prior) -> str:
         return _call("uniform", *ends)
     source = _shaped(c, prior)
     bounds = [f"{end}={number(value)}" for end, value in _binding(prior).items()]
-    return f"truncated({source}, {', '.join(bounds)}, renormalise=False)" if bounds else source
+    return f"priors.truncated({source}, {', '.join(bounds)}, renormalise=False)" if bounds else source
+
+
+def start(prior: Prior) -> float:
+    """The initial value, or NaN: the mean of the prior where bounds cut it off (the default, the mean
+    of what is left, would differ from Dynare's)."""
+    return prior.mean if math.isnan(prior.start) and _binding(prior) else prior.start
 
 
 def _binding(prior: Prior) -> dict[str, float]:
@@ -66,7 +72,7 @@ def _shaped(c: Contents, prior: Prior) -> str:
     if shape in ("gamma", "weibull"):
         return _call(shape, mean, std, *([] if low == 0.0 else [low]))
     source = _call(shape, mean - low, std)
-    return source if low == 0.0 else f"Affine({source}, {number(low)}, 1.0)"
+    return source if low == 0.0 else f"priors.Affine({source}, {number(low)}, 1.0)"
 
 
 def _uniform(c: Contents, prior: Prior) -> str:
@@ -83,4 +89,4 @@ def _uniform(c: Contents, prior: Prior) -> str:
 
 
 def _call(name: str, *arguments: float) -> str:
-    return f"{name}({', '.join(number(a) if math.isfinite(a) else 'inf' for a in arguments)})"
+    return f"priors.{name}({', '.join(number(a) if math.isfinite(a) else 'inf' for a in arguments)})"

@@ -1,0 +1,141 @@
+"""The tables of `stoch_simul`: impulse responses, theoretical moments, variance decomposition.
+
+Shocks have one standard deviation; correlated ones are orthogonalised by the Cholesky factor of
+their covariance, in the order of their declaration, as in Dynare. Moments that do not exist
+(of a variable with a unit root) are NaN.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy.linalg import schur, solve_discrete_lyapunov
+
+from estim.model import Model
+from estim.solve import DecisionRule, solve_decision_rule
+from estim.status import SolutionError
+
+_UNIT = 1.0 - 1e-6
+_FREQUENCIES = 512
+
+
+class StochSimul(NamedTuple):
+    """Tables by variable name.
+
+    ``responses`` has one row a period and columns (shock, variable); ``moments`` the columns mean,
+    std and variance; ``correlations`` and each of ``autocorrelations`` (lag 1 first, E x_t x_{t-k}')
+    are square; ``decomposition`` holds percentages by shock.
+    """
+
+    responses: pd.DataFrame
+    moments: pd.DataFrame
+    correlations: pd.DataFrame
+    autocorrelations: list[pd.DataFrame]
+    decomposition: pd.DataFrame
+
+
+def stoch_simul(
+    model: Model, variables: Sequence[str], irf: int = 40, ar: int = 5, hp_filter: float | None = None
+) -> StochSimul:
+    """Solve a model at its default parameters and describe the solution.
+
+    Args:
+        model: the model.
+        variables: the variables to describe.
+        irf: periods of impulse responses.
+        ar: autocorrelations.
+        hp_filter: smoothing parameter of a Hodrick-Prescott filter applied to the moments.
+
+    Raises:
+        SolutionError: the model has no unique stable solution.
+    """
+    rule = jax.jit(lambda params: solve_decision_rule(model, params))(model.params())
+    if int(rule.status):
+        raise SolutionError(int(rule.status), model.name)
+    rule = jax.tree.map(np.asarray, rule)
+    rows = [model.variables._fields.index(name) for name in variables]
+    policy, shocks = np.asarray(rule.policy)[rows], list(model.shocks._fields)
+
+    def table(values: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(values, index=list(variables), columns=list(variables))
+
+    moments_of = _filtered(rule, policy, hp_filter, ar) if hp_filter else _moments(rule, policy, ar)
+    total, *lagged = moments_of(rule.selection)
+    by_shock = np.stack([np.diag(moments_of(rule.selection[:, [j]])[0]) for j in range(len(shocks))], axis=1)
+    variance = np.diag(total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.sqrt(np.where(variance > 0, variance, np.nan))
+        correlate = lambda cov: table(cov / np.outer(scale, scale))
+        decomposition = pd.DataFrame(
+            100 * by_shock / variance[:, None], index=list(variables), columns=shocks
+        )
+    return StochSimul(
+        responses=_responses(rule, policy, irf, shocks, list(variables)),
+        moments=pd.DataFrame(
+            {
+                "mean": np.where(np.isnan(variance), np.nan, rule.steady_state[rows]),
+                "std": np.sqrt(variance),
+                "variance": variance,
+            },
+            index=list(variables),
+        ),
+        correlations=correlate(total),
+        autocorrelations=[correlate(cov) for cov in lagged],
+        decomposition=decomposition,
+    )
+
+
+def _responses(
+    rule: DecisionRule, policy: np.ndarray, periods: int, shocks: list, variables: list
+) -> pd.DataFrame:
+    paths, state = [], rule.selection
+    for _ in range(periods):
+        paths.append((policy @ state).T.ravel())
+        state = rule.transition @ state
+    columns = pd.MultiIndex.from_product([shocks, variables], names=["shock", "variable"])
+    return pd.DataFrame(paths, index=pd.RangeIndex(1, periods + 1, name="period"), columns=columns)
+
+
+def _moments(rule: DecisionRule, policy: np.ndarray, ar: int):
+    """E x_t x_{t-k}' for k = 0, ..., ar as a function of the selection R.
+
+    In an ordered Schur form T = Q S Q' with the unit roots first, Q2' m is stationary on its own;
+    a variable is stationary if it does not load on Q1.
+    """
+    S, Q, unit = schur(rule.transition, sort=lambda re, im=0.0: abs(complex(re, im)) > _UNIT)
+    stable, loads = Q[:, unit:], policy @ Q[:, :unit]
+    stationary = (np.abs(loads) < 1e-9).all(axis=1)
+    observe = np.where(stationary[:, None], policy @ stable, np.nan)
+
+    def moments(selection: np.ndarray) -> list[np.ndarray]:
+        impact = stable.T @ selection
+        cov = solve_discrete_lyapunov(S[unit:, unit:], impact @ impact.T)
+        power, found = np.eye(len(cov)), []
+        for _ in range(ar + 1):
+            found.append(observe @ power @ cov @ observe.T)
+            power = S[unit:, unit:] @ power
+        return found
+
+    return moments
+
+
+def _filtered(rule: DecisionRule, policy: np.ndarray, smoothing: float, ar: int):
+    """The same of filtered variables, from their spectrum on a grid of frequencies.
+
+    The gain of the filter is h = 4 lambda (1 - cos w)^2 / (1 + 4 lambda (1 - cos w)^2)
+    (King and Rebelo 1993); at frequency zero it removes everything, unit roots too.
+    """
+    w = 2 * np.pi * np.arange(1, _FREQUENCIES) / _FREQUENCIES
+    weight = 4 * smoothing * (1 - np.cos(w)) ** 2
+    gain = weight / (1 + weight)
+    inverse = np.linalg.inv(np.eye(len(rule.transition)) - rule.transition * np.exp(-1j * w)[:, None, None])
+
+    def moments(selection: np.ndarray) -> list[np.ndarray]:
+        transfer = gain[:, None, None] * (policy @ inverse @ selection)
+        spectrum = transfer @ transfer.conj().transpose(0, 2, 1)
+        lag = lambda k: (np.exp(1j * w * k)[:, None, None] * spectrum).sum(axis=0).real / _FREQUENCIES
+        return [lag(k) for k in range(ar + 1)]
+
+    return moments

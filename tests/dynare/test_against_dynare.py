@@ -1,0 +1,127 @@
+"""Decision rules, moments and likelihoods as Dynare 5.3 computes them.
+
+The numbers in tests/reference/dynare_*.json come from tests/reference/dynare_reference.py.
+"""
+
+import json
+import warnings
+from functools import cache
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import estim
+from estim.dynare import ModFileWarning, read_mod
+from estim.solve import solve_decision_rule
+
+MODELS = Path(__file__).parent / "mod"
+REFERENCE = Path(__file__).parent.parent / "reference"
+
+SOLVED = [
+    *("all_functions", "exogenous_means", "expectations", "loglinear", "long_leads_lags", "new_keynesian"),
+    *("rbc", "rbc_initval", "steady_state_parameters", "two_countries", "unit_root"),
+]
+ESTIMATED = ["loglinear", "prefiltered", "schorfheide_2000", "trends"]
+PERIODS = 25
+
+
+@cache
+def reference(name):
+    return json.loads((REFERENCE / f"dynare_{name}.json").read_text())
+
+
+@cache
+def read(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModFileWarning)
+        return read_mod(MODELS / f"{name}.mod")
+
+
+@cache
+def solve(name):
+    model = read(name).model
+    rule = jax.jit(lambda p: solve_decision_rule(model, p))(model.params())
+    assert int(rule.status) == 0
+    return jax.tree.map(np.asarray, rule)
+
+
+def matrix(rows, *shape):
+    return np.asarray(rows, float).reshape(shape)
+
+
+def factor(cov):
+    """Lower Cholesky factor of a covariance with zeros for shocks that do not move."""
+    moving = np.flatnonzero(np.diag(cov) > 0)
+    found = np.zeros_like(cov)
+    found[np.ix_(moving, moving)] = np.linalg.cholesky(cov[np.ix_(moving, moving)])
+    return found
+
+
+def dynare_responses(ref):
+    """x_h of every declared variable to unit shocks ``[PERIODS, n_variables, n_shocks]`` by Dynare's own
+    decision rule, x_t = ghx s_{t-1} + ghu u_t, with correlated shocks orthogonalised."""
+    variables, states, shocks = (np.atleast_1d(ref[k]).tolist() for k in ("variables", "states", "shocks"))
+    ghx = matrix(ref["ghx"], len(variables), len(states))
+    ghu = matrix(ref["ghu"], len(variables), len(shocks))
+    at = [variables.index(s) for s in states]
+    x = ghu @ factor(matrix(ref["shock_cov"], len(shocks), len(shocks)))
+    path = []
+    for _ in range(PERIODS):
+        path.append(x[: ref["declared"]])
+        x = ghx @ x[at]
+    return np.stack(path)
+
+
+def our_responses(name):
+    rule, state, path = solve(name), solve(name).selection, []
+    for _ in range(PERIODS):
+        path.append(rule.policy[: reference(name)["declared"]] @ state)
+        state = rule.transition @ state
+    return np.stack(path)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_steady_state(name):
+    ref = reference(name)
+    ours = solve(name).steady_state[: ref["declared"]]
+    np.testing.assert_allclose(ours, ref["steady_state"][: ref["declared"]], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_decision_rule(name):
+    np.testing.assert_allclose(our_responses(name), dynare_responses(reference(name)), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_moments(name):
+    mod, ref = read(name), reference(name)["moments"]
+    found = mod.run_stoch_simul()
+    wanted = [mod.names[v] for v in np.atleast_1d(ref["variables"])]
+    assert found.moments.index.tolist() == wanted
+    n = len(wanted)
+    variance = matrix(ref["variance"], n, n)
+    np.testing.assert_allclose(found.moments["mean"], matrix(ref["mean"], n), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.moments["variance"], np.diag(variance), rtol=1e-6, atol=1e-12)
+    sd = np.sqrt(np.diag(variance))
+    np.testing.assert_allclose(found.correlations, variance / np.outer(sd, sd), rtol=1e-6, atol=1e-6)
+    for ours, theirs in zip(found.autocorrelations, ref["autocorrelation"], strict=True):
+        np.testing.assert_allclose(ours, matrix(theirs, n, n), rtol=1e-6, atol=1e-6)
+    if "decomposition" in ref:
+        np.testing.assert_allclose(
+            found.decomposition, matrix(ref["decomposition"], n, -1), rtol=1e-5, atol=1e-5, equal_nan=True
+        )
+
+
+@pytest.mark.parametrize("name", ESTIMATED)
+def test_likelihood_and_prior(name):
+    mod, ref = read(name), reference(name)["estimation"]
+    data = mod.load_data()
+    ours = estim.loglikelihood(mod.model, mod.model.defaults, data, **mod.likelihood_options)
+    np.testing.assert_allclose(ours, ref["loglikelihood"], rtol=0, atol=1e-6)
+    priors = mod.model.priors
+    values = {n: float(v) for n, v in mod.model.defaults.items()}
+    logprior = sum(float(priors[n].log_prob(v)) for n, v in values.items())
+    np.testing.assert_allclose(sorted(values.values()), sorted(ref["values"]), rtol=1e-12)
+    np.testing.assert_allclose(logprior, ref["logprior"], rtol=0, atol=1e-6)
