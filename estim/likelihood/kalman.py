@@ -8,14 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.likelihood.chandrasekhar import stationary_logdensities
+from estim.likelihood.diffuse import diffuse_loglikelihood
 from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.filtering import filter_states
-from estim.likelihood.start import Gaussian, Start, initial_state
+from estim.likelihood.parallel import parallel_logdensities
+from estim.likelihood.square_root import square_root_logdensities
+from estim.likelihood.start import Gaussian, Start, stationary_start
 from estim.solve.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
 
-Method = Literal["auto", "standard", "chandrasekhar"]
+Method = Literal["auto", "standard", "chandrasekhar", "square_root", "parallel"]
 
 
 def kalman_loglikelihood(
@@ -32,11 +35,15 @@ def kalman_loglikelihood(
         state_space: the model's solution.
         observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
         presample: periods at the start that are filtered but not counted.
-        start: the state of the first period before it is observed: "stationary" (mean zero
-            and the unconditional covariance), "diffuse" or a `Gaussian`.
+        start: the state of the first period before it is observed. "stationary": mean zero and
+            the unconditional covariance; "diffuse": nothing is known in the directions in
+            which the model has unit roots, and the others are stationary (the value is then
+            the limit in `estim.likelihood.diffuse`); or a `Gaussian` of your own.
         method: "chandrasekhar" is several times faster and needs complete data and a
-            stationary start; "standard" takes any. "auto" is the first where the
-            observations are known, when the function is traced, to have no gap.
+            stationary start; "standard" takes any; "square_root" is the most robust to
+            rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
+            where the observations are known, when the function is traced, to have no gap.
+            A diffuse start has a filter of its own.
 
     Returns:
         The log-likelihood, with -(n/2) ln 2 pi for each number observed. It is -inf, with
@@ -48,16 +55,26 @@ def kalman_loglikelihood(
 
     Source: Durbin and Koopman (2012), Time Series Analysis by State Space Methods, ch. 4 and 7.
     """
-    stationary = isinstance(start, str) and start == "stationary"
+    if not isinstance(start, Gaussian) and start not in ("stationary", "diffuse"):
+        raise ValueError(f"start is 'stationary', 'diffuse' or a Gaussian(mean, cov), not {start!r}")
+    stationary = start == "stationary"
     if method == "auto":
         method = "chandrasekhar" if stationary and _is_complete(observations) else "standard"
-    if method not in _METHODS:
+    elif method not in _METHODS:
         raise ValueError(f"method is 'auto' or one of {sorted(_METHODS)}, not {method!r}")
-    if method == "chandrasekhar" and not stationary:
+    elif start == "diffuse" and method != "standard":
+        raise ValueError(
+            f"start='diffuse' has a filter of its own: method 'auto' or 'standard', not {method!r}"
+        )
+    elif method == "chandrasekhar" and not stationary:
         raise ValueError("method 'chandrasekhar' needs start='stationary'")
-
-    given = None if stationary else initial_state(state_space, start)
-    return _loglikelihood(state_space, jnp.asarray(observations), given, presample=presample, method=method)
+    return _loglikelihood(
+        state_space,
+        jnp.asarray(observations),
+        start if isinstance(start, Gaussian) else None,
+        presample=presample,
+        method="diffuse" if start == "diffuse" else method,
+    )
 
 
 def _is_complete(observations: Array) -> bool:
@@ -67,6 +84,8 @@ def _is_complete(observations: Array) -> bool:
 _METHODS = {
     "standard": lambda *args: filter_states(*args)[1],
     "chandrasekhar": stationary_logdensities,
+    "square_root": square_root_logdensities,
+    "parallel": parallel_logdensities,
 }
 
 
@@ -74,8 +93,11 @@ _METHODS = {
 def _loglikelihood(state_space, observations, given, *, presample, method) -> Scalar:
     @impossible_if_not_finite
     def loglikelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Scalar:
-        first = initial_state(state_space, "stationary") if given is None else given
-        counted = _METHODS[method](state_space, observations, first)[presample:]
-        return jnp.where(state_space.status == Status.OK, jnp.sum(counted), -jnp.inf)
+        if method == "diffuse":
+            value = diffuse_loglikelihood(state_space, observations, presample)
+        else:
+            first = stationary_start(state_space) if given is None else given
+            value = _METHODS[method](state_space, observations, first)[presample:].sum()
+        return jnp.where(state_space.status == Status.OK, value, -jnp.inf)
 
     return loglikelihood(state_space, observations, given)

@@ -1,0 +1,114 @@
+"""The square-root form of the Kalman filter: it carries a root of each covariance, never the covariance.
+
+One step of the filter is one triangularisation of an array by an orthogonal matrix,
+
+    [ H^1/2   Z S ]           [ F^1/2   0  ]
+    [   0      S  ] Theta  =  [ K F^1/2 S+ ],      S S' = P before, S+ S+' = P after y_t,
+
+so that no covariance can lose its positive definiteness, and only half of the digits that
+large and small variances cost the other filters.
+
+Source: Kailath, Sayed and Hassibi (2000), Linear Estimation, ch. 12.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+
+from estim.likelihood.filtering import normal_logdensity
+from estim.likelihood.start import Gaussian
+from estim.solve.representations import StateSpace
+from estim.typing import Array, Scalar
+
+_ROUNDING = 1e-15
+
+
+def square_root_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Array:
+    """ln p(y_t | y_1 .. y_{t-1}) for each period ``[n_periods]``; NaN in y ``[n_periods, n_obs]`` is missing.
+
+    The derivative in Q, H or the start's covariance, where one is singular, is that of
+    changes that keep its range: a variance of zero is taken to stay zero.
+    """
+    T, R, Q, Z, d, H, _ = state_space
+    shock_root, error_root = R @ covariance_root(Q), covariance_root(H)
+
+    def step(predicted, y):
+        mean, root = predicted
+        (mean, root), logdensity = update_root(mean, root, y, Z, d, error_root)
+        _, _, root = triangularise(jnp.concatenate([T @ root, shock_root], axis=1), 0)
+        return (T @ mean, root), logdensity
+
+    return jax.lax.scan(step, (start.mean, covariance_root(start.cov)), observations)[1]
+
+
+def update_root(
+    mean: Array, root: Array, y: Array, Z: Array, d: Array, error_root: Array
+) -> tuple[tuple[Array, Array], Scalar]:
+    """Mean and root of the state given y_t too, and ln p(y_t | y_1 .. y_{t-1})."""
+    v = y - d - Z @ mean
+    seen = ~jnp.isnan(v)
+    # a missing number is one of variance 1 of its own that is observed at its mean
+    v, Z, error_root = (jnp.where(seen if x.ndim == 1 else seen[:, None], x, 0.0) for x in (v, Z, error_root))
+    error_root = jnp.concatenate([error_root, jnp.diag(jnp.where(seen, 0.0, 1.0))], axis=1)
+    n_obs, n_states = Z.shape
+    array = jnp.block([[error_root, Z @ root], [jnp.zeros((n_states, 2 * n_obs)), root]])
+    F_root, K_root, root = triangularise(array, n_obs)
+    u = jsl.solve_triangular(F_root, v, lower=True)
+    return (mean + K_root @ u, root), normal_logdensity(u, F_root, seen.sum())
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def triangularise(array: Array, n: int) -> tuple[Array, Array, Array]:
+    """The blocks A, B, C of a lower-triangular [[A, 0], [B, C]] with the same square as ``array``.
+
+    Args:
+        array: ``[m, k]`` with k >= m; its first ``n`` rows have full rank, the others need not.
+
+    Returns:
+        A ``[n, n]``, B ``[m - n, n]`` and C ``[m - n, m - n]``. The derivative of C is that of
+        a root of C C': C itself has none where it is singular.
+    """
+    return _blocks(jnp.linalg.qr(array.T, mode="r").T, n)
+
+
+@triangularise.defjvp
+def _triangularise_jvp(n, primals, tangents):
+    (array,), (array_dot,) = primals, tangents
+    q, r = jnp.linalg.qr(array.T)
+    A, B, C = blocks = _blocks(r.T, n)
+    # array = M q', so M_dot = array_dot q is the tangent of one root of the square. A rotation
+    # of the columns, M_dot + M W with W = -W', makes its upper rows [lower triangular, 0].
+    M_dot = array_dot @ q
+    solved = jsl.solve_triangular(A, M_dot[:n], lower=True)
+    upper = jnp.triu(solved[:, :n], 1)
+    W11, W12 = upper.T - upper, -solved[:, n:]
+    A_dot = M_dot[:n, :n] + A @ W11
+    B_dot = M_dot[n:, :n] + B @ W11 - C @ W12.T
+    C_dot = M_dot[n:, n:] + B @ W12
+    return blocks, (A_dot, B_dot, C_dot)
+
+
+def _blocks(M: Array, n: int) -> tuple[Array, Array, Array]:
+    return M[:n, :n], M[n:, :n], M[n:, n:]
+
+
+@jax.custom_jvp
+def covariance_root(cov: Array) -> Array:
+    """S with S S' = ``cov`` ``[n, n]``, which may be singular; NaN where it is not a covariance."""
+    return _root(cov)[0]
+
+
+def _root(cov: Array) -> tuple[Array, Array]:
+    values, vectors = jnp.linalg.eigh(cov)
+    floor = _ROUNDING * cov.shape[0] * jnp.max(jnp.abs(values))
+    root = jnp.sqrt(jnp.where(values > floor, values, jnp.where(values < -floor, jnp.nan, 0.0)))
+    inverse = jnp.where(values > floor, 1 / jnp.where(values > floor, root, 1.0), 0.0)
+    return vectors * root[None, :], vectors * inverse[None, :]
+
+
+@covariance_root.defjvp
+def _covariance_root_jvp(primals, tangents):
+    root, inverse_transposed = _root(*primals)
+    return root, 0.5 * tangents[0] @ inverse_transposed
