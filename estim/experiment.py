@@ -51,18 +51,18 @@ class SurrogateRoute:
     train_on: str = "mpmh"
     recipe: str = "estim"
     max_points: int = 40_000
-    num_samples: int = 500
+    num_samples: int = 1_600
     num_chains: int = 512
     num_warmup: int = 2_000
-    thin: int = 40
+    thin: int = 10
     num_certificate: int = 4_000
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 FULL = {
-    "rwmh": Route("rwmh", num_samples=50_000, num_chains=4, num_warmup=4_000),
-    "nuts": Route("nuts", num_samples=1_000, num_chains=4, num_warmup=200),
-    "mpmh": Route("mpmh", num_samples=8_000, num_chains=4, num_warmup=500, settings={"num_proposals": 16}),
+    "rwmh": Route("rwmh", num_samples=50_000, num_chains=8, num_warmup=2_000),
+    "nuts": Route("nuts", num_samples=1_500, num_chains=4, num_warmup=200),
+    "mpmh": Route("mpmh", num_samples=12_000, num_chains=4, num_warmup=500, settings={"num_proposals": 16}),
 }
 QUICK = {
     name: replace(route, num_samples=route.num_samples // 10, num_warmup=route.num_warmup // 4)

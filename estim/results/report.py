@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from estim.results import figures
 from estim.results.contents import RouteResult, finished_routes, read_data, read_prior, read_route
 from estim.results.diagnostics import Summary, agreement, pooled_std, summarise
-from estim.results.store import RunDirectory
+from estim.results.store import RunDirectory, StoreError
 from estim.results.style import to_svg
 
 AGREE_WITHIN = 0.1
@@ -55,6 +55,8 @@ class Report:
         self.routes: dict[str, RouteResult] = {
             LABELS.get(r, r): read_route(run, r) for r in finished_routes(run)
         }
+        if not self.routes:
+            raise StoreError(f"{run.path}: no route has finished any draws yet")
         self.draws = {label: route.params for label, route in self.routes.items()}
         self.summaries = {label: summarise(draws) for label, draws in self.draws.items()}
         self.certificate = run.read_json("surrogate/certificate.json") if self.has_surrogate else None
@@ -516,7 +518,7 @@ def _mean_std(mean: float | None, std: float | None, digits: int) -> Markup:
 
 
 def _percent_pair(estimate: list[float]) -> tuple[str, str]:
-    value, error = (f"{100 * v:.2f}\N{NO-BREAK SPACE}%" for v in estimate)
+    value, error = ("not finite" if v is None else f"{100 * v:.2f}\N{NO-BREAK SPACE}%" for v in estimate)
     return value, error
 
 

@@ -1,0 +1,214 @@
+"""The report: self-contained, honest about bad chains, and complete; on made-up runs that take no sampling."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import estim  # noqa: F401
+from estim.results.report import write_report
+from estim.results.store import RunDirectory, StoreError
+
+NAMES = ("tau", "kappa", "rho_R")
+ROUTES = ("rwmh", "nuts", "mpmh", "surrogate")
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+def normal_draws(rng, num_draws=600):
+    return rng.standard_normal((4, num_draws, len(NAMES))) * [0.5, 0.01, 2.0] + [2.0, 0.3, -1.0]
+
+
+def write_run(path, change=lambda draws: None, routes=ROUTES):
+    """A run directory whose routes drew from the same normal, unless `change` moves them."""
+    rng, run = np.random.default_rng(1), RunDirectory(path)
+    draws = {route: normal_draws(rng) for route in routes}
+    change(draws)
+    exact = [r for r in routes if r != "surrogate"]
+    surrogate = {"train_on": exact[-1]} if "surrogate" in routes else None
+    run.write_json(
+        "settings.json",
+        {
+            "title": "A <test> & more",
+            "model": "m",
+            "data": "d",
+            "seed": 0,
+            "routes": {name: {} for name in exact},
+        }
+        | {"surrogate": surrogate},
+    )
+    prior = [
+        {"name": n, "family": "gamma", "mean": 1.0, "std": s}
+        for n, s in zip(NAMES, (1.0, None, 2.0), strict=True)
+    ]
+    run.write_json(
+        "model.json",
+        {
+            "name": "m",
+            "reference": "Author (2007)",
+            "variables": ["y"],
+            "shocks": ["e"],
+            "observables": ["YGR"],
+        }
+        | {"prior": prior, "calibrated": {"beta": 0.99}},
+    )
+    run.write_json("environment.json", {"date": "2020-01-01", "machine": "m", "versions": {"estim": "0"}})
+    run.write_json("timings.json", {"posterior mode": 1.0})
+    quarters = pd.period_range("1990Q1", periods=20, freq="Q", name="date")
+    run.write_text("data.csv", pd.DataFrame({"YGR": rng.standard_normal(20)}, index=quarters).to_csv())
+    run.write_arrays("mode.npz", {"params": np.array([2.0, 0.3, -1.0])})
+    run.write_arrays("prior.npz", {"params": normal_draws(rng).reshape(-1, 3)})
+    for route, values in draws.items():
+        log = rng.standard_normal(values.shape[:2])
+        counts = {"num_evaluations": 5000, "seconds.sample": 2.0, "failures.INDETERMINATE": 50}
+        parts = {"params": values, "position": values, "loglikelihood": log, "logprior": log}
+        run.append_chunk(route, parts | {"stats.acceptance_rate": np.abs(np.tanh(log))} | counts)
+    run.write_arrays("impulse_responses.npz", {r: rng.standard_normal((50, 8, 1, 1)) for r in routes})
+    if surrogate:
+        write_surrogate(run, rng)
+    return run
+
+
+def write_surrogate(run, rng):
+    loss = np.exp(-np.arange(20.0))[:, None]
+    run.write_arrays(
+        "surrogate/network.npz",
+        {
+            "history/train_loss": loss,
+            "history/validation_loss": 2 * loss,
+            "counts/kept": 400,
+            "counts/low_density": 100,
+        },
+    )
+    run.write_arrays(
+        "surrogate/check.npz", {"exact": rng.standard_normal(99), "surrogate": rng.standard_normal(99)}
+    )
+    grids = np.linspace(-1, 1, 9) * np.ones((3, 1))
+    curves = {"exact": -(grids**2), "surrogate": -(grids**2) + 0.1}
+    run.write_arrays("slices.npz", {"grids": grids, "mode": np.zeros(3)} | curves)
+    run.write_arrays("proposals.npz", {k: rng.standard_normal((500, 3)) for k in ("proposed", "accepted")})
+    estimates = {
+        "wrong_accept": [0.0012, 0.0001],
+        "wrong_reject": [0.0014, 0.0002],
+        "kl_divergence": [0.01, None],
+    }
+    numbers = {"pareto_khat": 0.31, "mean_shift": 0.02, "largest_error": 0.4, "ensemble_calibration": None}
+    counts = {"num_failures": 0, "num_evaluations": 2000, "verdict": "safe"}
+    run.write_json("surrogate/certificate.json", estimates | numbers | counts)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    run = write_run(tmp_path_factory.mktemp("report") / "run")
+    return write_report(run).read_text()
+
+
+class Balance(HTMLParser):
+    """Fails where a tag is closed that was not opened last."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_every_name_in_it_is_used_once(page):
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    assert len(parser.ids) == len(set(parser.ids))
+
+
+def test_it_asks_the_network_for_nothing(page):
+    addresses = set(re.findall(r"https?://[^\"' )<]+", page))
+    assert {a for a in addresses if not a.startswith("http://www.w3.org/")} == set()
+    assert not re.search(r"<(script|link|img|iframe)\b", page)
+
+
+def test_text_is_escaped(page):
+    assert "A &lt;test&gt; &amp; more" in page and "<test>" not in page
+
+
+def test_figures_follow_the_theme(page):
+    svg = "".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
+    assert "var(--ink)" in svg and "var(--route-0)" in svg and "#1b1d21" not in svg
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The four routes to the posterior agree, and all chains have converged.",
+        "Author (2007)",
+        "1990Q1–1994Q4",
+        "beta = 0.99",
+        "It accepts wrongly with probability 0.12\N{NO-BREAK SPACE}% ± 0.01\N{NO-BREAK SPACE}%",
+        "indeterminate: many stable solutions",
+        "posterior mode",
+        "settings.json",
+        *NAMES,
+    ],
+)
+def test_it_says_what_there_is_to_say(page, text):
+    assert text in page
+
+
+def test_every_section_and_figure_is_there(page):
+    assert len(re.findall(r"<section ", page)) == 7
+    assert [int(n) for n in re.findall(r'id="figure-(\d+)"', page)] == list(range(1, 10))
+    assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 6))
+
+
+def shift_nuts(draws):
+    draws["nuts"][..., 1] += 0.005  # half a posterior standard deviation
+
+
+def strand_a_chain(draws):
+    draws["rwmh"][0, :, 2] += 4.0
+
+
+@pytest.mark.parametrize(
+    ("change", "headline", "detail"),
+    [
+        (shift_nuts, "The four routes to the posterior disagree.", "in kappa, between"),
+        (strand_a_chain, "The chains have not converged: do not use these draws.", "Largest R-hat: 1."),
+    ],
+)
+def test_bad_draws_are_called_bad(tmp_path, change, headline, detail):
+    run = write_run(tmp_path / "run", change)
+    write_report(run)
+    verdict = run.read_json("verdict.json")
+    assert verdict["tone"] == "bad" and verdict["headline"] == headline
+    assert any(detail in line for line in verdict["lines"])
+
+
+def test_one_route_needs_no_comparison(tmp_path):
+    run = write_run(tmp_path / "run", routes=("nuts",))
+    page = write_report(run).read_text()
+    assert "The chains have converged." in page
+    assert "Do the routes agree?" not in page and "The surrogate" not in page
+
+
+def test_an_unfinished_run_reports_what_it_has(tmp_path):
+    run = write_run(tmp_path / "run")
+    for file in ("surrogate/certificate.json", "impulse_responses.npz"):
+        run.file(file).unlink()
+    page = write_report(run).read_text()
+    assert "How the chains ran" in page and "The surrogate</h2>" not in page
+
+
+def test_without_draws_there_is_no_report(tmp_path):
+    run = write_run(tmp_path / "run", routes=("nuts",))
+    for chunk in run.chunks("nuts"):
+        run.file(chunk).unlink()
+    with pytest.raises(StoreError, match="no route has finished any draws"):
+        write_report(run)
+    with pytest.raises(StoreError, match=r"there is no settings\.json; is this the directory of a run\?"):
+        write_report(RunDirectory(tmp_path / "empty"))

@@ -1,0 +1,93 @@
+"""The command line: quick to start, errors in one line, exit codes that scripts can read."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from estim import cli
+from estim.results.store import RunDirectory
+
+
+def test_help_starts_without_the_numerical_libraries():
+    code = (
+        "import contextlib, sys\n"
+        "from estim import cli\n"
+        "with contextlib.suppress(SystemExit): cli.main(['run', '--help'])\n"
+        "heavy = {'jax', 'numpyro', 'pandas', 'matplotlib', 'blackjax', 'flax', 'rich', 'arviz'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "KEY=VALUE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nowhere.py"], "estim: error: nowhere.py: no such file\n"),
+        (
+            ["run", "experiment.py", "--set", "sead=1"],
+            "--set sead: there is no such setting; here are ['model'",
+        ),
+        (
+            ["run", "broken.py"],
+            "estim: error: NameError: name 'Model' is not defined (--debug shows where)\n",
+        ),
+        (["run", "experiment.py"], "estim: error: there is no model 'no_such_model'"),
+        (["resume", "."], "estim: error: .: there is no settings.json; is this the directory of a run?\n"),
+        (["report", "."], "there is no settings.json; is this the directory of a run?\n"),
+        (["check", "no_such_model"], "there is no model 'no_such_model'"),
+        (["data", "show", "us_nothing"], "unknown data set 'us_nothing'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_error_is_one_line_that_names_the_culprit(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("model = Model()\n")
+    (tmp_path / "experiment.py").write_text(
+        "from estim.experiment import Experiment\nexperiment = Experiment(model='no_such_model', data='us_nk')\n"
+    )
+    assert cli.main(arguments) == cli.EXIT_ERROR
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(ValueError, match=r"nowhere\.py: no such file"):
+        cli.main(["run", "nowhere.py", "--debug"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["run"], ["data"]], ids=str)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(arguments)
+    assert exit.value.code == 2 and "usage: estim" in capsys.readouterr().err
+
+
+def test_models_and_data_are_listed(capsys):
+    assert cli.main(["models"]) == 0
+    assert "an_schorfheide_2007" in capsys.readouterr().out
+    assert cli.main(["data", "list"]) == 0
+    assert "us_nk" in capsys.readouterr().out
+    assert cli.main(["data", "show", "us_nk"]) == 0
+    assert "rights" in capsys.readouterr().out
+
+
+def test_a_stopped_run_says_where_its_draws_are(tmp_path, monkeypatch, capsys):
+    def interrupted(experiment, out, progress):
+        RunDirectory(out).write_json("settings.json", experiment.settings())
+        progress("rwmh: sampling", 1, 2, "")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("estim.pipeline.run_experiment", interrupted)
+    file = tmp_path / "experiment.py"
+    file.write_text(
+        "from estim import Experiment\nexperiment = Experiment(model='an_schorfheide_2007', data='us_nk')\n"
+    )
+    out = tmp_path / "run"
+    assert cli.main(["run", str(file), "--set", "seed=5", "--out", str(out)]) == cli.EXIT_INTERRUPTED
+    printed = capsys.readouterr().out.replace("\n", "")
+    assert "Stopped. What was finished is kept in" in printed and "estim resume" in printed
+    assert json.loads((out / "settings.json").read_text())["seed"] == 5

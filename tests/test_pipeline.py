@@ -1,0 +1,207 @@
+"""The pipeline: four routes that agree, a directory that repeats the run, and a kill that changes nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
+from estim.pipeline import run_experiment
+from estim.results.contents import finished_routes, read_evaluations, read_route
+from estim.results.datatree import read_datatree
+from estim.results.store import RunDirectory
+
+MODEL = """
+from typing import Any, NamedTuple
+from numpyro.distributions import Beta, Gamma
+from estim.experiment import Experiment, Route
+from estim.model import Model
+
+class Variables(NamedTuple):
+    x: Any
+class Shocks(NamedTuple):
+    e: Any
+class Observables(NamedTuple):
+    YGR: Any
+class Params(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+    mean: Any = 0.5
+
+model = Model(
+    name="ar1", variables=Variables, shocks=Shocks, observables=Observables,
+    steady_state=lambda p: Variables(0.0),
+    residuals=lambda lag, now, lead, shocks, p: {"law": now.x - p.rho * lag.x - p.sigma * shocks.e},
+    measurement=lambda now, lag, p: Observables(p.mean + now.x), prior=Params(),
+)
+experiment = Experiment(
+    model=model, data="us_nk", start="1984Q1", end="1989Q4", surrogate=None,
+    routes={"rwmh": Route("rwmh", num_samples=300, num_chains=2, num_warmup=40)},
+)
+"""
+
+KILL = """
+import os, signal, sys
+from estim.experiment import load_experiment
+from estim.pipeline import run_experiment
+
+def progress(what, done, total, remark):
+    if what == "rwmh: sampling":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_experiment(load_experiment(sys.argv[1]), sys.argv[2], progress)
+"""
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    file = tmp_path_factory.mktemp("model") / "ar1.py"
+    file.write_text(MODEL)
+    return load_experiment(file)
+
+
+@pytest.fixture(scope="module")
+def four_routes(experiment, tmp_path_factory):
+    """All four routes to a posterior of two parameters, quickly, and what was told on the way."""
+    told = []
+    routes = {
+        "rwmh": Route("rwmh", num_samples=4000, num_chains=4, num_warmup=200),
+        "nuts": Route("nuts", num_samples=1000, num_chains=4, num_warmup=100),
+        "mpmh": Route("mpmh", num_samples=1500, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
+    }
+    surrogate = SurrogateRoute(
+        max_points=4000,
+        num_samples=200,
+        num_warmup=100,
+        thin=2,
+        num_certificate=1000,
+        settings={"max_steps": 2000, "num_members": 1},
+    )
+    experiment = replace(experiment, routes=routes, surrogate=surrogate)
+    run = run_experiment(
+        experiment, tmp_path_factory.mktemp("four") / "run", lambda *told_now: told.append(told_now)
+    )
+    return run, told
+
+
+def test_the_routes_agree(four_routes):
+    run, _ = four_routes
+    assert finished_routes(run) == ["rwmh", "nuts", "mpmh", "surrogate"]
+    verdict = run.read_json("verdict.json")
+    assert verdict["headline"] == "The four routes to the posterior agree, and all chains have converged."
+
+
+def test_draws_are_parameters_within_their_support(four_routes):
+    run, _ = four_routes
+    for route in finished_routes(run):
+        tree = read_datatree(run, route)
+        assert set(tree["posterior"].data_vars) == {"rho", "sigma"}
+        assert set(tree["prior"].data_vars) == {"rho", "sigma"}
+        assert float(tree["posterior"]["rho"].min()) > 0 and float(tree["posterior"]["rho"].max()) < 1
+        assert {"lp", "acceptance_rate"} <= set(tree["sample_stats"].data_vars)
+        assert tree["observed_data"]["YGR"].sizes == {"date": 24}
+
+
+def test_every_evaluated_point_is_kept(four_routes):
+    run, _ = four_routes
+    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 4000
+    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 1500 * 4
+    assert read_route(run, "rwmh").num_evaluations == 4 * (4000 + 200)
+    assert read_route(run, "surrogate").num_evaluations == 0
+
+
+def test_progress_is_told_to_the_end(four_routes):
+    _, told = four_routes
+    last = {what: (done, total) for what, done, total, _ in told}
+    expected = {"posterior mode", "rwmh: warm-up", "rwmh: sampling", "mpmh: sampling", "surrogate: sampling"}
+    assert expected <= set(last)
+    assert all(done == total for what, (done, total) in last.items() if what != "surrogate: training")
+
+
+def test_nothing_is_pickled_and_the_report_asks_for_nothing(four_routes):
+    run, _ = four_routes
+    suffixes = {p.suffix for p in run.path.rglob("*") if p.is_file()}
+    assert suffixes <= {".json", ".csv", ".npz", ".py", ".html"}
+    for file in run.path.rglob("*.npz"):
+        run.read_arrays(str(file.relative_to(run.path)))  # allow_pickle=False
+    page = run.read_text("report.html")
+    assert (
+        "src=" not in page
+        and "@import" not in page
+        and "http://" not in page.replace("http://www.w3.org", "")
+    )
+
+
+def test_a_finished_run_is_repeated_from_what_it_saved(four_routes, tmp_path):
+    run, _ = four_routes
+    saved = load_experiment(run.file("settings.json"))
+    only = replace(saved, routes={"rwmh": saved.routes["rwmh"]}, surrogate=None)
+    again = run_experiment(only, tmp_path / "again")
+    np.testing.assert_array_equal(read_route(again, "rwmh").params, read_route(run, "rwmh").params)
+
+
+def test_running_again_only_writes_the_report(four_routes):
+    run, _ = four_routes
+    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("chunk-*.npz")}
+    told = []
+    run_experiment(
+        load_experiment(run.file("settings.json")), run.path, lambda *told_now: told.append(told_now)
+    )
+    assert told == [] and before == {p: p.stat().st_mtime_ns for p in run.path.rglob("chunk-*.npz")}
+
+
+def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_path):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.run([sys.executable, "-c", KILL, experiment.source, str(killed)], env=os.environ)
+    assert process.returncode == -signal.SIGKILL
+    held = read_route(RunDirectory(killed), "rwmh").params.shape[1]
+    assert 0 < held < 300, "the run was to be killed on its way"
+
+    resumed = run_experiment(load_experiment(killed / "settings.json"), killed)
+    uninterrupted = run_experiment(experiment, whole)
+    for field in ("params", "position", "loglikelihood", "logprior"):
+        values = [getattr(read_route(run, "rwmh"), field) for run in (resumed, uninterrupted)]
+        np.testing.assert_array_equal(*values)
+    evaluations = [read_evaluations(run, "rwmh") for run in (resumed, uninterrupted)]
+    np.testing.assert_array_equal(*[e["position"] for e in evaluations])
+
+
+def test_ctrl_c_keeps_the_finished_draws(experiment, tmp_path):
+    def interrupt(what, done, total, remark):
+        if what == "rwmh: sampling":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, tmp_path / "run", interrupt)
+    assert read_route(RunDirectory(tmp_path / "run"), "rwmh").params.shape[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e, _: replace(e, seed=1), "holds a run with other settings"),
+        (lambda e, file: replace(e, source=str(file)), "holds a run with other model file"),
+    ],
+    ids=["settings", "model"],
+)
+def test_a_directory_holds_one_run(experiment, tmp_path, change, message):
+    other = tmp_path / "other.py"
+    other.write_text(MODEL + "\n# changed\n")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, tmp_path / "run", stop)
+    with pytest.raises(ExperimentError, match=message):
+        run_experiment(change(experiment, other), tmp_path / "run")
+
+
+def test_unknown_names_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="no_such_model"):
+        run_experiment(Experiment(model="no_such_model", data="us_nk"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
