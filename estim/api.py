@@ -9,11 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pandas as pd
+import xarray as xr
 
 from estim.datasets import load_data, select_observables
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_representation
+from estim.solve import responses
 from estim.solve.representations import MovingAverage, StateSpace
 from estim.status import SolutionError, Status
 from estim.typing import ParamValues
@@ -66,6 +68,22 @@ def solve(model: Model | str, params: ParamValues | None = None) -> StateSpace |
     if int(solution.status):
         raise SolutionError(int(solution.status), model.name)
     return solution
+
+
+def impulse_responses(
+    model: Model | str, params: ParamValues | None = None, *, horizon: int = 40
+) -> xr.DataArray:
+    """Responses of every variable to a shock of one standard deviation, in deviations from the steady state.
+
+    Returns:
+        An array with the dimensions ``horizon``, ``variable`` and ``shock``.
+
+    Raises:
+        ModelError: a parameter is unknown or outside its prior's support.
+        SolutionError: the model has no solution there; the message says why.
+    """
+    model = load_model(model) if isinstance(model, str) else model
+    return responses.impulse_responses(model, _checked(model, params), horizon)
 
 
 def _checked(model: Model, params: ParamValues | None) -> ParamValues:

@@ -174,7 +174,8 @@ def build_posterior(
         model: the model.
         data: a frame that has the model's observables among its columns; NaN is missing.
         presample: quarters at the start that are filtered but not counted.
-        likelihood_options: passed on to `kalman_loglikelihood` (or `toeplitz_loglikelihood`, where agents are heterogeneous).
+        likelihood_options: passed on to `kalman_loglikelihood`, or to `toeplitz_loglikelihood`
+            where agents are heterogeneous.
 
     Raises:
         DataError: an observable is not a column of the data, or a column is not numeric.
@@ -197,8 +198,11 @@ def model_loglikelihood(
     if model.trend is not None:
         slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
         observations = observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
-    evaluate = toeplitz_loglikelihood if model.het_blocks else kalman_loglikelihood
-    return evaluate(solution, observations, presample=presample, **options), solution.status
+    if isinstance(solution, MovingAverage):
+        value = toeplitz_loglikelihood(solution, observations, presample=presample, **options)
+    else:
+        value = kalman_loglikelihood(solution, observations, presample=presample, **options)
+    return value, solution.status
 
 
 def solve_representation(model: Model, params: Any) -> StateSpace | MovingAverage:

@@ -4,13 +4,17 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from xarray import DataArray
 
 from estim.model import Model
+from estim.solve.linearize import linearize
 from estim.solve.rational_expectations import solve_decision_rule
 from estim.solve.representations import DecisionRule
+from estim.solve.sequence_space import solve_paths
+from estim.solve.stationary_equilibrium import solve_household_jacobians
 from estim.status import SolutionError, Status
-from estim.typing import Array, ParamValues
+from estim.typing import Array, ParamValues, Scalar
 
 
 def decision_rule_responses(rule: DecisionRule, horizon: int) -> Array:
@@ -26,7 +30,7 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     """Responses to a shock of one standard deviation, in deviations from the steady state.
 
     Args:
-        model: a model without heterogeneous-agent blocks.
+        model: the model; with heterogeneous agents, up to its own horizon.
         params: values that override the model's defaults, in its own units.
         horizon: number of periods, that of the shock included.
 
@@ -36,11 +40,11 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     Raises:
         SolutionError: the model has no unique stable solution at these parameters.
     """
-    rule, responses = _respond(model, model.params(params), horizon)
-    if rule.status != Status.OK:
-        raise SolutionError(int(rule.status), model.name)
+    responses, status = _respond(model, model.params(params), horizon)
+    if status != Status.OK:
+        raise SolutionError(int(status), model.name)
     coords = {
-        "horizon": jnp.arange(horizon),
+        "horizon": np.arange(len(responses)),
         "variable": list(model.variables._fields),
         "shock": list(model.shocks._fields),
     }
@@ -48,6 +52,11 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
 
 
 @partial(jax.jit, static_argnums=(0, 2))
-def _respond(model: Model, params, horizon: int) -> tuple[DecisionRule, Array]:
+def _respond(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
+    if model.het_blocks:
+        household = solve_household_jacobians(model, params)
+        params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
+        paths, status = solve_paths(model, linearize(model, params, household.variables), household)
+        return jnp.moveaxis(paths, 1, 0)[:horizon], status
     rule = solve_decision_rule(model, params)
-    return rule, decision_rule_responses(rule, horizon)
+    return decision_rule_responses(rule, horizon), rule.status
