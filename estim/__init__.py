@@ -15,6 +15,7 @@ _HOME = {
     "estim.api": ("impulse_responses", "loglikelihood", "solve"),
     "estim.check": ("check_model",),
     "estim.datasets": ("DataError", "list_data", "load_data"),
+    "estim.dynare": ("convert_mod", "read_mod"),
     "estim.evaluations": ("Evaluations",),
     "estim.experiment": ("Experiment",),
     "estim.pipeline": ("run_experiment",),
