@@ -1,0 +1,38 @@
+"""What a solved model says: pure functions of one `StateSpace`, and `over_draws` to have them with bands."""
+
+from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
+from estim.analysis.forecasts import forecast, sample_forecast
+from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
+from estim.analysis.identification import Identification, local_identification
+from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
+from estim.analysis.moments import Moments, sample_moments, theoretical_moments
+from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
+from estim.analysis.variance_decomposition import variance_decomposition
+from estim.likelihood.smoothing import sample_smoothed, simulate, smooth
+
+__all__ = [
+    "HarmonicMean",
+    "HistoricalDecomposition",
+    "Identification",
+    "Moments",
+    "bands",
+    "forecast",
+    "historical_decomposition",
+    "impulse_responses",
+    "local_identification",
+    "model_probabilities",
+    "modified_harmonic_mean",
+    "over_draws",
+    "predictive_quantiles",
+    "predictive_statistics",
+    "sample_forecast",
+    "sample_moments",
+    "sample_smoothed",
+    "simulate",
+    "smooth",
+    "solve_draws",
+    "theoretical_moments",
+    "variables_state_space",
+    "variance_decomposition",
+]

@@ -1,0 +1,31 @@
+"""Responses of the observables to a shock of one standard deviation."""
+
+import jax
+import jax.numpy as jnp
+
+from estim.solve.representations import StateSpace
+from estim.typing import Array
+
+
+def impulse_responses(state_space: StateSpace, horizon: int) -> Array:
+    """Z T^h R Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
+
+    Where shocks are correlated they are made orthogonal in their order: the first one moves
+    all, the last one only itself (Sims 1980).
+    """
+    T, Z = state_space.transition, state_space.design
+
+    def step(state, _):
+        return T @ state, Z @ state
+
+    return jax.lax.scan(step, shock_impact(state_space), length=horizon)[1]
+
+
+def shock_impact(state_space: StateSpace) -> Array:
+    """R Q^1/2 ``[n_states, n_shocks]`` with the lower-triangular root; a shock may have no variance."""
+    Q = state_space.state_cov
+    sd = jnp.sqrt(jnp.diagonal(Q))
+    scale = jnp.where(sd > 0, sd, 1.0)
+    idle = jnp.diag(jnp.where(sd > 0, 0.0, 1.0))
+    correlation = Q / (scale[:, None] * scale[None, :]) + idle
+    return state_space.selection @ (sd[:, None] * jnp.linalg.cholesky(correlation))
