@@ -1,5 +1,6 @@
 """Quarterly data: the series shipped with the package, a user's CSV, and what a model takes from them."""
 
+import csv
 import re
 import tomllib
 from collections.abc import Sequence
@@ -103,7 +104,7 @@ def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "
     """
     if absent := [n for n in names if n not in frame.columns]:
         raise DataError(
-            f"{model} observes {', '.join(absent)}, which the data lack; they have {', '.join(frame)}"
+            f"{model} observes {', '.join(absent)}, which the data lack; they have {', '.join(map(str, frame))}"
         )
     selected = frame[list(names)]
     for column in names:
@@ -162,18 +163,37 @@ def _shipped(name: str) -> Path:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    text = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    if text.empty:
+    table = _read_table(path)
+    date = next((c for c in table if c.lower() == "date"), table.columns[0])
+    index = _read_dates(table.pop(date), path.name)
+    if table.empty:
+        raise DataError(f"{path.name}: there is no column besides the dates")
+    return pd.DataFrame({c: _read_numbers(table[c], index, path.name) for c in table}, index=index)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """The texts of a CSV file; the index is the line in the file."""
+    rows = {}
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        for row in filter(None, reader):
+            rows[reader.line_num] = [field.strip() for field in row]
+    if len(rows) < 2:
         raise DataError(f"{path.name}: the file has no rows")
-    date = next((c for c in text.columns if c.lower() == "date"), text.columns[0])
-    index = _read_dates(text.pop(date), path.name)
-    columns = {c: _read_numbers(text[c], index, path.name) for c in text}
-    return pd.DataFrame(columns, index=index)
+    header, *body = rows.values()
+    if repeated := sorted({c for c in header if header.count(c) > 1}):
+        raise DataError(f"{path.name}: column {repeated[0]} comes twice")
+    for line, row in rows.items():
+        if len(row) != len(header):
+            raise DataError(
+                f"{path.name}, line {line}: {len(row)} fields, where the header has {len(header)}"
+            )
+    return pd.DataFrame(body, columns=header, index=list(rows)[1:])
 
 
 def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
     quarters = []
-    for line, text in enumerate(texts, start=2):
+    for line, text in texts.items():
         try:
             quarters.append(_quarter(text))
         except ValueError:
@@ -181,7 +201,7 @@ def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
                 f"{where}, line {line}: '{text}' in column {texts.name} is not a date like 1966Q1 or 1966-01-01"
             ) from None
     index = pd.PeriodIndex(quarters, freq="Q", name="date")
-    for line, (before, now) in enumerate(pairwise(index), start=3):
+    for line, (before, now) in zip(texts.index[1:], pairwise(index), strict=True):
         if now == before:
             raise DataError(
                 f"{where}, line {line}: {now} comes twice; average a monthly series to quarters first"
@@ -194,7 +214,6 @@ def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
 
 
 def _read_numbers(texts: pd.Series, index: pd.PeriodIndex, where: str) -> np.ndarray:
-    texts = texts.str.strip()
     numbers = pd.to_numeric(texts.where(~texts.isin(_MISSING)), errors="coerce").to_numpy(float)
     bad = ~np.isfinite(numbers) & ~texts.isin(_MISSING).to_numpy()
     if bad.any():
@@ -205,7 +224,6 @@ def _read_numbers(texts: pd.Series, index: pd.PeriodIndex, where: str) -> np.nda
 
 def _quarter(text: str) -> pd.Period:
     """A quarter from "1966Q1", "1966-01" or "1966-01-01"; ValueError otherwise."""
-    text = str(text).strip()
     if match := _QUARTER.fullmatch(text):
         return pd.Period(year=int(match[1]), quarter=int(match[2]), freq="Q")
     if _DAY.fullmatch(text):
@@ -214,10 +232,11 @@ def _quarter(text: str) -> pd.Period:
 
 
 def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
+    """The quarters from `start` to `end`, both included; `where` names the data in an error."""
     bounds = []
     for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
         try:
-            quarter = default if text is None else _quarter(text)
+            quarter = default if text is None else _quarter(str(text))
         except ValueError:
             raise DataError(f"{role}='{text}' is not a quarter like 1966Q1") from None
         if not frame.index[0] <= quarter <= frame.index[-1]:
