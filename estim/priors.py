@@ -239,7 +239,7 @@ class Truncated(Distribution):
         for _ in range(3):
             z = jnp.linspace(left, right, 401)
             x = constrain(z)
-            logweight = self.log_prob(x) + constrain.log_abs_det_jacobian(z, x)
+            logweight = jax.vmap(self.log_prob)(x) + constrain.log_abs_det_jacobian(z, x)
             matters = logweight > jnp.max(logweight) - 50.0
             left = jnp.min(jnp.where(matters, z, z[-2])) - (z[1] - z[0])
             right = jnp.max(jnp.where(matters, z, z[1])) + (z[1] - z[0])

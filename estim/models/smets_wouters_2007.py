@@ -158,6 +158,15 @@ def measurement(now, lag, p):  # (15)
     )
 
 
+published = {
+    **dict(ea=0.45, eb=0.23, eg=0.53, eqs=0.45, em=0.24, epinf=0.14, ew=0.24),
+    **dict(crhoa=0.95, crhob=0.22, crhog=0.97, crhoqs=0.71, crhoms=0.15, crhopinf=0.89, crhow=0.96),
+    **dict(cmap=0.69, cmaw=0.84, csadjcost=5.74, csigma=1.38, chabb=0.71, cprobw=0.70, csigl=1.83),
+    **dict(cprobp=0.66, cindw=0.58, cindp=0.24, czcap=0.54, cfc=1.60, crpi=2.04, crr=0.81, cry=0.08),
+    **dict(crdy=0.22, constepinf=0.78, constebeta=0.16, constelab=0.53, ctrend=0.43, cgy=0.52, calfa=0.19),
+}
+"""Posterior means, tables 1A and 1B of the paper."""
+
 model = Model(
     name="smets_wouters_2007",
     variables=Variables,
@@ -167,15 +176,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
+    start=published,
     reference='Smets, F. and R. Wouters (2007), "Shocks and Frictions in US Business Cycles: A Bayesian '
     'DSGE Approach", American Economic Review 97(3)',
 )
-
-published = {
-    **dict(ea=0.45, eb=0.23, eg=0.53, eqs=0.45, em=0.24, epinf=0.14, ew=0.24),
-    **dict(crhoa=0.95, crhob=0.22, crhog=0.97, crhoqs=0.71, crhoms=0.15, crhopinf=0.89, crhow=0.96),
-    **dict(cmap=0.69, cmaw=0.84, csadjcost=5.74, csigma=1.38, chabb=0.71, cprobw=0.70, csigl=1.83),
-    **dict(cprobp=0.66, cindw=0.58, cindp=0.24, czcap=0.54, cfc=1.60, crpi=2.04, crr=0.81, cry=0.08),
-    **dict(crdy=0.22, constepinf=0.78, constebeta=0.16, constelab=0.53, ctrend=0.43, cgy=0.52, calfa=0.19),
-}
-"""Posterior means, tables 1A and 1B of the paper."""

@@ -1,0 +1,111 @@
+"""The linear gallery against independent log-likelihoods, gradients and published moments."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from estim.datasets import load_data
+from estim.likelihood.kalman import kalman_loglikelihood
+from estim.linalg import solve_discrete_lyapunov
+from estim.model import ModelError
+from estim.models import list_models, load_model, published
+from estim.solve import impulse_responses, solve_decision_rule, solve_state_space
+from estim.status import Status
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+
+def reference(name):
+    return json.loads((REFERENCE / f"{name}.json").read_text())
+
+
+def loglikelihood(model, observations, presample=0):
+    def fn(params):
+        solution = solve_state_space(model, model.params(params))
+        return kalman_loglikelihood(solution, jnp.asarray(observations), presample=presample)
+
+    return fn
+
+
+def floats(params):
+    return {n: jnp.asarray(float(v)) for n, v in params.items()}
+
+
+@pytest.mark.parametrize("case", range(4))
+def test_an_schorfheide(case):
+    model, ref = load_model("an_schorfheide_2007"), reference("an_schorfheide_2007")
+    entry = ref["loglik"][case]
+    frame = load_data("us_nk", *entry["sample"])
+    errors = zip(("me_YGR", "me_INFL", "me_INT"), entry["measurement_error_sd"], strict=True)
+    params = floats(ref["points"][entry["point"]] | dict(errors))
+    value = jax.jit(loglikelihood(model, frame[list(model.observables._fields)].to_numpy()))(params)
+    assert value == pytest.approx(entry["loglik"], abs=1e-6)
+    logprior = sum(model.priors[n].log_prob(params[n]) for n in model.estimated)
+    assert logprior == pytest.approx(entry["logprior"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["smets_wouters_2007", "schorfheide_2000"])
+def test_value_and_gradient(name):
+    model, ref = load_model(name), reference(name)
+    if "data" in ref:
+        ref["observations"] = load_data(*ref["data"])[list(model.observables._fields)].to_numpy()
+    fn = loglikelihood(model, ref["observations"], ref.get("presample", 0))
+    value, gradient = jax.jit(jax.value_and_grad(fn))(floats(ref["point"]))
+    assert value == pytest.approx(ref["loglik"], abs=1e-6)
+    for param, expected in ref["gradient"].items():
+        assert gradient[param] == pytest.approx(expected, rel=1e-6), param  # theirs by differences
+    logprior = sum(model.priors[n].log_prob(ref["point"][n]) for n in model.estimated)
+    assert logprior == pytest.approx(ref["logprior"], abs=1e-9)
+
+
+def hodrick_prescott_std(model, name, params):
+    """Standard deviation of 100 times the HP-filtered variable: its spectrum, filtered and summed."""
+    rule = solve_decision_rule(model, model.params(params))
+    t, r = np.asarray(rule.transition), np.asarray(rule.selection)
+    x = np.asarray(rule.policy)[model.variables._fields.index(name)]
+    frequencies = np.linspace(-np.pi, np.pi, 4001)[1:]
+    gain = 4 * 1600 * (1 - np.cos(frequencies)) ** 2
+    gain = gain / (1 + gain)
+    transfer = [x @ np.linalg.solve(np.eye(len(t)) - t * np.exp(-1j * w), r) for w in frequencies]
+    return 100 * np.sqrt(np.mean(gain**2 * np.abs(np.squeeze(transfer)) ** 2))
+
+
+@pytest.mark.parametrize("name,std", [("y", 1.76), ("c", 0.51), ("i", 5.71), ("h", 1.35), ("k", 0.47)])
+def test_hansen_table_1(name, std):
+    """Column "indivisible labor": means over 100 simulated samples of 115 quarters."""
+    model = load_model("hansen_1985")
+    assert hodrick_prescott_std(model, name, published("hansen_1985")) == pytest.approx(std, rel=0.1)
+
+
+def test_lubik_schorfheide_figure_1():
+    """A monetary contraction appreciates the currency and lowers output and inflation."""
+    responses = impulse_responses(load_model("lubik_schorfheide_2007"), published("lubik_schorfheide_2007"))
+    on_impact = responses.sel(horizon=0, shock="eps_R")
+    assert on_impact.sel(variable="R") > 0
+    assert (on_impact.sel(variable=["y", "pi", "de"]) < 0).all()
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_conformance(name):
+    model = load_model(name)
+    assert model.name == name
+    assert set(published(name)) <= set(model.param_names)
+    assert model.reference
+    if model.het_blocks:
+        return
+    solution = jax.jit(lambda p: solve_state_space(model, model.params(p)))(floats(published(name)))
+    assert solution.status == Status.OK
+    covariance = solution.selection @ solution.state_cov @ solution.selection.T
+    unconditional, status = solve_discrete_lyapunov(solution.transition, covariance)
+    assert status == Status.OK
+    observed = solution.design @ unconditional @ solution.design.T
+    assert np.linalg.matrix_rank(observed) == len(model.observables._fields)
+
+
+def test_unknown_name():
+    with pytest.raises(ModelError, match="there is no model 'smets'; the gallery has an_schorfheide_2007, "):
+        load_model("smets")
