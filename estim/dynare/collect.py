@@ -106,7 +106,7 @@ def _native(c: Contents, s: Statement) -> None:
 
 
 def _skip(c: Contents, s: Statement) -> None:
-    text = s.items[0] if s.keyword == "native" else c.source.text[s.at :].split(";")[0] + ";"
+    text = s.items[0] if s.keyword in ("native", "skipped") else c.source.text[s.at :].split(";")[0] + ";"
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 

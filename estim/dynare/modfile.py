@@ -96,12 +96,29 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         ModFileWarning: native Matlab code and commands that are skipped, each quoted.
     """
     path = Path(path)
-    contents = collect(source := expand(path, defines), parse(source))
-    system = build_system(contents)
-    name = re.sub(r"\W", "_", path.stem)
-    text, model = _build(system, name, path)
+    system, text = translate(path, defines)
+    contents = system.contents
+    text, model = _build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
     return ModFile(model, estimation_settings(contents), stoch_simul_settings(contents), text, path, names)
+
+
+def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:
+    """The file's system and the source of its module, before anything is computed.
+
+    Raises:
+        ModFileError: as `read_mod`.
+    """
+    source = expand(path, defines)
+    try:
+        system = build_system(collect(source, parse(source)))
+        return system, _module(system, path)
+    except RecursionError:
+        raise ModFileError(f"{path}: an expression is nested too deeply") from None
+
+
+def _module(system: System, path: Path, guess: dict[str, float] | None = None) -> str:
+    return module_source(system, re.sub(r"\W", "_", path.stem), path.name, guess)
 
 
 def convert_mod(path: str | Path, target: str | Path) -> Path:
@@ -115,16 +132,14 @@ def convert_mod(path: str | Path, target: str | Path) -> Path:
     return target
 
 
-def _build(system: System, name: str, path: Path) -> tuple[str, Model]:
+def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
     """The module's source and its model, with a steady state that was found to hold."""
-    text = module_source(system, name, path.name)
     namespace = _execute(text, path)
     model = namespace["model"]
     if "GUESS" in namespace:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], model.params())
         _require_steady(system, left, levels._asdict(), path)
-        guess = dict(zip(system.contents.variables, map(float, levels), strict=True))
-        text = module_source(system, name, path.name, guess)
+        text = _module(system, path, dict(zip(system.contents.variables, map(float, levels), strict=True)))
         return text, _execute(text, path)["model"]
     _check_steady_state(system, model, path)
     return text, model

@@ -4,6 +4,7 @@ The text is cut into statements and blocks (`scanner.py`); each is parsed by the
 `grammar.lark`, whose start rule its keyword decides.
 """
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -58,7 +59,7 @@ def parse(source: Source) -> list[Statement]:
 
 
 def _statement(source: Source, chunk: Chunk) -> Statement:
-    if chunk.keyword == "native":
+    if chunk.keyword in ("native", "skipped"):
         return Statement(chunk.keyword, (), (chunk.body,), chunk.at)
     rule = _RULES.get(chunk.keyword, "command")
     try:
@@ -122,13 +123,16 @@ _WORDS = {
 }
 
 
+_LEXEME = re.compile(r"\w+|\S|\s")
+
+
 def _syntax_error(source: Source, error: UnexpectedInput, text: str, at: int) -> ModFileError:
     """What was found, where, and what the grammar expected there."""
     place, found, expected = len(text.rstrip()), "the end", set[str]()
     if isinstance(error, UnexpectedToken):
         expected = error.accepts or error.expected
         if error.token.type != "$END":
-            place, found = error.token.start_pos or 0, f"'{error.token}'"
+            place, found = error.token.start_pos or 0, f"'{_LEXEME.findall(error.token)[0]}'"
     elif isinstance(error, UnexpectedCharacters):
         place, found, expected = error.pos_in_stream or 0, f"'{error.char}'", error.allowed or set()
     words = sorted({_WORDS.get(name, name) for name in expected})

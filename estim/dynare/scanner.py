@@ -117,7 +117,7 @@ _END = re.compile(r"\bend\s*;")
 
 class Chunk(NamedTuple):
     """One statement or block, uncut: ``keyword`` ("=" for an assignment, "native" for Matlab
-    code), the text in parentheses after a block's keyword, and the body, with offsets."""
+    code, "skipped" for a block that changes nothing here), the text in parentheses after a block's keyword, and the body, with offsets."""
 
     keyword: str
     at: int
@@ -180,7 +180,8 @@ def _block(source: Source, text: str, at: int, word: str, after: int) -> tuple[C
     if closing is None:
         raise source.error(f"the block '{word}' is not closed by 'end;'", at)
     if word in IGNORED_BLOCKS:
-        return Chunk("native", at, None, 0, text[at : closing.end()], at), closing.end()
+        keyword = "native" if word == "verbatim" else "skipped"
+        return Chunk(keyword, at, None, 0, text[at : closing.end()], at), closing.end()
     header = text[after:opening]
     body = text[opening + 1 : closing.start()]
     return Chunk(word, at, header, after, body, opening + 1), closing.end()

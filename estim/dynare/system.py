@@ -47,7 +47,7 @@ class System:
 def build_system(c: Contents) -> System:
     """Raises ModelFileError when the file's equations, variables and values do not fit together."""
     if not c.equations:
-        raise c.source.error("the file has no model", max(len(c.source.text) - 1, 0))
+        raise c.source.error("the file has no model", max(len(c.source.text.rstrip()) - 1, 0))
     dynamic = [e for e in c.equations if "static" not in e.tags]
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):

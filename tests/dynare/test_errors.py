@@ -1,0 +1,220 @@
+"""What is wrong in a file is said with its place; what is not supported is called by its name."""
+
+import pytest
+
+import estim  # noqa: F401  (configures JAX)
+from estim.dynare import ModFileError, ModFileWarning, UnsupportedError, read_mod
+from estim.dynare.modfile import translate
+
+HEAD = "var y c;\nvarexo e;\nparameters a b;\na = 0.5; b = 0.2;\n"
+MODEL = "model;\ny = a*y(-1) + e;\nc = b*y;\nend;\n"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "m.mod"
+    path.write_text(text)
+    return path
+
+
+WRONG = {  # text, line, column, words
+    "unknown name": (
+        HEAD + "model;\ny = aa*y(-1) + e;\nc = y;\nend;",
+        6,
+        5,
+        "unknown name 'aa'; did you mean 'a'?",
+    ),
+    "unknown function": (
+        HEAD + "model;\ny = lug(c, 1);\nc = y;\nend;",
+        6,
+        5,
+        "unknown did you mean 'log'?",
+    ),
+    "arity": (HEAD + "model;\ny = max(c);\nc = y;\nend;", 6, 5, "max takes 2 argument(s), not 1"),
+    "parenthesis": (HEAD + "model;\ny = (a*y(-1) + e;\nc = y;\nend;", 6, 17, "expected ')'"),
+    "operator": (HEAD + "model;\ny = a*y(-1) + ;\nend;", 6, 15, "syntax error at ';'"),
+    "two powers": (HEAD + "model;\ny = a^b^2;\nc = y;\nend;", 6, 8, "syntax error at '^'"),
+    "no end": (HEAD + "model;\ny = a*y(-1) + e;", 5, 1, "the block 'model' is not closed by 'end;'"),
+    "stray end": (HEAD + MODEL + "end;", 9, 1, "there is no block to close"),
+    "no semicolon": ("var y", 1, 5, "the statement 'var' is not ended by ';'"),
+    "open comment": (HEAD + "/* " + MODEL, 5, 1, "not closed by '*/'"),
+    "no model": (HEAD, 4, 18, "the file has no model"),
+    "counts": (HEAD + "model;\ny = a*y(-1) + e;\nend;", 6, 1, "1 equations for 2 endogenous variables"),
+    "no value": (
+        "var y; varexo e;\nparameters a;\nmodel; y = a*y(-1) + e; end;",
+        2,
+        12,
+        "parameter 'a' has no value",
+    ),
+    "declared twice": (HEAD + "varexo y;\n" + MODEL, 5, 8, "'y' is declared twice"),
+    "reserved": ("var exp;", 1, 5, "'exp' means something else"),
+    "lead of a parameter": (
+        HEAD + "model;\ny = a(+1) + e;\nc = y;\nend;",
+        6,
+        5,
+        "'a' cannot have a lead or a lag",
+    ),
+    "local twice": (
+        HEAD + "model;\n# z = a;\n# z = b;\nend;",
+        7,
+        3,
+        "the local variable 'z' is defined already",
+    ),
+    "negative variance": (HEAD + MODEL + "shocks; var e = -1; end;", 9, 13, "the variance of 'e' is -1"),
+    "correlation": (
+        HEAD.replace("e;", "e u;") + MODEL + "shocks; corr e, u = 2; end;",
+        9,
+        14,
+        "the correlation of e and u is 2",
+    ),
+    "observe a shock": (HEAD + MODEL + "varobs e;", 9, 8, "'e' is not an endogenous variable"),
+    "error of the unobserved": (
+        HEAD + MODEL + "varobs y;\nshocks; var c; stderr 1; end;",
+        1,
+        7,
+        "'c' has a measurement error but",
+    ),
+    "prior fields": (
+        HEAD + MODEL + "estimated_params;\na, 1, 2, beta_pdf, 0.5, 0.1;\nend;",
+        10,
+        1,
+        "expected: name",
+    ),
+    "prior shape": (
+        HEAD + MODEL + "estimated_params;\na, bata_pdf, 0.5, 0.1;\nend;",
+        10,
+        4,
+        "mean 'beta_pdf'?",
+    ),
+    "no bounds": (
+        HEAD + MODEL + "estimated_params;\na, 0.5;\nend;",
+        10,
+        1,
+        "neither a prior nor two finite bounds",
+    ),
+    "two priors": (
+        HEAD + MODEL + "estimated_params;\na, normal_pdf, 0, 1;\na, normal_pdf, 0, 1;\nend;",
+        11,
+        1,
+        "has two priors",
+    ),
+    "no such prior": (
+        HEAD + MODEL + "estimated_params_init; a, 1; end;",
+        9,
+        24,
+        "'a' is not in 'estimated_params'",
+    ),
+    "macro variable": (HEAD + "@#if x == 1\n@#endif", 5, 1, "unknown macro variable x"),
+    "macro never ends": (HEAD + "  @#for i in 1:3\nx", 5, 3, "'@#for' is not closed by '@#endfor'"),
+    "macro mismatch": ("@#for i in 1:3\n@#endif", 2, 1, "'@#endif' does not close line 1"),
+    "macro type": ('@#define s = "a" + 1', 1, 1, "'+' does not combine a string and a real"),
+    "macro error": ('@#error "stop here"', 1, 1, "stop here"),
+    "include": ('@#include "none.inc"', 1, 1, "there is no file none.inc"),
+    "matlab": (HEAD + "if a > 1\n  b = 3;\nend\n" + MODEL, 5, 1, "the model depends on it: it sets 'b'"),
+    "matlab value": (HEAD + "a = [1 2];\n" + MODEL, 5, 5, "syntax error at '['"),
+}
+
+UNSUPPORTED = {
+    "stoch_simul(order=2) y;": "a solution of higher order ('stoch_simul(order=2)')",
+    "estimation(order=3);": "a solution of higher order ('estimation(order=3)')",
+    "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
+    "simul(periods=10);": "a perfect-foresight simulation ('simul')",
+    "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
+    "shocks; var e; periods 1:3; values 0.1; end;": "a perfect-foresight simulation ('periods')",
+    "ramsey_model(planner_discount=0.99);": "optimal policy ('ramsey_model')",
+    "planner_objective y^2;": "optimal policy ('planner_objective')",
+    "osr y;": "optimal policy ('osr')",
+    "occbin_constraints; name 'x'; end;": "an occasionally binding constraint ('occbin_constraints')",
+    "shocks(surprise); end;": "an occasionally binding constraint ('shocks(surprise)')",
+    "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
+    "ms_sbvar;": "a Markov-switching VAR ('ms_sbvar')",
+    "bvar_density 4;": "a Bayesian VAR ('bvar_density')",
+    "trend_var(growth_factor=g) x;": "automatic detrending ('trend_var')",
+    "external_function(name=f);": "an external Matlab function ('external_function')",
+    "steady_state_model; [y, c] = f(a); end;": "an external Matlab function",
+    "estimation(dsge_var);": "a DSGE-VAR",
+    "estimation(lik_init=4);": "'lik_init=4'",
+    "method_of_moments(mom_method=SMM);": "the method of moments ('method_of_moments')",
+    "load_params_and_steady_state('x');": "reading parameters from a file ('load_params_and_steady_state')",
+    "change_type(var) a;": "changing the type of a symbol ('change_type')",
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong(what, tmp_path):
+    text, line, column, words = WRONG[what]
+    path = write(tmp_path, text)
+    with pytest.raises(ModFileError) as caught:
+        translate(path)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"{path}:{line}:{column}: ")
+
+
+@pytest.mark.parametrize("text", UNSUPPORTED)
+def test_unsupported(text, tmp_path):
+    path = write(tmp_path, HEAD + MODEL + text)
+    with pytest.raises(UnsupportedError) as caught:
+        translate(path)
+    assert f"{UNSUPPORTED[text]} is not supported by estim" in str(caught.value)
+    assert str(caught.value).startswith(f"{path}:9:")
+
+
+def test_tags_of_occasionally_binding_constraints(tmp_path):
+    path = write(tmp_path, HEAD + "model;\n[mcp='y>0']\ny = a*y(-1) + e;\nc = y;\nend;")
+    with pytest.raises(UnsupportedError, match="occasionally binding constraint \\(tag 'mcp'\\)"):
+        translate(path)
+
+
+def test_the_line_and_the_place_are_shown(tmp_path):
+    path = write(tmp_path, HEAD + "model;\n  y = (a*y(-1) + e;\nc = y;\nend;")
+    with pytest.raises(ModFileError) as caught:
+        translate(path)
+    _, shown, caret = str(caught.value).splitlines()
+    assert shown[caret.index("^")] == ";"
+    assert shown.strip() == "y = (a*y(-1) + e;"
+
+
+SKIPPED = {
+    "disp('hello');": "skipped: disp('hello');",
+    "close all; clc": "skipped: close all; clc",
+    "options_.solve_tolf = 1e-12;": "skipped: options_.solve_tolf",
+    "for i = 1:3\n  disp(i);\nend": "skipped: for i = 1:3 disp(i); end",
+    "verbatim;\nx = 1;\nend;": "skipped: verbatim; x = 1; end;",
+    "identification(order=1);": "skipped: identification(order=1);",
+    "shock_decomposition y;": "skipped: shock_decomposition y;",
+    "histval; y(0) = 1; end;": "skipped: histval;",
+    "z = load('file.mat');": "skipped: z = load('file.mat');",
+    "stoch_simul y;": "'stoch_simul' without 'order=1' means order 2 in Dynare",
+    '@#echo "hi"': "@#echo: hi",
+}
+
+
+@pytest.mark.parametrize("text", SKIPPED)
+def test_skipped_with_a_warning_that_quotes(text, tmp_path):
+    path = write(tmp_path, HEAD + text + "\n" + MODEL)
+    with pytest.warns(ModFileWarning) as caught:
+        translate(path)
+    assert SKIPPED[text] in str(caught[0].message)
+    assert str(caught[0].message).startswith(f"{path}:5:1")
+
+
+def test_no_steady_state_shows_the_residuals(tmp_path):
+    path = write(
+        tmp_path, "var y c; varexo e; model; [name='odd'] y^2 = -1 + e; c = y; end; initval; y = 1; end;"
+    )
+    with pytest.raises(ModFileError) as caught:
+        read_mod(path)
+    assert "no steady state: 1 of 2 equations leave a residual" in str(caught.value)
+    assert "\n    odd " in str(caught.value) and "initval" in str(caught.value)
+
+
+def test_a_steady_state_that_does_not_hold(tmp_path):
+    path = write(
+        tmp_path, HEAD + MODEL.replace("c = b*y", "c = b*y + 1") + "steady_state_model; y = 0; c = 0; end;"
+    )
+    with pytest.raises(ModFileError, match=r"equation 2, line 7 +-1"):
+        read_mod(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModFileError, match="No such file"):
+        read_mod(tmp_path / "none.mod")
