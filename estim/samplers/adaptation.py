@@ -4,7 +4,7 @@ Plain functions on host arrays, run between windows of compiled steps: the kerne
 is the kernel that samples, and after the last window its tuning does not move.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,7 @@ def adapt(
     acceptance_rate: np.ndarray,
     target_acceptance: float,
     last: bool,
+    trajectory_gradient: Any = None,
 ) -> tuple[Tuning, Adaptation]:
     """The tuning for the next window.
 
@@ -57,6 +58,8 @@ def adapt(
         position: draws of the window, ``[..., dim]``.
         acceptance_rate: of each step, any shape.
         last: whether this is the last window.
+        trajectory_gradient: of each step, the slope of the ChEES criterion in the log of the
+            trajectory's length (Hoffman, Radul and Sountsov 2021), of the kernels that give it.
     """
     k = int(adaptation.num_windows)
     log_step = np.log(float(tuning.step_size))
@@ -65,6 +68,11 @@ def adapt(
     log_steps[k] = log_step
     if last:
         log_step = np.mean(log_steps[(k + 1) // 2 : k + 1])
+
+    log_length = np.log(float(tuning.trajectory_length))
+    if trajectory_gradient is not None:
+        slope, spread = np.mean(trajectory_gradient), np.sqrt(np.mean(trajectory_gradient**2))
+        log_length += 2.0 / np.sqrt(1 + k) * slope / max(spread, 1e-300)
 
     mean, scale_tril, count = (
         np.asarray(tuning.mean),
@@ -82,6 +90,6 @@ def adapt(
         scale_tril = np.linalg.cholesky(covariance)
         count += len(draws)
     return (
-        Tuning(mean, scale_tril, np.asarray(np.exp(log_step))),
+        Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length))),
         Adaptation(np.array(k + 1), np.array(count), log_steps),
     )

@@ -3,6 +3,7 @@
 State holds only what the next step needs; Info holds diagnostics; tuning sits in neither.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -55,12 +56,14 @@ class Tuning(NamedTuple):
     """What warm-up adapts, and sampling holds fixed: a Gaussian sketch of the target and a scale.
 
     ``mean`` ``[dim]``; ``scale_tril`` ``[dim, dim]``, the Cholesky factor of the covariance;
-    ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal.
+    ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal; ``trajectory_length`` ``[]``, the
+    mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian).
     """
 
     mean: Array | np.ndarray
     scale_tril: Array | np.ndarray
     step_size: Array | np.ndarray
+    trajectory_length: Array | np.ndarray | float = math.pi / 2
 
 
 class Draws(NamedTuple):

@@ -53,7 +53,12 @@ class Laplace(NamedTuple):
         return self.scale_tril @ self.scale_tril.T
 
     def tuning(self, step_size: float) -> Tuning:
-        return Tuning(jnp.asarray(self.mode), jnp.asarray(self.scale_tril), jnp.asarray(step_size, float))
+        return Tuning(
+            jnp.asarray(self.mode),
+            jnp.asarray(self.scale_tril),
+            jnp.asarray(step_size, float),
+            jnp.asarray(np.pi / 2),
+        )
 
 
 def find_mode(

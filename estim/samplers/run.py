@@ -194,6 +194,7 @@ def sample_chunks(
                 np.asarray(info.acceptance_rate),
                 target_acceptance,
                 last=step + count == num_warmup,
+                trajectory_gradient=info.stats.get("trajectory_gradient"),
             )
             now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]
@@ -321,7 +322,7 @@ def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
 def _state_structure(build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior) -> Any:
     """The tree of a `RunState`, without its arrays."""
     dim = len(posterior.start)
-    tuning = Tuning(jnp.zeros(dim), jnp.eye(dim), jnp.ones(()))
+    tuning = Tuning(jnp.zeros(dim), jnp.eye(dim), jnp.ones(()), jnp.ones(()))
     chains = jax.eval_shape(build(tuning).init, posterior.start)
     return jax.tree.structure(RunState(chains, tuning, init_adaptation(dim), np.array(0)))
 

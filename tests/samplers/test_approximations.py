@@ -1,0 +1,53 @@
+"""Tempered SMC against a closed form, and Pathfinder's Gaussian as a start."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pytest
+from helpers_samplers import COVARIANCE, MEAN, gaussian
+from scipy.stats import multivariate_normal
+
+from estim.posterior import from_loglikelihood
+from estim.samplers.pathfinder import pathfinder_approximation
+from estim.samplers.run import sample
+from estim.status import Status
+
+Y = np.array([1.0, 2.0, 0.5, 1.5])
+
+
+def test_smc_gives_the_posterior_and_the_marginal_likelihood():
+    """mu ~ N(0, 2^2), y_i ~ N(mu, 1): everything is normal."""
+    posterior = from_loglikelihood(
+        lambda p: jnp.sum(dist.Normal(p["mu"], 1.0).log_prob(Y)), {"mu": dist.Normal(0.0, 2.0)}
+    )
+    draws = sample(posterior, "smc", jax.random.key(0), num_samples=2000, num_chains=4)
+    exact = multivariate_normal(np.zeros(4), np.eye(4) + 4.0).logpdf(Y)
+    assert draws.log_marginal_likelihood == pytest.approx(exact, abs=0.15)
+    variance = 1 / (4 + 1 / 4)
+    assert draws.position.mean() == pytest.approx(variance * Y.sum(), abs=5 * np.sqrt(variance / 8000) * 2)
+    assert draws.position.std() == pytest.approx(np.sqrt(variance), rel=0.08)
+    num_stages = draws.stats["num_stages"][:, 0]
+    assert len(draws.evaluations.position) == 2000 * np.sum(1 + 10 * num_stages)
+
+
+def test_smc_counts_the_prior_mass_without_a_solution():
+    """The likelihood is one where x > 0 and nothing is solved elsewhere: the evidence is one half."""
+
+    def loglikelihood(p):
+        status = jnp.where(p["x"] > 0, Status.OK.value, Status.INDETERMINATE.value)
+        return jnp.where(p["x"] > 0, 0.0, -jnp.inf), status
+
+    posterior = from_loglikelihood(loglikelihood, {"x": dist.Normal(0.0, 1.0)})
+    draws = sample(posterior, "smc", jax.random.key(1), num_samples=2000, num_chains=2)
+    assert draws.log_marginal_likelihood == pytest.approx(np.log(0.5), abs=0.1)
+    assert draws.position.min() > 0 and draws.failures["INDETERMINATE"] > 1000
+    assert draws.position.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.08)
+
+
+def test_pathfinder_finds_a_gaussian():
+    found = pathfinder_approximation(gaussian(), jax.random.key(0))
+    np.testing.assert_allclose(found.mode, MEAN, atol=0.2)
+    np.testing.assert_allclose(found.covariance, COVARIANCE, atol=0.3)
+    volume = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
+    assert found.log_marginal_likelihood == pytest.approx(volume, abs=0.1)
