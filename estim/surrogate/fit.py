@@ -40,24 +40,19 @@ class Surrogate(NamedTuple):
     counts: dict[str, int]
 
 
-def whitened(scaling: Scaling, position: Array) -> Array:
-    """z of ``position = center + scale @ z``, ``[..., dim]``."""
-    return (position - scaling.center) @ jnp.linalg.inv(scaling.scale).T
+def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Position) -> Array:
+    """Log-likelihood by every member of the ensemble, ``[num_members]``, at one position ``[dim]``."""
+    z = jax.scipy.linalg.solve_triangular(scaling.scale, position - scaling.center, lower=True)
+    quadratic = scaling.intercept + z @ scaling.slope + 0.5 * z @ scaling.curvature @ z
+    return quadratic + scaling.output_scale * correction(network, z.astype(jnp.float32))
 
 
-def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Array) -> Array:
-    """Log-likelihood by every member of the ensemble, ``[num_members, ...]``, at ``position`` ``[..., dim]``."""
-    z = whitened(scaling, position)
-    quadratic = scaling.intercept + z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
-    return quadratic[None] + scaling.output_scale * correction(network, z.astype(jnp.float32))
-
-
-_member_loglikelihoods = jax.jit(member_loglikelihoods)
+_many_loglikelihoods = jax.jit(jax.vmap(member_loglikelihoods, in_axes=(None, None, 0), out_axes=1))
 
 
 def ensemble_loglikelihoods(surrogate: Surrogate, position: np.ndarray) -> np.ndarray:
     """Every member's log-likelihood ``[num_members, n]`` at host positions ``[n, dim]``."""
-    return np.asarray(_member_loglikelihoods(surrogate.scaling, surrogate.network, position))
+    return np.asarray(_many_loglikelihoods(surrogate.scaling, surrogate.network, position))
 
 
 def correction(network: NetworkParams, z: Array) -> Array:
@@ -71,7 +66,7 @@ def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: N
     """``posterior`` with the mean of the ensemble as its log-likelihood."""
 
     def loglikelihood_fn(position: Position) -> Scalar:
-        return jnp.mean(member_loglikelihoods(scaling, network, position), axis=0)
+        return jnp.mean(member_loglikelihoods(scaling, network, position))
 
     return posterior.with_loglikelihood(loglikelihood_fn)
 
@@ -106,7 +101,7 @@ def fit_surrogate(
     def part(indices: np.ndarray) -> TrainingSet:
         return jax.tree.map(lambda leaf: leaf[indices], data)
 
-    start = init_network(key_network, recipe.num_members, data.z.shape[1])
+    start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(
         key_train, start, part(order[num_validation:]), part(order[:num_validation]), recipe, progress
     )

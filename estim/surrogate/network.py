@@ -16,9 +16,6 @@ from estim.typing import Array, Key
 NetworkParams = dict[str, Any]
 """Flax's nested dictionary of float32 arrays, ``[member, ...]``."""
 
-HIDDEN = (128, 128, 128)
-"""Three hidden layers of 128 units (Kase, Rigato and Rottner 2024)."""
-
 
 def celu(x: Array) -> Array:
     """max(x, 0) + min(0, e^x - 1): CELU through `exp`, which XLA vectorises on CPU (`expm1` it does not)."""
@@ -28,7 +25,7 @@ def celu(x: Array) -> Array:
 class MLP(nn.Module):
     """``[..., dim] -> [...]``: affine maps with CELU between them."""
 
-    hidden: tuple[int, ...] = HIDDEN
+    hidden: tuple[int, ...]
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
@@ -37,7 +34,7 @@ class MLP(nn.Module):
         return nn.Dense(1, dtype=z.dtype, param_dtype=jnp.float32)(z)[..., 0]
 
 
-def init_network(rng_key: Key, num_members: int, dim: int, hidden: tuple[int, ...] = HIDDEN) -> NetworkParams:
+def init_network(rng_key: Key, num_members: int, dim: int, hidden: tuple[int, ...]) -> NetworkParams:
     """An ensemble of independently drawn networks; every array is ``[num_members, ...]``."""
     keys = jax.random.split(rng_key, num_members)
     return jax.vmap(lambda key: MLP(hidden).init(key, jnp.zeros(dim, jnp.float32))["params"])(keys)

@@ -15,6 +15,7 @@ class Recipe:
             bulk of the posterior weighs ``1 / (1 + t^2)``; None weighs all alike.
         gradient_weight: weight of the squared gradient error beside the squared error (Sobolev
             training; Czarnecki et al. 2017); 0 ignores gradients.
+        hidden: units of each hidden layer.
         num_members: networks in the ensemble; the surrogate is their mean.
         validation_fraction: share of points that only judges.
         num_epochs: passes over the points.
@@ -30,12 +31,13 @@ class Recipe:
     drop_fraction: float = 0.2
     density_temperature: float | None = 3.0
     gradient_weight: float = 10.0
+    hidden: tuple[int, ...] = (128, 128, 128)
     num_members: int = 2
     validation_fraction: float = 0.05
     num_epochs: int = 400
-    max_steps: int = 10_000
+    max_steps: int = 20_000
     batch_size: int = 128
-    learning_rate: float = 1e-2
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-2
     patience: float = 0.3
 

@@ -1,0 +1,73 @@
+"""Many-chain Metropolis on a surrogate whose posterior is known: moments, storage, and the same bits twice."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+from helpers_surrogate import gaussian_surrogate, make_posterior
+
+from estim.surrogate.sample import TILE, sample_surrogate
+
+MEAN = np.array([1.0, -2.0, 0.5])
+SCALE = np.array([[0.5, 0.0, 0.0], [0.3, 2.0, 0.0], [-1.0, 0.2, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def surrogate():
+    """The likelihood N(MEAN, SCALE SCALE') of a surrogate, times a prior N(0, 2^2) that must be heeded."""
+    return gaussian_surrogate(make_posterior(lambda x: jnp.sum(x), 3, prior_sd=2.0), MEAN, SCALE)
+
+
+@pytest.fixture(scope="module")
+def draws(surrogate):
+    return sample_surrogate(surrogate, jax.random.key(1), num_samples=60, num_warmup=1000, thin=10)
+
+
+def test_moments_are_those_of_the_surrogate_posterior(draws):
+    precision = np.linalg.inv(SCALE @ SCALE.T)
+    covariance = np.linalg.inv(precision + np.eye(3) / 4)
+    mean = covariance @ precision @ MEAN
+    assert draws.position.shape == (2 * TILE, 60, 3)
+    centred = np.asarray(draws.position, float) - mean
+    products = np.einsum("cdi,cdj->cdij", centred, centred).reshape(*centred.shape[:2], 9)
+    values = np.concatenate([centred, products - covariance.ravel()], axis=2)
+    for k in range(values.shape[2]):
+        # ArviZ on a quarter of the chains, whose share of the effective sample is a quarter of the whole.
+        ess = 4 * array_stats.ess(values[::4, :, k], method="mean")
+        assert ess > 4000
+        assert abs(values[:, :, k].mean()) < 5 * values[:, :, k].std() / np.sqrt(ess)
+
+
+def test_densities_are_those_of_the_positions(surrogate, draws):
+    positions = jnp.asarray(draws.position[::100, ::30], float).reshape(-1, 3)
+    evaluated = jax.vmap(surrogate.posterior.evaluate_fn)(positions)
+    for name in ("loglikelihood", "logprior"):
+        given = getattr(draws, name)[::100, ::30].ravel()
+        np.testing.assert_allclose(given, getattr(evaluated, name), atol=1e-3)
+    assert 0.15 < draws.stats["acceptance_rate"].mean() < 0.4
+    assert draws.evaluations.position.shape == (0, 3)
+
+
+def test_streamed_draws_are_the_same_bits(surrogate, draws, tmp_path):
+    told = []
+    streamed = sample_surrogate(
+        surrogate,
+        jax.random.key(1),
+        num_samples=60,
+        num_warmup=1000,
+        thin=10,
+        out=tmp_path / "draws",
+        progress=lambda *args: told.append(args),
+    )
+    assert isinstance(streamed.position, np.memmap)
+    for name in ("position", "loglikelihood", "logprior"):
+        np.testing.assert_array_equal(getattr(streamed, name), getattr(draws, name))
+        np.testing.assert_array_equal(np.load(tmp_path / "draws" / f"{name}.npy"), getattr(draws, name))
+    assert {phase for phase, *_ in told} == {"warmup", "sample"}
+    assert told[-1][:3] == ("sample", 60, 60)
+
+
+def test_chains_come_in_tiles(surrogate):
+    with pytest.raises(ValueError, match=f"num_chains=100 is not a multiple of {TILE}"):
+        sample_surrogate(surrogate, jax.random.key(0), num_samples=1, num_chains=100)
