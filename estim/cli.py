@@ -1,4 +1,4 @@
-"""The command line: ``estim run | resume | report | models | check | data``.
+"""The command line: ``estim run | resume | report | models | check | convert | data``.
 
 Only what a command needs is imported, when it runs: `estim --help` starts at once.
 """
@@ -63,8 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     add("report", _report, "write a run's report anew").add_argument("dir", type=Path)
     add("models", _models, "list the models of the gallery")
     add("check", _check, "check a model step by step").add_argument(
-        "model", help="a model of the gallery, or a Python file that defines one"
+        "model", help="a model of the gallery, or a Python or Dynare file that defines one"
     )
+    convert = add("convert", _convert, "write a Dynare file as a Python file")
+    convert.add_argument("mod", type=Path, help="Dynare file (.mod)")
+    convert.add_argument("target", type=Path, help="Python file to write")
 
     data = commands.add_parser(
         "data", help="list, show or fetch data", description="list, show or fetch data"
@@ -74,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     add("show", _data_show, "describe a data set", actions).add_argument("name")
     fetch = add("fetch", _data_fetch, "download series from FRED as CSV", actions)
     fetch.add_argument("ids", nargs="+", metavar="ID", help="FRED series, e.g. GDPC1")
-    fetch.add_argument("--start", help="first date, e.g. 1966-01-01")
-    fetch.add_argument("--end", help="last date")
+    fetch.add_argument("--start", help="first quarter, e.g. 1966Q1")
+    fetch.add_argument("--end", help="last quarter")
     fetch.add_argument("--out", type=Path, help="CSV file to write (default: print it)")
     return parser
 
@@ -164,6 +167,13 @@ def _check(arguments: argparse.Namespace) -> int:
         for line in rung.lines:
             console.print(f"    {line}", markup=False)
     return 0 if passed else EXIT_FAILED
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from estim.dynare import convert_mod
+
+    _console().print(f"{arguments.mod} → {convert_mod(arguments.mod, arguments.target)}")
+    return 0
 
 
 def _data_list(arguments: argparse.Namespace) -> int:

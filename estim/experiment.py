@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from estim.datasets import load_data, select_observables
+from estim.dynare import read_mod
 from estim.model import Model
 from estim.models import load_model
 
@@ -39,16 +40,17 @@ class SurrogateRoute:
     """A network trained on what another route evaluated, and the chains that run on it.
 
     Attributes:
-        train_on: the route whose evaluations it learns from.
+        train_on: the routes whose evaluations it learns from; where they come with gradients, it
+            learns from these too.
         recipe: how it learns, a name in `estim.surrogate.recipe.RECIPES`.
-        max_points: at most so many of the evaluations, evenly spread over that run.
+        max_points: at most so many of the evaluations of each, evenly spread over the run.
         num_samples: draws kept, a chain.
         thin: iterations of a chain for each draw that is kept.
         num_certificate: evaluations of the exact posterior that the certificate rests on.
         settings: fields of the recipe that are to be different.
     """
 
-    train_on: str = "mpmh"
+    train_on: tuple[str, ...] = ("mpmh", "nuts")
     recipe: str = "estim"
     max_points: int = 40_000
     num_samples: int = 1_600
@@ -56,13 +58,18 @@ class SurrogateRoute:
     num_warmup: int = 2_000
     thin: int = 10
     num_certificate: int = 4_000
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(
+        default_factory=lambda: {"num_members": 1, "max_steps": 16_000, "learning_rate": 5e-3}
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "train_on", tuple(self.train_on))
 
 
 FULL = {
     "rwmh": Route("rwmh", num_samples=50_000, num_chains=8, num_warmup=2_000),
-    "nuts": Route("nuts", num_samples=1_500, num_chains=4, num_warmup=200),
-    "mpmh": Route("mpmh", num_samples=12_000, num_chains=4, num_warmup=500, settings={"num_proposals": 16}),
+    "nuts": Route("nuts", num_samples=2_000, num_chains=4, num_warmup=200),
+    "mpmh": Route("mpmh", num_samples=44_000, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}),
 }
 QUICK = {
     name: replace(route, num_samples=route.num_samples // 10, num_warmup=route.num_warmup // 4)
@@ -70,7 +77,7 @@ QUICK = {
 }
 PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute]] = {
     "full": (FULL, SurrogateRoute()),
-    "quick": (QUICK, SurrogateRoute(max_points=8_000, num_samples=100, num_certificate=1_000)),
+    "quick": (QUICK, SurrogateRoute(max_points=8_000, num_samples=150, num_certificate=1_000)),
 }
 """Routes and surrogate by name: ``--set preset=quick`` asks for a look, not for results."""
 
@@ -103,9 +110,10 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.routes:
             raise ExperimentError("an experiment needs at least one route")
-        if self.surrogate and self.surrogate.train_on not in self.routes:
+        teachers = self.surrogate.train_on if self.surrogate else ()
+        if unknown := [name for name in teachers if name not in self.routes]:
             raise ExperimentError(
-                f"surrogate.train_on={self.surrogate.train_on!r} is not a route; the routes are {list(self.routes)}"
+                f"surrogate.train_on: {unknown} is not among the routes, which are {list(self.routes)}"
             )
 
     def load_model(self) -> Model:
@@ -186,11 +194,13 @@ def load_experiment(path: str | Path) -> Experiment:
 
 
 def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
-    """A model by its name in the gallery, or from a Python file with the data of its experiment.
+    """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
 
     Raises:
         ExperimentError: the file defines neither `experiment` nor `model`.
     """
+    if name.endswith(".mod"):
+        return read_mod(name).model, None
     if not name.endswith(".py"):
         return load_model(name), None
     module = _import_file(Path(name))
@@ -256,7 +266,8 @@ def _assign(settings: dict[str, Any], key: str, text: str) -> None:
         value = text
     switched_off = key == "surrogate" and value is None
     number = isinstance(old, int | float) and isinstance(value, int | float)
-    if isinstance(old, int | float | dict) and not (switched_off or number):
+    listed = isinstance(old, list) and isinstance(value, list)
+    if isinstance(old, int | float | list | dict) and not (switched_off or number or listed):
         raise ExperimentError(f"--set {key}={text}: {key} is {json.dumps(old)}; give a value of that kind")
     place[last] = value
 

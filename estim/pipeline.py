@@ -35,7 +35,7 @@ from estim.samplers.base import Draws
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
 from estim.surrogate.certify import Certificate, certify
-from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import Surrogate, fit_surrogate, surrogate_from_arrays, surrogate_to_arrays
 from estim.surrogate.recipe import get_recipe
 from estim.surrogate.sample import sample_surrogate
@@ -71,7 +71,7 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
         surrogate = _train(run, posterior, experiment.surrogate, key("train"), progress)
         _sample_surrogate(run, posterior, surrogate, experiment.surrogate, key("surrogate"), progress)
         _certify(run, posterior, surrogate, experiment.surrogate, key("certify"), progress)
-        _compare(run, posterior, surrogate, laplace, experiment.surrogate.train_on)
+        _compare(run, posterior, surrogate, laplace, experiment.surrogate.train_on[0])
     _responses(run, model, posterior)
     _finish(run)
     return run
@@ -192,8 +192,9 @@ def _train(
         def report(epoch: int, num_epochs: int, train_loss: float, validation_loss: float) -> None:
             progress("surrogate: training", epoch, num_epochs, f"validation loss {validation_loss:.2e}")
 
-        evaluated = read_evaluations(run, settings.train_on)
-        evaluations = Evaluations(**{k: thin(v, settings.max_points) for k, v in evaluated.items()})
+        evaluated = [read_evaluations(run, name) for name in settings.train_on]
+        thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
+        evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
         recipe = replace(get_recipe(settings.recipe), **settings.settings)
         with _timed(run, "surrogate: training"):
             surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)

@@ -91,8 +91,8 @@ def test_overrides_apply_in_order():
         ("routes=3", r"--set routes=3: routes is \{.*; give a value of that kind"),
         ("preset=fast", r"preset=fast: there is no such preset; choose one of \['full', 'quick'\]"),
         (
-            "surrogate.train_on=slice",
-            r"surrogate.train_on='slice' is not a route; the routes are \['rwmh', 'nuts', 'mpmh'\]",
+            'surrogate.train_on=["slice"]',
+            r"surrogate.train_on: \['slice'\] is not among the routes, which are \['rwmh', 'nuts', 'mpmh'\]",
         ),
     ],
 )

@@ -40,7 +40,7 @@ model = Model(
 )
 experiment = Experiment(
     model=model, data="us_nk", start="1984Q1", end="1989Q4", surrogate=None,
-    routes={"rwmh": Route("rwmh", num_samples=300, num_chains=2, num_warmup=40)},
+    routes={"rwmh": Route("rwmh", num_samples=2500, num_chains=2, num_warmup=40)},
 )
 """
 
@@ -75,9 +75,9 @@ def four_routes(experiment, tmp_path_factory):
     }
     surrogate = SurrogateRoute(
         max_points=4000,
-        num_samples=200,
-        num_warmup=100,
-        thin=2,
+        num_samples=600,
+        num_warmup=400,
+        thin=4,
         num_certificate=1000,
         settings={"max_steps": 2000, "num_members": 1},
     )
@@ -159,7 +159,7 @@ def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_pa
     process = subprocess.run([sys.executable, "-c", KILL, experiment.source, str(killed)], env=os.environ)
     assert process.returncode == -signal.SIGKILL
     held = read_route(RunDirectory(killed), "rwmh").params.shape[1]
-    assert 0 < held < 300, "the run was to be killed on its way"
+    assert 0 < held < 2500, "the run was to be killed on its way"
 
     resumed = run_experiment(load_experiment(killed / "settings.json"), killed)
     uninterrupted = run_experiment(experiment, whole)

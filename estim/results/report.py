@@ -177,7 +177,8 @@ def _verdict(report: Report) -> dict[str, Any]:
         headline = f"The {count} routes to the posterior disagree."
         return {"tone": "bad", "headline": headline, "lines": lines}
     headline = f"The {count} routes to the posterior agree, and all chains have converged."
-    return {"tone": "good", "headline": headline, "lines": lines}
+    safe = not report.certificate or report.certificate["verdict"] == "safe"
+    return {"tone": "good" if safe else "caution", "headline": headline, "lines": lines}
 
 
 def _certificate_sentence(certificate: dict[str, Any]) -> str:
@@ -310,12 +311,12 @@ def _surrogate(report: Report) -> list[Item]:
     slices = run.read_arrays("slices.npz")
     proposals = run.read_arrays("proposals.npz")
     counts = {k.removeprefix("counts/"): int(v) for k, v in fit.items() if k.startswith("counts/")}
-    teacher = LABELS.get(surrogate["train_on"], surrogate["train_on"])
+    teachers = [LABELS.get(name, name) for name in surrogate["train_on"]]
     return [
         {
             "kind": "text",
-            "text": f"A neural network learned the log-likelihood from points that {teacher} had evaluated anyway "
-            "("
+            "text": "A neural network learned the log-likelihood from points that "
+            f"{' and '.join(teachers)} had evaluated anyway ("
             + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
             + "); the prior is exact and is "
             "added to it. The certificate compares the two at points of the surrogate's own chain.",
@@ -355,7 +356,7 @@ def _surrogate(report: Report) -> list[Item]:
         report.figure(
             figures.proposal_figure(proposals["proposed"], proposals["accepted"], report.names),
             "Proposed and accepted points",
-            f"Where {teacher} looked and what it kept. The rejected points teach the network what lies around the "
+            f"Where {teachers[0]} looked and what it kept. The rejected points teach the network what lies around the "
             "posterior: their spread should contain the posterior with room to spare. After figure 3 of Kase, "
             "Rigato and Rottner (2024).",
         ),

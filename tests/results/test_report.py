@@ -26,7 +26,7 @@ def write_run(path, change=lambda draws: None, routes=ROUTES):
     draws = {route: normal_draws(rng) for route in routes}
     change(draws)
     exact = [r for r in routes if r != "surrogate"]
-    surrogate = {"train_on": exact[-1]} if "surrogate" in routes else None
+    surrogate = {"train_on": exact[-1:]} if "surrogate" in routes else None
     run.write_json(
         "settings.json",
         {
