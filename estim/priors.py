@@ -202,6 +202,7 @@ class Truncated(Distribution):
         """Of the restricted distribution, for a value in the support."""
         return (self.base_dist.cdf(value) - self._cdf_low) / self.mass
 
+    @jax.jit
     def icdf(self, q: Any) -> Array:
         """Quantiles, by bisection in unconstrained space (needs nothing but the base's cdf)."""
         constrain, q = biject_to(self._support), jnp.asarray(q)
@@ -228,6 +229,7 @@ class Truncated(Distribution):
     def variance(self) -> Array:
         return self._moments()[1]
 
+    @jax.jit
     def _moments(self) -> tuple[Array, Array]:
         """Mean and variance by the trapezoidal rule in unconstrained space z.
 

@@ -74,6 +74,19 @@ CASES = {
         0.8,
         st.truncnorm(-1, 1, 0.5, 0.5).pdf,
     ),
+    "beta in [0.3, 0.6]": (
+        priors.truncated(priors.beta(0.5, 0.2), 0.3, 0.6),
+        *(
+            (lambda m, v: (m, math.sqrt(v - m**2)))(
+                *(
+                    st.beta(2.625, 2.625).expect(lambda x, p=p: x**p, lb=0.3, ub=0.6, conditional=True)
+                    for p in (1, 2)
+                )
+            )
+        ),
+        0.55,
+        lambda x: st.beta(2.625, 2.625).pdf(x) / np.diff(st.beta(2.625, 2.625).cdf([0.3, 0.6]))[0],
+    ),
     "narrow normal above 0": (
         priors.truncated(priors.normal(5, 1e-3), low=0),
         5.0,
