@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import expectation
-from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
+from estim.heterogeneity.household import Household, as_inputs, backward_step
 from estim.heterogeneity.interpolate import lottery
 from estim.typing import Array
 

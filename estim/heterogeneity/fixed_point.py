@@ -48,15 +48,18 @@ def solve_fixed_point(
         return ravel_pytree(f(unravel(x)))[0]
 
     def newton(state):
-        x, plain, best, steps, _ = state
+        x, plain, best, steps, *_ = state
         unit = scale(x)
         y, tangent = jax.linearize(flat, x)
-        error = jnp.max(jnp.abs(y - x) / unit)
-        better = error < best  # False where the error is NaN
+        error = largest((y - x) / unit)
+        better = error < best
 
         def advance():
             d, _ = bicgstab(
-                lambda d: d - tangent(unit * d) / unit, (y - x) / unit, tol=NEWTON_FORCING, maxiter=NEWTON_MAXITER
+                lambda d: d - tangent(unit * d) / unit,
+                (y - x) / unit,
+                tol=NEWTON_FORCING,
+                maxiter=NEWTON_MAXITER,
             )
             return x + unit * d, y, error
 
@@ -66,17 +69,19 @@ def solve_fixed_point(
 
         ahead, plain, best = jax.lax.cond(better, advance, retreat)
         done = better & (error <= tolerance)
-        return jnp.where(done, y, ahead), plain, best, steps + 1, error
+        return jnp.where(done, y, ahead), plain, best, steps + 1, error, jnp.isfinite(plain).all()
 
     def unsolved(state):
-        *_, steps, error = state
-        return ~(error <= tolerance) & (steps < max_steps)
+        *_, steps, error, alive = state
+        return (error > tolerance) & (steps < max_steps) & alive
 
-    x, _, _, steps, error = jax.lax.while_loop(unsolved, newton, (x0, x0, jnp.inf, 0, jnp.inf))
+    x, _, _, steps, error, _ = jax.lax.while_loop(unsolved, newton, (x0, x0, jnp.inf, 0, jnp.inf, True))
     return FixedPoint(unravel(x), error, steps)
 
 
-def attach_derivative(f: Callable[[Any], Any], solution: Any, scale: Callable[[Array], Array] = jnp.abs) -> Any:
+def attach_derivative(
+    f: Callable[[Any], Any], solution: Any, scale: Callable[[Array], Array] = jnp.abs
+) -> Any:
     """`solution` of x = f(x) with the derivative that the implicit function theorem gives it.
 
     One Newton step from the solution, x - (I - f'(x))^-1 (x - f(x)), with x held constant: its
@@ -87,6 +92,11 @@ def attach_derivative(f: Callable[[Any], Any], solution: Any, scale: Callable[[A
     y, tangent = jax.linearize(lambda x: ravel_pytree(f(unravel(x)))[0], x)
     d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit)
     return unravel(x + unit * d)
+
+
+def largest(x: Array) -> Scalar:
+    """The largest absolute value; infinite where any is not finite (a maximum may pass over NaN)."""
+    return jnp.where(jnp.isfinite(x).all(), jnp.max(jnp.abs(x), initial=0.0), jnp.inf)
 
 
 def solve_one_minus(operator: Callable[[Array], Array], b: Array, x0: Array | None = None) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward, mix
-from estim.heterogeneity.fixed_point import attach_derivative, solve_fixed_point, solve_one_minus
+from estim.heterogeneity.fixed_point import attach_derivative, largest, solve_fixed_point, solve_one_minus
 from estim.heterogeneity.interpolate import Lottery, lottery
 from estim.typing import Array, Scalar
 
@@ -94,9 +94,7 @@ def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:
     return Household(value, jnp.full(shape, 1 / np.prod(shape)), outcomes, grids, jnp.array(jnp.inf))
 
 
-def stationary_distribution(
-    transition: Array, choices: list[Lottery], guess: Array
-) -> tuple[Array, Scalar]:
+def stationary_distribution(transition: Array, choices: list[Lottery], guess: Array) -> tuple[Array, Scalar]:
     """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
 
     Solves (I - forward + u 1') D = u for a distribution u: summing both sides gives 1'D = 1, and
@@ -110,5 +108,5 @@ def stationary_distribution(
 
     x0 = jax.lax.stop_gradient(guess).reshape(-1)
     distribution = solve_one_minus(operator, anchor, x0).reshape(shape)
-    leak = jnp.max(jnp.abs(forward(transition, choices, distribution) - distribution))
+    leak = largest(forward(transition, choices, distribution) - distribution)
     return distribution, leak

@@ -63,7 +63,7 @@ def _loglikelihood(moving_average, observations, presample, method):
     def guarded(moving_average: MovingAverage, observations: Array) -> Scalar:
         covariances = autocovariances(moving_average, observations.shape[0])
         covariances = covariances.at[0].add(moving_average.obs_cov)
-        logdensities = compute(covariances, observations - moving_average.obs_intercept)
+        logdensities = compute(covariances, observations - moving_average.obs_intercept[None])
         counted = jnp.arange(observations.shape[0]) >= presample
         loglikelihood = jnp.sum(jnp.where(counted, logdensities, 0.0))
         return jnp.where(moving_average.status == Status.OK, loglikelihood, -jnp.inf)
@@ -91,13 +91,13 @@ def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
     n_periods, n_obs = centred.shape
     observed = ~jnp.isnan(centred).reshape(-1)
     date = jnp.arange(n_periods)
-    ahead = date[:, None] - date  # Cov(y_t, y_s) = Gamma_{t-s}, and its transpose for t < s
+    ahead = date[:, None] - date[None]  # Cov(y_t, y_s) = Gamma_{t-s}, and its transpose for t < s
     blocks = jnp.where(
         (ahead >= 0)[..., None, None], covariances[jnp.abs(ahead)], covariances[jnp.abs(ahead)].swapaxes(2, 3)
     )
     full = blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
     # A missing number becomes a standard normal that happens to be zero: it adds nothing.
-    full = jnp.where(observed[:, None] & observed, full, jnp.eye(n_periods * n_obs))
+    full = jnp.where(observed[:, None] & observed[None], full, jnp.eye(n_periods * n_obs))
     values = jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0)
     factor = jnp.linalg.cholesky(full)
     standardised = jax.scipy.linalg.solve_triangular(factor, values, lower=True)

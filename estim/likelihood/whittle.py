@@ -28,8 +28,8 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     padded = jnp.pad(psi, ((0, folds * n_periods - psi.shape[0]), (0, 0), (0, 0)))
     transfer = jnp.fft.fft(padded.reshape(folds, n_periods, *psi.shape[1:]).sum(axis=0), axis=0)
     spectrum = jnp.einsum("woi,ij,wpj->wop", transfer, moving_average.shock_cov + 0j, transfer.conj())
-    spectrum += moving_average.obs_cov
-    transform = jnp.fft.fft(observations - moving_average.obs_intercept, axis=0) / math.sqrt(n_periods)
+    spectrum += moving_average.obs_cov[None]
+    transform = jnp.fft.fft(observations - moving_average.obs_intercept[None], axis=0) / math.sqrt(n_periods)
     quadratic = jnp.vdot(transform, jnp.linalg.solve(spectrum, transform[..., None])[..., 0]).real
     _, logdet = jnp.linalg.slogdet(spectrum)
     value = -0.5 * (n_periods * n_obs * math.log(2 * math.pi) + jnp.sum(logdet) + quadratic)

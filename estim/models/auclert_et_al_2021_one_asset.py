@@ -90,10 +90,10 @@ def spending(log_uc, wage, means, p):
 def household(expected, x, grid, p):
     """max E sum beta^t [c^(1-1/eis)/(1-1/eis) - vphi n^(1+1/frisch)/(1+1/frisch)],
     c + a = (1+r) a_ + w e n + transfer e, a >= 0."""
-    e = grid.e[:, None]
-    wage, wealth = x.w * e, (1 + x.r) * grid.a + x.transfer * e
+    e, assets = grid.e[:, None], grid.a[None, :]
+    wage, wealth = x.w * e, (1 + x.r) * assets + x.transfer * e
     c, n = choices(jnp.log(p.beta * expected), wage, p)  # where the Euler equation holds
-    c, n = interpolate(c - wage * n + grid.a - x.transfer * e, (1 + x.r) * grid.a[None], (c, n))
+    c, n = interpolate(c - wage * n + assets - x.transfer * e, (1 + x.r) * assets, (c, n))
     constrained = wealth + wage * n - c < grid.a[0]
     log_uc = solve_elementwise(spending, -jnp.log(wealth + wage) / p.eis, wage, wealth, p)
     c, n = (jnp.where(constrained, at_limit, x) for at_limit, x in zip(choices(log_uc, wage, p), (c, n), strict=True))
@@ -102,7 +102,7 @@ def household(expected, x, grid, p):
 
 
 def initial(x, grid, p):
-    c = (x.r + 0.05) * grid.a + (x.w + x.transfer) * grid.e[:, None]
+    c = (x.r + 0.05) * grid.a[None, :] + (x.w + x.transfer) * grid.e[:, None]
     return (1 + x.r) * c ** (-1 / p.eis)
 
 

@@ -80,15 +80,16 @@ def grids(p):
 
 def household(expected, x, grid, p):
     """max E sum beta^t u(c_t), u(c) = c^(1-1/eis) / (1-1/eis), c + a = (1+r) a_ + Z e, a >= min_a."""
-    c_ahead = (p.beta * expected) ** -p.eis  # Euler equation, at each choice of a
-    cash = (1 + x.r) * grid.a + x.Z * grid.e[:, None]
-    a = jnp.maximum(interpolate(c_ahead + grid.a, cash, grid.a), p.min_a)
+    e, assets = grid.e[:, None], grid.a[None, :]
+    c = (p.beta * expected) ** -p.eis  # Euler equation, at each choice of a
+    cash = (1 + x.r) * assets + x.Z * e
+    a = jnp.maximum(interpolate(c + assets, cash, grid.a), p.min_a)
     c = cash - a
     return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c}
 
 
 def initial(x, grid, p):
-    c = (x.r + 0.05) * (grid.a - p.min_a) + x.Z * grid.e[:, None]
+    c = (x.r + 0.05) * (grid.a[None, :] - p.min_a) + x.Z * grid.e[:, None]
     return (1 + x.r) * c ** (-1 / p.eis)
 
 

@@ -59,15 +59,16 @@ def grids(p):
 
 def household(expected, x, grid, p):
     """max E sum beta^t u(c_t), u(c) = c^(1-1/eis) / (1-1/eis), c + a = (1+r) a_ + w e, a >= 0."""
-    c_ahead = (p.beta * expected) ** -p.eis
-    cash = (1 + x.r) * grid.a + x.w * grid.e[:, None]
-    a = jnp.maximum(interpolate(c_ahead + grid.a, cash, grid.a), 0.0)
+    e, assets = grid.e[:, None], grid.a[None, :]
+    c = (p.beta * expected) ** -p.eis  # Euler equation, at each choice of a
+    cash = (1 + x.r) * assets + x.w * e
+    a = jnp.maximum(interpolate(c + assets, cash, grid.a), 0.0)
     c = cash - a
     return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c}
 
 
 def initial(x, grid, p):
-    c = (x.r + 0.05) * grid.a + x.w * grid.e[:, None]
+    c = (x.r + 0.05) * grid.a[None, :] + x.w * grid.e[:, None]
     return (1 + x.r) * c ** (-1 / p.eis)
 
 

@@ -69,7 +69,9 @@ def find_plan(model: Model) -> Plan:
     candidates = [j for j in range(len(names)) if j not in known]
     conditions = _Conditions(model)
     if any(conditions(step) > _WORST_CONDITION for step in exogenous):
-        raise ModelError(f"{model.name}: an exogenous process has no stable solution at the default parameters")
+        raise ModelError(
+            f"{model.name}: an exogenous process has no stable solution at the default parameters"
+        )
     for size in range(1, MAX_UNKNOWNS + 1):
         plans = []
         for unknowns in itertools.combinations(candidates, size):
@@ -128,9 +130,7 @@ def _resolve(
 def _next_step(found: Incidence, occurs: np.ndarray, known: set[int], used: set[int]) -> Step | None:
     """The smallest group of equations that holds as many variables not yet known, each at the current date."""
     open_ = {
-        e: frozenset(np.flatnonzero(occurs[e]).tolist()) - known
-        for e in range(len(occurs))
-        if e not in used
+        e: frozenset(np.flatnonzero(occurs[e]).tolist()) - known for e in range(len(occurs)) if e not in used
     }
     for size in range(1, MAX_TOGETHER + 1):
         small = [e for e, missing in open_.items() if 1 <= len(missing) <= size]

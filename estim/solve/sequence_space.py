@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
 from estim.solve.blocks import Plan, Step, find_plan
 from estim.solve.incidence import incidence
@@ -40,30 +41,188 @@ class Propagation(NamedTuple):
     variables: Array
 
 
+class AggregateResponses(NamedTuple):
+    """The model but for its exogenous processes: what the observables do when these move.
+
+    ``params`` has the steady state's unknowns solved for; ``to_processes`` maps paths of the
+    exogenous variables to observables, ``[n_obs, T, n_exogenous, T]``; ``to_shocks``
+    ``[n_obs, T, n_shocks]`` holds responses to impulses that enter other equations directly;
+    ``linear`` is the linearised model; ``status`` a `Status`.
+    """
+
+    params: Any
+    to_processes: Array
+    to_shocks: Array
+    linear: LinearModel
+    status: Array
+
+
 def solve_moving_average(
-    model: Model, params: Any, household: HouseholdJacobians | None = None, *, horizon: int | None = None
+    model: Model,
+    params: Any,
+    given: HouseholdJacobians | AggregateResponses | None = None,
+    *,
+    horizon: int | None = None,
 ) -> MovingAverage:
     """The MA representation of a model with heterogeneous agents.
 
     Args:
         params: the model's Params, in its own units.
-        household: the steady state and household Jacobians, where they are known already; then
-            `params` must agree with them on every parameter that moves them (`cost_split`).
-        horizon: number of dates, where `household` is not given (default ``model.horizon``).
+        given: what is known already and need not be solved for again. `cost_split` says which
+            parameters may then differ: with `HouseholdJacobians` all but its household ones, with
+            `AggregateResponses` its shock parameters.
+        horizon: number of dates, where nothing is given (default ``model.horizon``).
     """
-    if household is None:
-        household = solve_household_jacobians(model, params, horizon)
+    if given is None:
+        given = solve_household_jacobians(model, params, horizon)
+    params = params._replace(**{n: getattr(given.params, n) for n in model.unknowns})
+    if isinstance(given, AggregateResponses):
+        return _with_processes(model, params, given)
+    linear = linearize(model, params, given.variables)
+    paths, status = solve_paths(model, linear, given)
+    responses = jnp.moveaxis(_measure(linear, paths), 0, 1)
+    return _moving_average(model, params, linear, responses, status)
+
+
+def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians) -> tuple[Array, Array]:
+    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``."""
+    system = _assemble(model, linear, household)
+    horizon = system.jacobian.shape[1]
+    z, e = _impulses(model, system.plan, linear, horizon)
+    by_shock = jax.vmap(lambda z, e: system.respond(jnp.zeros(system.shape), z, e).targets, -1, -1)(z, e)
+    u = -jnp.linalg.solve(system.matrix, by_shock.reshape(len(system.matrix), -1))
+    response = jax.vmap(system.respond, -1, -1)(u.reshape(*system.shape, -1), z, e)
+    return response.variables, _status(response, linear, household.status)
+
+
+def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJacobians) -> AggregateResponses:
+    """All that the observables need of the model, at given household and aggregate parameters."""
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     linear = linearize(model, params, household.variables)
-    paths, status = solve_paths(model, linear, household)
-    now = jnp.einsum("ov,vte->toe", linear.measured_now, paths)
-    lag = jnp.einsum("ov,vte->toe", linear.measured_lag, jnp.pad(paths, ((0, 0), (1, 0), (0, 0)))[:, :-1])
+    system = _assemble(model, linear, household)
+    n_outputs, horizon = system.jacobian.shape[:2]
+    processes = [j for step in system.plan.exogenous for j in step.variables]
+    z = jnp.eye(len(processes) * horizon).reshape(len(processes), horizon, -1)
+    by_process = system.pull_back(
+        lambda z: system.propagate(jnp.zeros(system.shape), system.no_h, z, system.no_e), z[..., 0]
+    )
+    no_u = jnp.zeros(system.shape)
+    targets = jax.vmap(lambda z, h: system.propagate(no_u, h, z, system.no_e).targets, -1, -1)(z, by_process)
+    u = -jnp.linalg.solve(system.matrix, targets.reshape(len(system.matrix), -1)).reshape(*system.shape, -1)
+    h = by_process + jnp.einsum("otk,ks->ots", system.by_unknown, u.reshape(-1, u.shape[-1]))
+    response = jax.vmap(lambda u, h, z: system.propagate(u, h, z, system.no_e), -1, -1)(u, h, z)
+    # Shocks that enter equations other than those of the processes.
+    no_z = jnp.zeros((len(processes), horizon))
+    e = _unit_impulses(model, horizon)
+    direct = jax.vmap(lambda e: system.respond(no_u, no_z, e).targets, -1, -1)(e)
+    u = -jnp.linalg.solve(system.matrix, direct.reshape(len(system.matrix), -1)).reshape(*system.shape, -1)
+    to_shocks = jax.vmap(lambda u, e: system.respond(u, no_z, e).variables, -1, -1)(u, e)
+    to_processes = _measure(linear, response.variables)
+    solved = largest(response.targets) <= _SOLVE_TOLERANCE * largest(response.variables)
+    return AggregateResponses(
+        params=params,
+        to_processes=to_processes.reshape(*to_processes.shape[:2], len(processes), horizon),
+        to_shocks=_measure(linear, to_shocks),
+        linear=linear,
+        status=jnp.select(
+            [household.status != Status.OK, linear.status != Status.OK, ~solved],
+            [household.status, linear.status, Status.NOT_CONVERGED],
+            Status.OK,
+        ),
+    )
+
+
+def _with_processes(model: Model, params: Any, given: AggregateResponses) -> MovingAverage:
+    """The solution where only parameters of the exogenous processes (and of the measurement) have moved."""
+    linear = linearize(model, params, model.variables(*given.linear.steady_state))
+    horizon = given.to_shocks.shape[1]
+    z, _ = _impulses(model, find_plan(model), linear, horizon)
+    responses = jnp.einsum("otzs,zse->toe", given.to_processes, z) + jnp.moveaxis(given.to_shocks, 0, 1)
+    status = jnp.where(given.status == Status.OK, _tail_status(jnp.moveaxis(responses, 0, 1)), given.status)
+    return _moving_average(model, params, linear, responses, status)
+
+
+class _System(NamedTuple):
+    """``matrix`` of the targets by unknowns, ``[n, n]``; ``by_unknown`` of the block outputs, ``[n_outputs, T, n]``;
+    the household ``jacobian``; functions ``propagate(u, h, z, e)`` and ``respond(u, z, e)`` (block outputs in step)."""
+
+    plan: Plan
+    shape: tuple[int, int]
+    matrix: Array
+    by_unknown: Array
+    jacobian: Array
+    propagate: Any
+    respond: Any
+    pull_back: Any
+    no_h: Array
+    no_e: Array
+
+
+def _assemble(model: Model, linear: LinearModel, household: HouseholdJacobians) -> _System:
+    plan = find_plan(model)
+    jacobian = stack_jacobians(model, household)  # [n_outputs, T, n_inputs, T]
+    n_outputs, horizon = jacobian.shape[:2]
+    shape = len(plan.unknowns), horizon
+    no_u, no_h = jnp.zeros(shape), jnp.zeros((n_outputs, horizon))
+    no_e = jnp.zeros((len(model.shocks._fields), horizon))
+    no_z = jnp.zeros((sum(len(step.variables) for step in plan.exogenous), horizon))
+
+    def propagate(u, h, z, e):
+        return propagate_paths(model, plan, linear, u, h, z, e)
+
+    def respond(u, z, e):
+        h = jnp.einsum("otis,is->ot", jacobian, propagate(u, no_h, z, e).inputs)
+        return propagate(u, h, z, e)
+
+    def pull_back(through, like):
+        """J P, ``[n_outputs, T, n]``: the rows of J through the transposed map from paths `like` to inputs."""
+        transpose = jax.linear_transpose(lambda x: through(x).inputs, like)
+        rows = jacobian.reshape(n_outputs * horizon, -1, horizon)
+        return jax.vmap(lambda row: transpose(row)[0])(rows).reshape(n_outputs, horizon, -1)
+
+    by_unknown = pull_back(lambda u: propagate(u, no_h, no_z, no_e), no_u)
+    unit = jnp.eye(no_u.size).reshape(*shape, -1)
+    targets = jax.vmap(lambda u, h: propagate(u, h, no_z, no_e).targets, -1, -1)(unit, by_unknown)
+    matrix = targets.reshape(no_u.size, -1)
+    return _System(plan, shape, matrix, by_unknown, jacobian, propagate, respond, pull_back, no_h, no_e)
+
+
+def _unit_impulses(model: Model, horizon: int) -> Array:
+    """One at date 0 in each shock, ``[n_shocks, T, n_shocks]``."""
+    n = len(model.shocks._fields)
+    return jnp.zeros((n, horizon, n)).at[:, 0].set(jnp.eye(n))
+
+
+def _impulses(model: Model, plan: Plan, linear: LinearModel, horizon: int) -> tuple[Array, Array]:
+    """Paths of the exogenous variables, ``[n_exogenous, T, n_shocks]``, and the impulses that move them."""
+
+    def processes(e):
+        paths: dict[int, Array] = {}
+        for step in plan.exogenous:
+            paths |= solve_step(model, linear, step, paths, e)
+        return jnp.stack(list(paths.values())) if paths else jnp.zeros((0, horizon))
+
+    e = _unit_impulses(model, horizon)
+    return jax.vmap(processes, -1, -1)(e), e
+
+
+def _measure(linear: LinearModel, paths: Array) -> Array:
+    """Observables from paths of all variables ``[n_variables, T, n]``."""
+    before = jnp.pad(paths, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    return jnp.einsum("ov,vtn->otn", linear.measured_now, paths) + jnp.einsum(
+        "ov,vtn->otn", linear.measured_lag, before
+    )
+
+
+def _moving_average(
+    model: Model, params: Any, linear: LinearModel, responses: Array, status: Array
+) -> MovingAverage:
     if model.measurement_error is None:
         error = jnp.zeros(len(model.observables._fields))
     else:
         error = jnp.stack([jnp.asarray(s, float) for s in model.measurement_error(params)])
     return MovingAverage(
-        impulse_responses=now + lag,
+        impulse_responses=responses,
         shock_cov=jnp.eye(len(model.shocks._fields)),
         obs_intercept=linear.obs_intercept,
         obs_cov=jnp.diag(error**2),
@@ -71,48 +230,14 @@ def solve_moving_average(
     )
 
 
-def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians) -> tuple[Array, Array]:
-    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``."""
-    plan = find_plan(model)
-    jacobian = stack_jacobians(model, plan, household)  # [n_outputs, T, n_inputs, T]
-    n_outputs, horizon = jacobian.shape[:2]
-    n_unknowns, n_shocks = len(plan.unknowns), len(model.shocks._fields)
-
-    def propagate(u, h, e):
-        return propagate_paths(model, plan, linear, u, h, e)
-
-    no_u, no_h = jnp.zeros((n_unknowns, horizon)), jnp.zeros((n_outputs, horizon))
-    no_e = jnp.zeros((n_shocks, horizon))
-
-    pull = jax.linear_transpose(lambda u: propagate(u, no_h, no_e).inputs, no_u)
-    rows = jacobian.reshape(n_outputs * horizon, -1, horizon)
-    h_u = jax.vmap(lambda row: pull(row)[0])(rows).reshape(n_outputs, horizon, -1)
-    unit = jnp.eye(n_unknowns * horizon).reshape(-1, n_unknowns, horizon)
-    by_unknown = jax.vmap(lambda u, h: propagate(u, h, no_e).targets, in_axes=(0, 2), out_axes=2)(unit, h_u)
-
-    impulses = jnp.zeros((n_shocks, n_shocks, horizon)).at[jnp.arange(n_shocks), jnp.arange(n_shocks), 0].set(1.0)
-
-    def respond(u, e):
-        h = jnp.einsum("otis,is->ot", jacobian, propagate(u, no_h, e).inputs)
-        return propagate(u, h, e)
-
-    by_shock = jax.vmap(lambda e: respond(no_u, e).targets, out_axes=2)(impulses)
-    matrix = by_unknown.reshape(n_unknowns * horizon, -1)
-    solution = -jnp.linalg.solve(matrix, by_shock.reshape(n_unknowns * horizon, -1))
-    u = solution.reshape(n_unknowns, horizon, n_shocks)
-    response = jax.vmap(respond, in_axes=(2, 0), out_axes=2)(u, impulses)
-    status = _status(response, linear, household)
-    return response.variables, status
-
-
-def propagate_paths(model: Model, plan: Plan, linear: LinearModel, u: Array, h: Array, e: Array) -> Propagation:
-    """Follow the plan from paths of unknowns ``[n_unknowns, T]``, block outputs and shocks."""
+def propagate_paths(
+    model: Model, plan: Plan, linear: LinearModel, u: Array, h: Array, z: Array, e: Array
+) -> Propagation:
+    """Follow the plan from paths of unknowns ``[n_unknowns, T]``, block outputs, exogenous variables and shocks."""
     names = model.variables._fields
-    outputs = _outputs(model)
-    paths = dict(zip(plan.unknowns, u, strict=True))
-    supplied = {names.index(o): path for o, path in zip(outputs, h, strict=True)}
-    for step in plan.exogenous:
-        paths |= solve_step(model, linear, step, paths, e)
+    processes = [j for step in plan.exogenous for j in step.variables]
+    paths = dict(zip((*plan.unknowns, *processes), (*u, *z), strict=True))
+    supplied = {names.index(o): path for o, path in zip(_outputs(model), h, strict=True)}
     paths |= {j: supplied[j] for j in plan.supplied}
     for step in plan.steps:
         paths |= solve_step(model, linear, step, paths, e)
@@ -125,7 +250,9 @@ def propagate_paths(model: Model, plan: Plan, linear: LinearModel, u: Array, h: 
     )
 
 
-def equation_path(model: Model, linear: LinearModel, equation: int, paths: dict[int, Array], e: Array) -> Array:
+def equation_path(
+    model: Model, linear: LinearModel, equation: int, paths: dict[int, Array], e: Array
+) -> Array:
     """The residual of one equation at every date, from the paths that are there."""
     found = incidence(model)
     total = jnp.zeros(e.shape[1])
@@ -201,7 +328,7 @@ def led(path: Array) -> Array:
     return jnp.concatenate([path[1:], jnp.zeros(1)])
 
 
-def stack_jacobians(model: Model, plan: Plan, household: HouseholdJacobians) -> Array:
+def stack_jacobians(model: Model, household: HouseholdJacobians) -> Array:
     """The household Jacobians as one array ``[n_outputs, T, n_inputs, T]``, zero between different blocks."""
     horizon = next(iter(household.jacobians.values())).shape[0]
     nothing = jnp.zeros((horizon, horizon))
@@ -220,20 +347,22 @@ def _outputs(model: Model) -> list[str]:
     return [o for block in model.het_blocks for o in block.outputs]
 
 
-def _status(response: Propagation, linear: LinearModel, household: HouseholdJacobians) -> Array:
+def _status(response: Propagation, linear: LinearModel, household_status: Array) -> Array:
     """The first failure, in the order in which they would arise."""
-    size = jnp.max(jnp.abs(response.variables))
-    residual = jnp.max(jnp.abs(response.targets))
-    tail = jnp.max(jnp.abs(response.variables[:, -5:]), axis=1)
-    peak = jnp.max(jnp.abs(response.variables), axis=1)
+    size, residual = largest(response.variables), largest(response.targets)
+    failures = {
+        Status.NOT_FINITE: ~jnp.isfinite(size),
+        Status.NOT_CONVERGED: ~(residual <= _SOLVE_TOLERANCE * size),
+    }
     return jnp.select(
-        [
-            household.status != Status.OK,
-            linear.status != Status.OK,
-            ~jnp.isfinite(size),
-            ~(residual <= _SOLVE_TOLERANCE * size),
-            jnp.any(tail > TAIL_TOLERANCE * peak + 1e-9 * size),
-        ],
-        [household.status, linear.status, Status.NOT_FINITE, Status.NOT_CONVERGED, Status.HORIZON_TOO_SHORT],
-        Status.OK,
+        [household_status != Status.OK, linear.status != Status.OK, *failures.values()],
+        [household_status, linear.status, *failures],
+        _tail_status(response.variables),
     )
+
+
+def _tail_status(responses: Array) -> Array:
+    """HORIZON_TOO_SHORT where a response ``[n, T, n_shocks]`` ends above a hundredth of its peak."""
+    peak, tail = jnp.max(jnp.abs(responses), axis=1), jnp.max(jnp.abs(responses[:, -5:]), axis=1)
+    short = jnp.any(tail > TAIL_TOLERANCE * peak + 1e-9 * jnp.max(peak))
+    return jnp.where(short, Status.HORIZON_TOO_SHORT, Status.OK)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.heterogeneity.fake_news import jacobians
+from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import (
     TOLERANCE,
     Household,
@@ -24,6 +25,7 @@ from estim.status import Status
 from estim.typing import Array
 
 MAX_STEPS = 30
+SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
 
 
@@ -96,17 +98,19 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
             return gap, (found, gap)
 
         slope, (households, gap) = jax.jacfwd(with_gap, has_aux=True)(unknowns)
-        ahead = jnp.max(jnp.abs(jnp.linalg.solve(best.slope, gap)), initial=0.0)
-        better = (steps == 0) | (ahead < jnp.max(jnp.abs(move), initial=0.0))
-        better &= jnp.isfinite(slope).all()
+        ahead = largest(jnp.linalg.solve(best.slope, gap))
+        better = (steps == 0) | (ahead < largest(move))  # the start's gap is not known
+        better &= jnp.isfinite(slope).all() & (
+            largest(jnp.array([h.error for h in households])) <= 10 * TOLERANCE
+        )
         candidate = _Search(unknowns, households, gap, slope)
         best = jax.tree.map(lambda x, y: jnp.where(better, x, y), candidate, best)
-        return best, jnp.where(better, 1.0, fraction / 4), steps + 1
+        return best, jnp.where(better, 1.0, jnp.where(steps == 0, 0.0, fraction / 4)), steps + 1
 
     def unsolved(state):
-        best, _, steps = state
-        gap = jnp.max(jnp.abs(best.gap), initial=0.0)
-        return (steps == 0) | (gap > TARGET_TOLERANCE) & (steps < MAX_STEPS)
+        best, fraction, steps = state
+        unmet = (largest(best.gap) > TARGET_TOLERANCE) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP)
+        return (steps == 0) | unmet
 
     def start(params):
         stated = model.steady_state(params)
@@ -116,8 +120,8 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
     fixed = jax.lax.stop_gradient(params)
     solution, _, _ = jax.lax.while_loop(unsolved, newton, (start(fixed), 1.0, 0))
-    error = jnp.max(jnp.array([h.error for h in solution.households]))
-    found = (jnp.max(jnp.abs(solution.gap), initial=0.0) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
+    error = largest(jnp.array([h.error for h in solution.households]))
+    found = (largest(solution.gap) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
 
     # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)

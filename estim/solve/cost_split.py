@@ -1,0 +1,74 @@
+"""Which parameters of a heterogeneous-agent model cost what, found from what its functions read.
+
+A draw that moves only shock parameters reuses `AggregateResponses`; one that moves aggregate
+parameters too reuses `HouseholdJacobians`; household parameters move the steady state.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.extend import core
+
+from estim.heterogeneity.household import as_inputs, backward_step
+from estim.model import Model
+from estim.solve.blocks import find_plan
+from estim.solve.incidence import incidence
+
+
+class CostSplit(NamedTuple):
+    """Names of parameters, cheapest first: together all but the steady state's unknowns."""
+
+    shocks: tuple[str, ...]
+    aggregate: tuple[str, ...]
+    household: tuple[str, ...]
+
+
+@cache
+def cost_split(model: Model) -> CostSplit:
+    """The parameters that move shock processes and measurement only, aggregate equations, or households."""
+    params = model.params()
+    no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+
+    def residuals(p):
+        rest = model.steady_state(p)
+        return model.residuals(rest, rest, rest, no_shocks, p)
+
+    def away_from_rest(p):
+        away = model.variables(*np.linspace(0.5, 0.6, len(model.variables._fields)))
+        return model.residuals(away, away, away, model.shocks(*np.ones(len(no_shocks))), p)
+
+    def households(p):
+        rest = model.steady_state(p)
+        steps = []
+        for block in model.het_blocks:
+            inputs, grids = as_inputs(block, rest), block.grids(p)
+            value = block.initial(as_inputs(block, rest), grids, p)
+            steps.append(backward_step(block, value, inputs, grids, p))
+        return rest, steps, [residuals(p)[t] for t in model.targets if t in residuals(p)]
+
+    household = set().union(*_reads(households, params))
+    exogenous = {e for step in find_plan(model).exogenous for e in step.equations}
+    by_equation = _reads(lambda p: [away_from_rest(p)[n] for n in incidence(model).equations], params)
+    aggregate = set().union(*(names for e, names in enumerate(by_equation) if e not in exogenous))
+    names = [n for n in model.param_names if n not in model.unknowns]
+    return CostSplit(
+        shocks=tuple(n for n in names if n not in household | aggregate),
+        aggregate=tuple(n for n in names if n in aggregate - household),
+        household=tuple(n for n in names if n in household),
+    )
+
+
+def _reads(fn: Callable[[Any], Any], params: Any) -> list[set[str]]:
+    """For each output leaf of `fn`, the parameters that it depends on."""
+    closed = jax.make_jaxpr(fn)(jax.tree.map(float, params))
+    reads = {v: {n} for v, n in zip(closed.jaxpr.invars, params._fields, strict=True)}
+
+    def names_of(atoms: Any) -> set[str]:
+        return set().union(*(reads.get(a, set()) for a in atoms if isinstance(a, core.Var)))
+
+    for eqn in closed.jaxpr.eqns:
+        reads |= dict.fromkeys(eqn.outvars, names_of(eqn.invars))
+    return [names_of([v]) for v in closed.jaxpr.outvars]

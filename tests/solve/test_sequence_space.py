@@ -1,0 +1,162 @@
+"""Sequence-space solution: the sticky-wage model against independent numbers, gradients, failures."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import estim
+from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.models import load_model
+from estim.solve.blocks import find_plan
+from estim.solve.incidence import incidence
+from estim.solve.linearize import linearize
+from estim.solve.sequence_space import solve_block_tridiagonal, solve_moving_average, solve_paths
+from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.status import Status
+
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE = json.loads((FOLDER / "sticky_wage_hank.json").read_text())
+OBSERVATIONS = np.loadtxt(FOLDER / "sticky_wage_hank_simulated216.csv", delimiter=",", skiprows=1)
+MODEL = load_model("auclert_rognlie_straub_2024")
+POINT = {
+    "sig_m": 1.0, "rho_m": 0.7, "sig_X": 0.5, "rho_X": 0.8, "sig_G": 0.2, "rho_G": 0.7,
+    "kappa_w": 0.2, "phi_pi": 1.5, "phi_T": 0.1,
+}  # fmt: skip
+PARAMS = MODEL.params(POINT)
+CONSTANT = -0.5 * np.log(2 * np.pi) * OBSERVATIONS.size
+
+
+@jax.jit
+def loglikelihood(params, household):
+    return toeplitz_loglikelihood(solve_moving_average(MODEL, params, household), OBSERVATIONS)
+
+
+@jax.jit
+def everything(params):
+    household = solve_household_jacobians(MODEL, params)
+    return household, toeplitz_loglikelihood(solve_moving_average(MODEL, params, household), OBSERVATIONS)
+
+
+@pytest.fixture(scope="module")
+def household():
+    return everything(PARAMS)[0]
+
+
+@pytest.fixture(scope="module")
+def moving_average(household):
+    return jax.jit(lambda h: solve_moving_average(MODEL, PARAMS, h))(household)
+
+
+def test_one_unknown_is_enough():
+    plan, names = find_plan(MODEL), MODEL.variables._fields
+    assert [names[j] for j in plan.unknowns] == ["Y"]
+    assert [names[j] for j in plan.matched] == ["A"] and not plan.equations
+    equations = incidence(MODEL).equations
+    together = [step for step in plan.steps if len(step.equations) > 1]
+    assert [{equations[i] for i in s.equations} for s in together] == [{"tax rule", "government budget"}]
+
+
+def test_discount_factor_clears_the_bond_market(household):
+    assert household.status == Status.OK
+    np.testing.assert_allclose(household.params.beta, REFERENCE["steady_state"]["beta"], atol=1e-8)
+    np.testing.assert_allclose(household.variables.A, 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("response", REFERENCE["impulse_responses_first10_exact"])
+def test_impulse_responses_match_the_reference(moving_average, response):
+    observable, shock = response.split("|")
+    o, s = ["pi", "Y", "i"].index(observable), ["ishock", "X", "G"].index(shock)
+    want = REFERENCE["impulse_responses_first10_exact"][response]
+    np.testing.assert_allclose(moving_average.impulse_responses[:10, o, s], want, atol=1e-8)
+
+
+def test_goods_and_bond_markets_both_clear(household):
+    """Walras's law: the household's budget was never imposed."""
+    linear = linearize(MODEL, household.params, household.variables)
+    paths, _ = solve_paths(MODEL, linear, household)
+    at = {n: paths[j] for j, n in enumerate(MODEL.variables._fields)}
+    lag = lambda x: jnp.pad(x, ((1, 0), (0, 0)))[:-1]
+    spent = at["C"] + at["A"]
+    earned = at["Z"] + (1 + PARAMS.r) * lag(at["A"]) + household.variables.A * at["r"]
+    np.testing.assert_allclose(spent[:250], earned[:250], atol=1e-9)
+
+
+def test_loglikelihood_and_its_gradient_match_the_reference(household):
+    value, gradient = jax.value_and_grad(loglikelihood)(PARAMS, household)
+    want = REFERENCE["loglik_simulated216_theta0_T300_exact"] + CONSTANT
+    np.testing.assert_allclose(value, want, atol=1e-6)
+    for name, derivative in REFERENCE["gradient_of_it"].items():
+        ours = getattr(
+            gradient, name.replace("_i", "_m") if name.endswith("_i") and name != "phi_pi" else name
+        )
+        np.testing.assert_allclose(ours, derivative, rtol=1e-6)
+
+
+def check_gradient(value, params, names):
+    """At 1e-5, by the widest difference that crosses no kink of the grid."""
+    gradient = jax.jit(jax.grad(value))(params)
+    for name in names:
+        x, ours = getattr(params, name), float(getattr(gradient, name))
+        for h in (1e-6, 1e-7):
+            up, down = (float(value(params._replace(**{name: x + d}))) for d in (h, -h))
+            error = abs(ours - (up - down) / (2 * h)) / max(1.0, abs(ours))
+            if error < 1e-5:
+                break
+        assert error < 1e-5, (name, ours, (up - down) / (2 * h))
+
+
+HOUSEHOLD = ("eis", "rho_e", "sd_e", "min_a", "r", "B", "G")
+
+
+def test_gradient_in_household_parameters_against_differences():
+    params = MODEL.params(POINT | {"eis": 0.5101, "rho_e": 0.9203, "sd_e": 0.9107, "B": 0.1, "G": 0.05})
+    check_gradient(lambda p: everything(p)[1], params, HOUSEHOLD)
+
+
+def test_gradient_in_aggregate_parameters_against_differences(household):
+    names = [n for n in MODEL.param_names if n not in (*HOUSEHOLD, *MODEL.unknowns)]
+    check_gradient(lambda p: loglikelihood(p, household), PARAMS, names)
+
+
+def test_block_tridiagonal_solver_against_a_dense_one():
+    rng = np.random.default_rng(0)
+    lag, lead, now = 0.2 * rng.normal(size=(2, 2)), 0.2 * rng.normal(size=(2, 2)), np.eye(2)
+    b = rng.normal(size=(7, 2))
+    dense = np.kron(np.eye(7, k=-1), lag) + np.kron(np.eye(7), now) + np.kron(np.eye(7, k=1), lead)
+    want = np.linalg.solve(dense, b.reshape(-1)).reshape(7, 2)
+    np.testing.assert_allclose(solve_block_tridiagonal(*map(jnp.asarray, (lag, now, lead, b))), want)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"phi_T": 0.012}, Status.HORIZON_TOO_SHORT),  # debt's root is 0.998
+        ({"rho_G": 0.999}, Status.HORIZON_TOO_SHORT),
+        ({"kappa_w": np.nan}, Status.NOT_FINITE),
+    ],
+)
+def test_failures_of_the_aggregate_model(household, change, status):
+    params = MODEL.params(POINT | change)
+    solved = jax.jit(lambda p: solve_moving_average(MODEL, p, household).status)(params)
+    assert Status(int(solved)) == status
+    value, gradient = jax.value_and_grad(loglikelihood)(params, household)
+    assert value == -jnp.inf
+    assert all(float(g) == 0.0 for n, g in gradient._asdict().items())
+
+
+@pytest.mark.parametrize("change", [{"r": 0.6}, {"eis": np.nan}])
+def test_no_steady_state(change):
+    household, value = everything(MODEL.params(POINT | change))
+    assert Status(int(household.status)) == Status.NO_STEADY_STATE
+    assert value == -jnp.inf
+    assert all(jnp.isfinite(x).all() for x in household.jacobians.values())
+
+
+def test_a_target_must_be_known():
+    with pytest.raises(estim.model.ModelError, match=r"1 unknowns \(beta\) for 0 targets"):
+        replace(MODEL, targets=())
