@@ -29,7 +29,7 @@ class Writer:
         # Local variables of the functions: shocks in the model's units and `#` definitions ...
         self.dynamic_locals = Identifiers([*c.shocks, *c.locals], reserved=_RESERVED)
         # ... and in the steady state, what its block assigns.
-        assigned = dict.fromkeys([*c.variables, *(a.name for a in c.steady_state or ())])
+        assigned = dict.fromkeys([*c.variables, *(a.name for a in system.steady_state or ())])
         self.steady_locals = Identifiers(assigned, reserved=_RESERVED)
 
     def dynamic(self, expression: Expression) -> str:
@@ -55,6 +55,8 @@ class Writer:
         """In `steady_state`, below the assignments to the names in `assigned`."""
 
         def leaf(node: Expression) -> str:
+            if isinstance(node, Name) and node.name in self.system.resting_at_zero:
+                return "0"
             if isinstance(node, Name) and node.name in assigned and node.name in self.steady_locals:
                 return self.steady_locals[node.name]
             if isinstance(node, Name) and node.name in self.contents.variables:

@@ -71,7 +71,7 @@ def span(first: Any, *rest: Any) -> list[float]:
         return []
     count = (last - first) / step + 1e-12
     if count > LIMIT:
-        raise MacroError(f"a range of {count:.0f} numbers is too long")
+        raise MacroError(f"a range of {count + 1:.0f} numbers is too long")
     return list(itertools.accumulate([step] * math.floor(count), initial=first))
 
 

@@ -78,7 +78,8 @@ class ModFile(NamedTuple):
     @property
     def likelihood_options(self) -> dict[str, Any]:
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
-        return {"presample": self.estimation.presample}
+        start = {1: "stationary", 3: "diffuse"}[self.estimation.lik_init]
+        return {"presample": self.estimation.presample, "start": start}
 
 
 def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile:

@@ -61,9 +61,7 @@ class _Module:
     # --- the steady state ---
 
     def _steady_state(self) -> Iterable[str]:
-        if self.system.is_zero_at_rest and self.contents.steady_state is None:
-            yield "def steady_state(p):\n    return Variables(*[0.0] * len(Variables._fields))"
-        elif self.contents.steady_state is not None:
+        if self.system.steady_state is not None:
             yield from self._closed_form()
         else:
             yield from self._numerical()
@@ -71,16 +69,22 @@ class _Module:
     def _closed_form(self) -> Iterable[str]:
         write, c, implied = self.write, self.contents, self.system.implied
         lines, assigned = [], set[str]()
-        for assignment in c.steady_state or ():
+        resting = self.system.resting_at_zero
+        for assignment in (a for a in self.system.steady_state or () if a.name not in resting):
             value = write.closed_form(assignment.value, assigned)
             lines.append(assign(write.steady_locals[assignment.name], value))
             assigned.add(assignment.name)
         for name in c.variables:
-            if name not in assigned:
+            if name not in assigned | resting:
                 lines.append(assign(write.steady_locals[name], number(c.initial.get(name, 0.0))))
-        at_rest = {write.variables[v]: write.steady_locals[v] for v in c.variables}
+        at_rest = {write.variables[v]: write.steady_locals[v] for v in c.variables if v not in resting}
         at_rest |= {write.variables[a]: write.auxiliary_at_rest(a, None) for a in self.system.auxiliaries}
         variables = call("Variables", self._maybe_logs(at_rest))
+        if resting:
+            moved = {n: value for n, value in at_rest.items() if value != "0"}
+            lines += ["zero = Variables(*[0.0] * len(Variables._fields))"] * bool(moved)
+            zero = "Variables(*[0.0] * len(Variables._fields))"
+            variables = call("zero._replace", moved) if moved else zero
         if not implied:
             yield function("steady_state(p)", [*lines, f"return {variables}"])
             return

@@ -116,8 +116,9 @@ _END = re.compile(r"\bend\s*;")
 
 
 class Chunk(NamedTuple):
-    """One statement or block, uncut: ``keyword`` ("=" for an assignment, "native" for Matlab
-    code, "skipped" for a block that changes nothing here), the text in parentheses after a block's keyword, and the body, with offsets."""
+    """One statement or block: its keyword, the text between a block's keyword and `;` and the body,
+    each with its offset. The keyword is "=" for an assignment, "native" for Matlab code, and
+    "skipped" for a block that changes nothing here."""
 
     keyword: str
     at: int

@@ -13,7 +13,7 @@ class EstimationSettings(NamedTuple):
     ``first_obs`` counts rows of the data file from 1; ``nobs`` is None for all that follow.
     ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
-    number: 1 the stationary distribution, 2 a wide one, 3 diffuse.
+    number: 1 starts from the stationary distribution, 3 is diffuse.
     """
 
     datafile: str | None = None
@@ -46,7 +46,7 @@ def estimation_settings(c: Contents) -> EstimationSettings:
     last = options.get("last_obs")
     nobs = _whole(c, last, 0) - first + 1 if last else whole("nobs", 0)
     lik_init = 3 if "diffuse_filter" in options else whole("lik_init", 1)
-    if lik_init not in (1, 2, 3):
+    if lik_init not in (1, 3):
         raise c.source.unsupported(f"'lik_init={lik_init}'", options["lik_init"].at)
     return EstimationSettings(
         datafile=_text(datafile),

@@ -6,16 +6,18 @@ Checks that the parts are there: as many equations as variables, a value for eve
 import math
 from dataclasses import dataclass
 
-from estim.dynare.auxiliary import Auxiliaries, Auxiliary, is_zero
+from estim.dynare.auxiliary import Auxiliaries, Auxiliary
 from estim.dynare.contents import Contents
 from estim.dynare.functions import STEADY_STATE
-from estim.dynare.syntax import Binary, Call, Equation, Expression, Name, Number, names, walk
+from estim.dynare.linear_steady_state import closed_form
+from estim.dynare.syntax import Assignment, Binary, Call, Equation, Expression, Name, Number, names, walk
 
 
 @dataclass(frozen=True)
 class System:
     """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
-    equations as they were written, for the steady state. ``implied`` are the parameters that
+    equations as they were written, and ``steady_state`` assignments that solve them, or None where
+    a search must. ``implied`` are the parameters that
     `steady_state_model` sets, ``calibrated`` the values of all others."""
 
     contents: Contents
@@ -24,6 +26,7 @@ class System:
     equations: dict[str, Expression]
     static: dict[str, Expression]
     auxiliaries: dict[str, Auxiliary]
+    steady_state: list[Assignment] | None
     implied: tuple[str, ...]
     calibrated: dict[str, float]
 
@@ -38,10 +41,11 @@ class System:
         return any("loglinear" in options for options in self.contents.options.values())
 
     @property
-    def is_zero_at_rest(self) -> bool:
-        """Is zero a steady state whatever the parameters, as in a model in deviations?"""
-        c = self.contents
-        return not self.loglinear and all(is_zero(c, e) for e in self.static.values())
+    def resting_at_zero(self) -> set[str]:
+        """Variables that a linear model in deviations leaves at zero."""
+        if self.contents.steady_state is not None:
+            return set()
+        return {a.name for a in self.steady_state or () if a.value == Number(0.0)}
 
 
 def build_system(c: Contents) -> System:
@@ -66,11 +70,19 @@ def build_system(c: Contents) -> System:
         equations=equations,
         static=_named(c, static),
         auxiliaries=added,
+        steady_state=_steady_state(c, _named(c, static)),
         implied=_implied(c),
         calibrated={},
     )
     system.calibrated.update(_calibrated(c, system))
     return system
+
+
+def _steady_state(c: Contents, static: dict[str, Expression]) -> list[Assignment] | None:
+    """The assignments of `steady_state_model`, or those that solve a linear model."""
+    if c.steady_state is None and c.linear and not any("loglinear" in o for o in c.options.values()):
+        return closed_form(c, static)
+    return c.steady_state
 
 
 def _named(c: Contents, equations: list[Equation]) -> dict[str, Expression]:

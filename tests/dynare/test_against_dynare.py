@@ -23,7 +23,7 @@ SOLVED = [
     *("all_functions", "exogenous_means", "expectations", "loglinear", "long_leads_lags", "new_keynesian"),
     *("rbc", "rbc_initval", "steady_state_parameters", "two_countries", "unit_root"),
 ]
-ESTIMATED = ["loglinear", "prefiltered", "schorfheide_2000", "trends"]
+ESTIMATED = ["diffuse_start", "loglinear", "prefiltered", "schorfheide_2000", "trends"]
 PERIODS = 25
 
 

@@ -23,12 +23,7 @@ WRONG = {  # text, line, column, words
         5,
         "unknown name 'aa'; did you mean 'a'?",
     ),
-    "unknown function": (
-        HEAD + "model;\ny = lug(c, 1);\nc = y;\nend;",
-        6,
-        5,
-        "unknown did you mean 'log'?",
-    ),
+    "unknown function": (HEAD + "model;\ny = lug(c, 1);\nc = y;\nend;", 6, 5, "unknown name 'lug'"),
     "arity": (HEAD + "model;\ny = max(c);\nc = y;\nend;", 6, 5, "max takes 2 argument(s), not 1"),
     "parenthesis": (HEAD + "model;\ny = (a*y(-1) + e;\nc = y;\nend;", 6, 17, "expected ')'"),
     "operator": (HEAD + "model;\ny = a*y(-1) + ;\nend;", 6, 15, "syntax error at ';'"),
@@ -37,7 +32,7 @@ WRONG = {  # text, line, column, words
     "stray end": (HEAD + MODEL + "end;", 9, 1, "there is no block to close"),
     "no semicolon": ("var y", 1, 5, "the statement 'var' is not ended by ';'"),
     "open comment": (HEAD + "/* " + MODEL, 5, 1, "not closed by '*/'"),
-    "no model": (HEAD, 4, 18, "the file has no model"),
+    "no model": (HEAD, 4, 17, "the file has no model"),
     "counts": (HEAD + "model;\ny = a*y(-1) + e;\nend;", 6, 1, "1 equations for 2 endogenous variables"),
     "no value": (
         "var y; varexo e;\nparameters a;\nmodel; y = a*y(-1) + e; end;",

@@ -1,0 +1,199 @@
+"""What `read_mod` returns: names, priors, settings, data, and the module that `convert_mod` writes."""
+
+import importlib.util
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import savemat
+
+from estim import priors
+from estim.datasets import DataError
+from estim.dynare import convert_mod, read_mod
+from estim.dynare.modfile import translate
+from estim.dynare.priors import prior_source
+from estim.dynare.settings import EstimationSettings
+from estim.solve import solve_decision_rule
+
+MODELS = Path(__file__).parent / "mod"
+MODEL = "model(linear);\ny = a*y(-1) + e;\nc = b*y + u;\nend;\n"
+HEAD = "var y c;\nvarexo e u;\nparameters a b;\na = 0.5; b = 0.2;\n"
+SHOCKS = "shocks; var e; stderr 0.1; var u; stderr 0.2; end;\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text):
+        path = tmp_path / "m.mod"
+        path.write_text(text)
+        return read_mod(path)
+
+    return read
+
+
+PRIORS = {
+    "a, beta_pdf, 0.5, 0.1": priors.beta(0.5, 0.1),
+    "a, beta_pdf, 0, 0.3, -1, 1": priors.beta(0.0, 0.3, -1.0, 1.0),
+    "a, gamma_pdf, 0.5, 0.1": priors.gamma(0.5, 0.1),
+    "a, gamma_pdf, 0.5, 0.1, 0.2": priors.gamma(0.5, 0.1, 0.2),
+    "a, normal_pdf, 0.5, 0.1": priors.normal(0.5, 0.1),
+    "a, uniform_pdf, , , 0, 2": priors.uniform(0.0, 2.0),
+    "a, uniform_pdf, 0.5, 1/sqrt(12)": priors.uniform(0.0, 1.0),
+    "a, inv_gamma_pdf, 0.5, 0.1": priors.inverse_gamma_1(0.5, 0.1),
+    "a, inv_gamma1_pdf, 0.5, inf": priors.inverse_gamma_1(0.5, np.inf),
+    "a, inv_gamma2_pdf, 0.5, 0.1": priors.inverse_gamma_2(0.5, 0.1),
+    "a, weibull_pdf, 0.5, 0.1": priors.weibull(0.5, 0.1),
+    "a, 0.5, 0.1, 0.9": priors.uniform(0.1, 0.9),
+    "a, 0.5, 0.1, 0.9, normal_pdf, 0.5, 0.1": priors.truncated(priors.normal(0.5, 0.1), 0.1, 0.9, False),
+    "a, 0.5, 0, 1, beta_pdf, 0.5, 0.1": priors.beta(0.5, 0.1),
+}
+
+
+@pytest.mark.parametrize("line", PRIORS)
+def test_priors(line, tmp_path):
+    path = tmp_path / "m.mod"
+    path.write_text(HEAD + MODEL + f"estimated_params;\n{line};\nend;")
+    contents = translate(path)[0].contents
+    prior = eval(prior_source(contents, contents.priors["parameter", "a"]), {"priors": priors, "inf": np.inf})
+    x = jnp.array([0.3, 0.5, 0.62])
+    np.testing.assert_allclose(jax.vmap(prior.log_prob)(x), jax.vmap(PRIORS[line].log_prob)(x), rtol=1e-10)
+
+
+def test_initial_values_and_bounds_given_later(read):
+    lines = "estimated_params; a, 0.4, beta_pdf, 0.5, 0.1; b, normal_pdf, 0, 1; stderr e, gamma_pdf, 0.2, 0.1; end;"
+    later = "estimated_params_init(use_calibration); a, 0.6; end; estimated_params_bounds; a, 0.2, 0.8; end;"
+    model = read(HEAD + MODEL + SHOCKS + lines + later).model
+    assert {n: float(v) for n, v in model.start.items()} == {"a": 0.6, "b": 0.2, "stderr_e": 0.1}
+    assert float(model.priors["a"].log_prob(0.85)) == -np.inf
+
+
+def test_settings(read):
+    mod = read(
+        HEAD
+        + MODEL
+        + SHOCKS
+        + "varobs y;\nestimation(datafile='d/file.xlsx', xls_sheet=two, xls_range=B1:C9, first_obs=3, "
+        "nobs=40, presample=4, prefilter=1, diffuse_filter, mh_replic=2000, optim=('MaxIter', 100));\n"
+        "stoch_simul(order=1, irf=12, ar=3, hp_filter=1600) c;"
+    )
+    assert mod.estimation == EstimationSettings("d/file.xlsx", 3, 40, 4, True, False, 3, "two", "B1:C9")
+    assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
+    assert mod.stoch_simul == (("c",), 12, 3, 1600.0)
+
+
+def test_words_that_python_keeps_for_itself(read):
+    model = read(
+        "var lambda is count; varexo in; parameters del class_ _x priors;\n"
+        "del = 0.5; class_ = 1; _x = 0.1; priors = 2;\n"
+        "model; lambda = del*lambda(-1) + in; is = class_*lambda + _x;\n"
+        "# p = priors; # now = 1; count = p*now*is; end;\n"
+        "steady_state_model; lambda = 0; is = _x; count = priors*_x; end;"
+    ).model
+    assert model.variables._fields == ("lambda_", "is_", "count_")
+    assert model.shocks._fields == ("in_",)
+    assert model.param_names == ("del_", "class_", "x", "priors_", "stderr_in")
+
+
+def test_convert_writes_what_read_runs(tmp_path):
+    target = convert_mod(MODELS / "rbc.mod", tmp_path / "converted.py")
+    assert target.read_text() == read_mod(MODELS / "rbc.mod").source
+    spec = importlib.util.spec_from_file_location("converted", target)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.model.variables._fields == ("y", "c", "k", "i", "n", "a")
+    assert "1 / now.c - p.beta / lead.c * (1 - p.delta + p.alpha * lead.y / now.k)" in target.read_text()
+
+
+def test_auxiliary_variables_have_readable_names():
+    system, _ = translate(MODELS / "long_leads_lags.mod")
+    assert {"y_lag1", "y_lag2", "e_now", "e_now_lag1", "z_lead1", "f_now", "w_lag3"} <= set(
+        system.auxiliaries
+    )
+
+
+@pytest.mark.parametrize("name", ["rbc_initval", "trends"])
+def test_gradient_against_finite_differences(name):
+    """Through a steady state that is searched for, and through correlations of shocks."""
+    model = read_mod(MODELS / f"{name}.mod").model
+    values = {n: float(v) for n, v in model.params()._asdict().items()}
+    names = [n for n in values if n.startswith(("alpha", "psi", "sigma", "rho", "corr"))]
+
+    def summary(x):
+        rule = solve_decision_rule(model, model.params(values | dict(zip(names, x, strict=True))))
+        return jnp.sum(jnp.sin(rule.policy @ rule.selection)) + jnp.sum(rule.steady_state)
+
+    at, step, value = jnp.array([values[n] for n in names]), 1e-5, jax.jit(summary)
+    finite = [
+        (value(at.at[i].add(step)) - value(at.at[i].add(-step))) / (2 * step) for i in range(len(names))
+    ]
+    np.testing.assert_allclose(jax.jit(jax.grad(summary))(at), finite, rtol=1e-5, atol=1e-7)
+
+
+# --- data ---
+
+SERIES = {"y": [1.0, 2.0, 4.0, 8.0], "c": [0.5, np.nan, 0.25, 1.0]}
+
+
+def write_data(folder, extension):
+    path = folder / f"series{extension}"
+    frame = pd.DataFrame(SERIES)
+    match extension:
+        case ".csv":
+            frame.to_csv(path, index=False, na_rep="NaN")
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".mat":
+            savemat(path, {k: np.array(v)[:, None] for k, v in SERIES.items()})
+        case ".m":
+            rows = lambda v: "\n".join(map(str, v))
+            path.write_text("% data\n" + "".join(f"{k} = [\n{rows(v)}\n];\n" for k, v in SERIES.items()))
+    return path
+
+
+@pytest.mark.parametrize("extension", [".csv", ".xlsx", ".mat", ".m"])
+@pytest.mark.parametrize("written", ["series", "series{}"])
+def test_data_formats(extension, written, read, tmp_path):
+    write_data(tmp_path, extension)
+    mod = read(HEAD + MODEL + SHOCKS + f"varobs c y;\nestimation(datafile='{written.format(extension)}');")
+    frame = mod.load_data()
+    assert frame.columns.tolist() == ["c", "y"]
+    np.testing.assert_array_equal(frame["y"], SERIES["y"])
+    np.testing.assert_array_equal(frame["c"], SERIES["c"])
+
+
+def test_sample_logs_and_means(read, tmp_path):
+    write_data(tmp_path, ".csv")
+    options = "datafile=series, first_obs=2, nobs=2, prefilter=1, loglinear"
+    steady = "steady_state_model; y = 1; c = 1; end;\n"
+    model = MODEL.replace("(linear)", "").replace("a*y(-1)", "y(-1)^a").replace("b*y + u", "y^b + u")
+    mod = read(
+        HEAD + model.replace("+ e", "*exp(e)") + steady + SHOCKS + f"varobs y;\nestimation({options});"
+    )
+    np.testing.assert_allclose(mod.load_data()["y"], [-np.log(2) / 2, np.log(2) / 2])
+
+
+def test_quarters_become_the_index(read, tmp_path):
+    (tmp_path / "d.csv").write_text("date,y\n1999Q4,1\n2000Q1,2\n")
+    frame = read(HEAD + MODEL + SHOCKS + "varobs y; estimation(datafile=d);").load_data()
+    assert frame.index.astype(str).tolist() == ["1999Q4", "2000Q1"]
+
+
+BAD_DATA = {
+    "estimation(datafile=none);": "there is no data file none",
+    "estimation(presample=1);": "the file names no data",
+    "estimation(datafile=series, first_obs=3, nobs=9);": "ask for more than the 4 rows",
+    "estimation(datafile=other);": "'varobs' lists y, which the data lack; they have z",
+    "estimation(datafile=text);": "column y does not hold numbers",
+}
+
+
+@pytest.mark.parametrize("command", BAD_DATA)
+def test_bad_data(command, read, tmp_path):
+    write_data(tmp_path, ".csv")
+    (tmp_path / "other.csv").write_text("z\n1\n2\n")
+    (tmp_path / "text.csv").write_text("y\n1\nabc\n")
+    with pytest.raises(DataError, match=BAD_DATA[command]):
+        read(HEAD + MODEL + SHOCKS + "varobs y;\n" + command).load_data()
