@@ -94,7 +94,8 @@ def from_loglikelihood(
         draws = {n: d.sample(k, (num,)) for k, (n, d) in zip(keys, prior.items(), strict=True)}
         return jax.vmap(unconstrain)(draws)
 
-    begin = {n: d.mean for n, d in prior.items()} | dict(start or {})
+    given = dict(start or {})
+    begin = {n: given[n] if n in given else d.mean for n, d in prior.items()}
     return _assemble(
         lambda position: loglikelihood(constrain(position)),
         logprior,
