@@ -17,16 +17,15 @@ def gaussian():
     return from_logdensity(lambda x: -0.5 * (x - MEAN) @ precision @ (x - MEAN), jnp.zeros(3))
 
 
-def banana():
-    """x ~ N(0, 1), y | x ~ N((x^2 - 1) / 2, 0.5^2): means 0, variances 1 and 0.75."""
-    return from_logdensity(
-        lambda x: -0.5 * x[0] ** 2 - 2.0 * (x[1] - 0.5 * (x[0] ** 2 - 1.0)) ** 2, jnp.array([0.5, 0.5])
-    )
+def half_banana():
+    """x ~ N(0, 1), y | x ~ N((x^2 - 1) / 2, 0.5^2), z a half-normal, without a density where z < 0."""
 
+    def logdensity(position):
+        x, y, z = position
+        value = -0.5 * x**2 - 2.0 * (y - 0.5 * (x**2 - 1.0)) ** 2 - 0.5 * z**2
+        return jnp.where(z < 0, -jnp.inf, value)
 
-def half_gaussian():
-    """A standard normal without a density where x < 0: mean sqrt(2 / pi)."""
-    return from_logdensity(lambda x: jnp.where(x[0] < 0, -jnp.inf, -0.5 * x[0] ** 2), jnp.ones(1))
+    return from_logdensity(logdensity, jnp.array([0.5, 0.5, 1.0]))
 
 
 def conjugate():

@@ -4,16 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers_samplers import (
-    COVARIANCE,
-    MEAN,
-    banana,
-    check_mean,
-    conjugate,
-    gaussian,
-    half_gaussian,
-    unit_tuning,
-)
+from helpers_samplers import check_mean, conjugate, half_banana, unit_tuning
 
 from estim.evaluations import Evaluations
 from estim.samplers.registry import ALGORITHMS
@@ -36,7 +27,12 @@ def settings_for(name, settings, posterior):
     """With the approximation that delayed acceptance needs: the same target, a little wider."""
     if name != "delayed_acceptance":
         return settings
-    wider = posterior.with_loglikelihood(lambda x: 0.8 * posterior.loglikelihood_fn(x))
+
+    def loglikelihood(x):
+        value = posterior.loglikelihood_fn(x)
+        return jnp.where(jnp.isfinite(value), 0.8 * value, -0.4 * jnp.sum(x**2))
+
+    wider = posterior.with_loglikelihood(loglikelihood)
     return settings | {"approximation": wider}
 
 
@@ -73,7 +69,7 @@ def test_contract(variant):
     again = step(jax.random.key(1), state)
     assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), (new_state, info), again))
 
-    evaluate = jax.vmap(posterior.evaluate_fn)
+    evaluate = jax.jit(jax.vmap(posterior.evaluate_fn))
     for points in (info.draws, info.evaluations):
         assert isinstance(points, Evaluations)
         expected = evaluate(points.position)
@@ -81,7 +77,7 @@ def test_contract(variant):
         np.testing.assert_allclose(points.logprior, expected.logprior, rtol=1e-10)
         assert np.all(points.status == Status.OK)
     if info.evaluations.gradient is not None:
-        gradient = jax.vmap(jax.grad(posterior.loglikelihood_fn))(info.evaluations.position)
+        gradient = jax.jit(jax.vmap(jax.grad(posterior.loglikelihood_fn)))(info.evaluations.position)
         np.testing.assert_allclose(info.evaluations.gradient, gradient, rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(info.draws.position[-1], new_state.position)
     assert 0.0 <= float(info.acceptance_rate) <= 1.0
@@ -90,33 +86,23 @@ def test_contract(variant):
         assert float(jnp.sum(info.weights)) == pytest.approx(1.0)
 
     keys = jax.random.split(jax.random.key(2), 3)
-    states = jax.vmap(algorithm.init)(jnp.array([[0.5, 0.1], [0.0, 0.0], [-0.5, 0.3]]))
-    batched = jax.vmap(algorithm.step)(keys, states)[0].position
+    states = jax.jit(jax.vmap(algorithm.init))(jnp.array([[0.5, 0.1], [0.0, 0.0], [-0.5, 0.3]]))
+    batched = jax.jit(jax.vmap(algorithm.step))(keys, states)[0].position
     one_by_one = [step(k, jax.tree.map(lambda x, i=i: x[i], states))[0].position for i, k in enumerate(keys)]
     np.testing.assert_allclose(batched, jnp.stack(one_by_one), rtol=1e-9)
 
 
-@pytest.mark.parametrize("target", ["gaussian", "banana"])
-def test_draws_have_the_right_moments(variant, target):
+def test_draws(variant):
+    """The moments are right, weighted draws' too; where there is no density no chain goes, and it is counted."""
     name, settings, num_samples = variant
-    if target == "gaussian":
-        posterior, mean, variance = gaussian(), MEAN, jnp.diag(COVARIANCE)
-    else:
-        posterior, mean, variance = banana(), jnp.zeros(2), jnp.array([1.0, 0.75])
+    posterior = half_banana()
     settings = settings_for(name, settings, posterior)
     draws = sample(posterior, name, jax.random.key(3), num_samples=num_samples, **settings)
+    mean, square = np.array([0.0, 0.0, np.sqrt(2 / np.pi)]), np.array([1.0, 0.75, 1.0])
     x = draws.position
-    check_mean(np.concatenate([x, (x - mean[None, None, :]) ** 2], axis=-1), [*mean, *variance])
+    check_mean(np.concatenate([x, x**2], axis=-1), [*mean, *square])
     assert draws.stats["lp"].shape == draws.loglikelihood.shape == (4, num_samples)
     if draws.weights is not None:
-        weighted = draws.weights @ draws.weighted_position
-        assert np.all(np.abs(weighted - mean) < 0.15 * np.sqrt(variance))
-
-
-def test_regions_without_a_density_are_counted_and_never_entered(variant):
-    name, settings, num_samples = variant
-    settings = settings_for(name, settings, half_gaussian())
-    draws = sample(half_gaussian(), name, jax.random.key(4), num_samples=num_samples, **settings)
-    assert draws.position.min() >= 0 and np.all(np.isfinite(draws.stats["lp"]))
+        assert np.all(np.abs(draws.weights @ draws.weighted_position - mean) < 0.15)
+    assert x[..., 2].min() >= 0 and np.all(np.isfinite(draws.stats["lp"]))
     assert draws.failures["NOT_FINITE"] >= np.sum(draws.evaluations.status == Status.NOT_FINITE) > 0
-    check_mean(draws.position, [np.sqrt(2 / np.pi)])

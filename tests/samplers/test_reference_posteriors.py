@@ -71,7 +71,6 @@ RUNS = [
     *[(name, "nuts", {"num_samples": 2500}) for name in MODELS],
     ("arK-arK", "rwmh", {"num_samples": 60_000, "num_warmup": 2000}),
     ("sblrc-blr", "mpmh", {"num_samples": 15_000, "num_proposals": 16}),
-    ("arK-arK", "hmc", {"num_samples": 2500}),
 ]
 
 
