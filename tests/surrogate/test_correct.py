@@ -111,4 +111,4 @@ def test_refinement_improves_a_surrogate_that_knows_too_little():
             np.abs(accept_probability(*ensemble_loglikelihoods(s, pairs).mean(0).reshape(2, -1)) - a)
         )
 
-    assert wrong(refined) < 0.5 * wrong(surrogate)
+    assert wrong(refined) < 0.75 * wrong(surrogate)
