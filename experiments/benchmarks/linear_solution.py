@@ -3,8 +3,7 @@
 Both start from the same linearised model and both are compiled by JAX; cyclic reduction (Bini and
 Meini 1996, as in Dynare's `cycle_reduction`) works on every variable of the model, the doubling on
 the combinations that the equations read. Rounds alternate; times are microseconds, the median and
-the fastest of the rounds. Also: linearisation and solution together, with the gradient, and a draw in a batch of 64.
-The last line is JSON.
+the fastest of the rounds, with the gradient too, and a draw in a batch of 64. The last line is JSON.
 """
 
 import json

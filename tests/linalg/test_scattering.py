@@ -10,7 +10,7 @@ from scipy.linalg import ordqz
 from estim.linalg import solve_expectations
 from estim.status import Status
 
-solve_expectations = jax.jit(solve_expectations)
+solve_expectations = jax.jit(solve_expectations)  # type: ignore[assignment]
 _jacobians = jax.jit(jax.jacrev(lambda *a: solve_expectations(*a)[0], argnums=(0, 1, 2, 3)))
 
 
