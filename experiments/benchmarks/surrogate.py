@@ -133,7 +133,7 @@ surrogate = fit_surrogate(posterior, values, jax.random.key(1), recipe=quick)
 products = matrix_products(surrogate.network, arguments.steps)
 sampling, multiplying = [], []
 for i in range(arguments.rounds + 1):
-    draws = sample_surrogate(surrogate, jax.random.key(i), num_samples=arguments.steps, num_warmup=0)
+    draws = sample_surrogate(surrogate, jax.random.key(i), num_samples=arguments.steps, num_warmup=200)
     sampling.append(draws.seconds["sample"])
     multiplying.append(products())
 num_steps = 2 * TILE * arguments.steps
