@@ -7,7 +7,7 @@ from collections.abc import Callable
 from estim.dynare.contents import Contents, Prior
 from estim.dynare.functions import FUNCTIONS, OPERATORS
 from estim.dynare.source import Source
-from estim.dynare.syntax import Assignment, Estimated, Expression, Name, Statement, names
+from estim.dynare.syntax import Assignment, Call, Estimated, Expression, Name, Statement, names, walk
 
 _DECLARATIONS = {
     "var": "variables",
@@ -130,9 +130,15 @@ def _model(c: Contents, s: Statement) -> None:
 
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
+    own: set[str] = set()
     for assignment in s.items:
+        for node in walk(assignment.value):
+            if isinstance(node, Call) and node.function not in FUNCTIONS:
+                raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
+        c.check_names(assignment.value, own)
         if c.role(assignment.name) not in (None, "variables", "parameters"):
             c.require(assignment.name, assignment.at, "variables", "parameters")
+        own.add(assignment.name)
     c.steady_state = list(s.items)
 
 

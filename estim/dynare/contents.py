@@ -7,7 +7,7 @@ trends stay expressions. `collect.py` fills it, `translate.py` reads it.
 import difflib
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,14 +110,15 @@ class Contents:
             message = f"{call.function} takes {wanted} argument(s), not {len(call.arguments)}"
             raise self.source.error(message, call.at)
 
-    def check_names(self, expression: Expression) -> None:
-        """Raise for a name or function that is unknown, or dated where it must not be."""
+    def check_names(self, expression: Expression, more: Collection[str] = ()) -> None:
+        """Raise for a name or function that is unknown (``more`` are known too), or dated where it must
+        not be."""
         for node in walk(expression):
             if isinstance(node, Call):
                 self.check_call(node)
             if isinstance(node, Name):
                 role = self.role(node.name)
-                if role is None and node.name not in CONSTANTS:
+                if role is None and node.name not in {*CONSTANTS, *more}:
                     roles = ("variables", "shocks", "deterministic", "parameters", "locals")
                     raise self.unknown(node.name, node.at, [n for r in roles for n in getattr(self, r)])
                 if node.lag and role not in ("variables", "shocks"):

@@ -20,7 +20,7 @@ from estim.dynare.settings import (
     estimation_settings,
     stoch_simul_settings,
 )
-from estim.dynare.source import ModFileError
+from estim.dynare.source import ModFileError, UnsupportedError
 from estim.dynare.steady_state import search
 from estim.dynare.stoch_simul import StochSimul, stoch_simul
 from estim.dynare.system import System, build_system
@@ -112,7 +112,13 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
     """
     source = expand(path, defines)
     try:
-        system = build_system(collect(source, parse(source)))
+        contents = collect(source, parse(source))
+        matlab = path.with_name(f"{path.stem}_steadystate.m")
+        if contents.steady_state is None and matlab.exists():
+            raise UnsupportedError(
+                f"{path}: a steady state computed by Matlab ({matlab.name}) is not supported by estim"
+            )
+        system = build_system(contents)
         return system, _module(system, path)
     except RecursionError:
         raise ModFileError(f"{path}: an expression is nested too deeply") from None

@@ -112,6 +112,7 @@ UNSUPPORTED_COMMANDS = {
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _STRING = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$")
 _FLOW = {"if", "for", "while", "switch", "try", "parfor", "function"}
+_MATLAB_LINE = re.compile(r"(?:[^\n]*\.\.\.[^\n]*\n)*[^\n]*")  # with the lines it continues on
 _END = re.compile(r"\bend\s*;")
 
 
@@ -209,8 +210,8 @@ def _semicolon(source: Source, text: str, position: int, word: str) -> int:
 
 def _native(source: Source, text: str, at: int, word: str) -> tuple[Chunk, int]:
     """A line of Matlab code, or everything up to the `end` of an `if`, a loop and the like."""
-    line_end = text.find("\n", at)
-    end = len(text) if line_end < 0 else line_end
+    line = _MATLAB_LINE.match(text, at)
+    end = line.end() if line else len(text)
     if word in _FLOW:
         depth = 0
         for match in _WORD.finditer(text, at):

@@ -1,0 +1,47 @@
+"""The examples of Debian's package `dynare-doc`, where it is installed: which run, and why others do not."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+import estim
+from estim.dynare import ModFileWarning, UnsupportedError, read_mod
+
+EXAMPLES = Path("/usr/share/doc/dynare/examples")
+
+pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the package dynare-doc is not installed")
+
+RUN = ["Gali_2015", "agtrend", "bkk", "example1", "example1_reporting", "example2", "fs2000"]
+DO_NOT = {
+    "NK_baseline": "a steady state computed by Matlab",
+    "Occbin_example": "an occasionally binding constraint",
+    "Ramsey_Example": "optimal policy",
+    "Ramsey_steady_file": "optimal policy",
+    "example3": "an external Matlab function",
+    "fs2000_nonstationary": "automatic detrending",
+    "ramst": "a perfect-foresight simulation",
+}
+
+
+def read(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModFileWarning)
+        return read_mod(EXAMPLES / f"{name}.mod")
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_it_runs(name):
+    assert (read(name).run_stoch_simul().moments["std"] >= 0).any()
+
+
+@pytest.mark.parametrize("name", DO_NOT)
+def test_it_says_why_not(name):
+    with pytest.raises(UnsupportedError, match=DO_NOT[name]):
+        read(name)
+
+
+def test_fs2000_has_its_known_likelihood():
+    mod = read("fs2000")
+    found = estim.loglikelihood(mod.model, mod.model.defaults, mod.load_data(), **mod.likelihood_options)
+    assert found == pytest.approx(996.1149472158853, abs=1e-6)
