@@ -36,6 +36,13 @@ class Fields:
     def stderr(self, name: str) -> str:
         return self.identifiers["stderr", name]
 
+    def calibration(self) -> dict[str, float]:
+        """The values that the file assigns to what it estimates, by field."""
+        given: dict[Key, float] = {("parameter", n): v for n, v in self.contents.values.items()}
+        given |= {("stderr", n): v for n, v in self.contents.stderr.items()}
+        given |= {("corr", *pair): v for pair, v in self.contents.corr.items()}
+        return {self.identifiers[key]: given[key] for key in self.contents.priors if key in given}
+
     @property
     def correlated(self) -> list[str]:
         """The shocks that have a correlation, in the order of their declaration."""

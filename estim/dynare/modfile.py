@@ -11,6 +11,7 @@ import pandas as pd
 
 from estim.dynare.collect import collect
 from estim.dynare.data import prepare, read_file, read_table
+from estim.dynare.fields import build_fields
 from estim.dynare.macro import expand
 from estim.dynare.module import module_source
 from estim.dynare.parser import parse
@@ -38,6 +39,8 @@ class ModFile(NamedTuple):
         stoch_simul: those of its `stoch_simul` command, or None.
         source: the Python module that defines ``model``; `convert_mod` writes it.
         path: the file.
+        calibration: the values that the file assigns to the parameters it estimates; it is there
+            that Dynare solves a model before it is estimated.
         names: Dynare's name of every variable -> its name in ``model``; they differ for words
             that Python does not allow.
     """
@@ -47,6 +50,7 @@ class ModFile(NamedTuple):
     stoch_simul: StochSimulSettings | None
     source: str
     path: Path
+    calibration: dict[str, float]
     names: dict[str, str]
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
@@ -68,12 +72,15 @@ class ModFile(NamedTuple):
     def run_stoch_simul(self) -> StochSimul:
         """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.
 
+        At the file's calibration, or at the start of the estimation where that comes first.
+
         Raises:
             SolutionError: the model has no unique stable solution.
         """
         settings = self.stoch_simul or StochSimulSettings(tuple(self.names))
         variables = [self.names[v] for v in settings.variables if v in self.names]
-        return stoch_simul(self.model, variables, settings.irf, settings.ar, settings.hp_filter)
+        values = {} if settings.estimated else self.calibration
+        return stoch_simul(self.model, values, variables, settings.irf, settings.ar, settings.hp_filter)
 
     @property
     def likelihood_options(self) -> dict[str, Any]:
@@ -101,7 +108,15 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     contents = system.contents
     text, model = _build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
-    return ModFile(model, estimation_settings(contents), stoch_simul_settings(contents), text, path, names)
+    return ModFile(
+        model=model,
+        estimation=estimation_settings(contents),
+        stoch_simul=stoch_simul_settings(contents),
+        source=text,
+        path=path,
+        calibration=build_fields(system).calibration(),
+        names=names,
+    )
 
 
 def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:

@@ -30,12 +30,13 @@ class EstimationSettings(NamedTuple):
 class StochSimulSettings(NamedTuple):
     """Options of `stoch_simul`: ``irf`` periods of impulse responses, ``ar`` autocorrelations,
     the ``variables`` asked for (all where none are named), the smoothing parameter of a
-    Hodrick-Prescott filter on the moments."""
+    Hodrick-Prescott filter on the moments; ``estimated`` where an `estimation` comes before."""
 
     variables: tuple[str, ...]
     irf: int = 40
     ar: int = 5
     hp_filter: float | None = None
+    estimated: bool = False
 
 
 def estimation_settings(c: Contents) -> EstimationSettings:
@@ -72,6 +73,7 @@ def stoch_simul_settings(c: Contents) -> StochSimulSettings | None:
         irf=_whole(c, options.get("irf"), 40),
         ar=_whole(c, options.get("ar"), 5),
         hp_filter=_real(c, filtered) if filtered else None,
+        estimated="estimation" in list(c.options)[: list(c.options).index("stoch_simul")],
     )
 
 

@@ -16,6 +16,7 @@ from scipy.linalg import schur, solve_discrete_lyapunov
 from estim.model import Model
 from estim.solve import DecisionRule, solve_decision_rule
 from estim.status import SolutionError
+from estim.typing import ParamValues
 
 _UNIT = 1.0 - 1e-6
 _FREQUENCIES = 512
@@ -37,12 +38,18 @@ class StochSimul(NamedTuple):
 
 
 def stoch_simul(
-    model: Model, variables: Sequence[str], irf: int = 40, ar: int = 5, hp_filter: float | None = None
+    model: Model,
+    params: ParamValues,
+    variables: Sequence[str],
+    irf: int = 40,
+    ar: int = 5,
+    hp_filter: float | None = None,
 ) -> StochSimul:
-    """Solve a model at its default parameters and describe the solution.
+    """Solve a model and describe the solution.
 
     Args:
         model: the model.
+        params: values that override the model's defaults.
         variables: the variables to describe.
         irf: periods of impulse responses.
         ar: autocorrelations.
@@ -51,7 +58,7 @@ def stoch_simul(
     Raises:
         SolutionError: the model has no unique stable solution.
     """
-    rule = jax.jit(lambda params: solve_decision_rule(model, params))(model.params())
+    rule = jax.jit(lambda values: solve_decision_rule(model, model.params(values)))(dict(params))
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
     rule = jax.tree.map(np.asarray, rule)

@@ -81,7 +81,17 @@ def test_settings(read):
     )
     assert mod.estimation == EstimationSettings("d/file.xlsx", 3, 40, 4, True, False, 3, "two", "B1:C9")
     assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
-    assert mod.stoch_simul == (("c",), 12, 3, 1600.0)
+    assert mod.stoch_simul == (("c",), 12, 3, 1600.0, True)
+
+
+def test_before_an_estimation_the_calibration_counts(read):
+    text = HEAD + MODEL + SHOCKS + "varobs y;\nestimated_params; a, beta_pdf, 0.8, 0.1; end;\n"
+    before = read(text + "stoch_simul(order=1) y; estimation(datafile=x);")
+    after = read(text + "estimation(datafile=x); stoch_simul(order=1) y;")
+    assert before.calibration == {"a": 0.5}
+    for mod, rho in ((before, 0.5), (after, 0.8)):
+        variance = mod.run_stoch_simul().moments.loc["y", "variance"]
+        assert variance == pytest.approx(0.01 / (1 - rho**2))
 
 
 def test_words_that_python_keeps_for_itself(read):
