@@ -92,6 +92,7 @@ class Experiment:
         start, end: the sample, inclusive ("1966Q1"); all of the data where None.
         routes: samplers of the exact posterior, by name.
         surrogate: the route by a neural network, or None.
+        likelihood: options of `build_posterior`, such as ``{"presample": 4}``.
         seed: of everything random.
         title: of the report.
         source: the file that the experiment was read from.
@@ -103,6 +104,7 @@ class Experiment:
     end: str | None = None
     routes: Mapping[str, Route] = field(default_factory=lambda: dict(FULL))
     surrogate: SurrogateRoute | None = SurrogateRoute()
+    likelihood: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     title: str = ""
     source: str | None = field(default=None, repr=False, compare=False)
@@ -244,7 +246,7 @@ def _preset(name: str) -> dict[str, Any]:
 
 
 def _assign(settings: dict[str, Any], key: str, text: str) -> None:
-    """Set ``a.b.c`` in nested settings; only an algorithm's own settings may be new."""
+    """Set ``a.b.c`` in nested settings; only an algorithm's or the likelihood's own settings may be new."""
     *parents, last = key.split(".")
     place: Any = settings
     for i, part in enumerate(parents):
@@ -253,7 +255,7 @@ def _assign(settings: dict[str, Any], key: str, text: str) -> None:
         place = place[part]
     if (
         not isinstance(place, dict)
-        or (last not in place and parents[-1:] != ["settings"])
+        or (last not in place and parents[-1:] not in (["settings"], ["likelihood"]))
         or key == "own_model"
     ):
         raise _unknown(key, place)
