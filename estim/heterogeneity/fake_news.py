@@ -35,17 +35,17 @@ def jacobians(
     """
     inputs = as_inputs(block, inputs)
     news = _policy_news(block, household, inputs, params, horizon)
-    columns = {}
+    mass = household.distribution.reshape(-1)
+    found = {}
     for output, outcome in block.outputs.items():
         gradients = _expectation_gradients(block, household, outcome, horizon)
+        # Rows: dates and inputs of the news together, so that one product serves every input.
+        impact = (news[outcome] @ mass).reshape(1, horizon, -1)
+        later = sum(gradients[policy] @ news[policy].T for policy in block.policy)
+        fake_news = jnp.concatenate([impact, later.reshape(horizon - 1, horizon, -1)])
         for j, name in enumerate(block.inputs):
-            impact = jnp.tensordot(news[outcome][:, j], household.distribution, household.distribution.ndim)
-            later = sum(
-                gradients[policy].reshape(horizon - 1, -1) @ news[policy][:, j].reshape(horizon, -1).T
-                for policy in block.policy
-            )
-            columns[output, name] = accumulate(jnp.vstack([impact, later]))
-    return columns
+            found[output, name] = accumulate(fake_news[:, :, j])
+    return found
 
 
 def accumulate(fake_news: Array) -> Array:
@@ -59,7 +59,7 @@ def accumulate(fake_news: Array) -> Array:
 
 
 def _policy_news(block: HetBlock, household: Household, inputs: Any, params: Any, horizon: int):
-    """Responses of outcomes to news about each input s periods ahead: name -> ``[horizon, n_inputs, n_e, ...]``."""
+    """Responses of outcomes to news about each input s periods ahead: name -> ``[horizon * n_inputs, n_states]``."""
 
     def step(value, inputs):
         return backward_step(block, value, inputs, household.grids, params)
@@ -69,7 +69,7 @@ def _policy_news(block: HetBlock, household: Household, inputs: Any, params: Any
 
     def keep(pair):
         value, outcomes = pair
-        return value, {name: outcomes[name] for name in wanted}
+        return value, {name: outcomes[name].reshape(-1) for name in wanted}
 
     no_value = jax.tree.map(jnp.zeros_like, household.value)
     no_input = jax.tree.map(jnp.zeros_like, inputs)
@@ -80,11 +80,12 @@ def _policy_news(block: HetBlock, household: Household, inputs: Any, params: Any
         value, outcomes = state
         return jax.vmap(lambda dv: keep(tangent(dv, no_input)))(value), outcomes
 
-    return jax.lax.scan(sweep, first, length=horizon)[1]
+    outcomes = jax.lax.scan(sweep, first, length=horizon)[1]
+    return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), outcomes)
 
 
 def _expectation_gradients(block: HetBlock, household: Household, outcome: str, horizon: int):
-    """D times the gradient of E_t with respect to each policy, t = 0 ... horizon - 2: name -> ``[t, n_e, ...]``."""
+    """D times the gradient of E_t with respect to each policy, t = 0 ... horizon - 2: name -> ``[t, n_states]``."""
     transition = household.grids.transition
     policies = {name: household.outcomes[name] for name in block.policy}
 
@@ -94,7 +95,8 @@ def _expectation_gradients(block: HetBlock, household: Household, outcome: str, 
             return expectation(transition, choices, values)
 
         ahead, pullback = jax.vjp(expected, policies)
-        return ahead - jnp.vdot(household.distribution, ahead), pullback(household.distribution)[0]
+        gradient = jax.tree.map(lambda g: g.reshape(-1), pullback(household.distribution)[0])
+        return ahead - jnp.vdot(household.distribution, ahead), gradient
 
     start = household.outcomes[outcome] - household.total(outcome)
     return jax.lax.scan(sweep, start, length=horizon - 1)[1]

@@ -40,7 +40,8 @@ def solve_fixed_point(
     """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
 
     A Newton step that does not shrink the residual (or leaves the domain) is taken back, and
-    some plain steps x <- f(x) are taken instead. Ends when the relative error is below `tolerance` or after `max_steps`.
+    some plain steps x <- f(x) are taken instead. Ends when the relative error is below `tolerance`,
+    after `max_steps`, or where even plain steps leave the domain.
     """
     x0, unravel = ravel_pytree(start)
 
@@ -76,7 +77,7 @@ def solve_fixed_point(
         return (error > tolerance) & (steps < max_steps) & alive
 
     x, _, _, steps, error, _ = jax.lax.while_loop(unsolved, newton, (x0, x0, jnp.inf, 0, jnp.inf, True))
-    return FixedPoint(unravel(x), error, steps)
+    return FixedPoint(unravel(x), jnp.asarray(error), jnp.asarray(steps))
 
 
 def attach_derivative(

@@ -100,8 +100,8 @@ def stationary_distribution(transition: Array, choices: list[Lottery], guess: Ar
     Solves (I - forward + u 1') D = u for a distribution u: summing both sides gives 1'D = 1, and
     then forward(D) = D. Differentiable in both modes.
     """
-    shape = choices[0].index.shape
-    anchor = jnp.full(shape, 1 / choices[0].index.size).reshape(-1)
+    shape = choices[0].point.shape
+    anchor = jnp.full(shape, 1 / choices[0].point.size).reshape(-1)
 
     def operator(d):
         return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)

@@ -60,9 +60,9 @@ def interpolate(knots: Array, points: Array, values: Any) -> Any:
 
 
 class Lottery(NamedTuple):
-    """A choice between grid points: with probability ``weight`` the point ``index + 1``, else ``index``."""
+    """A choice between grid points: with probability ``weight`` the grid's number ``point + 1``, else number ``point``."""
 
-    index: Array
+    point: Array
     weight: Array
 
 

@@ -64,7 +64,7 @@ def solve_household_jacobians(model: Model, params: Any, horizon: int | None = N
 
 
 def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilibrium:
-    """Solve for the unknowns by Newton's method with exact derivatives, from the values in `params`.
+    """Solve for the unknowns by Broyden's method, from the values in `params` and the exact slope there.
 
     Steps are cut at halfway to the bounds of an unknown. Status NO_STEADY_STATE where the targets
     are not met or a household has no stationary solution.
@@ -86,52 +86,62 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         variables = stated._replace(**totals)
         return _gaps(model, params, stated, variables), (households, variables, params)
 
+    def gap_at(unknowns, start):
+        gap, (households, _, _) = evaluate(solve_household, unknowns, fixed, start)
+        return gap, households
+
     def newton(state):
-        """A Newton step from the best point so far; a quarter as far next time if it made matters worse."""
+        """A quasi-Newton step from the best point so far; a quarter as far next time if it made matters worse."""
         best, fraction, steps = state
         move = -jnp.linalg.solve(best.slope, best.gap)
         room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
-        unknowns = best.unknowns + fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
-
-        def with_gap(unknowns):
-            gap, (found, _, _) = evaluate(solve_household, unknowns, fixed, best.households)
-            return gap, (found, gap)
-
-        slope, (households, gap) = jax.jacfwd(with_gap, has_aux=True)(unknowns)
-        ahead = largest(jnp.linalg.solve(best.slope, gap))
-        better = (steps == 0) | (ahead < largest(move))  # the start's gap is not known
-        better &= jnp.isfinite(slope).all() & (
-            largest(jnp.array([h.error for h in households])) <= 10 * TOLERANCE
-        )
-        candidate = _Search(unknowns, households, gap, slope)
+        move = fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
+        gap, households = gap_at(best.unknowns + move, best.households)
+        # Broyden's update: the slope that explains what the move did to the gap.
+        surprise = gap - best.gap - best.slope @ move
+        slope = best.slope + jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
+        better = largest(jnp.linalg.solve(best.slope, gap)) < largest(jnp.linalg.solve(best.slope, best.gap))
+        better &= _solved(households) & jnp.isfinite(slope).all()
+        candidate = _Search(best.unknowns + move, households, gap, slope)
         best = jax.tree.map(lambda x, y: jnp.where(better, x, y), candidate, best)
-        return best, jnp.where(better, 1.0, jnp.where(steps == 0, 0.0, fraction / 4)), steps + 1
+        return best, jnp.where(better, 1.0, fraction / 4), steps + 1
 
     def unsolved(state):
         best, fraction, steps = state
         unmet = (largest(best.gap) > TARGET_TOLERANCE) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP)
-        return (steps == 0) | unmet
+        return unmet & _solved(best.households)
+
+    def search(unknowns, start):
+        gap, households = gap_at(unknowns, start)
+        slope = slope_at(unknowns, fixed, households)
+        state = _Search(unknowns, households, gap, slope), 1.0, 0
+        return jax.lax.while_loop(unsolved, newton, state)[0]
+
+    def slope_at(unknowns, params, households):
+        return jax.jacfwd(lambda u: evaluate(refine_household, u, params, households)[0])(unknowns)
 
     def start(params):
         stated = model.steady_state(params)
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        unknowns = jnp.array([getattr(params, n) for n in names], float)
-        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.eye(len(names)))
+        return jnp.array([getattr(params, n) for n in names], float), households
 
     fixed = jax.lax.stop_gradient(params)
-    solution, _, _ = jax.lax.while_loop(unsolved, newton, (start(fixed), 1.0, 0))
-    error = largest(jnp.array([h.error for h in solution.households]))
-    found = (largest(solution.gap) <= TARGET_TOLERANCE) & (error <= 10 * TOLERANCE)
+    solution = search(*start(fixed))
+    found = (largest(solution.gap) <= TARGET_TOLERANCE) & _solved(solution.households)
 
     # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)
     params = jax.tree.map(replace, params, model.params())
-    solution = jax.lax.stop_gradient(jax.tree.map(replace, solution, start(model.params())))
+    unknowns, households = jax.lax.stop_gradient(
+        jax.tree.map(replace, (solution.unknowns, solution.households), start(model.params()))
+    )
 
     # One more Newton step, with the parameters live: the implicit derivative of the unknowns.
-    remaining, _ = evaluate(refine_household, solution.unknowns, params, solution.households)
-    unknowns = solution.unknowns - jnp.linalg.solve(solution.slope, remaining)
-    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, solution.households)
+    slope = slope_at(unknowns, jax.lax.stop_gradient(params), households)
+    slope = jnp.where(found, slope, jnp.eye(len(names)))
+    remaining, _ = evaluate(refine_household, unknowns, params, households)
+    unknowns = unknowns - jnp.linalg.solve(slope, remaining)
+    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
     return StationaryEquilibrium(solved, variables, households, status)
 
@@ -143,6 +153,10 @@ class _Search(NamedTuple):
     households: tuple[Household, ...]
     gap: Array
     slope: Array
+
+
+def _solved(households: tuple[Household, ...]) -> Array:
+    return largest(jnp.array([h.error for h in households])) <= 10 * TOLERANCE
 
 
 def _gaps(model: Model, params: Any, stated: Any, variables: Any) -> Array:
