@@ -59,4 +59,10 @@ def build_advance(
     if spread_chains:
         advance = jax.shard_map(advance, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
     on_mesh = partial(jax.tree.map, lambda spec: NamedSharding(mesh, spec))
-    return jax.jit(advance, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))
+    compiled = jax.jit(advance, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))
+
+    def place_and_advance(rng_key: Key, chain_ids: Any, states: Any, *rest: Any) -> tuple[Any, Info]:
+        """States are put where they belong first: elsewhere they would have another type to JAX."""
+        return compiled(rng_key, chain_ids, jax.device_put(states, on_mesh(chains)), *rest)
+
+    return place_and_advance

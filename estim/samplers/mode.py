@@ -53,12 +53,9 @@ class Laplace(NamedTuple):
         return self.scale_tril @ self.scale_tril.T
 
     def tuning(self, step_size: float) -> Tuning:
-        return Tuning(
-            jnp.asarray(self.mode),
-            jnp.asarray(self.scale_tril),
-            jnp.asarray(step_size, float),
-            jnp.asarray(np.pi / 2),
-        )
+        """The first tuning of a kernel, as arrays of 64-bit floats."""
+        values = (self.mode, self.scale_tril, step_size, np.pi / 2)
+        return Tuning(*(np.asarray(value, float) for value in values))
 
 
 def find_mode(

@@ -214,13 +214,19 @@ def sample_chunks(
 
 
 def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
-    """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only."""
+    """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only.
+
+    Raises:
+        SamplerError: all the chunks are of warm-up.
+    """
     failures, seconds = Counter[str](), defaultdict[str, float](float)
     for chunk in chunks:
         failures.update(chunk.failures)
         for phase, time_taken in chunk.seconds.items():
             seconds[phase] += time_taken
     kept = [chunk for chunk in chunks if chunk.phase == "sample"]
+    if not kept:
+        raise SamplerError("there are no draws yet: the run stopped in warm-up")
     info: Info = jax.tree.map(lambda *rows: np.concatenate(rows), *[chunk.info for chunk in kept])
 
     def by_chain(rows: Any) -> np.ndarray:

@@ -72,6 +72,12 @@ def test_ctrl_c_in_warm_up_stops(laplace):
         sample(gaussian(), "rwmh", KEY, laplace=laplace, progress=press, **SIZE)
 
 
+def test_no_draws_before_the_end_of_warm_up(laplace):
+    _, first = next(sample_chunks(gaussian(), "rwmh", KEY, laplace=laplace, **SIZE))
+    with pytest.raises(SamplerError, match="the run stopped in warm-up"):
+        to_draws(gaussian(), [first], 60)
+
+
 def test_progress_counts_steps_of_all_chains(laplace):
     calls = []
     sample(gaussian(), "rwmh", KEY, laplace=laplace, progress=lambda *call: calls.append(call), **SIZE)
@@ -130,8 +136,12 @@ def test_seconds_are_given_by_phase():
 @pytest.mark.parametrize(
     ("algorithm", "settings", "message"),
     [
-        ("gibbs", {}, r"unknown algorithm 'gibbs'; choose one of \['hmc', 'mpmh'"),
-        ("rwmh", {"num_proposals": 4}, r"rwmh has no setting \['num_proposals'\]; it has \[\]"),
+        ("gibbs", {}, r"unknown algorithm 'gibbs'; choose one of \['chees', .*'rwmh', 'smc'\]"),
+        (
+            "rwmh",
+            {"num_proposals": 4},
+            r"rwmh has no setting \['num_proposals'\]; it has \['inverse_temperature'\]",
+        ),
         ("nuts", {"max_depth": 4}, r"nuts has no setting \['max_depth'\]; it has \['max_num_doublings'"),
     ],
 )
