@@ -13,7 +13,7 @@ from estim.heterogeneity.fixed_point import attach_derivative, largest, solve_fi
 from estim.heterogeneity.interpolate import Lottery, lottery
 from estim.typing import Array, Scalar
 
-TOLERANCE = 1e-11
+TOLERANCE = 1e-10
 
 
 class Household(NamedTuple):
@@ -51,23 +51,25 @@ def lotteries(block: HetBlock, grids: Any, outcomes: dict[str, Array]) -> list[L
     return [lottery(getattr(grids, name), outcomes[name]) for name in block.policy]
 
 
-def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household | None = None) -> Household:
+def solve_household(
+    block: HetBlock, inputs: Any, params: Any, start: Household | None = None, tolerance: float = TOLERANCE
+) -> Household:
     """Policies and stationary distribution at constant `inputs`, with implicit derivatives.
 
     Args:
         inputs: NamedTuple that has the block's inputs (a model's steady state will do).
         params: the model's parameters.
         start: a solution nearby to begin from; it affects speed, not the result.
+        tolerance: of the policy's fixed point, relative, before a last Newton step.
     """
     start = start or initial_household(block, inputs, params)
     constants = jax.lax.stop_gradient((as_inputs(block, inputs), block.grids(params), params))
     found = solve_fixed_point(
         lambda value: backward_step(block, value, *constants)[0],
         jax.lax.stop_gradient(start.value),
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
     )
-    refined = refine_household(block, inputs, params, start._replace(value=found.value))
-    return refined._replace(error=jnp.maximum(refined.error, found.error))
+    return refine_household(block, inputs, params, start._replace(value=found.value))
 
 
 def refine_household(block: HetBlock, inputs: Any, params: Any, solution: Household) -> Household:
@@ -79,10 +81,12 @@ def refine_household(block: HetBlock, inputs: Any, params: Any, solution: Househ
         return backward_step(block, value, inputs, grids, params)
 
     value = attach_derivative(lambda value: step(value)[0], solution.value)
-    _, outcomes = step(value)
+    again, outcomes = step(value)
     choices = lotteries(block, grids, outcomes)
     distribution, leak = stationary_distribution(grids.transition, choices, solution.distribution)
-    return Household(value, distribution, outcomes, grids, leak)
+    relative = jax.tree.map(lambda x, y: largest((x - y) / y), again, value)
+    error = jax.lax.stop_gradient(jnp.maximum(leak, jax.tree.reduce(jnp.maximum, relative)))
+    return Household(value, distribution, outcomes, grids, error)
 
 
 def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:

@@ -6,6 +6,7 @@ the distribution equals what ``steady_state`` states for it) or an equation (its
 Everything here is differentiable by the implicit function theorem, in every parameter.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ from estim.typing import Array
 MAX_STEPS = 30
 SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
+_SEARCH_TOLERANCE = 1e-6  # the last Newton step squares what the search leaves
 
 
 class StationaryEquilibrium(NamedTuple):
@@ -87,7 +89,8 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         return _gaps(model, params, stated, variables), (households, variables, params)
 
     def gap_at(unknowns, start):
-        gap, (households, _, _) = evaluate(solve_household, unknowns, fixed, start)
+        solve = partial(solve_household, tolerance=_SEARCH_TOLERANCE)
+        gap, (households, _, _) = evaluate(solve, unknowns, fixed, start)
         return gap, households
 
     def newton(state):
@@ -108,7 +111,7 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
     def unsolved(state):
         best, fraction, steps = state
-        unmet = (largest(best.gap) > TARGET_TOLERANCE) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP)
+        unmet = (largest(best.gap) > _SEARCH_TOLERANCE) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP)
         return unmet & _solved(best.households)
 
     def search(unknowns, start):
@@ -127,7 +130,7 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
     fixed = jax.lax.stop_gradient(params)
     solution = search(*start(fixed))
-    found = (largest(solution.gap) <= TARGET_TOLERANCE) & _solved(solution.households)
+    found = (largest(solution.gap) <= _SEARCH_TOLERANCE) & _solved(solution.households)
 
     # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)
@@ -141,7 +144,8 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
     slope = jnp.where(found, slope, jnp.eye(len(names)))
     remaining, _ = evaluate(refine_household, unknowns, params, households)
     unknowns = unknowns - jnp.linalg.solve(slope, remaining)
-    _, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
+    gap, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
+    found &= (largest(gap) <= TARGET_TOLERANCE) & _solved(households)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
     return StationaryEquilibrium(solved, variables, households, status)
 
@@ -156,7 +160,7 @@ class _Search(NamedTuple):
 
 
 def _solved(households: tuple[Household, ...]) -> Array:
-    return largest(jnp.array([h.error for h in households])) <= 10 * TOLERANCE
+    return largest(jnp.array([h.error for h in households])) <= TOLERANCE
 
 
 def _gaps(model: Model, params: Any, stated: Any, variables: Any) -> Array:
