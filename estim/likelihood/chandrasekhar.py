@@ -103,21 +103,27 @@ def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elim
 
 def _forward(system: Array, F: Array, K: Array, deviations: Array):
     def step(carry, y):
-        following, logdensity, elimination = _step(system, carry, y)
-        return following, (logdensity, (carry, elimination))
+        following, logdensity, _ = _step(system, carry, y)
+        return following, (logdensity, carry)
 
-    _, (logdensities, tape) = jax.lax.scan(step, _first(F, K), deviations)
-    return logdensities, (system, tape)
+    _, (logdensities, carries) = jax.lax.scan(step, _first(F, K), deviations)
+    return logdensities, (system, carries, deviations)
 
 
 def _backward(residuals, cotangents):
-    """The recursion's adjoint: cotangents (top_, X_, W_) of the carry, from the last period to the first."""
-    system, tape = residuals
+    """The recursion's adjoint: cotangents (top_, X_, W_) of the carry, from the last period to the first.
+
+    Only the carries are kept; the rest of a period is computed again, which costs no more
+    than its memory would.
+    """
+    system, carries, deviations = residuals
     n, p = system.shape[0], system.shape[1] - system.shape[0]
 
-    def step(adjoint, saved):
+    def step(adjoint, period):
         (top_, X_, W_), system_ = adjoint
-        ((top, _, W), (bottom, F_inverse, X_inverse, C, E)), logdensity_ = saved
+        carry, y, logdensity_ = period
+        top, _, W = carry
+        bottom, F_inverse, X_inverse, C, E = _step(system, carry, y)[2]
         half = 0.5 * logdensity_
         # W+ = [.., W'T'] - C K',  X+ = X - C B,  log-density -(ln|F| + v'C)/2
         C_ = -(W_ @ top[:, p:].T) - jnp.concatenate([product(X_, bottom[:p, :p]), half * bottom[p:, :p]])
@@ -133,7 +139,7 @@ def _backward(residuals, cotangents):
 
     zero = _Carry(jnp.zeros((p, p + n)), jnp.zeros((p, p)), jnp.zeros((p + 1, n)))
     ((top_, X_, W_), system_), v_ = jax.lax.scan(
-        step, (zero, jnp.zeros_like(system)), (tape, cotangents), reverse=True
+        step, (zero, jnp.zeros_like(system)), (carries, deviations, cotangents), reverse=True
     )
     return system_, top_[:, :p] + X_, top_[:, p:] + W_[:p], v_
 

@@ -58,7 +58,7 @@ def assert_moments(draws, mean, cov):
 
 def test_simulation_smoother_draws_from_the_conditional_distribution(rng_key):
     state_space, y = random_state_space(3), random_observations(3, N_PERIODS, missing=0.2)
-    keys = jax.random.split(rng_key, 10_000)
+    keys = jax.random.split(rng_key, 4000)
     states, shocks = jax.vmap(lambda key: sample_smoothed(key, state_space, jnp.asarray(y)))(keys)
     draws = np.concatenate([states.reshape(len(keys), -1), shocks.reshape(len(keys), -1)], axis=1)
     assert_moments(draws, *joint_normal(state_space, N_PERIODS).given(y))
@@ -66,7 +66,7 @@ def test_simulation_smoother_draws_from_the_conditional_distribution(rng_key):
 
 def test_simulations_have_the_unconditional_distribution(rng_key):
     state_space = random_state_space(3)
-    keys = jax.random.split(rng_key, 10_000)
+    keys = jax.random.split(rng_key, 4000)
     simulated = jax.vmap(lambda key: simulate(key, state_space, N_PERIODS))(keys)
     draws = np.concatenate([x.reshape(len(keys), -1) for x in simulated], axis=1)
     joint = joint_normal(state_space, N_PERIODS)
