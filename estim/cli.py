@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", _run, "run an experiment and write its report")
-    run.add_argument("file", type=Path, help="experiment file (.py), or settings.json of a run")
+    run.add_argument(
+        "file", type=Path, help="experiment file (.py), Dynare file (.mod), or settings.json of a run"
+    )
+    run.add_argument("--data", help="data for a Dynare file (default: its datafile)")
     run.add_argument(
         "--set",
         dest="settings",
@@ -86,8 +89,17 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     from estim.experiment import load_experiment
 
-    experiment = load_experiment(arguments.file).override(arguments.settings)
-    return _pipeline(experiment, arguments.out or Path("runs") / arguments.file.stem)
+    out = arguments.out or Path("runs") / arguments.file.stem
+    file = _from_dynare(arguments, out) if arguments.file.suffix == ".mod" else arguments.file
+    return _pipeline(load_experiment(file).override(arguments.settings), out)
+
+
+def _from_dynare(arguments: argparse.Namespace, out: Path) -> Path:
+    """The experiment file that stands for a Dynare file and its data, beside the run's directory."""
+    from estim.dynare import read_mod
+    from estim.dynare.experiment_file import write_experiment
+
+    return write_experiment(read_mod(arguments.file), out.parent, arguments.data)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
