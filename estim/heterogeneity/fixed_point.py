@@ -100,11 +100,14 @@ def largest(x: Array) -> Scalar:
     return jnp.where(jnp.isfinite(x).all(), jnp.max(jnp.abs(x), initial=0.0), jnp.inf)
 
 
-def solve_one_minus(operator: Callable[[Array], Array], b: Array, x0: Array | None = None) -> Array:
+def solve_one_minus(
+    operator: Callable[[Array], Array],
+    b: Array,
+    x0: Array | None = None,
+    tolerance: float = LINEAR_TOLERANCE,
+) -> Array:
     """(I - operator)^-1 b, differentiable in both modes."""
-    return bicgstab(
-        lambda x: x - operator(x), b, x0=x0, tol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE, maxiter=1000
-    )[0]
+    return bicgstab(lambda x: x - operator(x), b, x0=x0, tol=tolerance, atol=tolerance, maxiter=1000)[0]
 
 
 def solve_elementwise(

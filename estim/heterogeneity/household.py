@@ -9,7 +9,13 @@ import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward, mix
-from estim.heterogeneity.fixed_point import attach_derivative, largest, solve_fixed_point, solve_one_minus
+from estim.heterogeneity.fixed_point import (
+    LINEAR_TOLERANCE,
+    attach_derivative,
+    largest,
+    solve_fixed_point,
+    solve_one_minus,
+)
 from estim.heterogeneity.interpolate import Lottery, lottery
 from estim.typing import Array, Scalar
 
@@ -51,25 +57,35 @@ def lotteries(block: HetBlock, grids: Any, outcomes: dict[str, Array]) -> list[L
     return [lottery(getattr(grids, name), outcomes[name]) for name in block.policy]
 
 
-def solve_household(
-    block: HetBlock, inputs: Any, params: Any, start: Household | None = None, tolerance: float = TOLERANCE
-) -> Household:
+def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household | None = None) -> Household:
     """Policies and stationary distribution at constant `inputs`, with implicit derivatives.
 
     Args:
         inputs: NamedTuple that has the block's inputs (a model's steady state will do).
         params: the model's parameters.
         start: a solution nearby to begin from; it affects speed, not the result.
-        tolerance: of the policy's fixed point, relative, before a last Newton step.
     """
     start = start or initial_household(block, inputs, params)
-    constants = jax.lax.stop_gradient((as_inputs(block, inputs), block.grids(params), params))
-    found = solve_fixed_point(
-        lambda value: backward_step(block, value, *constants)[0],
-        jax.lax.stop_gradient(start.value),
-        tolerance=tolerance,
+    return refine_household(block, inputs, params, search_household(block, inputs, params, start))
+
+
+def search_household(
+    block: HetBlock, inputs: Any, params: Any, start: Household, tolerance: float = 1e-8
+) -> Household:
+    """The two fixed points to within `tolerance`, without derivatives."""
+    inputs, grids, params, start = jax.lax.stop_gradient(
+        (as_inputs(block, inputs), block.grids(params), params, start)
     )
-    return refine_household(block, inputs, params, start._replace(value=found.value))
+
+    def step(value):
+        return backward_step(block, value, inputs, grids, params)
+
+    found = solve_fixed_point(lambda value: step(value)[0], start.value, tolerance=tolerance)
+    _, outcomes = step(found.value)
+    distribution, leak = stationary_distribution(
+        grids.transition, lotteries(block, grids, outcomes), start.distribution, tolerance
+    )
+    return Household(found.value, distribution, outcomes, grids, jnp.maximum(found.error, leak))
 
 
 def refine_household(block: HetBlock, inputs: Any, params: Any, solution: Household) -> Household:
@@ -98,7 +114,9 @@ def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:
     return Household(value, jnp.full(shape, 1 / np.prod(shape)), outcomes, grids, jnp.array(jnp.inf))
 
 
-def stationary_distribution(transition: Array, choices: list[Lottery], guess: Array) -> tuple[Array, Scalar]:
+def stationary_distribution(
+    transition: Array, choices: list[Lottery], guess: Array, tolerance: float = LINEAR_TOLERANCE
+) -> tuple[Array, Scalar]:
     """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
 
     Solves (I - forward + u 1') D = u for a distribution u: summing both sides gives 1'D = 1, and
@@ -111,6 +129,6 @@ def stationary_distribution(transition: Array, choices: list[Lottery], guess: Ar
         return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)
 
     x0 = jax.lax.stop_gradient(guess).reshape(-1)
-    distribution = solve_one_minus(operator, anchor, x0).reshape(shape)
+    distribution = solve_one_minus(operator, anchor, x0, tolerance).reshape(shape)
     leak = largest(forward(transition, choices, distribution) - distribution)
     return distribution, leak

@@ -60,7 +60,7 @@ def interpolate(knots: Array, points: Array, values: Any) -> Any:
 
 
 class Lottery(NamedTuple):
-    """A choice between grid points: with probability ``weight`` the grid's number ``point + 1``, else number ``point``."""
+    """A choice between grid points: number ``point + 1`` with probability ``weight``, else ``point``."""
 
     point: Array
     weight: Array

@@ -6,7 +6,6 @@ the distribution equals what ``steady_state`` states for it) or an equation (its
 Everything here is differentiable by the implicit function theorem, in every parameter.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +18,7 @@ from estim.heterogeneity.household import (
     Household,
     initial_household,
     refine_household,
-    solve_household,
+    search_household,
 )
 from estim.model import Model
 from estim.status import Status
@@ -89,8 +88,7 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         return _gaps(model, params, stated, variables), (households, variables, params)
 
     def gap_at(unknowns, start):
-        solve = partial(solve_household, tolerance=_SEARCH_TOLERANCE)
-        gap, (households, _, _) = evaluate(solve, unknowns, fixed, start)
+        gap, (households, _, _) = evaluate(search_household, unknowns, fixed, start)
         return gap, households
 
     def newton(state):
@@ -135,17 +133,19 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
     # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)
     params = jax.tree.map(replace, params, model.params())
-    unknowns, households = jax.lax.stop_gradient(
-        jax.tree.map(replace, (solution.unknowns, solution.households), start(model.params()))
+    unknowns, households = jax.tree.map(
+        replace, (solution.unknowns, solution.households), start(model.params())
     )
+    fixed = jax.lax.stop_gradient(params)
+    _, (households, _, _) = jax.lax.stop_gradient(evaluate(refine_household, unknowns, fixed, households))
 
     # One more Newton step, with the parameters live: the implicit derivative of the unknowns.
-    slope = slope_at(unknowns, jax.lax.stop_gradient(params), households)
+    slope = slope_at(unknowns, fixed, households)
     slope = jnp.where(found, slope, jnp.eye(len(names)))
     remaining, _ = evaluate(refine_household, unknowns, params, households)
     unknowns = unknowns - jnp.linalg.solve(slope, remaining)
     gap, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
-    found &= (largest(gap) <= TARGET_TOLERANCE) & _solved(households)
+    found &= (largest(gap) <= TARGET_TOLERANCE) & _solved(households, TOLERANCE)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
     return StationaryEquilibrium(solved, variables, households, status)
 
@@ -159,8 +159,8 @@ class _Search(NamedTuple):
     slope: Array
 
 
-def _solved(households: tuple[Household, ...]) -> Array:
-    return largest(jnp.array([h.error for h in households])) <= TOLERANCE
+def _solved(households: tuple[Household, ...], tolerance: float = _SEARCH_TOLERANCE) -> Array:
+    return largest(jnp.array([h.error for h in households])) <= tolerance
 
 
 def _gaps(model: Model, params: Any, stated: Any, variables: Any) -> Array:
