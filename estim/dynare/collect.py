@@ -4,10 +4,11 @@ import math
 import re
 from collections.abc import Callable
 
-from estim.dynare.contents import Contents, Prior
+from estim.dynare.contents import Contents
+from estim.dynare.estimated import estimated_params, estimated_params_bounds, estimated_params_init
 from estim.dynare.functions import FUNCTIONS, OPERATORS
 from estim.dynare.source import Source
-from estim.dynare.syntax import Assignment, Call, Estimated, Expression, Name, Statement, names, walk
+from estim.dynare.syntax import Assignment, Call, Statement, names, walk
 
 _DECLARATIONS = {
     "var": "variables",
@@ -27,17 +28,6 @@ _SILENT = {
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
 _UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
-
-_SHAPES = {
-    "beta_pdf": "beta",
-    "gamma_pdf": "gamma",
-    "normal_pdf": "normal",
-    "uniform_pdf": "uniform",
-    "inv_gamma_pdf": "inverse_gamma_1",
-    "inv_gamma1_pdf": "inverse_gamma_1",
-    "inv_gamma2_pdf": "inverse_gamma_2",
-    "weibull_pdf": "weibull",
-}
 
 
 def collect(source: Source, statements: list[Statement]) -> Contents:
@@ -201,88 +191,6 @@ def _observation_trends(c: Contents, s: Statement) -> None:
         c.trends[trend.name] = trend.value
 
 
-# --- estimation ---
-
-
-def _target(c: Contents, entry: Estimated) -> tuple[str, ...]:
-    for name in entry.names:
-        roles = ("parameters",) if entry.kind == "parameter" else ("shocks", "variables")
-        c.require(name, entry.at, *roles)
-    return (entry.kind, *sorted(entry.names))
-
-
-def _estimated_params(c: Contents, s: Statement) -> None:
-    if s.option("overwrite") is not None:
-        c.priors = {}
-    for entry in s.items:
-        key = _target(c, entry)
-        if key in c.priors:
-            raise c.source.error(f"'{' '.join(entry.names)}' has two priors", entry.at)
-        c.priors[key] = _prior(c, entry)
-
-
-def _prior(c: Contents, entry: Estimated) -> Prior:
-    """``[init [, low, high]] [, shape, mean, std [, third [, fourth [, scale]]]]``"""
-    shapes = [i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.endswith("_pdf")]
-    prior = Prior(entry.kind, entry.names, entry.at)
-    at = shapes[0] if shapes else len(entry.fields)
-    before, after = _numbers(c, entry.fields[:at]), _numbers(c, entry.fields[at + 1 :])
-    if len(shapes) > 1 or len(before) not in ((0, 1, 3) if shapes else (1, 3)) or len(after) > 5:
-        raise c.source.error(
-            "expected: name, [initial value, [lower bound, upper bound,]] shape, mean, standard deviation "
-            "[, 3rd parameter [, 4th parameter]]",
-            entry.at,
-        )
-    prior.start, prior.low, prior.high = (*before, *[math.nan] * (3 - len(before)))
-    if not shapes:
-        return prior
-    shape = entry.fields[at]
-    assert isinstance(shape, Name)
-    if shape.name not in _SHAPES:
-        raise c.unknown(shape.name, shape.at, _SHAPES)
-    prior.shape = _SHAPES[shape.name]
-    prior.mean, prior.std, prior.third, prior.fourth = (*after, *[math.nan] * 4)[:4]
-    return prior
-
-
-def _numbers(c: Contents, fields: tuple[Expression | None, ...]) -> list[float]:
-    return [math.nan if f is None else c.evaluate(f) for f in fields]
-
-
-def _estimated_params_init(c: Contents, s: Statement) -> None:
-    for entry in s.items:
-        prior = _existing(c, entry, 1)
-        (prior.start,) = _numbers(c, entry.fields)
-    if s.option("use_calibration") is not None:
-        for prior in c.priors.values():
-            if math.isnan(prior.start):
-                prior.start = _calibrated(c, prior)
-
-
-def _estimated_params_bounds(c: Contents, s: Statement) -> None:
-    for entry in s.items:
-        prior = _existing(c, entry, 2)
-        prior.low, prior.high = _numbers(c, entry.fields)
-
-
-def _existing(c: Contents, entry: Estimated, count: int) -> Prior:
-    key = _target(c, entry)
-    if key not in c.priors:
-        raise c.source.error(f"'{' '.join(entry.names)}' is not in 'estimated_params'", entry.at)
-    if len(entry.fields) != count:
-        raise c.source.error(f"expected {count} number(s) after '{' '.join(entry.names)}'", entry.at)
-    return c.priors[key]
-
-
-def _calibrated(c: Contents, prior: Prior) -> float:
-    match prior.kind:
-        case "stderr":
-            return c.stderr.get(prior.names[0], math.nan)
-        case "corr":
-            return c.corr.get(tuple(sorted(prior.names)), math.nan)
-    return c.values.get(prior.names[0], math.nan)
-
-
 # --- commands with options ---
 
 
@@ -328,9 +236,9 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "shocks": _shocks,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
-    "estimated_params": _estimated_params,
-    "estimated_params_init": _estimated_params_init,
-    "estimated_params_bounds": _estimated_params_bounds,
+    "estimated_params": estimated_params,
+    "estimated_params_init": estimated_params_init,
+    "estimated_params_bounds": estimated_params_bounds,
     "stoch_simul": _command,
     "estimation": _command,
     "data": _command,
