@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
 from estim.solve.blocks import Plan, Step, find_plan
+from estim.solve.determinacy import determinacy_status
 from estim.solve.incidence import incidence
 from estim.solve.linearize import LinearModel, linearize
 from estim.solve.representations import MovingAverage
@@ -92,7 +93,8 @@ def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians
     by_shock = jax.vmap(lambda z, e: system.respond(jnp.zeros(system.shape), z, e).targets, -1, -1)(z, e)
     u = -jnp.linalg.solve(system.matrix, by_shock.reshape(len(system.matrix), -1))
     response = jax.vmap(system.respond, -1, -1)(u.reshape(*system.shape, -1), z, e)
-    return response.variables, _status(response, linear, household.status)
+    determinate = determinacy_status(system.matrix, system.shape)
+    return response.variables, _status(response, linear, household.status, determinate)
 
 
 def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJacobians) -> AggregateResponses:
@@ -100,7 +102,7 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     linear = linearize(model, params, household.variables)
     system = _assemble(model, linear, household)
-    n_outputs, horizon = system.jacobian.shape[:2]
+    horizon = system.jacobian.shape[1]
     processes = [j for step in system.plan.exogenous for j in step.variables]
     z = jnp.eye(len(processes) * horizon).reshape(len(processes), horizon, -1)
     by_process = system.pull_back(
@@ -127,7 +129,7 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
         status=jnp.select(
             [household.status != Status.OK, linear.status != Status.OK, ~solved],
             [household.status, linear.status, Status.NOT_CONVERGED],
-            Status.OK,
+            determinacy_status(system.matrix, system.shape),
         ),
     )
 
@@ -347,7 +349,7 @@ def _outputs(model: Model) -> list[str]:
     return [o for block in model.het_blocks for o in block.outputs]
 
 
-def _status(response: Propagation, linear: LinearModel, household_status: Array) -> Array:
+def _status(response: Propagation, linear: LinearModel, household_status: Array, determinate: Array) -> Array:
     """The first failure, in the order in which they would arise."""
     size, residual = largest(response.variables), largest(response.targets)
     failures = {
@@ -355,8 +357,13 @@ def _status(response: Propagation, linear: LinearModel, household_status: Array)
         Status.NOT_CONVERGED: ~(residual <= _SOLVE_TOLERANCE * size),
     }
     return jnp.select(
-        [household_status != Status.OK, linear.status != Status.OK, *failures.values()],
-        [household_status, linear.status, *failures],
+        [
+            household_status != Status.OK,
+            linear.status != Status.OK,
+            *failures.values(),
+            determinate != Status.OK,
+        ],
+        [household_status, linear.status, *failures, determinate],
         _tail_status(response.variables),
     )
 

@@ -13,9 +13,17 @@ import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
 from estim.solve.blocks import find_plan
+from estim.solve.cost_split import cost_split
+from estim.solve.determinacy import winding_number
 from estim.solve.incidence import incidence
 from estim.solve.linearize import linearize
-from estim.solve.sequence_space import solve_block_tridiagonal, solve_moving_average, solve_paths
+from estim.solve.sequence_space import (
+    _assemble,
+    solve_aggregate_responses,
+    solve_block_tridiagonal,
+    solve_moving_average,
+    solve_paths,
+)
 from estim.solve.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
@@ -123,6 +131,27 @@ def test_gradient_in_aggregate_parameters_against_differences(household):
     check_gradient(lambda p: loglikelihood(p, household), PARAMS, names)
 
 
+@pytest.mark.parametrize(("phi_pi", "windings"), [(0.2, 1), (0.95, 1), (1.05, 0), (3.0, 0)])
+def test_winding_number_finds_the_taylor_principle(household, phi_pi, windings):
+    params = household.params._replace(**(POINT | {"phi_pi": phi_pi}))
+    linear = linearize(MODEL, params, household.variables)
+    matrix = _assemble(MODEL, linear, household).matrix
+    assert winding_number(matrix, (1, MODEL.horizon)) == windings
+
+
+def test_a_known_part_of_the_solution_is_reused(household):
+    """Shock parameters move, the rest is given: the same as solving anew."""
+    split = cost_split(MODEL)
+    assert split.shocks == ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
+    assert split.aggregate == ("frisch", "markup", "kappa_w", "phi_pi", "phi_T")
+    responses = jax.jit(lambda h: solve_aggregate_responses(MODEL, PARAMS, h))(household)
+    moved = PARAMS._replace(rho_m=0.3, sig_X=0.9)
+    quick = jax.jit(lambda p, r: solve_moving_average(MODEL, p, r))(moved, responses)
+    anew = jax.jit(lambda p, h: solve_moving_average(MODEL, p, h))(moved, household)
+    assert quick.status == anew.status == Status.OK
+    np.testing.assert_allclose(quick.impulse_responses, anew.impulse_responses, atol=1e-12)
+
+
 def test_block_tridiagonal_solver_against_a_dense_one():
     rng = np.random.default_rng(0)
     lag, lead, now = 0.2 * rng.normal(size=(2, 2)), 0.2 * rng.normal(size=(2, 2)), np.eye(2)
@@ -137,6 +166,7 @@ def test_block_tridiagonal_solver_against_a_dense_one():
     [
         ({"phi_T": 0.012}, Status.HORIZON_TOO_SHORT),  # debt's root is 0.998
         ({"rho_G": 0.999}, Status.HORIZON_TOO_SHORT),
+        ({"phi_pi": 0.95}, Status.INDETERMINATE),  # the Taylor principle
         ({"kappa_w": np.nan}, Status.NOT_FINITE),
     ],
 )

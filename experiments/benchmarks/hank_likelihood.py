@@ -1,0 +1,217 @@
+"""The log-likelihood of the sticky-wage HANK model: estim against the `sequence-jacobian` package.
+
+CPU seconds a draw (all threads added up), so that a busy machine does not matter; the wall time of a
+batch is shown beside. Prints one line of JSON last.
+
+    python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient]
+"""
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for each other on a busy machine
+
+import argparse
+import json
+import time
+
+import estim  # noqa: F401
+import jax
+import jax.numpy as jnp
+import numpy as np
+import sequence_jacobian as sj
+from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.models import load_model
+from estim.solve.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.solve.simulate import simulate
+from estim.solve.stationary_equilibrium import solve_household_jacobians
+from jax.sharding import AxisType, PartitionSpec
+from sequence_jacobian import estimation
+
+MODEL = load_model("auclert_rognlie_straub_2024")
+POINT = {
+    "sig_m": 1.0, "rho_m": 0.7, "sig_X": 0.5, "rho_X": 0.8, "sig_G": 0.2, "rho_G": 0.7,
+    "kappa_w": 0.2, "phi_pi": 1.5, "phi_T": 0.1,
+}  # fmt: skip
+HORIZON = MODEL.horizon
+
+
+@sj.simple
+def wages(pi, X, Y, C, kappa_w, vphi, frisch, markup_ss, eis, beta):
+    piw = pi + X - X(-1)
+    piwres = (
+        kappa_w * (vphi * (Y / X) ** (1 / frisch) - X * C ** (-1 / eis) / markup_ss) + beta * piw(+1) - piw
+    )
+    return piw, piwres
+
+
+@sj.simple
+def rates(pi, ishock, rss, phi_pi):
+    i = rss + phi_pi * pi + ishock
+    r_ante = i - pi(+1)
+    r = r_ante(-1)
+    return i, r_ante, r
+
+
+@sj.solved(unknowns={"B": (-1.0, 1.0)}, targets=["Bres"], solver="brentq")
+def fiscal(B, r, G, Tss, phi_T):
+    T = Tss + phi_T * B(-1)
+    Bres = (1 + r) * B(-1) + G - T - B
+    return T, Bres
+
+
+@sj.simple
+def clearing(A, B):
+    asset_mkt = A - B
+    return asset_mkt
+
+
+def income(Y, T, e_grid):
+    y = (Y - T) * e_grid
+    return y
+
+
+def make_grids(rho_e, sd_e, n_e, min_a, max_a, n_a):
+    e_grid, _, Pi = sj.grids.markov_rouwenhorst(rho_e, sd_e, n_e)
+    a_grid = sj.grids.asset_grid(min_a, max_a, n_a)
+    return e_grid, Pi, a_grid
+
+
+def hh_init(a_grid, y, r, eis):
+    c = np.maximum(0.1, 0.05 * (a_grid - a_grid[0]))[np.newaxis, :] + y[:, np.newaxis]
+    Va = (1 + r) * c ** (-1 / eis)
+    return Va
+
+
+class Package:
+    """The same computation by sequence-jacobian, as its documentation does it."""
+
+    def __init__(self, data):
+        household = sj.hetblocks.hh_sim.hh.add_hetinputs([income, make_grids])
+        household.backward_init = type(household.backward_init)(hh_init)
+        self.household = household
+        self.model = sj.create_model([household, wages, rates, fiscal, clearing], name="sticky wages")
+        self.data = data
+
+    def steady_state(self):
+        calibration = {
+            "eis": 0.5, "frisch": 0.5, "markup_ss": 1.015, "phi_pi": 1.5, "kappa_w": 0.2, "phi_T": 0.1,
+            "rho_e": 0.92, "sd_e": 0.92, "n_e": 11, "min_a": -1, "max_a": 1000, "n_a": 500, "X": 1.0, "G": 0.0,
+            "B": 0.0, "Tss": 0.0, "ishock": 0.0, "rss": 0.01, "pi": 0.0, "Y": 1.0,
+        }  # fmt: skip
+        return self.model.solve_steady_state(
+            calibration,
+            {"beta": 0.82, "vphi": 0.98},
+            {"asset_mkt": 0.0, "piwres": 0.0},
+            solver="broyden_custom",
+        )
+
+    def household_jacobian(self, steady):
+        return self.household.jacobian(steady, inputs=["Y", "T", "r"], outputs=["A", "C"], T=HORIZON)
+
+    def responses(self, steady, household_jacobian):
+        return self.model.solve_jacobian(
+            steady, ["Y", "pi"], ["asset_mkt", "piwres"], ["ishock", "X", "G"],
+            outputs=["pi", "Y", "i"], T=HORIZON, Js={self.household.name: household_jacobian},
+        )  # fmt: skip
+
+    def loglikelihood(self, G):
+        decay = {s: POINT[f"rho_{p}"] ** np.arange(HORIZON) for s, p in _SHOCKS.items()}
+        responses = [[_matrix(G, o, s) @ path for s, path in decay.items()] for o in ("pi", "Y", "i")]
+        M = np.moveaxis(np.array(responses), 2, 0)
+        sigmas = np.array([POINT[f"sig_{p}"] for p in _SHOCKS.values()])
+        return estimation.log_likelihood(self.data, estimation.all_covariances(M, sigmas))
+
+
+_SHOCKS = {"ishock": "m", "X": "X", "G": "G"}
+
+
+def _matrix(G, output, shock):
+    if output in G.outputs and shock in G[output]:
+        entry = G[output][shock]
+        return entry if isinstance(entry, np.ndarray) else entry.matrix(HORIZON)
+    return np.zeros((HORIZON, HORIZON))
+
+
+def seconds(function, repeats):
+    """Median CPU and wall seconds of a call, after one that warms up."""
+    function()
+    spent = []
+    for _ in range(repeats):
+        cpu, wall = time.process_time(), time.perf_counter()
+        function()
+        spent.append((time.process_time() - cpu, time.perf_counter() - wall))
+    return [float(x) for x in np.median(spent, axis=0)]
+
+
+def over_devices(function):
+    """A batch of draws, spread over the host's devices and taken one by one on each."""
+    mesh = jax.make_mesh((jax.device_count(),), ("draw",), axis_types=(AxisType.Auto,))
+    spec = PartitionSpec("draw")
+    mapped = lambda draws: jax.lax.map(function, draws)
+    return jax.jit(jax.shard_map(mapped, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))
+
+
+def draws(num, names):
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda x: jnp.full(num, float(x)), MODEL.params(POINT))
+    moved = {n: getattr(params, n) * (1 + 0.01 * rng.uniform(-1, 1, num)) for n in names}
+    return params._replace(**moved)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--gradient", action="store_true", help="also time value and gradient in all parameters")
+    arguments = parser.parse_args()
+
+    params = MODEL.params(POINT)
+    household = jax.jit(lambda p: solve_household_jacobians(MODEL, p))(params)
+    responses = jax.jit(lambda p, h: solve_aggregate_responses(MODEL, p, h))(params, household)
+    solution = jax.jit(lambda p, h: solve_moving_average(MODEL, p, h))(params, household)
+    data = np.asarray(simulate(solution, jax.random.key(0), 216))
+
+    def loglikelihood(p, given=None):
+        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), data)
+
+    package = Package(data)
+    steady = package.steady_state()
+    jacobian = package.household_jacobian(steady)
+    G = package.responses(steady, jacobian)
+
+    def package_everything():
+        steady = package.steady_state()
+        return package.loglikelihood(package.responses(steady, package.household_jacobian(steady)))
+
+    shocks = ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
+    rows = {
+        "shocks": (
+            lambda p: loglikelihood(p, responses), shocks, lambda: package.loglikelihood(G),
+        ),
+        "aggregate": (
+            lambda p: loglikelihood(p, household), (*shocks, "kappa_w", "phi_pi", "phi_T"),
+            lambda: package.loglikelihood(package.responses(steady, jacobian)),
+        ),
+        "everything": (loglikelihood, ("eis", "sd_e", "kappa_w", *shocks), package_everything),
+    }  # fmt: skip
+    result = {"batch": arguments.batch, "difference": float(loglikelihood(params, household)) + data.size / 2 * np.log(2 * np.pi) - package.loglikelihood(G)}
+    for name, (ours, moved, theirs) in rows.items():
+        batch, batched = draws(arguments.batch, moved), over_devices(ours)
+        cpu, wall = seconds(lambda batched=batched, batch=batch: batched(batch).block_until_ready(), 3)
+        package_cpu, _ = seconds(theirs, 3)
+        ours_ms, theirs_ms = 1e3 * cpu / arguments.batch, 1e3 * package_cpu
+        result[name] = {
+            "estim_ms": ours_ms, "package_ms": theirs_ms, "ratio": theirs_ms / ours_ms,
+            "batch_wall_ms": 1e3 * wall, "cores_busy": cpu / wall,
+        }  # fmt: skip
+        print(name, result[name], flush=True)
+    if arguments.gradient:
+        batched = over_devices(jax.value_and_grad(loglikelihood))
+        batch = draws(arguments.batch, rows["everything"][1])
+        cpu, _ = seconds(lambda: jax.block_until_ready(batched(batch)), 1)
+        ms = 1e3 * cpu / arguments.batch
+        result["gradient"] = {"estim_ms": ms, "ratio_to_value": ms / result["everything"]["estim_ms"]}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Likelihoods of a moving average, against the joint normal density of the stacked sample."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+import estim  # noqa: F401
+from estim.likelihood.toeplitz import autocovariances, toeplitz_loglikelihood
+from estim.likelihood.whittle import whittle_loglikelihood
+from estim.solve.representations import MovingAverage
+from estim.status import Status
+
+HORIZON, N_OBS, N_SHOCKS, N_PERIODS = 12, 2, 3, 30
+
+
+def random_moving_average(seed=0, error=0.3):
+    rng = np.random.default_rng(seed)
+    psi = rng.normal(size=(HORIZON, N_OBS, N_SHOCKS)) * 0.7 ** np.arange(HORIZON)[:, None, None]
+    return MovingAverage(
+        impulse_responses=jnp.asarray(psi),
+        shock_cov=jnp.diag(jnp.array([1.0, 0.5, 2.0])),
+        obs_intercept=jnp.array([0.3, -1.0]),
+        obs_cov=error**2 * jnp.eye(N_OBS),
+        status=jnp.array(Status.OK),
+    )
+
+
+def naive_covariance(ma, n_periods):
+    """Y = sum_h IRF_h e_{t-h}: the loading of every observation on every shock, squared."""
+    loading = np.zeros((n_periods, N_OBS, n_periods + HORIZON, N_SHOCKS))
+    for t in range(n_periods):
+        for h in range(HORIZON):
+            loading[t, :, t - h + HORIZON] = ma.impulse_responses[h]
+    loading = loading.reshape(n_periods * N_OBS, -1)
+    shocks = np.kron(np.eye(n_periods + HORIZON), ma.shock_cov)
+    return loading @ shocks @ loading.T + np.kron(np.eye(n_periods), ma.obs_cov)
+
+
+def sample(ma, missing=0.0, n_periods=N_PERIODS):
+    rng = np.random.default_rng(1)
+    mean = np.tile(ma.obs_intercept, n_periods)
+    y = rng.multivariate_normal(mean, naive_covariance(ma, n_periods)).reshape(n_periods, N_OBS)
+    return np.where(rng.uniform(size=y.shape) < missing, np.nan, y)
+
+
+def naive_loglikelihood(ma, y):
+    seen = ~np.isnan(y.reshape(-1))
+    mean = np.tile(ma.obs_intercept, len(y))
+    cov = naive_covariance(ma, len(y))[np.ix_(seen, seen)]
+    return multivariate_normal(mean[seen], cov).logpdf(y.reshape(-1)[seen])
+
+
+def test_autocovariances_against_the_sum():
+    ma = random_moving_average()
+    psi, cov = np.asarray(ma.impulse_responses), np.asarray(ma.shock_cov)
+    naive = [sum(psi[h + k] @ cov @ psi[h].T for h in range(HORIZON - k)) for k in range(HORIZON)]
+    np.testing.assert_allclose(autocovariances(ma, 20), naive + [np.zeros((N_OBS, N_OBS))] * 8, atol=1e-12)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("method", "missing"), [("lattice", 0.0), ("cholesky", 0.0), ("cholesky", 0.3), ("auto", 0.3)]
+)
+def test_loglikelihood_against_the_joint_density(method, missing, error):
+    ma = random_moving_average(error=error)
+    y = sample(ma, missing)
+    np.testing.assert_allclose(
+        toeplitz_loglikelihood(ma, y, method=method), naive_loglikelihood(ma, y), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("method", ["lattice", "cholesky"])
+def test_presample_is_conditioned_on(method):
+    ma = random_moving_average()
+    y = sample(ma)
+    want = naive_loglikelihood(ma, y) - naive_loglikelihood(ma, y[:7])
+    np.testing.assert_allclose(toeplitz_loglikelihood(ma, y, presample=7, method=method), want, rtol=1e-9)
+
+
+def test_lattice_and_cholesky_have_the_same_gradient():
+    ma = random_moving_average()
+    y = sample(ma)
+    value = lambda psi, method: toeplitz_loglikelihood(ma._replace(impulse_responses=psi), y, method=method)
+    gradients = [jax.grad(value)(ma.impulse_responses, m) for m in ("lattice", "cholesky")]
+    np.testing.assert_allclose(*gradients, rtol=1e-7, atol=1e-9)
+
+
+def test_whittle_approaches_the_exact_loglikelihood():
+    """Off by O(1) at any length: so the difference a period vanishes."""
+    ma = random_moving_average(error=1.0)
+    short, long = (sample(ma, n_periods=n) for n in (30, 300))
+    gap = [abs(whittle_loglikelihood(ma, y) - toeplitz_loglikelihood(ma, y)) / len(y) for y in (short, long)]
+    assert gap[1] < 0.02 and gap[1] < gap[0]
+
+
+@pytest.mark.parametrize("loglikelihood", [toeplitz_loglikelihood, whittle_loglikelihood])
+def test_failure_is_minus_infinity_with_no_gradient(loglikelihood):
+    ma = random_moving_average()
+    failed = ma._replace(
+        status=jnp.array(Status.INDETERMINATE), impulse_responses=ma.impulse_responses * jnp.nan
+    )
+    y = sample(ma)
+    value, gradient = jax.value_and_grad(
+        lambda psi: loglikelihood(failed._replace(impulse_responses=psi), y)
+    )(failed.impulse_responses)
+    assert value == -jnp.inf and (gradient == 0).all()
