@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.debug:
             raise
-        print(f"estim: error: {_one_line(error)}", file=sys.stderr)
+        print(f"estim: error: {_message(error)}", file=sys.stderr)
         return EXIT_ERROR
 
 
@@ -225,11 +225,12 @@ def _console() -> "Console":
     return Console(highlight=False)
 
 
-def _one_line(error: Exception) -> str:
-    """An error of ours speaks for itself; another one is introduced by its type."""
-    text = " ".join(str(error).split())
-    ours = type(error).__module__.split(".")[0] == "estim"
-    return text if ours else f"{type(error).__name__}: {text} (--debug shows where)"
+def _message(error: Exception) -> str:
+    """An error of ours speaks for itself, in several lines where it shows a place in a file; another one
+    is introduced by its type."""
+    if type(error).__module__.split(".")[0] == "estim":
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)"
 
 
 def _version() -> str:

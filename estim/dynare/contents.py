@@ -6,7 +6,6 @@ trends stay expressions. `collect.py` fills it, `translate.py` reads it.
 
 import difflib
 import math
-import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from estim.dynare.functions import CONSTANTS, FUNCTIONS, OPERATORS
-from estim.dynare.source import ModFileError, ModFileWarning, Source
+from estim.dynare.source import ModFileError, Source, warn
 from estim.dynare.syntax import (
     Assignment,
     Binary,
@@ -89,7 +88,7 @@ class Contents:
         return next((role for role in roles if name in getattr(self, role)), None)
 
     def warn(self, message: str, at: int) -> None:
-        warnings.warn(f"{self.source.locate(at)}: {message}", ModFileWarning, stacklevel=2)
+        warn(message, self.source.locate(at))
 
     def require(self, name: str, at: int, *roles: str) -> None:
         """Raise unless the name has been declared in one of the roles."""

@@ -4,7 +4,6 @@ Reference manual, "Macro processing language". The result keeps the origin of ev
 """
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from lark.exceptions import UnexpectedInput
 from estim.dynare import macro_values as values
 from estim.dynare.macro_expressions import Function, bind, evaluate, macro_grammar
 from estim.dynare.macro_values import MacroError
-from estim.dynare.source import Line, Location, ModFileError, ModFileWarning, Source
+from estim.dynare.source import Line, Location, ModFileError, Source, warn
 
 MAX_LINES = 200_000
 MAX_DEPTH = 50
@@ -132,8 +131,7 @@ class _Processor:
             case "includepath":
                 self.folders.append(Path(self.text(word, argument, line)))
             case "echo":
-                where = Location(line.path, line.number, 1)
-                warnings.warn(f"{where}: @#echo: {self.text(word, argument, line)}", ModFileWarning, 2)
+                warn(f"@#echo: {self.text(word, argument, line)}", Location(line.path, line.number, 1))
             case "error":
                 raise _error(line, f"@#error: {self.text(word, argument, line)}")
             case "echomacrovars":

@@ -4,6 +4,7 @@ The macro processor expands a file into one text whose lines come from several f
 position in that text is an offset, and `Source.locate` turns it into file, line and column.
 """
 
+import warnings
 from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple
@@ -42,6 +43,11 @@ class UnsupportedError(ModFileError):
 
 class ModFileWarning(UserWarning):
     """Part of a `.mod` file was skipped; the message quotes it."""
+
+
+def warn(message: str, location: Location) -> None:
+    """A `ModFileWarning` that Python shows as one of the file, with the line itself."""
+    warnings.warn_explicit(f"{location}: {message}", ModFileWarning, location.path, location.line)
 
 
 class Source:
