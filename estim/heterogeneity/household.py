@@ -70,7 +70,7 @@ def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household 
 
 
 def search_household(
-    block: HetBlock, inputs: Any, params: Any, start: Household, tolerance: float = 1e-8
+    block: HetBlock, inputs: Any, params: Any, start: Household, tolerance: float = 1e-10
 ) -> Household:
     """The two fixed points to within `tolerance`, without derivatives."""
     inputs, grids, params, start = jax.lax.stop_gradient(
