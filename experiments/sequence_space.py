@@ -39,8 +39,8 @@ def run(name: str, num_periods: int = 200) -> None:
         raise estim.SolutionError(household.status, name)
     responses = jax.jit(lambda p, h: solve_aggregate_responses(model, p, h))(params, household)
     solution = jax.jit(lambda p, r: solve_moving_average(model, p, r))(params, responses)
-    data = np.asarray(simulate(solution, jax.random.key(1), num_periods))
-    pd.DataFrame(data, columns=list(model.observables._fields)).to_csv(
+    data = simulate(solution, jax.random.key(1), num_periods)
+    pd.DataFrame(np.asarray(data), columns=list(model.observables._fields)).to_csv(
         arguments.out / "data.csv", index=False
     )
     plot_jacobians(household.jacobians, arguments.out / "jacobians.png")

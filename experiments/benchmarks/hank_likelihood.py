@@ -14,18 +14,19 @@ import argparse
 import json
 import time
 
-import estim  # noqa: F401
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sequence_jacobian as sj
+from jax.sharding import AxisType, PartitionSpec
+from sequence_jacobian import estimation
+
+import estim  # noqa: F401
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
 from estim.solve.sequence_space import solve_aggregate_responses, solve_moving_average
 from estim.solve.simulate import simulate
 from estim.solve.stationary_equilibrium import solve_household_jacobians
-from jax.sharding import AxisType, PartitionSpec
-from sequence_jacobian import estimation
 
 MODEL = load_model("auclert_rognlie_straub_2024")
 POINT = {
@@ -143,11 +144,11 @@ def seconds(function, repeats):
     return [float(x) for x in np.median(spent, axis=0)]
 
 
-def over_devices(function):
-    """A batch of draws, spread over the host's devices and taken one by one on each."""
+def over_devices(function, solve=lambda p: p):
+    """A batch of draws, spread over the host's devices; on each `solve` takes all at once, `function` one by one."""
     mesh = jax.make_mesh((jax.device_count(),), ("draw",), axis_types=(AxisType.Auto,))
     spec = PartitionSpec("draw")
-    mapped = lambda draws: jax.lax.map(function, draws)
+    mapped = lambda draws: jax.lax.map(function, jax.vmap(solve)(draws))
     return jax.jit(jax.shard_map(mapped, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))
 
 
@@ -161,7 +162,9 @@ def draws(num, names):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--gradient", action="store_true", help="also time value and gradient in all parameters")
+    parser.add_argument(
+        "--gradient", action="store_true", help="also time value and gradient in all parameters"
+    )
     arguments = parser.parse_args()
 
     params = MODEL.params(POINT)
@@ -185,17 +188,26 @@ def main():
     shocks = ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
     rows = {
         "shocks": (
-            lambda p: loglikelihood(p, responses), shocks, lambda: package.loglikelihood(G),
+            over_devices(
+                lambda ma: toeplitz_loglikelihood(ma, data), lambda p: solve_moving_average(MODEL, p, responses)
+            ),
+            shocks,
+            lambda: package.loglikelihood(G),
         ),
         "aggregate": (
-            lambda p: loglikelihood(p, household), (*shocks, "kappa_w", "phi_pi", "phi_T"),
+            over_devices(lambda p: loglikelihood(p, household)), (*shocks, "kappa_w", "phi_pi", "phi_T"),
             lambda: package.loglikelihood(package.responses(steady, jacobian)),
         ),
-        "everything": (loglikelihood, ("eis", "sd_e", "kappa_w", *shocks), package_everything),
+        "everything": (over_devices(loglikelihood), ("eis", "sd_e", "kappa_w", *shocks), package_everything),
     }  # fmt: skip
-    result = {"batch": arguments.batch, "difference": float(loglikelihood(params, household)) + data.size / 2 * np.log(2 * np.pi) - package.loglikelihood(G)}
-    for name, (ours, moved, theirs) in rows.items():
-        batch, batched = draws(arguments.batch, moved), over_devices(ours)
+    result = {
+        "batch": arguments.batch,
+        "difference": float(loglikelihood(params, household))
+        + data.size / 2 * np.log(2 * np.pi)
+        - package.loglikelihood(G),
+    }
+    for name, (batched, moved, theirs) in rows.items():
+        batch = draws(arguments.batch, moved)
         cpu, wall = seconds(lambda batched=batched, batch=batch: batched(batch).block_until_ready(), 3)
         package_cpu, _ = seconds(theirs, 3)
         ours_ms, theirs_ms = 1e3 * cpu / arguments.batch, 1e3 * package_cpu

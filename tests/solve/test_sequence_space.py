@@ -167,7 +167,7 @@ def test_block_tridiagonal_solver_against_a_dense_one():
         ({"phi_T": 0.012}, Status.HORIZON_TOO_SHORT),  # debt's root is 0.998
         ({"rho_G": 0.999}, Status.HORIZON_TOO_SHORT),
         ({"phi_pi": 0.95}, Status.INDETERMINATE),  # the Taylor principle
-        ({"kappa_w": np.nan}, Status.NOT_FINITE),
+        ({"kappa_w": np.nan}, Status.NO_STEADY_STATE),
     ],
 )
 def test_failures_of_the_aggregate_model(household, change, status):
