@@ -12,10 +12,12 @@ import resource
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import jax
@@ -65,8 +67,7 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
 
     laplace = _mode(run, posterior, key("mode"), progress)
-    for name, route in experiment.routes.items():
-        _sample_route(run, posterior, laplace, name, route, key(name), progress)
+    _sample_routes(run, posterior, laplace, experiment, key, progress)
     if experiment.surrogate:
         surrogate = _train(run, posterior, experiment.surrogate, key("train"), progress)
         _sample_surrogate(run, posterior, surrogate, experiment.surrogate, key("surrogate"), progress)
@@ -124,6 +125,35 @@ def _mode(run: RunDirectory, posterior: Posterior, rng_key: Key, progress: Progr
         float(saved["logdensity"]),
         float(saved["log_marginal_likelihood"]),
     )
+
+
+def _sample_routes(
+    run: RunDirectory,
+    posterior: Posterior,
+    laplace: Laplace,
+    experiment: Experiment,
+    key: Callable[[str], Key],
+    progress: Progress,
+) -> None:
+    """All routes, a thread each: while one compiles, another samples. If one fails, or on Ctrl-C, all stop."""
+    stopped = Event()
+
+    def watched(what: str, done: int, total: int, remark: str = "") -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        progress(what, done, total, remark)
+
+    with ThreadPoolExecutor(len(experiment.routes)) as threads:
+        routes = [
+            threads.submit(_sample_route, run, posterior, laplace, name, route, key(name), watched)
+            for name, route in experiment.routes.items()
+        ]
+        try:
+            for route in as_completed(routes):
+                route.result()
+        except BaseException:
+            stopped.set()
+            raise
 
 
 def _sample_route(

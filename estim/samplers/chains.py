@@ -24,7 +24,11 @@ def device_mesh(num: int, devices: list[jax.Device]) -> Mesh:
 
 
 def build_advance(
-    build: Callable[[Any], SamplingAlgorithm], mesh: Mesh, capacity: int, spread_chains: bool
+    build: Callable[[Any], SamplingAlgorithm],
+    mesh: Mesh,
+    capacity: int,
+    spread_chains: bool,
+    in_turn: bool = False,
 ) -> Advance:
     """``(rng_key, chain_ids, states, tuning, step, count) -> (states, info)``, compiled on first use.
 
@@ -33,13 +37,18 @@ def build_advance(
     every length up to `capacity`. The leading axes of `info` are ``[capacity, chain]``, and
     rows from `count` on mean nothing. The key of a step is ``rng_key`` folded with its number
     and the chain's. With `spread_chains` each device of `mesh` runs its share of the chains
-    and does not wait for the others; without, the kernel itself uses the mesh.
+    and does not wait for the others; without, the kernel itself uses the mesh. The chains of a
+    device step together, or, `in_turn`, one after the other: trajectories of different lengths
+    then do not wait for the longest.
     """
 
     @jax.jit  # inside the loop it is traced once, for its shapes and for its body
     def one_step(rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array) -> tuple[Any, Info]:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
-        return jax.vmap(build(tuning).step)(keys, states)
+        step_one = build(tuning).step
+        if in_turn:
+            return jax.lax.map(lambda key_and_state: step_one(*key_and_state), (keys, states))
+        return jax.vmap(step_one)(keys, states)
 
     def advance(
         rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array, count: Array

@@ -19,12 +19,14 @@ class Algorithm(NamedTuple):
     """A row: how the kernel is built, its first step size by dimension, and what warm-up aims for.
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
-    Gaussian whose covariance is known; ``target_acceptance`` takes the settings.
+    Gaussian whose covariance is known; ``target_acceptance`` takes the settings. Steps of
+    ``unequal`` length are better taken one chain after another where a device is a core.
     """
 
     build: Callable[..., SamplingAlgorithm]
     first_step_size: Callable[[int], float]
     target_acceptance: Callable[..., float]
+    unequal: bool = False
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -43,7 +45,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
+    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, unequal=True),
 }
 
 

@@ -170,7 +170,8 @@ def sample_chunks(
             )
         now = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
 
-    advance = build_advance(build, mesh, capacity, spread == "chains")
+    in_turn = row.unequal and jax.default_backend() == "cpu"
+    advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
     advance = partial(advance, rng_key, np.arange(num_chains))
     with _timed(seconds, "compile"):
         jax.block_until_ready(advance(now.chains, now.tuning, 0, 0))
