@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from estim.datasets import load_data, select_observables
+from estim.likelihood.kalman import fastest_method
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_representation
@@ -47,6 +48,8 @@ def loglikelihood(
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
+    if not model.het_blocks:
+        options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
     value, status = _loglikelihood(
         model, values, observations, presample=presample, options=tuple(options.items())
     )

@@ -135,7 +135,10 @@ def _sample_routes(
     key: Callable[[str], Key],
     progress: Progress,
 ) -> None:
-    """All routes, a thread each: while one compiles, another samples. If one fails, or on Ctrl-C, all stop."""
+    """As many routes at a time as there are devices: while one compiles, another samples.
+
+    If one fails, or on Ctrl-C, all stop.
+    """
     stopped = Event()
 
     def watched(what: str, done: int, total: int, remark: str = "") -> None:
@@ -143,7 +146,7 @@ def _sample_routes(
             raise KeyboardInterrupt
         progress(what, done, total, remark)
 
-    with ThreadPoolExecutor(len(experiment.routes)) as threads:
+    with ThreadPoolExecutor(len(jax.local_devices())) as threads:
         routes = [
             threads.submit(_sample_route, run, posterior, laplace, name, route, key(name), watched)
             for name, route in experiment.routes.items()

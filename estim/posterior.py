@@ -10,7 +10,7 @@ from numpyro.distributions import Distribution, biject_to
 
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.solve.rational_expectations import solve_state_space
@@ -95,7 +95,7 @@ def from_loglikelihood(
         return jax.vmap(unconstrain)(draws)
 
     given = dict(start or {})
-    begin = {n: given[n] if n in given else d.mean for n, d in prior.items()}
+    begin = {n: d.mean for n, d in prior.items() if n not in given} | given
     return _assemble(
         lambda position: loglikelihood(constrain(position)),
         logprior,
@@ -195,10 +195,12 @@ def model_loglikelihood(
     model: Model, params: Any, observations: Array, *, presample: int = 0, **options: Any
 ) -> tuple[Scalar, Scalar]:
     """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``."""
-    solution = solve_representation(model, params)
+    if not model.het_blocks:  # decided on the data as they are, before a trend is taken out
+        options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
     if model.trend is not None:
         slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
         observations = observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
+    solution = solve_representation(model, params)
     if isinstance(solution, MovingAverage):
         value = toeplitz_loglikelihood(solution, observations, presample=presample, **options)
     else:

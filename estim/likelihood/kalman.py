@@ -57,16 +57,15 @@ def kalman_loglikelihood(
     """
     if not isinstance(start, Gaussian) and start not in ("stationary", "diffuse"):
         raise ValueError(f"start is 'stationary', 'diffuse' or a Gaussian(mean, cov), not {start!r}")
-    stationary = start == "stationary"
     if method == "auto":
-        method = "chandrasekhar" if stationary and _is_complete(observations) else "standard"
+        method = fastest_method(observations, start)
     elif method not in _METHODS:
         raise ValueError(f"method is 'auto' or one of {sorted(_METHODS)}, not {method!r}")
     elif start == "diffuse" and method != "standard":
         raise ValueError(
             f"start='diffuse' has a filter of its own: method 'auto' or 'standard', not {method!r}"
         )
-    elif method == "chandrasekhar" and not stationary:
+    elif method == "chandrasekhar" and start != "stationary":
         raise ValueError("method 'chandrasekhar' needs start='stationary'")
     return _loglikelihood(
         state_space,
@@ -77,8 +76,11 @@ def kalman_loglikelihood(
     )
 
 
-def _is_complete(observations: Array) -> bool:
-    return not isinstance(observations, jax.core.Tracer) and not np.isnan(observations).any()
+def fastest_method(observations: Array, start: Start = "stationary") -> Method:
+    """What "auto" stands for; traced observations count as having gaps."""
+    known = not isinstance(observations, jax.core.Tracer)
+    stationary = not isinstance(start, Gaussian) and start == "stationary"
+    return "chandrasekhar" if stationary and known and not np.isnan(observations).any() else "standard"
 
 
 _METHODS = {
