@@ -66,7 +66,11 @@ MISTAKES = [
         "ar1: no steady state was found",
     ),
     (
-        dict(model=ar1(residuals=lambda lag, now, lead, e, p: {"law": now.x - 2 * p.rho * lag.x - p.sigma * e.e})),
+        dict(
+            model=ar1(
+                residuals=lambda lag, now, lead, e, p: {"law": now.x - 2 * p.rho * lag.x - p.sigma * e.e}
+            )
+        ),
         estim.SolutionError,
         "ar1: explosive",
     ),

@@ -63,7 +63,9 @@ FAULTS = {
         "explosive",
     ),
     "a wrong derivative": (
-        ar1(residuals=lambda lag, now, lead, e, p: {"law": now.x - wrong_slope(p.rho) * lag.x - p.sigma * e.e}),
+        ar1(
+            residuals=lambda lag, now, lead, e, p: {"law": now.x - wrong_slope(p.rho) * lag.x - p.sigma * e.e}
+        ),
         "gradient",
         "rho: ",
     ),

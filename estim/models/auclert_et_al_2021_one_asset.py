@@ -96,7 +96,10 @@ def household(expected, x, grid, p):
     c, n = interpolate(c - wage * n + assets - x.transfer * e, (1 + x.r) * assets, (c, n))
     constrained = wealth + wage * n - c < grid.a[0]
     log_uc = solve_elementwise(spending, -jnp.log(wealth + wage) / p.eis, wage, wealth, p)
-    c, n = (jnp.where(constrained, at_limit, x) for at_limit, x in zip(choices(log_uc, wage, p), (c, n), strict=True))
+    c, n = (
+        jnp.where(constrained, at_limit, x)
+        for at_limit, x in zip(choices(log_uc, wage, p), (c, n), strict=True)
+    )
     a = jnp.where(constrained, grid.a[0], wealth + wage * n - c)
     return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c, "ne": e * n}
 

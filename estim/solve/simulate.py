@@ -35,4 +35,7 @@ def simulate(
 def _normal(rng_key: Key, cov: Array, num: int) -> Array:
     """Draws ``[num, n]`` of N(0, cov); `cov` may be singular."""
     values, vectors = jnp.linalg.eigh(cov)
-    return jax.random.normal(rng_key, (num, cov.shape[0])) @ (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]).T
+    return (
+        jax.random.normal(rng_key, (num, cov.shape[0]))
+        @ (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]).T
+    )
