@@ -18,6 +18,7 @@ import estim
 from estim import priors
 from estim.heterogeneity.grids import double_exponential_grid, rouwenhorst
 from estim.models.auclert_rognlie_straub_2024 import Grids
+from estim.solve.sequence_space import solve_moving_average
 from estim.solve.simulate import simulate
 
 FULL = estim.load_model("auclert_rognlie_straub_2024")
@@ -53,7 +54,8 @@ def main():
     parser.add_argument("--num-samples", type=int, default=200)
     parser.add_argument("--num-warmup", type=int, default=150)
     arguments = parser.parse_args()
-    observations = np.asarray(simulate(estim.solve(MODEL, TRUTH), jax.random.key(3), 200))
+    solve = jax.jit(lambda p: solve_moving_average(MODEL, p))
+    observations = np.asarray(simulate(solve(MODEL.params(TRUTH)), jax.random.key(3), 200))
     data = pd.DataFrame(observations, columns=list(MODEL.observables._fields))
     posterior = estim.build_posterior(MODEL, data)
     draws = estim.sample(

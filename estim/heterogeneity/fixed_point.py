@@ -81,7 +81,10 @@ def solve_fixed_point(
 
 
 def attach_derivative(
-    f: Callable[[Any], Any], solution: Any, scale: Callable[[Array], Array] = jnp.abs
+    f: Callable[[Any], Any],
+    solution: Any,
+    scale: Callable[[Array], Array] = jnp.abs,
+    tolerance: float = LINEAR_TOLERANCE,
 ) -> Any:
     """`solution` of x = f(x) with the derivative that the implicit function theorem gives it.
 
@@ -91,7 +94,7 @@ def attach_derivative(
     x, unravel = ravel_pytree(jax.lax.stop_gradient(solution))
     unit = jax.lax.stop_gradient(scale(x))
     y, tangent = jax.linearize(lambda x: ravel_pytree(f(unravel(x)))[0], x)
-    d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit)
+    d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit, tolerance=tolerance)
     return unravel(x + unit * d)
 
 

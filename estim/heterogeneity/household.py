@@ -88,18 +88,20 @@ def search_household(
     return Household(found.value, distribution, outcomes, grids, jnp.maximum(found.error, leak))
 
 
-def refine_household(block: HetBlock, inputs: Any, params: Any, solution: Household) -> Household:
+def refine_household(
+    block: HetBlock, inputs: Any, params: Any, solution: Household, tolerance: float = LINEAR_TOLERANCE
+) -> Household:
     """One Newton step from a `solution` nearby: its error becomes the square of what it was, and its
-    derivatives with respect to `inputs` and `params` are exact."""
+    derivatives with respect to `inputs` and `params` are exact to within `tolerance`."""
     inputs, grids = as_inputs(block, inputs), block.grids(params)
 
     def step(value):
         return backward_step(block, value, inputs, grids, params)
 
-    value = attach_derivative(lambda value: step(value)[0], solution.value)
+    value = attach_derivative(lambda value: step(value)[0], solution.value, tolerance=tolerance)
     again, outcomes = step(value)
     choices = lotteries(block, grids, outcomes)
-    distribution, leak = stationary_distribution(grids.transition, choices, solution.distribution)
+    distribution, leak = stationary_distribution(grids.transition, choices, solution.distribution, tolerance)
     relative = jax.tree.map(lambda x, y: largest((x - y) / y), again, value)
     error = jax.lax.stop_gradient(jnp.maximum(leak, jax.tree.reduce(jnp.maximum, relative)))
     return Household(value, distribution, outcomes, grids, error)

@@ -6,6 +6,7 @@ the distribution equals what ``steady_state`` states for it) or an equation (its
 Everything here is differentiable by the implicit function theorem, in every parameter.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +28,8 @@ from estim.typing import Array
 MAX_STEPS = 30
 SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
+_FIRST_SLOPE_TOLERANCE = 1e-5
+_SLOPE_TOLERANCE = 1e-10
 _SEARCH_TOLERANCE = 1e-6  # the last Newton step squares what the search leaves
 
 
@@ -114,12 +117,13 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
     def search(unknowns, start):
         gap, households = gap_at(unknowns, start)
-        slope = slope_at(unknowns, fixed, households)
+        slope = slope_at(unknowns, fixed, households, _FIRST_SLOPE_TOLERANCE)
         state = _Search(unknowns, households, gap, slope), 1.0, 0
         return jax.lax.while_loop(unsolved, newton, state)[0]
 
-    def slope_at(unknowns, params, households):
-        return jax.jacfwd(lambda u: evaluate(refine_household, u, params, households)[0])(unknowns)
+    def slope_at(unknowns, params, households, tolerance):
+        refine = partial(refine_household, tolerance=tolerance)
+        return jax.jacfwd(lambda u: evaluate(refine, u, params, households)[0])(unknowns)
 
     def start(params):
         stated = model.steady_state(params)
@@ -137,11 +141,12 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         replace, (solution.unknowns, solution.households), start(model.params())
     )
     fixed = jax.lax.stop_gradient(params)
-    _, (households, _, _) = jax.lax.stop_gradient(evaluate(refine_household, unknowns, fixed, households))
+    gap, (households, _, _) = jax.lax.stop_gradient(evaluate(refine_household, unknowns, fixed, households))
 
-    # One more Newton step, with the parameters live: the implicit derivative of the unknowns.
-    slope = slope_at(unknowns, fixed, households)
+    # Two more Newton steps, the last with the parameters live: the implicit derivative of the unknowns.
+    slope = slope_at(unknowns, fixed, households, _SLOPE_TOLERANCE)
     slope = jnp.where(found, slope, jnp.eye(len(names)))
+    unknowns = jnp.where(found, unknowns - jnp.linalg.solve(slope, gap), unknowns)
     remaining, _ = evaluate(refine_household, unknowns, params, households)
     unknowns = unknowns - jnp.linalg.solve(slope, remaining)
     gap, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
