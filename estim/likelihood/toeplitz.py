@@ -136,7 +136,7 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
 
     def chunk(state, orders):
         """A dozen orders; skipped when the dozen before found nothing left to predict."""
-        *rest, size, done = state
+        *rest, size, _ = state
 
         def run():
             (*after, size), logdensities = jax.lax.scan(order, (*rest, 0.0), orders)
