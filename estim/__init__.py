@@ -23,7 +23,7 @@ _HOME = {
     "estim.models": ("list_models", "load_model"),
     "estim.posterior": ("Posterior", "build_posterior", "from_logdensity", "from_loglikelihood"),
     "estim.samplers.run": ("sample",),
-    "estim.solve.representations": ("MovingAverage", "StateSpace"),
+    "estim.solution.representations": ("MovingAverage", "StateSpace"),
     "estim.status": ("SolutionError", "Status"),
     "estim.surrogate.certify": ("certify",),
     "estim.surrogate.fit": ("fit_surrogate",),

@@ -16,8 +16,8 @@ from estim.likelihood.kalman import fastest_method
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_representation
-from estim.solve import responses
-from estim.solve.representations import MovingAverage, StateSpace
+from estim.solution import responses
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import SolutionError, Status
 from estim.typing import ParamValues
 

@@ -15,10 +15,10 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model
 from estim.posterior import Posterior, build_posterior, solve_representation
-from estim.solve.incidence import incidence
-from estim.solve.linearize import linearize
-from estim.solve.representations import StateSpace
-from estim.solve.simulate import simulate
+from estim.solution.incidence import incidence
+from estim.solution.linearize import linearize
+from estim.solution.representations import StateSpace
+from estim.solution.simulate import simulate
 from estim.status import Status
 
 _GRADIENT_TOLERANCE = 1e-5

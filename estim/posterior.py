@@ -13,9 +13,9 @@ from estim.evaluations import Evaluations
 from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
-from estim.solve.rational_expectations import solve_state_space
-from estim.solve.representations import MovingAverage, StateSpace
-from estim.solve.sequence_space import solve_moving_average
+from estim.solution.rational_expectations import solve_state_space
+from estim.solution.representations import MovingAverage, StateSpace
+from estim.solution.sequence_space import solve_moving_average
 from estim.status import Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 

@@ -16,10 +16,10 @@ import pandas as pd
 import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.posterior import from_loglikelihood
-from estim.solve.cost_split import cost_split
-from estim.solve.sequence_space import solve_aggregate_responses, solve_moving_average
-from estim.solve.simulate import simulate
-from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.solution.cost_split import cost_split
+from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.solution.simulate import simulate
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt

@@ -18,8 +18,8 @@ import estim
 from estim import priors
 from estim.heterogeneity.grids import double_exponential_grid, rouwenhorst
 from estim.models.auclert_rognlie_straub_2024 import Grids
-from estim.solve.sequence_space import solve_moving_average
-from estim.solve.simulate import simulate
+from estim.solution.sequence_space import solve_moving_average
+from estim.solution.simulate import simulate
 
 FULL = estim.load_model("auclert_rognlie_straub_2024")
 

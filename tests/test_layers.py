@@ -16,7 +16,7 @@ LAYERS = [
     ["linalg"],
     ["heterogeneity"],
     ["model"],
-    ["solve"],
+    ["solution"],
     ["likelihood"],
     ["analysis"],
     ["posterior"],
@@ -32,7 +32,7 @@ LAYERS = [
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 # A gallery model is written with the tools of its user, and with nothing behind them.
-OPEN_TO_MODELS = {"typing", "priors", "heterogeneity", "model", "solve", "models"}
+OPEN_TO_MODELS = {"typing", "priors", "heterogeneity", "model", "solution", "models"}
 
 
 def module_name(path: Path) -> str:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model
-from estim.solve.rational_expectations import solve_decision_rule, solve_state_space
-from estim.solve.representations import DecisionRule, StateSpace
+from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
+from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array
 

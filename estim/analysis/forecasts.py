@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from estim.likelihood.smoothing import sample_smoothed, smooth
 from estim.likelihood.square_root import covariance_root
 from estim.likelihood.start import Gaussian
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array, Key
 
 

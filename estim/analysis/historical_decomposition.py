@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.likelihood.smoothing import smooth
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.analysis.moments import theoretical_moments
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array
 
 _RANK_TOLERANCE = 1e-8

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.likelihood.start import stationary_start
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array
 
 

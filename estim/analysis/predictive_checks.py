@@ -9,7 +9,7 @@ import numpy as np
 
 from estim.analysis.draws import over_draws
 from estim.likelihood.smoothing import simulate
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array, Key
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import impulse_responses, shock_impact
 from estim.linalg import solve_discrete_lyapunov
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array
 

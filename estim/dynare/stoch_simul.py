@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.linalg import schur, solve_discrete_lyapunov
 
 from estim.model import Model
-from estim.solve import DecisionRule, solve_decision_rule
+from estim.solution import DecisionRule, solve_decision_rule
 from estim.status import SolutionError
 from estim.typing import ParamValues
 

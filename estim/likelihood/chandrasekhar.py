@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.likelihood.start import Gaussian
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
 
 

@@ -20,7 +20,7 @@ import jax.scipy.linalg as jsl
 
 from estim.likelihood.filtering import leave_out_missing
 from estim.linalg import solve_discrete_lyapunov
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
 

@@ -14,7 +14,7 @@ from estim.likelihood.filtering import filter_states
 from estim.likelihood.parallel import parallel_logdensities
 from estim.likelihood.square_root import square_root_logdensities
 from estim.likelihood.start import Gaussian, Start, stationary_start
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import jax.numpy as jnp
 from jax.scipy.linalg import block_diag
 
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 
 
 def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequence[float]]) -> StateSpace:

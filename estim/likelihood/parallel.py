@@ -14,7 +14,7 @@ import jax.scipy.linalg as jsl
 
 from estim.likelihood.filtering import leave_out_missing, predict, update
 from estim.likelihood.start import Gaussian
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array
 
 

@@ -19,7 +19,7 @@ import jax.scipy.linalg as jsl
 
 from estim.likelihood.filtering import normal_logdensity
 from estim.likelihood.start import Gaussian
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
 
 _ROUNDING = 1e-15

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import jax.numpy as jnp
 
 from estim.linalg import solve_discrete_lyapunov
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array
 

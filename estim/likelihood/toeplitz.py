@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.likelihood.kalman import impossible_if_not_finite
-from estim.solve.representations import MovingAverage
+from estim.solution.representations import MovingAverage
 from estim.status import Status
 from estim.typing import Array, Scalar
 

@@ -11,7 +11,7 @@ import numpy as np
 from estim.model import Model
 from estim.posterior import Posterior, solve_representation
 from estim.samplers.mode import Laplace
-from estim.solve.representations import MovingAverage, StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.typing import Array

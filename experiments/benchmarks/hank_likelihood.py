@@ -24,9 +24,9 @@ from sequence_jacobian import estimation
 import estim  # noqa: F401
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
-from estim.solve.sequence_space import solve_aggregate_responses, solve_moving_average
-from estim.solve.simulate import simulate
-from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.solution.simulate import simulate
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 
 MODEL = load_model("auclert_rognlie_straub_2024")
 POINT = {

@@ -25,7 +25,7 @@ from estim.datasets import load_data
 from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.start import stationary_start
 from estim.models import load_model
-from estim.solve.rational_expectations import solve_state_space
+from estim.solution.rational_expectations import solve_state_space
 
 CASES = {
     "an_schorfheide_2007": ("us_nk", "1983Q1", "2002Q4"),

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 import estim  # noqa: F401  (configures JAX)
 from estim.models import load_model
-from estim.solve import linearize, solve_state_space
+from estim.solution import linearize, solve_state_space
 
 MODELS = ["an_schorfheide_2007", "smets_wouters_2007"]
 BATCH, NUM_ROUNDS = 64, 40

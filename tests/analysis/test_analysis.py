@@ -25,7 +25,7 @@ from estim.analysis import (
     theoretical_moments,
     variance_decomposition,
 )
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import estim
 from estim.dynare import ModFileWarning, read_mod
-from estim.solve import solve_decision_rule
+from estim.solution import solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"
 REFERENCE = Path(__file__).parent.parent / "reference"

@@ -16,7 +16,7 @@ from estim.dynare import convert_mod, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.priors import prior_source
 from estim.dynare.settings import EstimationSettings
-from estim.solve import solve_decision_rule
+from estim.solution import solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"
 MODEL = "model(linear);\ny = a*y(-1) + e;\nc = b*y + u;\nend;\n"

@@ -17,7 +17,7 @@ from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.start import Gaussian, stationary_start
 from estim.linalg import solve_discrete_lyapunov
-from estim.solve.representations import StateSpace
+from estim.solution.representations import StateSpace
 from estim.status import Status
 
 METHODS = ["standard", "chandrasekhar", "square_root", "parallel"]

@@ -13,7 +13,7 @@ from estim.likelihood.kalman import kalman_loglikelihood
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import ModelError
 from estim.models import list_models, load_model, published
-from estim.solve import impulse_responses, solve_decision_rule, solve_state_space
+from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
 from estim.status import Status
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -11,9 +11,9 @@ import pytest
 import estim  # noqa: F401
 from estim.heterogeneity.household import solve_household
 from estim.models import load_model
-from estim.solve.linearize import linearize
-from estim.solve.sequence_space import solve_paths
-from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.solution.linearize import linearize
+from estim.solution.sequence_space import solve_paths
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "hank_gallery.json").read_text())

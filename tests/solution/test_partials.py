@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.solve.partials import sparse_partials
+from estim.solution.partials import sparse_partials
 
 X = [0.3, -1.2, 2.0]
 

@@ -23,9 +23,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.linalg import solve_expectations, solve_linear
 from estim.model import Model, ModelError
-from estim.solve.incidence import Cover, Incidence, incidence, minimum_cover
-from estim.solve.linearize import linearize
-from estim.solve.representations import DecisionRule, StateSpace
+from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
+from estim.solution.linearize import linearize
+from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array
 

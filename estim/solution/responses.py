@@ -8,11 +8,11 @@ import numpy as np
 from xarray import DataArray
 
 from estim.model import Model
-from estim.solve.linearize import linearize
-from estim.solve.rational_expectations import solve_decision_rule
-from estim.solve.representations import DecisionRule
-from estim.solve.sequence_space import solve_paths
-from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.solution.linearize import linearize
+from estim.solution.rational_expectations import solve_decision_rule
+from estim.solution.representations import DecisionRule
+from estim.solution.sequence_space import solve_paths
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import SolutionError, Status
 from estim.typing import Array, ParamValues, Scalar
 

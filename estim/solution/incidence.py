@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model
-from estim.solve.equations import flat_measurement, flat_residuals
-from estim.solve.partials import sparse_partials
+from estim.solution.equations import flat_measurement, flat_residuals
+from estim.solution.partials import sparse_partials
 
 
 class Incidence(NamedTuple):

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from estim.solve.representations import MovingAverage, StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array, Key
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from estim.models import load_model
-from estim.solve.incidence import incidence, minimum_cover
+from estim.solution.incidence import incidence, minimum_cover
 
 
 def names(model, row):

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model
-from estim.solve.equations import flat_measurement, flat_residuals
-from estim.solve.partials import Partials, sparse_partials
+from estim.solution.equations import flat_measurement, flat_residuals
+from estim.solution.partials import Partials, sparse_partials
 from estim.status import Status
 from estim.typing import Array
 

@@ -11,7 +11,7 @@ from scipy.linalg import ordqz
 
 from estim.model import Model, ModelError
 from estim.models import load_model, published
-from estim.solve import (
+from estim.solution import (
     impulse_responses,
     incidence,
     linearize,

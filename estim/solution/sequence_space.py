@@ -20,12 +20,12 @@ import jax.numpy as jnp
 
 from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
-from estim.solve.blocks import Plan, Step, find_plan
-from estim.solve.determinacy import determinacy_status
-from estim.solve.incidence import incidence
-from estim.solve.linearize import LinearModel, linearize
-from estim.solve.representations import MovingAverage
-from estim.solve.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
+from estim.solution.blocks import Plan, Step, find_plan
+from estim.solution.determinacy import determinacy_status
+from estim.solution.incidence import incidence
+from estim.solution.linearize import LinearModel, linearize
+from estim.solution.representations import MovingAverage
+from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
 from estim.status import Status
 from estim.typing import Array
 

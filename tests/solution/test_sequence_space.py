@@ -12,19 +12,19 @@ import pytest
 import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
-from estim.solve.blocks import find_plan
-from estim.solve.cost_split import cost_split
-from estim.solve.determinacy import winding_number
-from estim.solve.incidence import incidence
-from estim.solve.linearize import linearize
-from estim.solve.sequence_space import (
+from estim.solution.blocks import find_plan
+from estim.solution.cost_split import cost_split
+from estim.solution.determinacy import winding_number
+from estim.solution.incidence import incidence
+from estim.solution.linearize import linearize
+from estim.solution.sequence_space import (
     _assemble,
     solve_aggregate_responses,
     solve_block_tridiagonal,
     solve_moving_average,
     solve_paths,
 )
-from estim.solve.stationary_equilibrium import solve_household_jacobians
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
 FOLDER = Path(__file__).parents[1] / "reference"

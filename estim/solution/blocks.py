@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from estim.model import Model, ModelError
-from estim.solve.incidence import Incidence, incidence
-from estim.solve.linearize import linearize
+from estim.solution.incidence import Incidence, incidence
+from estim.solution.linearize import linearize
 
 MAX_UNKNOWNS = 4
 MAX_TOGETHER = 3

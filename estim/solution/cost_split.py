@@ -14,8 +14,8 @@ from jax.extend import core
 
 from estim.heterogeneity.household import as_inputs, backward_step
 from estim.model import Model
-from estim.solve.blocks import find_plan
-from estim.solve.incidence import incidence
+from estim.solution.blocks import find_plan
+from estim.solution.incidence import incidence
 
 
 class CostSplit(NamedTuple):

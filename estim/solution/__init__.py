@@ -1,0 +1,23 @@
+"""From a model to a representation that a likelihood can read."""
+
+from estim.solution.incidence import Incidence, incidence
+from estim.solution.linearize import LinearModel, linearize
+from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
+from estim.solution.representations import DecisionRule, MovingAverage, StateSpace
+from estim.solution.responses import decision_rule_responses, impulse_responses
+from estim.solution.steady_state import solve_steady_state
+
+__all__ = [
+    "DecisionRule",
+    "Incidence",
+    "LinearModel",
+    "MovingAverage",
+    "StateSpace",
+    "decision_rule_responses",
+    "impulse_responses",
+    "incidence",
+    "linearize",
+    "solve_decision_rule",
+    "solve_state_space",
+    "solve_steady_state",
+]
