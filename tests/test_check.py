@@ -1,5 +1,6 @@
 """The debugging ladder says in words what is wrong, and climbs no further."""
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -108,6 +109,9 @@ def test_data_may_be_given():
 
 @pytest.mark.parametrize("name", list_models())
 def test_gallery_passes(name):
+    model = load_model(name)
+    rungs = check_model(model, num_draws=20)
+    if model.het_blocks:  # their derivatives are dear and have tests of their own in tests/solution
+        rungs = islice(rungs, 2)
     with jax.numpy_rank_promotion("allow"):  # household problems are written on grids, with broadcasting
-        failed = [rung for rung in check_model(load_model(name), num_draws=20) if not rung.passed]
-    assert not failed
+        assert all(rung.passed for rung in rungs)
