@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import two_asset_model
 
 import estim  # noqa: F401
 from estim.heterogeneity.household import solve_household
@@ -50,7 +51,7 @@ def test_steady_state_jacobians_and_responses(name):
 
 def test_two_asset_household():
     """At the reference's discount factor and adjustment cost, found there to 1e-6."""
-    model = load_model("auclert_et_al_2021_two_asset")
+    model = two_asset_model.model
     want = REFERENCE[model.name]["steady"]
     params = model.params({n: want[n] for n in ("beta", "chi1", "vphi")})
     block = model.het_blocks[0]
