@@ -24,6 +24,7 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # where a page that imports its own file finds it
     monkeypatch.setenv("MPLBACKEND", "agg")
     namespace: dict = {"__name__": "page"}
     for language, words, body in blocks(page):
