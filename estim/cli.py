@@ -237,3 +237,7 @@ def _version() -> str:
     from importlib.metadata import version
 
     return f"estim {version('estim')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
