@@ -36,14 +36,13 @@ def solve_sylvester(left: Array, right: Array, constant: Array) -> tuple[Array, 
     def smith(left, right, constant):
         return _double(lambda p, x: ((p[0] @ p[0], p[1] @ p[1]), p[0] @ x @ p[1]), (left, right), constant)
 
-    x, converged = lax.custom_linear_solve(
+    x = lax.custom_linear_solve(
         lambda x: x - left @ x @ right,
         constant,
         solve=lambda _, c: smith(left, right, c),
         transpose_solve=lambda _, c: smith(left.T, right.T, c),
-        has_aux=True,
     )
-    return x, jnp.where(converged, Status.OK, Status.NOT_CONVERGED)
+    return x, _status(x, constant)
 
 
 def solve_discrete_lyapunov(transition: Array, covariance: Array) -> tuple[Array, Scalar]:
@@ -61,21 +60,25 @@ def solve_discrete_lyapunov(transition: Array, covariance: Array) -> tuple[Array
     def smith(transition, constant):
         return _double(lambda a, x: (a @ a, a @ x @ a.T), transition, constant)
 
-    x, converged = lax.custom_linear_solve(
+    x = lax.custom_linear_solve(
         lambda x: x - transition @ x @ transition.T,
         covariance,
         solve=lambda _, c: smith(transition, c),
         transpose_solve=lambda _, c: smith(transition.T, c),
-        has_aux=True,
     )
-    return x, jnp.where(converged, Status.OK, Status.NOT_CONVERGED)
+    return x, _status(x, covariance)
 
 
-def _double(step: Callable, powers: Any, constant: Array) -> tuple[Array, Scalar]:
-    """Repeat ``powers, increment = step(powers, x)`` until the increment no longer matters.
+def _status(x: Array, constant: Array) -> Scalar:
+    """A solution is zero only if the constant is; where the sum diverges, `_double` returns zeros."""
+    converged = jnp.any(x != 0) | jnp.all(constant == 0)
+    return jnp.where(converged, Status.OK, Status.NOT_CONVERGED)
 
-    Returns the sum and whether it converged; zeros where it did not, because what is
-    multiplied by zero later must be finite.
+
+def _double(step: Callable, powers: Any, constant: Array) -> Array:
+    """The sum of ``powers, increment = step(powers, x)``, repeated until the increment no longer matters.
+
+    Zeros where it does not converge: what is multiplied by zero later must be finite.
     """
 
     def unfinished(carry):
@@ -92,7 +95,7 @@ def _double(step: Callable, powers: Any, constant: Array) -> tuple[Array, Scalar
     _, _, x, increment = lax.while_loop(unfinished, body, start)
     size = jnp.abs(x).max(initial=0.0)
     converged = (increment <= _TOLERANCE * size) & (size < _DIVERGED)
-    return jnp.where(converged, x, 0.0), converged
+    return jnp.where(converged, x, 0.0)
 
 
 def _finite(matrix: Array) -> Array:
