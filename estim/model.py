@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
+from estim.priors import Component, Names, begin_at, gather
 from estim.typing import ParamValues
 
 
@@ -34,8 +35,12 @@ class Model:
             zero at a solution. Shocks are independent with unit variance: scale them in
             the equation that they enter (``params.sigma_z * shocks.eps_z``).
         measurement: ``(now, lag, params) -> observables``.
-        prior: a NamedTuple of parameters. A leaf that is a number is calibrated,
-            a NumPyro distribution is estimated.
+        prior: a NamedTuple of parameters. A leaf that is a number is calibrated, a NumPyro
+            distribution is estimated; parameters that depend on each other have the
+            components of one distribution (`estim.priors.jointly`).
+        joint_prior: ``params -> log-density``, a term added to the log-prior, for beliefs about
+            what the parameters imply, such as the moments of a variable; or None. It
+            need not be normalised, and -inf excludes a point.
         measurement_error: ``params -> observables`` of standard deviations, or None.
         trend: ``params -> observables`` of slopes: what the data grow by each period beside the
             measurement, from the first observation on; or None.
@@ -63,6 +68,7 @@ class Model:
     residuals: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]
     measurement: Callable[[Any, Any, Any], Any]
     prior: Any
+    joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
     trend: Callable[[Any], Any] | None = None
     het_blocks: tuple[Any, ...] = ()
@@ -86,12 +92,18 @@ class Model:
     @property
     def estimated(self) -> tuple[str, ...]:
         """The parameters that have a prior distribution."""
-        return tuple(n for n, leaf in self.prior._asdict().items() if isinstance(leaf, Distribution))
+        return tuple(n for names in self.priors for n in ([names] if isinstance(names, str) else names))
 
-    @property
-    def priors(self) -> dict[str, Distribution]:
-        """The prior distributions by name."""
-        return {n: getattr(self.prior, n) for n in self.estimated}
+    @cached_property
+    def priors(self) -> dict[Names, Distribution]:
+        """The prior distributions by name; a joint one by the names of its components, in their order."""
+        priors: dict[Names, Distribution] = {}
+        for name, leaf in self.prior._asdict().items():
+            if isinstance(leaf, Component):
+                priors[_components(self.prior, leaf.joint)] = leaf.joint
+            elif isinstance(leaf, Distribution):
+                priors[name] = leaf
+        return priors
 
     def params(self, values: ParamValues | None = None) -> Any:
         """The model's Params: its defaults, overridden by `values` (which may be traced).
@@ -110,8 +122,8 @@ class Model:
     def defaults(self) -> dict[str, float]:
         """Starting values of the estimated parameters: `start`, else the prior mean."""
         with jax.ensure_compile_time_eval():
-            means = {n: float(d.mean) for n, d in self.priors.items() if n not in self.start}
-        return means | dict(self.start)
+            start = begin_at(self.priors, self.start)
+        return {n: float(value) for n, value in start.items()} | dict(self.start)
 
     def check_support(self, values: ParamValues) -> None:
         """Raise `ModelError` for a value that is no number or lies outside its prior's support."""
@@ -120,10 +132,12 @@ class Model:
                 raise ModelError(f"{self.name}: parameter '{name}' is {value!r}, not a number")
             if not math.isfinite(float(value)):
                 raise ModelError(f"{self.name}: parameter '{name}' is {float(value)}")
-            if name in self.priors and not bool(self.priors[name].support(jnp.asarray(float(value)))):
+        for names, prior in self.priors.items():
+            own = [names] if isinstance(names, str) else names
+            if values.keys() >= set(own) and not bool(prior.support(gather(names, values))):
                 raise ModelError(
-                    f"{self.name}: parameter '{name}' = {float(value):g} lies outside the support of its prior, "
-                    f"{self.priors[name].support}"
+                    f"{self.name}: parameter {_quoted(own)} = {', '.join(f'{float(values[n]):g}' for n in own)} "
+                    f"lies outside the support of its prior, {prior.support}"
                 )
 
 
@@ -149,7 +163,15 @@ def _check_prior(model: Model) -> None:
         if isinstance(leaf, Distribution):
             if leaf.shape() != ():
                 raise ModelError(
-                    f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar"
+                    f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar, "
+                    f"for several parameters take `jointly` of a distribution"
+                )
+        elif isinstance(leaf, Component):
+            names, size = _components(model.prior, leaf.joint), leaf.joint.shape()[0]
+            if [getattr(model.prior, n).index for n in names] != list(range(size)):
+                raise ModelError(
+                    f"{model.name}: {_quoted(names)} share a joint prior of {size} parameters; "
+                    "give each of its components to one of them"
                 )
         elif not isinstance(leaf, Real | jax.Array):
             raise ModelError(
@@ -157,7 +179,14 @@ def _check_prior(model: Model) -> None:
             )
     if unknown := [n for n in model.start if n not in model.param_names]:
         raise ModelError(f"{model.name}: 'start' gives {_quoted(unknown)}, not among the parameters")
-    model.check_support({n: v for n, v in model.start.items() if n in model.priors})
+    model.check_support({n: v for n, v in model.start.items() if n in model.estimated})
+
+
+def _components(prior: Any, joint: Distribution) -> tuple[str, ...]:
+    """The parameters that share a joint prior, in the order of its components."""
+    leaves = [(name, leaf) for name, leaf in prior._asdict().items() if isinstance(leaf, Component)]
+    mine = [(leaf.index, name) for name, leaf in leaves if leaf.joint is joint]
+    return tuple(name for _, name in sorted(mine))
 
 
 def _check_unknowns(model: Model) -> None:
@@ -229,6 +258,10 @@ def _check_functions(model: Model) -> None:
         expect("measurement_error", trace("measurement_error", model.measurement_error), type(observables))
     if model.trend is not None:
         expect("trend", trace("trend", model.trend), type(observables))
+    if model.joint_prior is not None:
+        term = trace("joint_prior", model.joint_prior)
+        if getattr(term, "shape", ()) != ():
+            raise ModelError(f"{model.name}: joint_prior has shape {term.shape}; it must be a scalar")
     if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
         raise ModelError(
             f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses"

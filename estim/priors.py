@@ -3,11 +3,12 @@
 Every constructor returns a NumPyro distribution of one number and raises ValueError when no
 distribution has the requested moments. Densities follow Dynare's conventions (its reference
 manual, section "Estimation based on likelihood"), so that a prior can be carried over as it is.
+`jointly` hands a distribution of several numbers to as many parameters.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from numpyro.distributions.transforms import AffineTransform
 from scipy.optimize import brentq
 from scipy.special import poch
 
-from estim.typing import Array, Key
+from estim.typing import Array, Key, ParamValues
 
 
 def normal(mean: float, std: float) -> Distribution:
@@ -110,6 +111,62 @@ def truncated(
     prior = Truncated(base, low, high, renormalise)
     _require(bool(prior.mass > 0), f"{call}: no prior mass lies between the bounds (support {support})")
     return prior
+
+
+class Component(NamedTuple):
+    """The number at ``index`` of a random vector; see `jointly`."""
+
+    joint: Distribution
+    index: int
+
+
+def jointly(joint: Distribution) -> tuple[Component, ...]:
+    """A distribution of a vector as the priors of as many parameters, which it makes dependent.
+
+    ::
+
+        psi1, psi2 = jointly(MultivariateNormal(mean, covariance))  # Taylor-rule coefficients
+
+    `joint` is a NumPyro distribution of one vector ``[n]`` with a density in all n directions.
+    """
+    call = f"jointly({type(joint).__name__})"
+    shape = joint.shape()
+    _require(len(joint.event_shape) == 1 == len(shape), f"{call}: its draws have shape {shape}, not [n]")
+    free = jax.eval_shape(biject_to(joint.support).inv, jax.ShapeDtypeStruct(shape, float)).shape
+    _require(
+        free == shape,
+        f"{call}: its {shape[0]} numbers have {free[0]} degrees of freedom; "
+        "let the parameters be those and compute the rest in the model",
+    )
+    return tuple(Component(joint, i) for i in range(shape[0]))
+
+
+Names = str | tuple[str, ...]
+"""Whose prior a distribution is: one parameter's, or those of a vector's components in their order."""
+
+
+def gather(names: Names, values: ParamValues) -> Array:
+    """The argument of the distribution with these names, ``[]`` or ``[n]``, from values by name."""
+    if isinstance(names, str):
+        return jnp.asarray(values[names], float)
+    return jnp.stack([jnp.asarray(values[name], float) for name in names])
+
+
+def spread(names: Names, value: Any) -> dict[str, Any]:
+    """The components of a draw ``[..., ]`` or ``[..., n]`` by the names of their parameters."""
+    if isinstance(names, str):
+        return {names: value}
+    return {name: value[..., i] for i, name in enumerate(names)}
+
+
+def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[str, Any]:
+    """A value for each name: that in `start`, else the prior mean."""
+    values = {}
+    for names, prior in priors.items():
+        own = {names} if isinstance(names, str) else set(names)
+        values |= {} if own <= start.keys() else spread(names, prior.mean)
+        values |= {name: start[name] for name in own & start.keys()}
+    return values
 
 
 class InverseGamma1(Distribution):

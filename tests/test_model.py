@@ -8,6 +8,10 @@ import pytest
 from small_models import Observables, Params, Variables, ar1
 
 from estim.model import ModelError
+from estim.priors import jointly
+
+PAIR = jointly(dist.MultivariateNormal(jnp.array([0.5, 1.0]), 0.01 * jnp.eye(2)))
+POSITIVE = dist.Gamma(jnp.array([2.0, 3.0]), 1.0).to_event(1)
 
 
 class Clash(NamedTuple):
@@ -62,6 +66,20 @@ MISTAKES = {
         dict(prior=Params(mean=dist.Normal(jnp.zeros(2), 1))),
         r"the prior of 'mean' has shape \(2,\)",
     ),
+    "half a joint prior": (
+        dict(prior=Params(rho=PAIR[0])),
+        r"'rho' share a joint prior of 2 parameters; give each of its components to one of them",
+    ),
+    "one component twice": (
+        dict(prior=Params(rho=PAIR[0], sigma=PAIR[0])),
+        r"'rho', 'sigma' share a joint prior of 2",
+    ),
+    "vector joint prior": (dict(joint_prior=lambda p: p.rho * jnp.ones(2)), r"joint_prior has shape \(2,\)"),
+    "joint prior of an unknown": (dict(joint_prior=lambda p: p.beta), "joint_prior uses 'beta'"),
+    "start outside a joint prior": (
+        dict(prior=Params(*jointly(POSITIVE)), start={"rho": 0.5, "sigma": -1.0}),
+        r"'rho', 'sigma' = 0.5, -1 lies outside the support of its prior",
+    ),
     "prior in a dict": (dict(prior={"rho": 0.5}), "'prior' must be a NamedTuple"),
     "variables in a list": (dict(variables=["x"]), "'variables' must be a NamedTuple type"),
     "no observables": (dict(observables=Nothing), "'observables' is empty"),
@@ -84,6 +102,14 @@ def test_defaults_are_prior_means_then_start():
     assert model.estimated == ("rho", "sigma")
     assert model.params() == Params(rho=0.5, sigma=0.3, mean=0.5)
     assert model.params({"mean": 2.0, "rho": 0.1}) == Params(rho=0.1, sigma=0.3, mean=2.0)
+
+
+def test_parameters_may_share_a_prior():
+    sigma, rho = jointly(dist.MultivariateNormal(jnp.array([1.0, 0.5]), 0.01 * jnp.eye(2)))
+    model = ar1(prior=Params(rho=rho, sigma=sigma), start={"sigma": 0.3})
+    assert model.priors == {("sigma", "rho"): rho.joint}
+    assert model.estimated == ("sigma", "rho")
+    assert model.params() == Params(rho=0.5, sigma=0.3, mean=0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
-from numpyro.distributions import biject_to
+from numpyro.distributions import Dirichlet, biject_to
 from scipy.integrate import quad
 
 from estim import priors
@@ -234,6 +234,11 @@ def test_a_truncation_that_cuts_nothing_changes_nothing():
             lambda: priors.truncated(priors.normal(0, 1), 2, 1),
             r"truncated\(Normal, low=2, high=1\): low must be",
         ),
+        (
+            lambda: priors.jointly(Dirichlet(jnp.ones(3))),
+            r"jointly\(Dirichlet\): its 3 numbers have 2 degrees of freedom",
+        ),
+        (lambda: priors.jointly(priors.normal(0, 1)), r"jointly\(Normal\): its draws have shape \(\), not"),
     ],
 )
 def test_impossible_priors_are_refused(build, words):

@@ -3,29 +3,35 @@
 import jax
 import jax.numpy as jnp
 
-from estim.solution.representations import StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 
-def impulse_responses(state_space: StateSpace, horizon: int) -> Array:
-    """Z T^h R Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
+def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
+    """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves
-    all, the last one only itself (Sims 1980).
+    all, the last one only itself (Sims 1980). A moving average has no more than its own horizon.
     """
-    T, Z = state_space.transition, state_space.design
+    if isinstance(solution, MovingAverage):
+        return solution.impulse_responses[:horizon] @ _root(solution.shock_cov)
+    T, Z = solution.transition, solution.design
 
     def step(state, _):
         return T @ state, Z @ state
 
-    return jax.lax.scan(step, shock_impact(state_space), length=horizon)[1]
+    return jax.lax.scan(step, shock_impact(solution), length=horizon)[1]
 
 
 def shock_impact(state_space: StateSpace) -> Array:
-    """R Q^1/2 ``[n_states, n_shocks]`` with the lower-triangular root; a shock may have no variance."""
-    Q = state_space.state_cov
+    """R Q^1/2 ``[n_states, n_shocks]``."""
+    return state_space.selection @ _root(state_space.state_cov)
+
+
+def _root(Q: Array) -> Array:
+    """The lower-triangular Q^1/2; a shock may have no variance."""
     sd = jnp.sqrt(jnp.diagonal(Q))
     scale = jnp.where(sd > 0, sd, 1.0)
     idle = jnp.diag(jnp.where(sd > 0, 0.0, 1.0))
     correlation = Q / (scale[:, None] * scale[None, :]) + idle
-    return state_space.selection @ (sd[:, None] * jnp.linalg.cholesky(correlation))
+    return sd[:, None] * jnp.linalg.cholesky(correlation)

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.analysis.impulse_responses import impulse_responses
 from estim.model import Model
 from estim.posterior import Posterior, solve_representation
 from estim.samplers.mode import Laplace
-from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.typing import Array
@@ -78,15 +78,6 @@ def draw_impulse_responses(
     flat = np.asarray(positions, float).reshape(-1, positions.shape[-1])
     responses = np.asarray(jax.jit(jax.vmap(respond))(flat))
     return responses.reshape(*positions.shape[:-1], *responses.shape[1:])
-
-
-def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
-    """``[horizon, n_obs, n_shocks]``: Z T^h R Q^(1/2), or the moving-average coefficients times Q^(1/2)."""
-    if isinstance(solution, MovingAverage):
-        return solution.impulse_responses[:horizon] * jnp.sqrt(jnp.diag(solution.shock_cov))[None, None, :]
-    impact = solution.selection * jnp.sqrt(jnp.diag(solution.state_cov))[None, :]
-    _, states = jax.lax.scan(lambda s, _: (solution.transition @ s, s), impact, None, horizon)
-    return solution.design @ states
 
 
 def thin(rows: Any, num: int) -> Any:

@@ -25,7 +25,7 @@ from estim.analysis import (
     theoretical_moments,
     variance_decomposition,
 )
-from estim.solution.representations import StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
 
 
@@ -42,6 +42,11 @@ def test_impulse_responses_are_those_of_the_recursion():
         for h in range(5):
             np.testing.assert_allclose(responses[h, :, j], s.design @ state, rtol=1e-12, atol=1e-12)
             state = s.transition @ state
+    T, R, Q, Z, d, H, status = s
+    powers = jnp.stack([Z @ jnp.linalg.matrix_power(T, h) @ R for h in range(8)])
+    np.testing.assert_allclose(
+        impulse_responses(MovingAverage(powers, Q, d, H, status), 5), responses, rtol=1e-12, atol=1e-12
+    )
 
 
 def test_a_shock_without_variance_moves_nothing():
