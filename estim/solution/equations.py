@@ -1,9 +1,12 @@
-"""A model's residuals and measurement as functions of a flat list of scalars."""
+"""A model's residuals and measurement as functions of a flat list of scalars, its measurement error as a matrix."""
 
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+
 from estim.model import Model
+from estim.typing import Array
 
 
 def flat_residuals(model: Model, params) -> Callable[..., list[Any]]:
@@ -21,3 +24,14 @@ def flat_measurement(model: Model, params) -> Callable[..., list[Any]]:
     """``(*now, *lag) -> observables``."""
     n = len(model.variables._fields)
     return lambda *x: list(model.measurement(model.variables(*x[:n]), model.variables(*x[n:]), params))
+
+
+def measurement_covariance(model: Model, params) -> Array:
+    """Covariance of the measurement errors ``[n_obs, n_obs]``, of whichever form the model gives."""
+    n = len(model.observables._fields)
+    if model.measurement_error is None:
+        return jnp.zeros((n, n))
+    error = model.measurement_error(params)
+    if isinstance(error, model.observables):
+        return jnp.diag(jnp.stack([jnp.asarray(u, float) for u in error]) ** 2)
+    return jnp.asarray(error, float)

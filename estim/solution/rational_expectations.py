@@ -23,6 +23,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.linalg import solve_expectations, solve_linear
 from estim.model import Model, ModelError
+from estim.solution.equations import measurement_covariance
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
 from estim.solution.linearize import linearize
 from estim.solution.representations import DecisionRule, StateSpace
@@ -70,16 +71,13 @@ def solve_state_space(model: Model, params) -> StateSpace:
         other fields are finite and useless.
     """
     rule, design, intercept = _solve(model, params)
-    error = jnp.zeros(len(model.observables._fields))
-    if model.measurement_error is not None:
-        error = jnp.stack([jnp.asarray(u, float) for u in model.measurement_error(params)])
     return StateSpace(
         transition=rule.transition,
         selection=rule.selection,
         state_cov=jnp.eye(len(model.shocks._fields)),
         design=design,
         obs_intercept=intercept,
-        obs_cov=jnp.diag(error**2),
+        obs_cov=measurement_covariance(model, params),
         status=rule.status,
     )
 

@@ -22,6 +22,7 @@ from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
 from estim.solution.blocks import Plan, Step, find_plan
 from estim.solution.determinacy import determinacy_status
+from estim.solution.equations import measurement_covariance
 from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.representations import MovingAverage
@@ -219,15 +220,11 @@ def _measure(linear: LinearModel, paths: Array) -> Array:
 def _moving_average(
     model: Model, params: Any, linear: LinearModel, responses: Array, status: Array
 ) -> MovingAverage:
-    if model.measurement_error is None:
-        error = jnp.zeros(len(model.observables._fields))
-    else:
-        error = jnp.stack([jnp.asarray(s, float) for s in model.measurement_error(params)])
     return MovingAverage(
         impulse_responses=responses,
         shock_cov=jnp.eye(len(model.shocks._fields)),
         obs_intercept=linear.obs_intercept,
-        obs_cov=jnp.diag(error**2),
+        obs_cov=measurement_covariance(model, params),
         status=status,
     )
 
