@@ -41,7 +41,8 @@ class Model:
         joint_prior: ``params -> log-density``, a term added to the log-prior, for beliefs about
             what the parameters imply, such as the moments of a variable; or None. It
             need not be normalised, and -inf excludes a point.
-        measurement_error: ``params -> observables`` of standard deviations, or None.
+        measurement_error: ``params -> observables`` of standard deviations, or a covariance matrix
+            ``[n_obs, n_obs]`` where the errors are correlated; or None.
         trend: ``params -> observables`` of slopes: what the data grow by each period beside the
             measurement, from the first observation on; or None.
         het_blocks: heterogeneous-agent blocks (`estim.heterogeneity.block.HetBlock`);
@@ -54,6 +55,8 @@ class Model:
         start: values to begin a search from; a parameter not listed begins at its
             prior mean.
         reference: the publication, for people.
+        published: its estimates by parameter, posterior means where it has them; a report sets
+            them beside its own.
 
     Raises:
         ModelError: at construction, when the parts do not fit together; it names the
@@ -77,6 +80,7 @@ class Model:
     horizon: int = 300
     start: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -168,7 +172,7 @@ def _check_prior(model: Model) -> None:
                 )
         elif isinstance(leaf, Component):
             names, size = _components(model.prior, leaf.joint), leaf.joint.shape()[0]
-            if [getattr(model.prior, n).index for n in names] != list(range(size)):
+            if [getattr(model.prior, n).place for n in names] != list(range(size)):
                 raise ModelError(
                     f"{model.name}: {_quoted(names)} share a joint prior of {size} parameters; "
                     "give each of its components to one of them"
@@ -179,13 +183,15 @@ def _check_prior(model: Model) -> None:
             )
     if unknown := [n for n in model.start if n not in model.param_names]:
         raise ModelError(f"{model.name}: 'start' gives {_quoted(unknown)}, not among the parameters")
+    if unknown := [n for n in model.published if n not in model.param_names]:
+        raise ModelError(f"{model.name}: 'published' gives {_quoted(unknown)}, not among the parameters")
     model.check_support({n: v for n, v in model.start.items() if n in model.estimated})
 
 
 def _components(prior: Any, joint: Distribution) -> tuple[str, ...]:
     """The parameters that share a joint prior, in the order of its components."""
     leaves = [(name, leaf) for name, leaf in prior._asdict().items() if isinstance(leaf, Component)]
-    mine = [(leaf.index, name) for name, leaf in leaves if leaf.joint is joint]
+    mine = [(leaf.place, name) for name, leaf in leaves if leaf.joint is joint]
     return tuple(name for _, name in sorted(mine))
 
 
@@ -255,7 +261,9 @@ def _check_functions(model: Model) -> None:
         )
     expect("measurement", trace("measurement", model.measurement, state, state), type(observables))
     if model.measurement_error is not None:
-        expect("measurement_error", trace("measurement_error", model.measurement_error), type(observables))
+        error = trace("measurement_error", model.measurement_error)
+        if getattr(error, "shape", None) != (len(observables),) * 2:
+            expect("measurement_error", error, type(observables))
     if model.trend is not None:
         expect("trend", trace("trend", model.trend), type(observables))
     if model.joint_prior is not None:

@@ -114,10 +114,10 @@ def truncated(
 
 
 class Component(NamedTuple):
-    """The number at ``index`` of a random vector; see `jointly`."""
+    """The number at ``place`` in a random vector; see `jointly`."""
 
     joint: Distribution
-    index: int
+    place: int
 
 
 def jointly(joint: Distribution) -> tuple[Component, ...]:
@@ -161,7 +161,7 @@ def spread(names: Names, value: Any) -> dict[str, Any]:
 
 def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[str, Any]:
     """A value for each name: that in `start`, else the prior mean."""
-    values = {}
+    values: dict[str, Any] = {}
     for names, prior in priors.items():
         own = {names} if isinstance(names, str) else set(names)
         values |= {} if own <= start.keys() else spread(names, prior.mean)

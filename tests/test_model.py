@@ -85,6 +85,7 @@ MISTAKES = {
     "no observables": (dict(observables=Nothing), "'observables' is empty"),
     "shock named as a variable": (dict(shocks=Clash), "'x' is both a variable and a shock"),
     "start of an unknown parameter": (dict(start={"beta": 0.9}), "'start' gives 'beta'"),
+    "published value of an unknown": (dict(published={"beta": 0.9}), "'published' gives 'beta'"),
     "start outside the prior": (dict(start={"rho": 1.5}), "'rho' = 1.5 lies outside the support"),
 }
 

@@ -2,7 +2,6 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
-from types import ModuleType
 
 from estim.model import Model, ModelError
 
@@ -18,19 +17,6 @@ def load_model(name: str) -> Model:
     Raises:
         ModelError: there is none; the message lists those that exist.
     """
-    return _module(name).model
-
-
-def published(name: str) -> dict[str, float]:
-    """The published estimates of that model, by parameter; empty where its module gives none.
-
-    Raises:
-        ModelError: there is no such model.
-    """
-    return getattr(_module(name), "published", {})
-
-
-def _module(name: str) -> ModuleType:
     if name not in list_models():
         raise ModelError(f"there is no model '{name}'; the gallery has {', '.join(list_models())}")
-    return import_module(f"{__name__}.{name}")
+    return import_module(f"{__name__}.{name}").model

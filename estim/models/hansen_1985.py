@@ -72,6 +72,9 @@ def measurement(now, lag, p):
     return Observables(dy=100 * (now.y - lag.y))
 
 
+published = dict(theta=0.36, gamma=0.95, sigma=0.00712)
+"""The paper's calibration."""
+
 model = Model(
     name="hansen_1985",
     variables=Variables,
@@ -83,7 +86,5 @@ model = Model(
     prior=Params(),
     reference='Hansen, G. D. (1985), "Indivisible Labor and the Business Cycle", Journal of Monetary '
     "Economics 16(3)",
+    published=published,
 )
-
-published = dict(theta=0.36, gamma=0.95, sigma=0.00712)
-"""The paper's calibration."""

@@ -94,6 +94,13 @@ def measurement(now, lag, p):
     return Observables(dy=now.y - lag.y + now.z, pi=4 * now.pi, R=4 * now.R, de=now.de, dq=now.dq)
 
 
+published = {
+    **dict(psi1=1.30, psi2=0.23, psi3=0.14, rho_R=0.69, alpha=0.11, r=2.52, kappa=0.32, tau=0.31),
+    **dict(rho_q=0.31, rho_z=0.42, rho_ystar=0.97, rho_pistar=0.46),
+    **dict(sigma_R=0.36, sigma_q=1.25, sigma_z=0.84, sigma_ystar=1.29, sigma_pistar=2.00),
+}
+"""Posterior means for Canada, table 3 of the paper."""
+
 model = Model(
     name="lubik_schorfheide_2007",
     variables=Variables,
@@ -105,11 +112,5 @@ model = Model(
     prior=Params(),
     reference='Lubik, T. and F. Schorfheide (2007), "Do Central Banks Respond to Exchange Rate Movements? A '
     'Structural Investigation", Journal of Monetary Economics 54(4)',
+    published=published,
 )
-
-published = {
-    **dict(psi1=1.30, psi2=0.23, psi3=0.14, rho_R=0.69, alpha=0.11, r=2.52, kappa=0.32, tau=0.31),
-    **dict(rho_q=0.31, rho_z=0.42, rho_ystar=0.97, rho_pistar=0.46),
-    **dict(sigma_R=0.36, sigma_q=1.25, sigma_z=0.84, sigma_ystar=1.29, sigma_pistar=2.00),
-}
-"""Posterior means for Canada, table 3 of the paper."""

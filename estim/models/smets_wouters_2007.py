@@ -179,4 +179,5 @@ model = Model(
     start=published,
     reference='Smets, F. and R. Wouters (2007), "Shocks and Frictions in US Business Cycles: A Bayesian '
     'DSGE Approach", American Economic Review 97(3)',
+    published=published,
 )

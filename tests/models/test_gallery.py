@@ -12,7 +12,7 @@ from estim.datasets import load_data
 from estim.likelihood.kalman import kalman_loglikelihood
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import ModelError
-from estim.models import list_models, load_model, published
+from estim.models import list_models, load_model
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
 from estim.status import Status
 
@@ -78,12 +78,13 @@ def hodrick_prescott_std(model, name, params):
 def test_hansen_table_1(name, std):
     """Column "indivisible labor": means over 100 simulated samples of 115 quarters."""
     model = load_model("hansen_1985")
-    assert hodrick_prescott_std(model, name, published("hansen_1985")) == pytest.approx(std, rel=0.1)
+    assert hodrick_prescott_std(model, name, model.published) == pytest.approx(std, rel=0.1)
 
 
 def test_lubik_schorfheide_figure_1():
     """A monetary contraction appreciates the currency and lowers output and inflation."""
-    responses = impulse_responses(load_model("lubik_schorfheide_2007"), published("lubik_schorfheide_2007"))
+    model = load_model("lubik_schorfheide_2007")
+    responses = impulse_responses(model, model.published)
     on_impact = responses.sel(horizon=0, shock="eps_R")
     assert on_impact.sel(variable="R") > 0
     assert (on_impact.sel(variable=["y", "pi", "de"]) < 0).all()
@@ -93,11 +94,10 @@ def test_lubik_schorfheide_figure_1():
 def test_conformance(name):
     model = load_model(name)
     assert model.name == name
-    assert set(published(name)) <= set(model.param_names)
     assert model.reference
     if model.het_blocks:
         return
-    solution = jax.jit(lambda p: solve_state_space(model, model.params(p)))(floats(published(name)))
+    solution = jax.jit(lambda p: solve_state_space(model, model.params(p)))(floats(model.published))
     assert solution.status == Status.OK
     covariance = solution.selection @ solution.state_cov @ solution.selection.T
     unconditional, status = solve_discrete_lyapunov(solution.transition, covariance)

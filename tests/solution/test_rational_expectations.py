@@ -10,7 +10,7 @@ from derivatives import assert_derivatives
 from scipy.linalg import ordqz
 
 from estim.model import Model, ModelError
-from estim.models import load_model, published
+from estim.models import load_model
 from estim.solution import (
     impulse_responses,
     incidence,
@@ -153,7 +153,7 @@ def test_a_variable_that_no_equation_determines():
 @pytest.mark.parametrize("name", ["an_schorfheide_2007", "smets_wouters_2007"])
 def test_derivative_of_every_output_by_every_parameter(name):
     model = load_model(name)
-    params = {n: jnp.asarray(v, float) for n, v in published(name).items()}
+    params = {n: jnp.asarray(v, float) for n, v in model.published.items()}
 
     def outputs(params):
         solution = solve_state_space(model, model.params(params))
