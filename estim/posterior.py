@@ -1,6 +1,6 @@
 """Posterior: prior, transforms and log-likelihood, as everything a sampler may know."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,11 +13,37 @@ from estim.evaluations import Evaluations
 from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
+from estim.solution.cost_split import cost_split
 from estim.solution.rational_expectations import solve_state_space
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.solution.sequence_space import solve_moving_average
-from estim.status import Status
+from estim.solution.sequence_space import (
+    AggregateResponses,
+    solve_aggregate_responses,
+    solve_moving_average,
+)
+from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
+from estim.status import SolutionError, Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
+
+
+class Split(NamedTuple):
+    """How an evaluation divides into an expensive part that few components of the position enter, and the rest.
+
+    ``evaluate_fn(position, prepare_fn(position))`` is the posterior's ``evaluate_fn(position)``, and
+    ``prepare_fn`` reads the components ``slow`` of the position alone: while these stay, what it gave stays
+    good.
+
+    Attributes:
+        slow: components of the position that ``prepare_fn`` reads; the others are fast.
+        prepare_fn: position -> given, any pytree of arrays.
+        evaluate_fn: (position, given) -> `Evaluations` of that one point, with its status.
+        fast_moves: evaluations of the fast components that cost about as much as one preparation.
+    """
+
+    slow: tuple[int, ...]
+    prepare_fn: Callable[[Position], Any]
+    evaluate_fn: Callable[[Position, Any], Evaluations]
+    fast_moves: int = 5
 
 
 class Posterior(NamedTuple):
@@ -33,6 +59,8 @@ class Posterior(NamedTuple):
         param_names: names of the estimated parameters, in the order of the position.
         evaluate_fn: position -> `Evaluations` of that one point, with its status.
         start: a position to begin a search from, ``[dim]``.
+        split: how an evaluation divides where some components are much cheaper to move than others,
+            else None; samplers make use of it by themselves.
     """
 
     logdensity_fn: LogDensity
@@ -44,6 +72,7 @@ class Posterior(NamedTuple):
     param_names: tuple[str, ...]
     evaluate_fn: Callable[[Position], Evaluations]
     start: Position
+    split: Split | None = None
 
     def with_loglikelihood(self, loglikelihood: Callable[[Position], Any]) -> "Posterior":
         """The same prior with another log-likelihood of the position (a surrogate's, say).
@@ -62,9 +91,12 @@ class Posterior(NamedTuple):
 
 
 def from_loglikelihood(
-    loglikelihood: Callable[[dict[str, Scalar]], Any],
+    loglikelihood: Callable[..., Any],
     prior: Mapping[str, Distribution],
     start: ParamValues | None = None,
+    *,
+    prepare: Callable[[dict[str, Scalar]], Any] | None = None,
+    slow: Sequence[str] = (),
 ) -> Posterior:
     """A posterior from any log-likelihood and independent scalar priors.
 
@@ -72,6 +104,9 @@ def from_loglikelihood(
         loglikelihood: ``{name: value} -> scalar`` or ``(scalar, status)``, in JAX.
         prior: NumPyro distributions by parameter name.
         start: where a search begins; the prior mean where a name is not listed.
+        prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
+            ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
+        slow: names of the parameters that `prepare` reads.
     """
     names = tuple(prior)
     transforms = {n: biject_to(d.support) for n, d in prior.items()}
@@ -97,13 +132,15 @@ def from_loglikelihood(
     given = dict(start or {})
     begin = {n: d.mean for n, d in prior.items() if n not in given} | given
     return _assemble(
-        lambda position: loglikelihood(constrain(position)),
+        lambda position, *given: loglikelihood(constrain(position), *given),
         logprior,
         constrain,
         unconstrain,
         sample_prior,
         names,
         unconstrain(begin),
+        None if prepare is None else lambda position: prepare(constrain(position)),
+        tuple(names.index(n) for n in slow),
     )
 
 
@@ -129,18 +166,20 @@ def from_logdensity(
 
 
 def _assemble(
-    loglikelihood: Callable[[Position], Any],
+    loglikelihood: Callable[..., Any],
     logprior_fn: LogDensity,
     constrain_fn: Callable[[Position], dict[str, Scalar]],
     unconstrain_fn: Callable[[ParamValues], Position],
     sample_prior: Callable[[Key, int], Array],
     param_names: tuple[str, ...],
     start: Position,
+    prepare: Callable[[Position], Any] | None = None,
+    slow: tuple[int, ...] = (),
 ) -> Posterior:
     """Join a log-likelihood (a scalar, or a pair with its status) to a prior and transforms."""
 
-    def evaluate(position: Position) -> Evaluations:
-        result = loglikelihood(position)
+    def evaluate_given(position: Position, *given: Any) -> Evaluations:
+        result = loglikelihood(position, *given)
         value, status = result if isinstance(result, tuple) else (result, Status.OK.value)
         logprior = logprior_fn(position)
         inside = jnp.isfinite(logprior)
@@ -148,6 +187,9 @@ def _assemble(
         status = jnp.where((status == Status.OK) & ~jnp.isfinite(value), Status.NOT_FINITE.value, status)
         value = jnp.where(status == Status.OK, value, -jnp.inf)
         return Evaluations(position, value, jnp.where(inside, logprior, -jnp.inf), status.astype(jnp.int32))
+
+    def evaluate(position: Position) -> Evaluations:
+        return evaluate_given(position) if prepare is None else evaluate_given(position, prepare(position))
 
     return Posterior(
         logdensity_fn=lambda position: evaluate(position).logdensity,
@@ -159,6 +201,7 @@ def _assemble(
         param_names=param_names,
         evaluate_fn=evaluate,
         start=start,
+        split=None if prepare is None else Split(slow, prepare, evaluate_given),
     )
 
 
@@ -178,29 +221,65 @@ def build_posterior(
         likelihood_options: passed on to `kalman_loglikelihood`, or to `toeplitz_loglikelihood`
             where agents are heterogeneous.
 
+    With heterogeneous agents, what the estimated parameters do not move is solved once, here: the household
+    Jacobians where no household parameter is estimated, the aggregate responses where only parameters of
+    shocks are. Where only some are household parameters, the posterior has a `Split`.
+
     Raises:
         DataError: an observable is not a column of the data, or a column is not numeric.
+        SolutionError: what is solved once has no solution at the calibrated parameters.
     """
     observations = select_observables(data, model.observables._fields, model.name).to_numpy()
-    return from_loglikelihood(
-        lambda values: model_loglikelihood(
-            model, model.params(values), observations, presample=presample, **likelihood_options
-        ),
-        model.priors,
-        {n: v for n, v in model.start.items() if n in model.priors},
+    start = {n: v for n, v in model.start.items() if n in model.priors}
+    slow = (
+        () if not model.het_blocks else tuple(n for n in model.estimated if n in cost_split(model).household)
     )
+    given = None if slow or not model.het_blocks else _solve_once(model)
+
+    def loglikelihood(values: ParamValues, given: Any = given) -> tuple[Scalar, Scalar]:
+        return model_loglikelihood(
+            model, model.params(values), observations, given, presample=presample, **likelihood_options
+        )
+
+    if not 0 < len(slow) < len(model.estimated):
+        return from_loglikelihood(loglikelihood, model.priors, start)
+
+    def prepare(values: ParamValues) -> HouseholdJacobians:
+        return solve_household_jacobians(model, model.params(values))
+
+    return from_loglikelihood(loglikelihood, model.priors, start, prepare=prepare, slow=slow)
+
+
+def _solve_once(model: Model) -> HouseholdJacobians | AggregateResponses:
+    """All of the solution that the estimated parameters, none of them the household's, leave as it is."""
+    params, split = model.params(), cost_split(model)
+    given: Any = jax.jit(solve_household_jacobians, static_argnums=0)(model, params)
+    if not set(model.estimated) & set(split.aggregate):
+        given = jax.jit(solve_aggregate_responses, static_argnums=0)(model, params, given)
+    if int(given.status) != Status.OK:
+        raise SolutionError(int(given.status), model.name)
+    return given
 
 
 def model_loglikelihood(
-    model: Model, params: Any, observations: Array, *, presample: int = 0, **options: Any
+    model: Model,
+    params: Any,
+    observations: Array,
+    given: HouseholdJacobians | AggregateResponses | None = None,
+    *,
+    presample: int = 0,
+    **options: Any,
 ) -> tuple[Scalar, Scalar]:
-    """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``."""
+    """Log-likelihood and `Status` of a model at `params` given observations ``[n_periods, n_obs]``.
+
+    `given` is what is known of the solution already, see `solve_moving_average`.
+    """
     if not model.het_blocks:  # decided on the data as they are, before a trend is taken out
         options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
     if model.trend is not None:
         slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
         observations = observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
-    solution = solve_representation(model, params)
+    solution = solve_representation(model, params, given)
     if isinstance(solution, MovingAverage):
         value = toeplitz_loglikelihood(solution, observations, presample=presample, **options)
     else:
@@ -208,6 +287,10 @@ def model_loglikelihood(
     return value, solution.status
 
 
-def solve_representation(model: Model, params: Any) -> StateSpace | MovingAverage:
+def solve_representation(
+    model: Model, params: Any, given: HouseholdJacobians | AggregateResponses | None = None
+) -> StateSpace | MovingAverage:
     """The model's first-order solution: a moving average if it has heterogeneous agents."""
-    return solve_moving_average(model, params) if model.het_blocks else solve_state_space(model, params)
+    return (
+        solve_moving_average(model, params, given) if model.het_blocks else solve_state_space(model, params)
+    )

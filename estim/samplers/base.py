@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estim.evaluations import Evaluations
+from estim.posterior import Posterior
 from estim.status import Status
 from estim.typing import Array, Key, Position, Scalar
 
@@ -41,11 +43,15 @@ class Info(NamedTuple):
 
 
 class State(NamedTuple):
-    """State of a kernel that needs no gradient: a point ``[dim]`` and what was found there."""
+    """State of a kernel that needs no gradient: a point ``[dim]`` and what was found there.
+
+    ``given`` is what the posterior's `Split` prepared at the point; None where there is no split.
+    """
 
     position: Position
     loglikelihood: Scalar
     logprior: Scalar
+    given: Any = None
 
     @property
     def logdensity(self) -> Scalar:
@@ -92,15 +98,34 @@ class Draws(NamedTuple):
     log_marginal_likelihood: float | None = None
 
 
-def as_state(evaluation: Evaluations) -> State:
+def build_evaluate(posterior: Posterior) -> Callable[[Position], tuple[Evaluations, State]]:
+    """What a kernel does at a point: the evaluation, and the state of a chain that goes there."""
+
+    def evaluate(position: Position) -> tuple[Evaluations, State]:
+        if posterior.split is None:
+            evaluation = posterior.evaluate_fn(position)
+            return evaluation, as_state(evaluation)
+        given = posterior.split.prepare_fn(position)
+        evaluation = posterior.split.evaluate_fn(position, given)
+        return evaluation, as_state(evaluation, given)
+
+    return evaluate
+
+
+def as_state(evaluation: Evaluations, given: Any = None) -> State:
     """The state at an evaluated point; a NaN counts as -inf."""
-    return State(evaluation.position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior))
+    return State(evaluation.position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior), given)
 
 
 def as_draw(state: State) -> Evaluations:
     """A state as the one draw of a step, leading axis ``[1]``."""
     status = jnp.zeros((1,), jnp.int32)
     return Evaluations(state.position[None], state.loglikelihood[None], state.logprior[None], status)
+
+
+def accept(accepted: Array, proposal: Any, state: Any) -> Any:
+    """The proposal where it was accepted, else the state: pytrees of the same structure."""
+    return jax.tree.map(lambda there, here: jnp.where(accepted, there, here), proposal, state)
 
 
 def count_failures(status: Any) -> Counter[str]:

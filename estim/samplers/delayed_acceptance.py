@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, as_draw, as_state
+from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, accept, as_draw, as_state
 from estim.samplers.random_walk import build_random_walk
 from estim.typing import Key, Position, Scalar
 
@@ -45,7 +45,7 @@ def build_delayed_acceptance(
         proposal = as_state(evaluation)
         log_ratio = proposal.logdensity - state.logdensity + start.logdensity - end.logdensity
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
-        new_state = State(*(jnp.where(accepted, a, b) for a, b in zip(proposal, state, strict=True)))
+        new_state = accept(accepted, proposal, state)
         return new_state, Info(
             draws=as_draw(new_state),
             evaluations=jax.tree.map(lambda leaf: leaf[None], evaluation),

@@ -37,7 +37,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, as_state
+from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, build_evaluate
 from estim.typing import Array, Key, Position
 
 Construction = Literal["auxiliary", "independent", "shortcut"]
@@ -74,15 +74,15 @@ def build_multiple_proposal(
     _check("selection", selection, get_args(Selection))
     propose, log_correction = _PROPOSALS[construction](tuning)
     select = select_chain if selection == "chain" else select_independent
-    evaluate = spread(posterior.evaluate_fn, num_proposals, mesh)
+    evaluate_one = build_evaluate(posterior)
+    evaluate = spread(evaluate_one, num_proposals, mesh)
 
     def init(position: Position) -> State:
-        return as_state(posterior.evaluate_fn(position))
+        return evaluate_one(position)[1]
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_propose, key_select = jax.random.split(rng_key)
-        evaluations = evaluate(propose(key_propose, state.position, num_proposals))
-        proposals = jax.vmap(as_state)(evaluations)
+        evaluations, proposals = evaluate(propose(key_propose, state.position, num_proposals))
         candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), state, proposals)
         weights = jax.nn.softmax(candidates.logdensity + jax.vmap(log_correction)(candidates.position))
         chosen = select(key_select, weights, num_draws)
@@ -125,9 +125,7 @@ def metropolised_gibbs(weights: Array) -> Array:
     return moves + jnp.diag(jnp.maximum(1.0 - moves.sum(axis=1), 0.0))
 
 
-def spread(
-    evaluate_fn: Callable[[Position], Evaluations], num: int, mesh: Mesh | None
-) -> Callable[[Array], Evaluations]:
+def spread[T](evaluate_fn: Callable[[Position], T], num: int, mesh: Mesh | None) -> Callable[[Array], T]:
     """`evaluate_fn` of a batch ``[num, dim]``, its rows divided among the devices of `mesh`.
 
     Each device (of this process or another) evaluates its share; all receive all results.

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, as_draw, as_state
+from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, accept, as_draw, build_evaluate
 from estim.typing import Key, Position, Scalar
 
 
@@ -19,21 +19,22 @@ def build_random_walk(
     Source: Roberts, Gelman and Gilks (1997) for the scale 2.38/sqrt(dim).
     """
 
+    evaluate = build_evaluate(posterior)
+
     def target(state: State) -> Scalar:
         tempered = inverse_temperature * state.loglikelihood
         return jnp.where(jnp.isfinite(state.loglikelihood), tempered, -jnp.inf) + state.logprior
 
     def init(position: Position) -> State:
-        return as_state(posterior.evaluate_fn(position))
+        return evaluate(position)[1]
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_proposal, key_accept = jax.random.split(rng_key)
         noise = jax.random.normal(key_proposal, state.position.shape, state.position.dtype)
-        evaluation = posterior.evaluate_fn(state.position + tuning.step_size * (tuning.scale_tril @ noise))
-        proposal = as_state(evaluation)
+        evaluation, proposal = evaluate(state.position + tuning.step_size * (tuning.scale_tril @ noise))
         log_ratio = target(proposal) - target(state)
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
-        new_state = State(*(jnp.where(accepted, a, b) for a, b in zip(proposal, state, strict=True)))
+        new_state = accept(accepted, proposal, state)
         evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)
         acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
         return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, {"accepted": accepted})

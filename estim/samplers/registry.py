@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from estim.samplers.base import Draws, SamplingAlgorithm
 from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
+from estim.samplers.fast_moves import with_fast_moves
 from estim.samplers.hmc import build_hmc
 from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS, build_multiple_proposal
 from estim.samplers.nuts import build_nuts
@@ -40,8 +41,8 @@ def _move_rate(num_proposals: int = DEFAULT_NUM_PROPOSALS, **_: Any) -> float:
 
 
 ALGORITHMS: dict[str, Algorithm] = {
-    "rwmh": Algorithm(build_random_walk, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "mpmh": Algorithm(build_multiple_proposal, lambda dim: 2.2 / dim**0.5, _move_rate),
+    "rwmh": Algorithm(with_fast_moves(build_random_walk), lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
+    "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), lambda dim: 2.2 / dim**0.5, _move_rate),
     "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),

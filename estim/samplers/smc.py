@@ -48,9 +48,10 @@ def sample_smc(
     """
     seconds = time.perf_counter()
     evaluate = jax.jit(jax.vmap(posterior.evaluate_fn))
+    whole = posterior._replace(split=None)  # a particle does not carry what a split prepares
 
     def build(tuned: tuple[Tuning, float]) -> SamplingAlgorithm:
-        return build_random_walk(posterior, tuned[0], inverse_temperature=tuned[1])
+        return build_random_walk(whole, tuned[0], inverse_temperature=tuned[1])
 
     advance = build_advance(build, device_mesh(num_samples, jax.local_devices()), num_mutations, True)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
 import pytest
 
 import estim
@@ -53,6 +55,11 @@ def everything(params):
 @pytest.fixture(scope="module")
 def household():
     return everything(PARAMS)[0]
+
+
+@pytest.fixture(scope="module")
+def responses(household):
+    return jax.jit(lambda h: solve_aggregate_responses(MODEL, PARAMS, h))(household)
 
 
 @pytest.fixture(scope="module")
@@ -142,17 +149,50 @@ def test_winding_number_finds_the_taylor_principle(household, phi_pi, windings):
     assert winding_number(matrix, (1, MODEL.horizon)) == windings
 
 
-def test_a_known_part_of_the_solution_is_reused(household):
+def test_a_known_part_of_the_solution_is_reused(household, responses):
     """Shock parameters move, the rest is given: the same as solving anew."""
     split = cost_split(MODEL)
     assert split.shocks == ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
     assert split.aggregate == ("frisch", "markup", "kappa_w", "phi_pi", "phi_T")
-    responses = jax.jit(lambda h: solve_aggregate_responses(MODEL, PARAMS, h))(household)
     moved = PARAMS._replace(rho_m=0.3, sig_X=0.9)
     quick = jax.jit(lambda p, r: solve_moving_average(MODEL, p, r))(moved, responses)
     anew = jax.jit(lambda p, h: solve_moving_average(MODEL, p, h))(moved, household)
     assert quick.status == anew.status == Status.OK
     np.testing.assert_allclose(quick.impulse_responses, anew.impulse_responses, atol=1e-12)
+
+
+SHOCKS = MODEL.prior._asdict() | {n: POINT[n] for n in ("kappa_w", "phi_pi", "phi_T")}
+AGGREGATE = MODEL.prior._asdict()
+HOUSEHOLDS = AGGREGATE | {"eis": dist.Normal(0.5, 0.1)}
+
+
+@pytest.mark.parametrize(
+    ("prior", "at_once", "slow"),
+    [(SHOCKS, ["household", "aggregate"], ()), (AGGREGATE, ["household"], ()), (HOUSEHOLDS, [], ("eis",))],
+)
+def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
+    monkeypatch, household, responses, prior, at_once, slow
+):
+    solved = []
+    known = {"household": household, "aggregate": responses}
+    for what, solver in {"household": "household_jacobians", "aggregate": "aggregate_responses"}.items():
+        monkeypatch.setattr(
+            estim.posterior, f"solve_{solver}", lambda *args, what=what: solved.append(what) or known[what]
+        )
+    model = replace(MODEL, prior=type(MODEL.prior)(**prior))
+    posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
+    assert solved == at_once
+    found = posterior.evaluate_fn(posterior.unconstrain_fn({n: POINT.get(n, 0.5) for n in model.estimated}))
+    np.testing.assert_allclose(found.loglikelihood, loglikelihood(PARAMS, household), atol=1e-8)
+    assert tuple(posterior.param_names[i] for i in (posterior.split.slow if posterior.split else ())) == slow
+
+
+def test_what_is_solved_once_must_have_a_solution(monkeypatch, household):
+    nothing = household._replace(status=jnp.array(Status.NO_STEADY_STATE))
+    monkeypatch.setattr(estim.posterior, "solve_household_jacobians", lambda model, params: nothing)
+    data = pd.DataFrame(OBSERVATIONS, columns=MODEL.observables._fields)
+    with pytest.raises(estim.SolutionError, match="auclert_rognlie_straub_2024: no steady state was found"):
+        estim.build_posterior(MODEL, data)
 
 
 def test_block_tridiagonal_solver_against_a_dense_one():
