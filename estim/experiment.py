@@ -95,6 +95,7 @@ class Experiment:
         likelihood: options of `build_posterior`, such as ``{"presample": 4}``.
         seed: of everything random.
         title: of the report.
+        remarks: what the report says beneath the published estimates: where ours differ, and why.
         source: the file that the experiment was read from.
     """
 
@@ -107,6 +108,7 @@ class Experiment:
     likelihood: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     title: str = ""
+    remarks: str = ""
     source: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

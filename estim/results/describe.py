@@ -11,6 +11,7 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.model import Model
+from estim.priors import Component
 
 _PACKAGES = (
     *("estim", "jax", "jaxlib", "numpyro", "blackjax", "flax", "optax"),
@@ -29,21 +30,24 @@ def describe_model(model: Model) -> dict[str, Any]:
         "shocks": list(model.shocks._fields),
         "observables": list(model.observables._fields),
         "prior": [{"name": n, **describe_prior(getattr(model.prior, n))} for n in model.estimated],
+        "published": {n: float(v) for n, v in model.published.items() if n in model.estimated},
         "calibrated": {n: float(getattr(defaults, n)) for n in calibrated},
     }
 
 
-def describe_prior(prior: Distribution) -> dict[str, Any]:
+def describe_prior(prior: Distribution | Component) -> dict[str, Any]:
     """The family in words, with its bounds if both are finite, and mean and standard deviation.
 
     A moment that does not exist is None.
     """
-    base = getattr(prior, "base_dist", prior)
+    distribution, place = prior if isinstance(prior, Component) else (prior, ())
+    base = getattr(distribution, "base_dist", distribution)
     family = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", type(base).__name__).lower()
-    low, high = (getattr(prior.support, end, np.inf) for end in ("lower_bound", "upper_bound"))
+    low, high = (getattr(distribution.support, end, np.inf) for end in ("lower_bound", "upper_bound"))
     if np.isfinite(low) and np.isfinite(high):
         family += f" [{float(low):g}, {float(high):g}]"
-    moments = {"mean": float(prior.mean), "std": float(np.sqrt(prior.variance))}
+    mean, variance = (np.asarray(moment)[place] for moment in (distribution.mean, distribution.variance))
+    moments = {"mean": float(mean), "std": float(np.sqrt(variance))}
     return {"family": family, **{k: v if np.isfinite(v) else None for k, v in moments.items()}}
 
 

@@ -23,6 +23,8 @@ from estim.results.style import to_svg
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
 MAX_RHAT = 1.01
+NEAR_PUBLISHED = 0.5
+"""Published estimates closer than this many posterior standard deviations are called near."""
 
 VERDICTS = {
     "safe": "Safe: its draws can be used as they are.",
@@ -217,6 +219,7 @@ def _posterior(report: Report) -> list[Item]:
     mode = report.run.read_arrays("mode.npz")["params"]
     prior = read_prior(report.run)
     std = pooled_std(report.summaries)
+    published = report.model["published"]
     rows = []
     for i, entry in enumerate(report.model["prior"]):
         digits = _digits(std[i])
@@ -229,11 +232,23 @@ def _posterior(report: Report) -> list[Item]:
                 _number(mode[i], digits),
                 *(_mean_std(s.mean[i], s.std[i], digits) for s in report.summaries.values()),
                 f"{_number(low, digits)} – {_number(high, digits)}",
+                *(
+                    [_number(published[entry["name"]], digits) if entry["name"] in published else "–"]
+                    * bool(published)
+                ),
             ]
         )
     return [
         report.table(
-            ["", "prior", "mean (sd)", "mode", *report.summaries, "90 % interval"],
+            [
+                "",
+                "prior",
+                "mean (sd)",
+                "mode",
+                *report.summaries,
+                "90 % interval",
+                *["published"] * bool(published),
+            ],
             rows,
             "Prior and posterior. Posterior mean and, in parentheses, standard deviation by every route; "
             "mode and interval in the same units.",
@@ -242,6 +257,7 @@ def _posterior(report: Report) -> list[Item]:
             "routes' 5 % and 95 % quantiles.",
             left=(1,),
         ),
+        *_published(report, std),
         report.figure(
             figures.density_figure(report.draws, report.names, prior),
             "Prior and posterior densities",
@@ -250,6 +266,24 @@ def _posterior(report: Report) -> list[Item]:
             "say little about that parameter.",
         ),
     ]
+
+
+def _published(report: Report, std: np.ndarray) -> list[Item]:
+    """How far the published estimates lie from the means of ours, in words."""
+    published = report.model["published"]
+    if not published:
+        return []
+    means = np.mean([s.mean for s in report.summaries.values()], axis=0)
+    gaps = {n: (means[i] - published[n]) / std[i] for i, n in enumerate(report.names) if n in published}
+    apart = sorted((n for n in gaps if abs(gaps[n]) > NEAR_PUBLISHED), key=lambda n: -abs(gaps[n]))
+    named = ", ".join(f"{n} ({_number(gaps[n], 1)})" for n in apart)
+    text = (
+        f"{len(gaps) - len(apart)} of {len(gaps)} published estimates lie within {NEAR_PUBLISHED} posterior standard "
+        "deviations of our means. "
+    )
+    if apart:
+        text += f"Farther away (ours less theirs, in our standard deviations): {named}. "
+    return [{"kind": "text", "text": text + report.settings["remarks"]}]
 
 
 def _agreement(report: Report) -> list[Item]:
