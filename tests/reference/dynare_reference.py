@@ -9,6 +9,7 @@ of Dynare's filter is switched off, so that its likelihood is the exact one.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,11 +20,16 @@ import numpy as np
 import pandas as pd
 from scipy.io import savemat
 
+import estim
+
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "dynare" / "mod"
 
-GALLERY = {"an_schorfheide_2007", "smets_wouters_2007"}
-"""Published models without data of their own; what Dynare makes of them is known already."""
+SHIPPED = {"smets_wouters_2007": {"name": "us_sw07_authors", "start": "1965Q1", "end": "2004Q4"}}
+"""Data for a file that names none."""
+
+LIK_INIT = {"trends": (1, 2, 3, 4), "measurement_errors": (1, 2, 3, 4), "diffuse_start": (2, 3, 4)}
+"""Starts of the filter to try in the file's `estimation` command."""
 
 OCTAVE = r"""
 try, pkg('load', 'statistics'); end
@@ -50,8 +56,13 @@ if isfield(oo_, 'var') && ~isempty(oo_.var)
   if isfield(oo_, 'variance_decomposition')
     result.moments.decomposition = oo_.variance_decomposition;
   end
+  if isfield(oo_, 'conditional_variance_decomposition')
+    result.moments.conditional_periods = options_.conditional_variance_decomposition;
+    result.moments.conditional_decomposition = oo_.conditional_variance_decomposition;
+  end
+  result.irfs = oo_.irfs;
 end
-if ~isempty(estim_params_)
+if ~isempty(estim_params_) && ~isempty(options_.datafile)
   options_.riccati_tol = 0;
   [dataset_, info, x, ~, M_, options_, oo_, estim_params_, bayestopt_, bounds] = ...
       dynare_estimation_init(options_.varobs, 'NAME', [], M_, options_, oo_, estim_params_, bayestopt_);
@@ -90,13 +101,20 @@ def _ar(rng: np.random.Generator, rho: float, sd: float, n: int) -> np.ndarray:
     return x
 
 
-def run(name: str) -> dict:
+def run(name: str, lik_init: int | None = None) -> dict:
+    """What Dynare finds, with another start of the filter where one is given."""
     with tempfile.TemporaryDirectory() as folder:
         for file in MODELS.iterdir():
             shutil.copy(file, folder)
         # Octave's reader of spreadsheets stumbles over these: the same numbers as text.
         model = Path(folder) / f"{name}.mod"
-        model.write_text(model.read_text().replace("gaps.xlsx", "gaps.csv"))
+        text = model.read_text().replace("gaps.xlsx", "gaps.csv")
+        if name in SHIPPED:
+            estim.load_data(**SHIPPED[name]).to_csv(Path(folder) / "shipped.csv", index=False)
+            text = text.replace("estimation(", "estimation(datafile='shipped.csv', cova_compute=0, ")
+        if lik_init:
+            text = re.sub(r"(, lik_init=\d)?, mode_compute", f", lik_init={lik_init}, mode_compute", text)
+        model.write_text(text)
         pd.read_excel(MODELS / "gaps.xlsx").to_csv(Path(folder) / "gaps.csv", index=False, na_rep="NaN")
         (Path(folder) / "driver.m").write_text(OCTAVE.replace("NAME", name))
         done = subprocess.run(
@@ -113,11 +131,15 @@ def run(name: str) -> dict:
 
 
 def main() -> None:
-    names = sys.argv[1:] or sorted({p.stem for p in MODELS.glob("*.mod")} - GALLERY)
+    names = sys.argv[1:] or sorted(p.stem for p in MODELS.glob("*.mod"))
     if not sys.argv[1:]:
         write_data()
     for name in names:
-        (HERE / f"dynare_{name}.json").write_text(json.dumps(run(name), indent=None) + "\n")
+        found = run(name)
+        starts = {k: run(name, k)["estimation"]["loglikelihood"] for k in LIK_INIT.get(name, ())}
+        if starts:
+            found["estimation"]["by_lik_init"] = starts
+        (HERE / f"dynare_{name}.json").write_text(json.dumps(found, indent=None) + "\n")
         print(name, flush=True)
 
 

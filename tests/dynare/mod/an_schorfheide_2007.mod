@@ -48,3 +48,4 @@ rho_R, 0.81, uniform_pdf, , , 0, 1;
 rho_g, 0.98, uniform_pdf, , , 0, 1;
 rho_z, 0.93, uniform_pdf, , , 0, 1;
 end;
+stoch_simul(order=1, irf=8, conditional_variance_decomposition=[1, 4, 40], nograph) YGR INFL INT y;

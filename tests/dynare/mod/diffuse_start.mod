@@ -22,3 +22,4 @@ stderr el, 0.1, gamma_pdf, 0.1, 0.05;
 stderr ec, 0.3, inv_gamma_pdf, 0.3, 0.2;
 end;
 estimation(datafile='observed.mat', lik_init=3, mode_compute=0, mh_replic=0, nograph, cova_compute=0);
+stoch_simul(order=1, irf=6, nograph);

@@ -26,3 +26,4 @@ beta, normal_pdf, 0.3, 0.1;
 stderr ey, gamma_pdf, 0.3, 0.1;
 end;
 estimation(datafile='gaps.xlsx', prefilter=1, mode_compute=0, mh_replic=0, nograph, cova_compute=0);
+stoch_simul(order=1, irf=6, nograph);

@@ -70,3 +70,4 @@ stderr e_m, inv_gamma_pdf, 0.008862, inf;
 end;
 
 estimation(datafile='schorfheide_data.csv', loglinear, logdata, mode_compute=0, mh_replic=0, nograph, cova_compute=0);
+stoch_simul(order=1, loglinear, irf=8, nograph) gp_obs gy_obs y k R;

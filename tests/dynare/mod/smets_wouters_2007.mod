@@ -132,3 +132,4 @@ calfa, 0.19280045641815527, 0.01, 1, normal_pdf, 0.3, 0.05;
 end;
 
 estimation(presample=4, lik_init=1, mode_compute=0, mh_replic=0, nograph);
+stoch_simul(order=1, irf=8, conditional_variance_decomposition=[1:4], nograph) dy dc dinve labobs pinfobs dw robs;

@@ -46,3 +46,4 @@ kappa, 0.15, 0.9;
 end;
 
 estimation(datafile='observed.csv', first_obs=3, nobs=60, presample=4, mode_compute=0, mh_replic=0, nograph, cova_compute=0);
+stoch_simul(order=1, irf=6, nograph);
