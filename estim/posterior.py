@@ -1,18 +1,21 @@
 """Posterior: prior, transforms and log-likelihood, as everything a sampler may know."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import pandas as pd
-from numpyro.distributions import Distribution, biject_to
+from numpyro.distributions import Distribution
 
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
 from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
+from estim.parameters import JointPrior, Parameters, parameterise
+from estim.priors import Names, begin_at
 from estim.solution.cost_split import cost_split
 from estim.solution.rational_expectations import solve_state_space
 from estim.solution.representations import MovingAverage, StateSpace
@@ -59,6 +62,7 @@ class Posterior(NamedTuple):
         param_names: names of the estimated parameters, in the order of the position.
         evaluate_fn: position -> `Evaluations` of that one point, with its status.
         start: a position to begin a search from, ``[dim]``.
+        logdet_fn: log |det d params / d position|.
         split: how an evaluation divides where some components are much cheaper to move than others,
             else None; samplers make use of it by themselves.
     """
@@ -72,6 +76,7 @@ class Posterior(NamedTuple):
     param_names: tuple[str, ...]
     evaluate_fn: Callable[[Position], Evaluations]
     start: Position
+    logdet_fn: LogDensity
     split: Split | None = None
 
     def with_loglikelihood(self, loglikelihood: Callable[[Position], Any]) -> "Posterior":
@@ -79,68 +84,48 @@ class Posterior(NamedTuple):
 
         `loglikelihood` returns a scalar, or a pair ``(scalar, status)``.
         """
-        return _assemble(
-            loglikelihood,
-            self.logprior_fn,
+        parameters = Parameters(
+            self.param_names,
             self.constrain_fn,
             self.unconstrain_fn,
+            self.logdet_fn,
+            self.logprior_fn,
             self.sample_prior,
-            self.param_names,
-            self.start,
         )
+        return _assemble(loglikelihood, parameters, self.start)
 
 
 def from_loglikelihood(
     loglikelihood: Callable[..., Any],
-    prior: Mapping[str, Distribution],
+    prior: Mapping[Names, Distribution],
     start: ParamValues | None = None,
     *,
+    joint_prior: JointPrior | None = None,
     prepare: Callable[[dict[str, Scalar]], Any] | None = None,
     slow: Sequence[str] = (),
 ) -> Posterior:
-    """A posterior from any log-likelihood and independent scalar priors.
+    """A posterior from any log-likelihood and priors.
 
     Args:
         loglikelihood: ``{name: value} -> scalar`` or ``(scalar, status)``, in JAX.
-        prior: NumPyro distributions by parameter name.
+        prior: NumPyro distributions by parameter name; one of a vector by a tuple of names:
+            ``{"sigma": Gamma(2.0, 1.0), ("a", "b"): MultivariateNormal(mean, covariance)}``.
         start: where a search begins; the prior mean where a name is not listed.
+        joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
         prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
             ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
         slow: names of the parameters that `prepare` reads.
     """
-    names = tuple(prior)
-    transforms = {n: biject_to(d.support) for n, d in prior.items()}
-
-    def constrain(position: Position) -> dict[str, Scalar]:
-        return {n: transforms[n](position[i]) for i, n in enumerate(names)}
-
-    def unconstrain(values: ParamValues) -> Position:
-        return jnp.stack([jnp.asarray(transforms[n].inv(jnp.asarray(values[n], float))) for n in names])
-
-    def logprior(position: Position) -> Scalar:
-        terms = []
-        for i, (n, dist) in enumerate(prior.items()):
-            value = transforms[n](position[i])
-            terms.append(dist.log_prob(value) + transforms[n].log_abs_det_jacobian(position[i], value))
-        return jnp.sum(jnp.stack(terms))
-
-    def sample_prior(rng_key: Key, num: int) -> Array:
-        keys = jax.random.split(rng_key, len(names))
-        draws = {n: d.sample(k, (num,)) for k, (n, d) in zip(keys, prior.items(), strict=True)}
-        return jax.vmap(unconstrain)(draws)
-
-    given = dict(start or {})
-    begin = {n: d.mean for n, d in prior.items() if n not in given} | given
+    parameters = parameterise(prior, joint_prior)
+    constrain = parameters.constrain_fn
+    together = [{own} if isinstance(own, str) else set(own) for own in prior]  # by one transform
+    read = set().union(*(own for own in together if own & set(slow)))
     return _assemble(
         lambda position, *given: loglikelihood(constrain(position), *given),
-        logprior,
-        constrain,
-        unconstrain,
-        sample_prior,
-        names,
-        unconstrain(begin),
+        parameters,
+        parameters.unconstrain_fn(begin_at(prior, start or {})),
         None if prepare is None else lambda position: prepare(constrain(position)),
-        tuple(names.index(n) for n in slow),
+        tuple(i for i, name in enumerate(parameters.names) if name in read),
     )
 
 
@@ -154,24 +139,21 @@ def from_logdensity(
     """
     start = jnp.asarray(start, float)
     names = param_names or tuple(f"x{i}" for i in range(start.shape[0]))
-    return _assemble(
-        logdensity,
-        logprior_fn=lambda position: jnp.zeros((), position.dtype),
+    flat = lambda position: jnp.zeros((), position.dtype)
+    parameters = Parameters(
+        names,
         constrain_fn=lambda position: {n: position[i] for i, n in enumerate(names)},
         unconstrain_fn=lambda values: jnp.stack([jnp.asarray(values[n], float) for n in names]),
+        logdet_fn=flat,
+        logprior_fn=flat,
         sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
-        param_names=names,
-        start=start,
     )
+    return _assemble(logdensity, parameters, start)
 
 
 def _assemble(
     loglikelihood: Callable[..., Any],
-    logprior_fn: LogDensity,
-    constrain_fn: Callable[[Position], dict[str, Scalar]],
-    unconstrain_fn: Callable[[ParamValues], Position],
-    sample_prior: Callable[[Key, int], Array],
-    param_names: tuple[str, ...],
+    parameters: Parameters,
     start: Position,
     prepare: Callable[[Position], Any] | None = None,
     slow: tuple[int, ...] = (),
@@ -181,7 +163,7 @@ def _assemble(
     def evaluate_given(position: Position, *given: Any) -> Evaluations:
         result = loglikelihood(position, *given)
         value, status = result if isinstance(result, tuple) else (result, Status.OK.value)
-        logprior = logprior_fn(position)
+        logprior = parameters.logprior_fn(position)
         inside = jnp.isfinite(logprior)
         status = jnp.where(inside, status, Status.OUT_OF_SUPPORT.value)
         status = jnp.where((status == Status.OK) & ~jnp.isfinite(value), Status.NOT_FINITE.value, status)
@@ -193,14 +175,15 @@ def _assemble(
 
     return Posterior(
         logdensity_fn=lambda position: evaluate(position).logdensity,
-        logprior_fn=logprior_fn,
+        logprior_fn=parameters.logprior_fn,
         loglikelihood_fn=lambda position: evaluate(position).loglikelihood,
-        constrain_fn=constrain_fn,
-        unconstrain_fn=unconstrain_fn,
-        sample_prior=sample_prior,
-        param_names=param_names,
+        constrain_fn=parameters.constrain_fn,
+        unconstrain_fn=parameters.unconstrain_fn,
+        sample_prior=parameters.sample_prior,
+        param_names=parameters.names,
         evaluate_fn=evaluate,
         start=start,
+        logdet_fn=parameters.logdet_fn,
         split=None if prepare is None else Split(slow, prepare, evaluate_given),
     )
 
@@ -230,7 +213,10 @@ def build_posterior(
         SolutionError: what is solved once has no solution at the calibrated parameters.
     """
     observations = select_observables(data, model.observables._fields, model.name).to_numpy()
-    start = {n: v for n, v in model.start.items() if n in model.priors}
+    start = {n: v for n, v in model.start.items() if n in model.estimated}
+    build = partial(from_loglikelihood, prior=model.priors, start=start)
+    if (term := model.joint_prior) is not None:
+        build = partial(build, joint_prior=lambda values: term(model.params(values)))
     slow = (
         () if not model.het_blocks else tuple(n for n in model.estimated if n in cost_split(model).household)
     )
@@ -242,12 +228,12 @@ def build_posterior(
         )
 
     if not 0 < len(slow) < len(model.estimated):
-        return from_loglikelihood(loglikelihood, model.priors, start)
+        return build(loglikelihood)
 
     def prepare(values: ParamValues) -> HouseholdJacobians:
         return solve_household_jacobians(model, model.params(values))
 
-    return from_loglikelihood(loglikelihood, model.priors, start, prepare=prepare, slow=slow)
+    return build(loglikelihood, prepare=prepare, slow=slow)
 
 
 def _solve_once(model: Model) -> HouseholdJacobians | AggregateResponses:

@@ -12,7 +12,7 @@ ROOT = Path(estim.__file__).parent
 
 LAYERS = [
     ["runtime", "typing", "status", "evaluations", "progress"],
-    ["priors", "datasets", "fred"],
+    ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
     ["model"],

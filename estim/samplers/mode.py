@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.status import Status
-from estim.typing import Array, Key, LogDensity, Position, Scalar
+from estim.typing import Key, LogDensity, Position
 
 Density = Literal["position", "params"]
 
@@ -132,16 +132,7 @@ def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplac
 
 def params_logdensity(posterior: Posterior) -> LogDensity:
     """The log-density of the parameters in the model's units, as a function of the position."""
-
-    def params(position: Position) -> Array:
-        values = posterior.constrain_fn(position)
-        return jnp.stack([values[name] for name in posterior.param_names])
-
-    def logdensity(position: Position) -> Scalar:
-        _, log_determinant = jnp.linalg.slogdet(jax.jacfwd(params)(position))
-        return posterior.logdensity_fn(position) - log_determinant
-
-    return logdensity
+    return lambda position: posterior.logdensity_fn(position) - posterior.logdet_fn(position)
 
 
 def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
