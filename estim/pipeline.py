@@ -28,7 +28,7 @@ from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute
 from estim.model import Model
 from estim.posterior import Posterior, build_posterior
 from estim.progress import Progress, silent
-from estim.results.analysis import constrain, draw_impulse_responses, posterior_slices, thin
+from estim.results.analysis import constrain, draw_impulse_responses, posterior_slices, thin, unconstrain
 from estim.results.contents import count_draws, finished_routes, read_evaluations, read_route
 from estim.results.describe import describe_environment, describe_model
 from estim.results.report import write_report
@@ -204,10 +204,10 @@ def _chunk_arrays(posterior: Posterior, state: RunState, chunk: Chunk) -> dict[s
 
 
 def _draw_arrays(posterior: Posterior, draws: Draws) -> dict[str, np.ndarray]:
-    arrays = {"params": constrain(posterior, draws.position)}
-    for part in ("position", "loglikelihood", "logprior", "stats"):
-        arrays |= flatten(getattr(draws, part), part)
-    return arrays
+    """Draws in the model's units; the log-density is the sum of its parts and not kept beside them."""
+    stats = {name: values for name, values in draws.stats.items() if name != "lp"}
+    arrays = {"params": constrain(posterior, draws.position)} | flatten(stats, "stats")
+    return arrays | {"loglikelihood": draws.loglikelihood, "logprior": draws.logprior}
 
 
 def _saved_state(run: RunDirectory, name: str) -> list[np.ndarray] | None:
@@ -276,8 +276,8 @@ def _certify(
     if run.has("surrogate/certificate.json"):
         return
     progress("surrogate: certificate", 0, 1, "")
-    position: Any = read_route(run, "surrogate").position
     with _timed(run, "surrogate: certificate"):
+        position: Any = unconstrain(posterior, read_route(run, "surrogate").params)
         certificate = certify(
             posterior, surrogate, position, rng_key, num_evaluations=settings.num_certificate
         )
@@ -322,8 +322,9 @@ def _responses(run: RunDirectory, model: Model, posterior: Posterior) -> None:
     if run.has("impulse_responses.npz"):
         return
     routes = finished_routes(run)
-    positions = [read_route(run, name).position for name in routes]
-    picked = np.stack([thin(p.reshape(-1, p.shape[-1]), _NUM_RESPONSES) for p in positions])
+    params = [read_route(run, name).params for name in routes]
+    picked = np.stack([thin(p.reshape(-1, p.shape[-1]), _NUM_RESPONSES) for p in params])
+    picked = unconstrain(posterior, picked)
     with _timed(run, "impulse responses"):
         responses = draw_impulse_responses(model, posterior, picked)
     run.write_arrays("impulse_responses.npz", dict(zip(routes, responses, strict=True)))

@@ -22,7 +22,6 @@ class RouteResult(NamedTuple):
     """
 
     params: Array
-    position: Array
     loglikelihood: Array
     logprior: Array
     stats: dict[str, Array]
@@ -38,7 +37,7 @@ def read_route(run: RunDirectory, route: str) -> RouteResult:
         StoreError: the route has no finished chunk.
     """
     chunks = run.read_chunks(route)
-    kept = [chunk for chunk in chunks if "position" in chunk]
+    kept = [chunk for chunk in chunks if "params" in chunk]
     if not kept:
         raise StoreError(f"{run.file(route)}: no draws have been finished yet")
 
@@ -53,7 +52,6 @@ def read_route(run: RunDirectory, route: str) -> RouteResult:
 
     return RouteResult(
         params=joined("params"),
-        position=joined("position"),
         loglikelihood=joined("loglikelihood"),
         logprior=joined("logprior"),
         stats={key.removeprefix("stats."): joined(key) for key in kept[0] if key.startswith("stats.")},

@@ -5,7 +5,8 @@
     data.csv             the data used
     environment.json     versions, machine, date
     mode.npz             posterior mode and its covariance
-    NAME/chunk-00000.npz draws of route NAME, every point it evaluated, the sampler's state at the end
+    NAME/chunk-00000.npz draws of route NAME in the model's units, every point that it evaluated as an
+                         unconstrained position, the sampler's state at the end
     surrogate/...        the network's weights, its chain, the certificate
     report.html
 
@@ -15,6 +16,7 @@ temporary name, flushed, renamed): whatever the moment a run is killed at, what 
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,14 +64,19 @@ class RunDirectory:
             raise StoreError(f"{self.file(name)}: not JSON: {error}") from error
 
     def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        """Write named arrays as ``.npz``; an array of Python objects is refused."""
+        """Write named arrays as ``.npz``; an array of Python objects is refused.
+
+        Compressed, but quickly: draws repeat themselves where a proposal was rejected, and little else does.
+        """
         plain = {key: np.asarray(value) for key, value in arrays.items()}
         if objects := sorted(key for key, value in plain.items() if value.dtype.hasobject):
             raise StoreError(f"{self.file(name)}: {objects} would have to be pickled; store numbers or text")
 
         def write(temporary: Path) -> None:
-            with temporary.open("wb") as stream:
-                np.savez(stream, **plain)  # type: ignore[arg-type]
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                for key, value in plain.items():
+                    with archive.open(f"{key}.npy", "w", force_zip64=True) as stream:
+                        np.lib.format.write_array(stream, value, allow_pickle=False)
 
         self._write(name, write)
 

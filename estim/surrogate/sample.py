@@ -5,6 +5,7 @@ Here a step of a tile of chains is a few float32 matrix products and only thinne
 device: about ten times as fast, which is the point of a surrogate.
 """
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -80,18 +81,31 @@ def build_loglikelihood(surrogate: Surrogate) -> Callable[[Array], Array]:
     return loglikelihood
 
 
+def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
+    """Standard normals in float32 by Box and Muller (1958), twice as fast on a CPU as `jax.random.normal`.
+
+    sqrt(-2 log U) (cos, sin)(2 pi V); XLA vectorises these functions, but not the inverse error function.
+    """
+    size = math.prod(shape)
+    u, v = jax.random.uniform(rng_key, (2, -(-size // 2)), jnp.float32)
+    u, v = jax.lax.optimization_barrier((u, v))  # else cosine and sine would each draw them again
+    radius, angle = jnp.sqrt(-2 * jnp.log1p(-u)), 2 * jnp.pi * v
+    return jnp.concatenate([radius * jnp.cos(angle), radius * jnp.sin(angle)])[:size].reshape(shape)
+
+
 def build_tile(surrogate: Surrogate) -> tuple[Callable, Callable]:
     """``start(z) -> TileState`` and ``step(rng_key, state, proposal_tril) -> (state, accepted)``."""
     loglikelihood = build_loglikelihood(surrogate)
-    center, scale = surrogate.scaling.center, surrogate.scaling.scale
+    center, scale = (jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling[:2])
 
     def start(z: Array) -> TileState:
-        logprior = jax.vmap(surrogate.posterior.logprior_fn)(center[None, :] + z @ scale.T)
+        position = (center[None, :] + z @ scale.T).astype(float)
+        logprior = jax.vmap(surrogate.posterior.logprior_fn)(position)
         return TileState(z, loglikelihood(z), logprior.astype(jnp.float32))
 
     def step(rng_key: Key, state: TileState, proposal_tril: Array) -> tuple[TileState, Array]:
         key_proposal, key_accept = jax.random.split(rng_key)
-        noise = jax.random.normal(key_proposal, state.z.shape, jnp.float32)
+        noise = standard_normal(key_proposal, state.z.shape)
         proposal = start(state.z + noise @ proposal_tril.T)
         log_ratio = (proposal.loglikelihood - state.loglikelihood) + (proposal.logprior - state.logprior)
         # log U with U uniform is minus an exponential variable; a NaN ratio is never accepted.

@@ -37,6 +37,14 @@ def test_chunks_are_numbered_in_the_order_they_came(run):
     assert run.chunks("another") == []
 
 
+def test_a_point_where_a_chain_stays_takes_little_room(run):
+    points = np.random.default_rng(0).normal(size=(100, 10))
+    run.write_arrays("moves.npz", {"params": points})
+    run.write_arrays("stays.npz", {"params": np.repeat(points, 10, axis=0)})
+    moves, stays = (run.file(name).stat().st_size for name in ("moves.npz", "stays.npz"))
+    assert stays < 2 * moves  # ten times as many draws
+
+
 def test_objects_are_refused_not_pickled(run):
     with pytest.raises(StoreError, match=r"file\.npz: \['worse'\] would have to be pickled"):
         run.write_arrays("file.npz", {"fine": 1.0, "worse": np.array([{}])})
