@@ -73,7 +73,7 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         keys = jax.random.split(rng_key, len(priors))
         draws: dict[str, Array] = {}
         for key, (own, d) in zip(keys, priors.items(), strict=True):
-            draws |= spread(own, d.sample(key, (num,)))
+            draws |= spread(own, jax.vmap(d.sample)(jax.random.split(key, num)))
         return jax.vmap(unconstrain)(draws)
 
     def sample(rng_key: Key, num: int) -> Array:

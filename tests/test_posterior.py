@@ -4,11 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 import scipy.stats
 from jax.test_util import check_grads
+from small_models import Params, ar1
 
-from estim.posterior import from_logdensity, from_loglikelihood
+from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
+from estim.priors import jointly
 from estim.status import Status
 
 PRIOR = {
@@ -90,6 +93,84 @@ def test_with_loglikelihood_keeps_the_prior(posterior):
     other = posterior.with_loglikelihood(lambda position: -position @ position)
     assert other.logprior_fn(other.start) == posterior.logprior_fn(posterior.start)
     assert other.loglikelihood_fn(other.start) == -other.start @ other.start
+
+
+MEAN, COVARIANCE = np.array([1.0, -0.5]), np.array([[0.5, 0.3], [0.3, 0.4]])
+JOINTLY = {
+    ("a", "b"): dist.MultivariateNormal(MEAN, COVARIANCE),
+    ("shape", "rate"): dist.Gamma(jnp.array([2.0, 3.0]), 1.5).to_event(1),
+    "mu": dist.Normal(1.0, 2.0),
+}
+
+
+def test_a_vector_prior_is_that_of_its_components_together():
+    values = {"a": 0.3, "b": -1.0, "shape": 0.7, "rate": 2.0, "mu": 0.1}
+    posterior = from_loglikelihood(quadratic, JOINTLY, start={"b": -0.4})
+    assert posterior.param_names == tuple(values)
+    start = posterior.constrain_fn(posterior.start)
+    assert {n: float(v) for n, v in start.items()} == pytest.approx(
+        {"a": 1.0, "b": -0.4, "shape": 4 / 3, "rate": 2.0, "mu": 1.0}
+    )
+    position = posterior.unconstrain_fn(values)
+    assert {n: float(v) for n, v in posterior.constrain_fn(position).items()} == pytest.approx(values)
+    expected = scipy.stats.multivariate_normal(MEAN, COVARIANCE).logpdf([0.3, -1.0])
+    expected += scipy.stats.gamma([2.0, 3.0], scale=1 / 1.5).logpdf([0.7, 2.0]).sum()
+    expected += scipy.stats.norm(1.0, 2.0).logpdf(0.1)
+    assert posterior.logprior_fn(position) == pytest.approx(expected + np.log(0.7 * 2.0), rel=1e-12)
+    assert posterior.logdet_fn(position) == pytest.approx(np.log(0.7 * 2.0), rel=1e-12)
+    check_grads(posterior.logdensity_fn, (position,), order=1)
+
+
+def test_draws_of_a_vector_prior_have_its_covariance(rng_key):
+    posterior = from_loglikelihood(quadratic, JOINTLY)
+    draws = jax.vmap(posterior.constrain_fn)(posterior.sample_prior(rng_key, 4000))
+    deviation = np.stack([draws["a"], draws["b"]]) - MEAN[:, None]
+    products = deviation[:, None] * deviation[None]
+    error = (products.mean(-1) - COVARIANCE) / (products.std(-1) / np.sqrt(4000))
+    assert np.abs(error).max() < 5
+
+
+def term(values):
+    """As if a + b had been observed at 2 with a variance of 0.1."""
+    return -0.5 * (values["a"] + values["b"] - 2.0) ** 2 / 0.1
+
+
+def test_a_joint_term_is_part_of_the_prior_and_of_its_draws(rng_key):
+    """With a normal prior and a quadratic term, the two make a normal distribution."""
+    prior = {("a", "b"): JOINTLY["a", "b"]}
+    without, posterior = (from_loglikelihood(quadratic, prior, joint_prior=t) for t in (None, term))
+    position = jnp.array([0.2, 0.9])
+    difference = posterior.logdensity_fn(position) - without.logdensity_fn(position)
+    assert difference == pytest.approx(term({"a": 0.2, "b": 0.9}), rel=1e-12)
+    check_grads(posterior.logdensity_fn, (position,), order=1)
+    gain = COVARIANCE.sum(axis=1) / (COVARIANCE.sum() + 0.1)
+    mean = MEAN + gain * (2.0 - MEAN.sum())
+    covariance = COVARIANCE - np.outer(gain, COVARIANCE.sum(axis=0))
+    error = np.mean(posterior.sample_prior(rng_key, 2000), axis=0) - mean
+    few = np.sqrt(2000 / 2)  # candidates are drawn again, so that the draws are somewhat dependent
+    assert np.all(np.abs(error) < 5 * np.sqrt(np.diag(covariance)) / few)
+
+
+def test_where_a_joint_term_excludes_a_point_it_is_out_of_the_support():
+    posterior = from_loglikelihood(
+        quadratic, {"mu": PRIOR["mu"]}, joint_prior=lambda v: jnp.where(v["mu"] > 1.0, 0.0, -jnp.inf)
+    )
+    found = posterior.evaluate_fn(jnp.array([0.9]))
+    assert (found.status, found.logprior, found.loglikelihood) == (Status.OUT_OF_SUPPORT, -jnp.inf, -jnp.inf)
+    assert posterior.evaluate_fn(jnp.array([1.1])).status == Status.OK
+
+
+def test_a_model_states_both():
+    """A prior on the standard deviation that the AR(1) implies, and a correlated pair."""
+    rho, sigma = jointly(dist.MultivariateNormal(jnp.array([0.5, 1.0]), 0.01 * jnp.eye(2)))
+    belief = lambda p: dist.Normal(2.0, 0.1).log_prob(p.sigma / jnp.sqrt(1 - p.rho**2))
+    data = pd.DataFrame({"X": np.zeros(3)})
+    without, posterior = (
+        build_posterior(ar1(prior=Params(rho=rho, sigma=sigma), joint_prior=t), data) for t in (None, belief)
+    )
+    assert posterior.param_names == ("rho", "sigma")
+    difference = posterior.logprior_fn(posterior.start) - without.logprior_fn(posterior.start)
+    assert difference == pytest.approx(scipy.stats.norm(2.0, 0.1).logpdf(1 / np.sqrt(0.75)), rel=1e-12)
 
 
 def test_from_logdensity_counts_all_as_likelihood(rng_key):

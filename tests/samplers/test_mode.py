@@ -6,6 +6,7 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 from helpers_samplers import COVARIANCE, MEAN, gaussian
+from scipy.stats import multivariate_normal
 
 from estim.posterior import from_logdensity, from_loglikelihood
 from estim.samplers.mode import ModeError, find_mode, laplace_approximation
@@ -75,6 +76,25 @@ def test_laplace_marginal_likelihood_of_a_beta_binomial():
     laplace = laplace_approximation(posterior, find_mode(posterior, jax.random.key(0)))
     exact = jax.scipy.special.betaln(701.0, 301.0)
     assert laplace.log_marginal_likelihood == pytest.approx(float(exact), abs=2e-3)
+
+
+def test_laplace_is_exact_with_correlated_parameters_a_joint_term_and_a_normal_likelihood():
+    """Three normal factors: prior N(m, C), a joint term on a + b, the observation y = a - b + u."""
+    mean, covariance = np.array([1.0, -0.5]), np.array([[0.5, 0.3], [0.3, 0.4]])
+    posterior = from_loglikelihood(
+        lambda p: dist.Normal(p["a"] - p["b"], 0.5).log_prob(2.0),
+        {("a", "b"): dist.MultivariateNormal(mean, covariance)},
+        joint_prior=lambda p: dist.Normal(p["a"] + p["b"], 0.3).log_prob(1.0),
+    )
+    design, noise, seen = np.array([[1, 1], [1, -1]]), np.diag([0.09, 0.25]), np.array([1.0, 2.0])
+    predicted = design @ covariance @ design.T + noise
+    gain = covariance @ design.T @ np.linalg.inv(predicted)
+    mode = find_mode(posterior, jax.random.key(0), num_starts=2)
+    laplace = laplace_approximation(posterior, mode)
+    np.testing.assert_allclose(laplace.mode, mean + gain @ (seen - design @ mean), atol=1e-6)
+    np.testing.assert_allclose(laplace.covariance, covariance - gain @ design @ covariance, rtol=1e-6)
+    evidence = multivariate_normal(design @ mean, predicted).logpdf(seen)
+    assert laplace.log_marginal_likelihood == pytest.approx(evidence, abs=1e-6)
 
 
 def test_flat_and_convex_directions_get_a_finite_width():
