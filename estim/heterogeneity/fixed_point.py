@@ -16,9 +16,9 @@ from jax.scipy.sparse.linalg import bicgstab
 from estim.typing import Array, Scalar
 
 LINEAR_TOLERANCE = 1e-13
-NEWTON_MAXITER = 150
 PLAIN_STEPS = 16  # taken from the last good point after a Newton step that made matters worse
-NEWTON_FORCING = 1e-3  # relative residual left by the linear solve inside a Newton step
+NEWTON_FORCING = 1e-5  # the smallest relative residual left by the linear solve inside a Newton step
+_PRODUCTS_AT_ONCE = 4
 
 
 class FixedPoint(NamedTuple):
@@ -34,7 +34,7 @@ def solve_fixed_point(
     start: Any,
     *,
     scale: Callable[[Array], Array] = jnp.abs,
-    tolerance: float = 1e-11,
+    tolerance: Scalar | float = 1e-11,
     max_steps: int = 60,
 ) -> FixedPoint:
     """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
@@ -56,12 +56,9 @@ def solve_fixed_point(
         better = error < best
 
         def advance():
-            d, _ = bicgstab(
-                lambda d: d - tangent(unit * d) / unit,
-                (y - x) / unit,
-                tol=NEWTON_FORCING,
-                maxiter=NEWTON_MAXITER,
-            )
+            # No more precision than the quadratic error of the step, or the end, leaves room for.
+            forcing = jnp.clip(jnp.maximum(error, 0.03 * tolerance / error), NEWTON_FORCING, 0.1)
+            d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit, forcing, 0.0)
             return x + unit * d, y, error
 
         def retreat():
@@ -88,14 +85,18 @@ def attach_derivative(
 ) -> Any:
     """`solution` of x = f(x) with the derivative that the implicit function theorem gives it.
 
-    One Newton step from the solution, x - (I - f'(x))^-1 (x - f(x)), with x held constant: its
-    value is x up to rounding, its derivative in whatever f closes over is exact.
+    dx = (I - f'(x))^-1 df, in whatever f closes over, in both modes. Without a derivative nothing
+    is computed. Its relative error is the solution's own, and `tolerance`.
     """
     x, unravel = ravel_pytree(jax.lax.stop_gradient(solution))
     unit = jax.lax.stop_gradient(scale(x))
-    y, tangent = jax.linearize(lambda x: ravel_pytree(f(unravel(x)))[0], x)
-    d = solve_one_minus(lambda d: tangent(unit * d) / unit, (y - x) / unit, tolerance=tolerance)
-    return unravel(x + unit * d)
+
+    def tangent_solve(g: Callable[[Array], Array], y: Array) -> Array:
+        """d with g(d) = f'(x) d - d = y."""
+        return unit * solve_one_minus(lambda d: d + g(unit * d) / unit, -y / unit, tolerance)
+
+    residual = lambda x: ravel_pytree(f(unravel(x)))[0] - x
+    return unravel(jax.lax.custom_root(residual, x, lambda _, x: x, tangent_solve))
 
 
 def largest(x: Array) -> Scalar:
@@ -104,13 +105,23 @@ def largest(x: Array) -> Scalar:
 
 
 def solve_one_minus(
-    operator: Callable[[Array], Array],
-    b: Array,
-    x0: Array | None = None,
-    tolerance: float = LINEAR_TOLERANCE,
+    operator: Callable[[Array], Array], b: Array, tolerance: Scalar | float = LINEAR_TOLERANCE, unit: float | Array = 1.0
 ) -> Array:
-    """(I - operator)^-1 b, differentiable in both modes."""
-    return bicgstab(lambda x: x - operator(x), b, x0=x0, tol=tolerance, atol=tolerance, maxiter=1000)[0]
+    """(I - operator)^-1 b, differentiable in both modes.
+
+    With T the operator, it solves (I - T^k) x = b + T b + ... + T^(k-1) b: as many products with T as
+    k = 1 takes, with a k-th of BiCGSTAB's own work, which costs as much as the products.
+    Ends when the residual's norm is below `tolerance`, times that of b or `unit`, the larger.
+    """
+
+    def advance(x: Array) -> Array:
+        return jax.lax.scan(lambda x, _: (operator(x), None), x, length=_PRODUCTS_AT_ONCE)[0]
+
+    def accumulate(total: Array, _: None) -> tuple[Array, None]:
+        return b + operator(total), None
+
+    total = jax.lax.scan(accumulate, b, length=_PRODUCTS_AT_ONCE - 1)[0]
+    return bicgstab(lambda x: x - advance(x), total, tol=tolerance, atol=tolerance * unit, maxiter=300)[0]
 
 
 def solve_elementwise(

@@ -121,16 +121,19 @@ def stationary_distribution(
 ) -> tuple[Array, Scalar]:
     """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
 
-    Solves (I - forward + u 1') D = u for a distribution u: summing both sides gives 1'D = 1, and
-    then forward(D) = D. Differentiable in both modes.
+    Solves (I - forward + u 1') D = u for the uniform distribution u: summing both sides gives 1'D = 1,
+    and then forward(D) = D. Differentiable in both modes: the guess is a constant to which a
+    correction is added, so that no derivative starts from it. The `tolerance` is relative to u.
     """
     shape = choices[0].point.shape
-    anchor = jnp.full(shape, 1 / choices[0].point.size).reshape(-1)
+    anchor = jnp.full(choices[0].point.size, 1 / choices[0].point.size)
 
     def operator(d):
         return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)
 
-    x0 = jax.lax.stop_gradient(guess).reshape(-1)
-    distribution = solve_one_minus(operator, anchor, x0, tolerance).reshape(shape)
+    guess = jax.lax.stop_gradient(guess).reshape(-1)
+    left = anchor - guess + operator(guess)
+    correction = solve_one_minus(operator, left, tolerance, 1 / np.sqrt(anchor.size))
+    distribution = (guess + correction).reshape(shape)
     leak = largest(forward(transition, choices, distribution) - distribution)
     return distribution, leak

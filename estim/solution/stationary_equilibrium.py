@@ -28,9 +28,9 @@ from estim.typing import Array
 MAX_STEPS = 30
 SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
-_FIRST_SLOPE_TOLERANCE = 1e-5
+_FIRST_SLOPE_TOLERANCE = 1e-6
 _SLOPE_TOLERANCE = 1e-10
-_SEARCH_TOLERANCE = 1e-6  # the last Newton step squares what the search leaves
+_SEARCH_TOLERANCE = 1e-5  # the last Newton step squares what the search leaves
 
 
 class StationaryEquilibrium(NamedTuple):
