@@ -1,0 +1,45 @@
+"""What a run's report is made of, read once and shared by its sections."""
+
+from estim.results.contents import RouteResult, finished_routes, read_data, read_route
+from estim.results.diagnostics import summarise
+from estim.results.report.page import Page
+from estim.results.store import RunDirectory, StoreError
+
+LABELS = {
+    "rwmh": "random-walk MH",
+    "nuts": "NUTS",
+    "mpmh": "multi-proposal MH",
+    "hmc": "HMC",
+    "surrogate": "surrogate",
+}
+
+
+class Report(Page):
+    """The page of one run, and what its directory holds."""
+
+    def __init__(self, run: RunDirectory):
+        super().__init__()
+        self.run = run
+        self.settings = run.read_json("settings.json")
+        self.model = run.read_json("model.json")
+        self.environment = run.read_json("environment.json")
+        self.timings: dict[str, float] = run.read_json("timings.json")
+        self.data = read_data(run)
+        self.names: tuple[str, ...] = tuple(p["name"] for p in self.model["prior"])
+        self.routes: dict[str, RouteResult] = {
+            LABELS.get(r, r): read_route(run, r) for r in finished_routes(run)
+        }
+        if not self.routes:
+            raise StoreError(f"{run.path}: no route has finished any draws yet")
+        self.draws = {label: route.params for label, route in self.routes.items()}
+        self.summaries = {label: summarise(draws) for label, draws in self.draws.items()}
+        self.certificate = run.read_json("surrogate/certificate.json") if self.has_surrogate else None
+
+    @property
+    def has_surrogate(self) -> bool:
+        return self.run.has("surrogate/certificate.json")
+
+    @property
+    def sample(self) -> str:
+        """The first and the last quarter of the data."""
+        return f"{self.data.index[0]}–{self.data.index[-1]}"

@@ -1,0 +1,111 @@
+"""The section on the surrogate: its certificate, slices, training and the points it learned from."""
+
+from typing import Any
+
+from estim.results import figures
+from estim.results.report.page import Item, decimals, percent_pair
+from estim.results.report.reading import LABELS, Report
+
+VERDICTS = {
+    "safe": "Safe: its draws can be used as they are.",
+    "use the correction": "Not exact enough as it is: correct it by delayed acceptance or importance resampling.",
+    "refine": "Not to be trusted: train it on more points where it is unsure.",
+}
+
+
+def surrogate_section(report: Report) -> list[Item]:
+    certificate = report.certificate
+    if certificate is None:
+        return []
+    run, surrogate = report.run, report.settings["surrogate"]
+    fit = run.read_arrays("surrogate/network.npz")
+    check = run.read_arrays("surrogate/check.npz")
+    slices = run.read_arrays("slices.npz")
+    proposals = run.read_arrays("proposals.npz")
+    counts = {k.removeprefix("counts/"): int(v) for k, v in fit.items() if k.startswith("counts/")}
+    teachers = [LABELS.get(name, name) for name in surrogate["train_on"]]
+    return [
+        report.text(
+            "A neural network learned the log-likelihood from points that "
+            f"{' and '.join(teachers)} had evaluated anyway ("
+            + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
+            + "); the prior is exact and is "
+            "added to it. The certificate compares the two at points of the surrogate's own chain."
+        ),
+        report.table(
+            ["", "estimate", "error", "meaning"],
+            _certificate_rows(certificate),
+            f"The certificate. {VERDICTS[certificate['verdict']]}",
+            f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior.",
+            left=(3,),
+        ),
+        report.figure(
+            figures.slice_figure(
+                slices["grids"],
+                slices["exact"],
+                slices["surrogate"],
+                report.names,
+                slices["mode"],
+                proposals["proposed"],
+            ),
+            "Slices of the log-posterior",
+            "The exact log-posterior and the surrogate's along each parameter, the others held at the mode (zero is "
+            "the exact value there). The dashed line should lie on the broad one wherever the bar below says that "
+            "there were points to learn from. After figure 1 of Kase, Rigato and Rottner (2024).",
+        ),
+        report.figure(
+            figures.surrogate_fit_figure(
+                {k: fit[f"history/{k}_loss"].mean(axis=1) for k in ("train", "validation")},
+                check["exact"],
+                check["surrogate"],
+            ),
+            "Training and error of the surrogate",
+            "Left: the network's loss while it learned; a validation loss that turns upwards would mean that it "
+            "learned the points by heart. Right: what error is left at points of the surrogate's chain; to a sampler "
+            "only its spread matters.",
+        ),
+        report.figure(
+            figures.proposal_figure(proposals["proposed"], proposals["accepted"], report.names),
+            "Proposed and accepted points",
+            f"Where {teachers[0]} looked and what it kept. The rejected points teach the network what lies around the "
+            "posterior: their spread should contain the posterior with room to spare. After figure 3 of Kase, "
+            "Rigato and Rottner (2024).",
+        ),
+    ]
+
+
+def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
+    c = certificate
+    rows = [
+        [
+            "wrong accept",
+            *percent_pair(c["wrong_accept"]),
+            "E max(â − a, 0): accepted, though it should not be",
+        ],
+        [
+            "wrong reject",
+            *percent_pair(c["wrong_reject"]),
+            "E max(a − â, 0): rejected, though it should not be",
+        ],
+        [
+            "Pareto k̂",
+            decimals(c["pareto_khat"], 2),
+            "",
+            "below 0.7 importance weights can correct the draws",
+        ],
+        ["KL divergence", *(decimals(v, 4) for v in c["kl_divergence"]), "nats, surrogate from exact"],
+        ["mean shift", decimals(c["mean_shift"], 3), "", "largest, in posterior sd, by importance weights"],
+        ["largest error", decimals(c["largest_error"], 2), "", "log points, inside the 99 % region"],
+    ]
+    if c["ensemble_calibration"] is not None:
+        meaning = "actual over predicted error of the ensemble; 1 is perfect"
+        rows.append(["ensemble", decimals(c["ensemble_calibration"], 2), "", meaning])
+    return rows
+
+
+def certificate_sentence(certificate: dict[str, Any]) -> str:
+    accept, reject = (" ± ".join(percent_pair(certificate[k])) for k in ("wrong_accept", "wrong_reject"))
+    return (
+        f"{VERDICTS[certificate['verdict']]} It accepts wrongly with probability {accept} and rejects wrongly "
+        f"with probability {reject}, over {certificate['num_evaluations']:,} exact evaluations."
+    )
