@@ -5,8 +5,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.analysis.impulse_responses import impulse_responses
 from estim.likelihood.smoothing import smooth
-from estim.solution.representations import StateSpace
+from estim.likelihood.toeplitz import autocovariances, block_toeplitz
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 
@@ -22,15 +24,21 @@ class HistoricalDecomposition(NamedTuple):
     measurement_error: Array
 
 
-def historical_decomposition(state_space: StateSpace, observations: Array) -> HistoricalDecomposition:
+def historical_decomposition(
+    solution: StateSpace | MovingAverage, observations: Array
+) -> HistoricalDecomposition:
     """The smoothed history of the observables as a sum over shocks.
 
+    A moving average has no initial state: what shocks did before the sample is part of their share.
+
     Args:
-        state_space: the model's solution.
+        solution: the model's.
         observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
     """
-    T, R, _, Z, d, _, _ = state_space
-    states, shocks = (part.mean for part in smooth(state_space, observations))
+    if isinstance(solution, MovingAverage):
+        return _of_moving_average(solution, observations)
+    T, R, _, Z, d, _, _ = solution
+    states, shocks = (part.mean for part in smooth(solution, observations))
 
     def step(parts, shock):
         parts = T @ parts + R * shock[None, :]
@@ -42,4 +50,25 @@ def historical_decomposition(state_space: StateSpace, observations: Array) -> Hi
         shocks=by_shock,
         initial=fitted - by_shock.sum(axis=2),  # Z T^(t-1) (s_1 - R e_1)
         measurement_error=observations - d[None, :] - fitted,
+    )
+
+
+def _of_moving_average(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
+    """With y - d the sum of independent parts y^j of covariance G_j, and u: E[y^j | y] = G_j G^-1 (y - d)."""
+    n_periods, n_obs = observations.shape
+    observed = ~jnp.isnan(observations).reshape(-1)
+    centred = observations - solution.obs_intercept[None]
+    responses = impulse_responses(solution, len(solution.impulse_responses))
+    one = jnp.ones((1, 1))
+    alone = [
+        autocovariances(solution._replace(impulse_responses=r[..., None], shock_cov=one), n_periods)
+        for r in jnp.moveaxis(responses, 2, 0)
+    ]
+    covariances = [block_toeplitz(gamma) for gamma in alone]
+    total = sum(covariances) + jnp.kron(jnp.eye(n_periods), solution.obs_cov)
+    total = jnp.where(observed[:, None] & observed[None], total, jnp.eye(n_periods * n_obs))
+    weight = jnp.linalg.solve(total, jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0))
+    shocks = jnp.stack([(G @ weight).reshape(n_periods, n_obs) for G in covariances], axis=2)
+    return HistoricalDecomposition(
+        shocks=shocks, initial=jnp.zeros_like(centred), measurement_error=centred - shocks.sum(axis=2)
     )

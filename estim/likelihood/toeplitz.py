@@ -86,16 +86,22 @@ def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     return jnp.pad(gamma, ((0, max(0, num_lags - horizon)), (0, 0), (0, 0)))
 
 
-def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
-    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by Cholesky's factorisation of the whole covariance."""
-    n_periods, n_obs = centred.shape
-    observed = ~jnp.isnan(centred).reshape(-1)
+def block_toeplitz(covariances: Array) -> Array:
+    """Covariance ``[n * n_obs, n * n_obs]`` of y_1 ... y_n, dates outermost, from Gamma_k ``[n, n_obs, n_obs]``."""
+    n_periods, n_obs = covariances.shape[:2]
     date = jnp.arange(n_periods)
     ahead = date[:, None] - date[None]  # Cov(y_t, y_s) = Gamma_{t-s}, and its transpose for t < s
     blocks = jnp.where(
         (ahead >= 0)[..., None, None], covariances[jnp.abs(ahead)], covariances[jnp.abs(ahead)].swapaxes(2, 3)
     )
-    full = blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
+    return blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
+
+
+def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
+    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by Cholesky's factorisation of the whole covariance."""
+    n_periods, n_obs = centred.shape
+    observed = ~jnp.isnan(centred).reshape(-1)
+    full = block_toeplitz(covariances)
     # A missing number becomes a standard normal that happens to be zero: it adds nothing.
     full = jnp.where(observed[:, None] & observed[None], full, jnp.eye(n_periods * n_obs))
     values = jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0)

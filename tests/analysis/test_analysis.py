@@ -86,6 +86,25 @@ def test_historical_decomposition_adds_up_and_each_part_is_what_its_shock_did():
         np.testing.assert_allclose(parts.shocks[:, :, j], by_hand, atol=1e-10)
 
 
+def test_a_moving_average_is_decomposed_as_its_state_space_is():
+    """...when the state space has a long past without observations, so that every shock was seen to arise."""
+    s = random_state_space(2)
+    s = s._replace(state_cov=jnp.diag(jnp.array([1.0, 0.5, 2.0])))
+    responses = impulse_responses(s._replace(state_cov=jnp.eye(3)), 300)
+    moving_average = MovingAverage(responses, s.state_cov, s.obs_intercept, s.obs_cov, s.status)
+    y = random_observations(2, 10, missing=0.2)
+    parts = historical_decomposition(moving_average, jnp.asarray(y))
+    before = np.full((200, y.shape[1]), np.nan)
+    longer = historical_decomposition(s, jnp.asarray(np.concatenate([before, y])))
+    np.testing.assert_allclose(parts.shocks, longer.shocks[200:], atol=1e-9)
+    np.testing.assert_allclose(parts.measurement_error, longer.measurement_error[200:], atol=1e-9)
+    np.testing.assert_allclose(
+        variance_decomposition(moving_average, (2, float("inf"))),
+        variance_decomposition(s, (2, float("inf"))),
+        atol=1e-9,
+    )
+
+
 def test_theoretical_moments_are_those_of_the_joint_distribution():
     s = random_state_space(3)
     moments = theoretical_moments(s, 3)
