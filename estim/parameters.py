@@ -1,13 +1,18 @@
-"""Priors as functions of an unconstrained position: transforms, log-density, draws."""
+"""Priors as functions of an unconstrained position: transforms, log-density, draws.
+
+Priors of one family are stacked and handled at once: a model with thirty parameters has four or
+five families, and the program is compiled in a fraction of the time.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import Distribution, biject_to
 
-from estim.priors import Names, gather, spread
+from estim.priors import Names
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
 JointPrior = Callable[[dict[str, Scalar]], Scalar]
@@ -34,6 +39,17 @@ class Parameters(NamedTuple):
     sample_prior: Callable[[Key, int], Array]
 
 
+class _Family(NamedTuple):
+    """Priors that differ in numbers only.
+
+    ``distribution`` holds k of them along a leading axis of its arrays; ``places`` are their components
+    of the position, ``[k]``, or ``[k, n]`` where each is of a vector.
+    """
+
+    distribution: Distribution
+    places: np.ndarray
+
+
 def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior | None = None) -> Parameters:
     """Each distribution in the coordinates of its support's own transform, and a joint term over all.
 
@@ -42,45 +58,55 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior. Draws of the
             prior then are draws of `priors` resampled by it, twenty candidates to each.
     """
-    transforms = {names: biject_to(d.support) for names, d in priors.items()}
     names = tuple(n for own in priors for n in ([own] if isinstance(own, str) else own))
-    place = {own: names.index(own) if isinstance(own, str) else _span(names, own) for own in priors}
+    families = _families(priors, names)
+    order = np.concatenate([family.places.ravel() for family in families])
+    back = np.argsort(order)
 
-    def unconstrained(position: Position) -> dict[Names, Array]:
-        return {own: position[place[own]] for own in priors}
+    def by_family(fn: Callable[..., Any], vector: Array) -> list[Any]:
+        """``fn(distribution, its part of the vector)`` for all priors, family by family."""
+        parts = jax.lax.split(vector[order], [family.places.size for family in families])
+        return [
+            jax.vmap(fn)(family.distribution, part.reshape(family.places.shape))
+            for family, part in zip(families, parts, strict=True)
+        ]
+
+    def joined(parts: list[Array]) -> Array:
+        return jnp.concatenate([part.ravel() for part in parts])[back]
 
     def constrain(position: Position) -> dict[str, Scalar]:
-        values: dict[str, Scalar] = {}
-        for own, x in unconstrained(position).items():
-            values |= spread(own, transforms[own](x))
-        return values
+        values = joined(by_family(lambda d, x: biject_to(d.support)(x), position))
+        scalars = jax.lax.split(values, [1] * len(names))
+        return {name: scalar.reshape(()) for name, scalar in zip(names, scalars, strict=True)}
 
     def unconstrain(values: ParamValues) -> Position:
-        return jnp.concatenate([jnp.atleast_1d(t.inv(gather(own, values))) for own, t in transforms.items()])
+        vector = jnp.stack([jnp.asarray(values[name], float) for name in names])
+        return joined(by_family(lambda d, value: biject_to(d.support).inv(value), vector))
 
     def logdet(position: Position) -> Scalar:
-        x = unconstrained(position)
-        return sum(t.log_abs_det_jacobian(x[own], t(x[own])) for own, t in transforms.items())
+        def one(d: Distribution, x: Array) -> Scalar:
+            transform = biject_to(d.support)
+            return transform.log_abs_det_jacobian(x, transform(x))
+
+        return jnp.sum(jnp.concatenate(by_family(one, position)))
 
     def logprior(position: Position) -> Scalar:
-        values = constrain(position)
-        terms = [d.log_prob(gather(own, values)) for own, d in priors.items()]
+        terms = by_family(lambda d, x: d.log_prob(biject_to(d.support)(x)), position)
         if joint_prior is not None:
-            terms.append(joint_prior(values))
-        return jnp.sum(jnp.stack(terms)) + logdet(position)
+            terms.append(joint_prior(constrain(position))[None])
+        return jnp.sum(jnp.concatenate(terms)) + logdet(position)
 
-    def sample_independently(rng_key: Key, num: int) -> Array:
-        keys = jax.random.split(rng_key, len(priors))
-        draws: dict[str, Array] = {}
-        for key, (own, d) in zip(keys, priors.items(), strict=True):
-            draws |= spread(own, jax.vmap(d.sample)(jax.random.split(key, num)))
-        return jax.vmap(unconstrain)(draws)
+    @jax.vmap
+    def draw(rng_key: Key) -> Position:
+        keys = iter(jax.random.split(rng_key, len(families)))
+        one = lambda d, key: biject_to(d.support).inv(d.sample(key))
+        return joined([jax.vmap(one)(d, jax.random.split(next(keys), len(places))) for d, places in families])
 
     def sample(rng_key: Key, num: int) -> Array:
         if joint_prior is None:
-            return sample_independently(rng_key, num)
+            return draw(jax.random.split(rng_key, num))
         key_draw, key_choose = jax.random.split(rng_key)
-        candidates = sample_independently(key_draw, _CANDIDATES * num)
+        candidates = draw(jax.random.split(key_draw, _CANDIDATES * num))
         log_weights = jax.vmap(lambda position: joint_prior(constrain(position)))(candidates)
         log_weights = jnp.where(jnp.isnan(log_weights), -jnp.inf, log_weights)
         return candidates[jax.random.categorical(key_choose, log_weights, shape=(num,))]
@@ -88,6 +114,17 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
     return Parameters(names, constrain, unconstrain, logdet, logprior, sample)
 
 
-def _span(names: tuple[str, ...], own: tuple[str, ...]) -> slice:
-    first = names.index(own[0])
-    return slice(first, first + len(own))
+def _families(priors: Mapping[Names, Distribution], names: tuple[str, ...]) -> list[_Family]:
+    """The priors by what they have in common: the tree of their arrays, and the shapes of these."""
+    members: dict[Any, list[tuple[Distribution, Any]]] = {}
+    for own, distribution in priors.items():
+        arrays, tree = jax.tree.flatten(distribution)
+        place = names.index(own) if isinstance(own, str) else [names.index(n) for n in own]
+        members.setdefault((tree, *map(jnp.shape, arrays)), []).append((distribution, place))
+    return [
+        _Family(
+            jax.tree.map(lambda *rows: jnp.stack([jnp.asarray(row, float) for row in rows]), *distributions),
+            np.array(places),
+        )
+        for distributions, places in (zip(*family, strict=True) for family in members.values())
+    ]
