@@ -25,8 +25,14 @@ _HOME = {
     "estim.samplers.run": ("sample",),
     "estim.solution.representations": ("MovingAverage", "StateSpace"),
     "estim.status": ("SolutionError", "Status"),
+    "estim.results.datatree": ("to_datatree",),
     "estim.surrogate.certify": ("certify",),
+    "estim.surrogate.correct": ("correct_means", "resample_draws", "weigh_draws"),
+    "estim.surrogate.evaluate": ("evaluate_posterior",),
     "estim.surrogate.fit": ("fit_surrogate",),
+    "estim.surrogate.recipe": ("Recipe",),
+    "estim.surrogate.refine": ("refine",),
+    "estim.surrogate.sample": ("sample_surrogate",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = ("priors",)

@@ -28,6 +28,7 @@ Blackwell: the average over what the selection might have drawn), exact where th
 construction is.
 """
 
+import math
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -43,15 +44,25 @@ from estim.typing import Array, Key, Position
 Construction = Literal["auxiliary", "independent", "shortcut"]
 Selection = Literal["independent", "chain"]
 
-DEFAULT_NUM_PROPOSALS = 8
+_FEWEST_PROPOSALS = 4
 _DEGREES_OF_FREEDOM = 5.0
+
+
+def default_num_proposals() -> int:
+    """The smallest multiple of the number of devices that is at least 4.
+
+    Effective draws a step grow like log N only: more proposals than devices are better spent on more
+    steps, or on more chains.
+    """
+    num_devices = jax.device_count()
+    return num_devices * math.ceil(_FEWEST_PROPOSALS / num_devices)
 
 
 def build_multiple_proposal(
     posterior: Posterior,
     tuning: Tuning,
     *,
-    num_proposals: int = DEFAULT_NUM_PROPOSALS,
+    num_proposals: int | None = None,
     num_draws: int = 1,
     construction: Construction = "auxiliary",
     selection: Selection = "independent",
@@ -60,7 +71,7 @@ def build_multiple_proposal(
     """Multiple-proposal Metropolis-Hastings.
 
     Args:
-        num_proposals: N, points evaluated in a step.
+        num_proposals: N, points evaluated in a step; `default_num_proposals` where it is None.
         num_draws: draws taken from the N + 1 candidates in a step; the last is the next state.
         construction: how proposals are made, see above; all but ``shortcut`` are exact.
         selection: how the draws are taken from the candidates, see above.
@@ -72,6 +83,7 @@ def build_multiple_proposal(
     """
     _check("construction", construction, get_args(Construction))
     _check("selection", selection, get_args(Selection))
+    num_proposals = num_proposals or default_num_proposals()
     propose, log_correction = _PROPOSALS[construction](tuning)
     select = select_chain if selection == "chain" else select_independent
     evaluate_one = build_evaluate(posterior)

@@ -10,7 +10,7 @@ from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
 from estim.samplers.fast_moves import with_fast_moves
 from estim.samplers.hmc import build_hmc
-from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS, build_multiple_proposal
+from estim.samplers.multiple_proposal import build_multiple_proposal, default_num_proposals
 from estim.samplers.nuts import build_nuts
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.smc import sample_smc
@@ -35,9 +35,9 @@ class Algorithm(NamedTuple):
         return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
 
 
-def _move_rate(num_proposals: int = DEFAULT_NUM_PROPOSALS, **_: Any) -> float:
+def _move_rate(num_proposals: int | None = None, **_: Any) -> float:
     """The share of moves at which N proposals jump farthest, measured on Gaussians of 4 to 36 dimensions."""
-    return min(0.17 + 0.11 * math.log(num_proposals), 0.75)
+    return min(0.17 + 0.11 * math.log(num_proposals or default_num_proposals()), 0.75)
 
 
 ALGORITHMS: dict[str, Algorithm] = {

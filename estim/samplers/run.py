@@ -21,7 +21,7 @@ from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window
 from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
-from estim.samplers.multiple_proposal import DEFAULT_NUM_PROPOSALS
+from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.registry import POPULATIONS, algorithm_named
 from estim.status import Status
 from estim.typing import Array, Key
@@ -148,7 +148,7 @@ def sample_chunks(
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())
     else:
-        mesh = device_mesh(settings.get("num_proposals", DEFAULT_NUM_PROPOSALS), jax.devices())
+        mesh = device_mesh(settings.get("num_proposals") or default_num_proposals(), jax.devices())
         build = partial(build, mesh=mesh)
     num_steps = num_warmup + math.ceil(num_samples / settings.get("num_draws", 1))
     windows = window_lengths(num_warmup)

@@ -12,6 +12,7 @@ from helpers_samplers import check_mean, gaussian, unit_tuning
 from estim.posterior import from_logdensity
 from estim.samplers.multiple_proposal import (
     build_multiple_proposal,
+    default_num_proposals,
     metropolised_gibbs,
     select_chain,
     select_independent,
@@ -146,3 +147,9 @@ def test_proposals_spread_over_two_devices_give_the_same_step():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), one, two)
     with pytest.raises(ValueError, match="num_proposals=7 is not a multiple of the 2 devices"):
         build_multiple_proposal(posterior, tuning, num_proposals=7, mesh=mesh)
+
+
+@pytest.mark.parametrize(("num_devices", "num_proposals"), [(1, 4), (2, 4), (3, 6), (8, 8), (16, 16)])
+def test_the_number_of_proposals_follows_the_number_of_devices(num_devices, num_proposals, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: num_devices)
+    assert default_num_proposals() == num_proposals
