@@ -107,7 +107,13 @@ def test_data_may_be_given():
     assert all(rung.passed for rung in check_model(ar1(), data))
 
 
-@pytest.mark.parametrize("name", list_models())
+def one_of_each_kind():
+    """All models with one agent; of the others one, for the rest are solved in tests/models and tests/solution."""
+    heterogeneous = [name for name in list_models() if load_model(name).het_blocks]
+    return [name for name in list_models() if name not in heterogeneous] + ["krusell_smith_1998"]
+
+
+@pytest.mark.parametrize("name", one_of_each_kind())
 def test_gallery_passes(name):
     model = load_model(name)
     rungs = check_model(model, num_draws=20)
