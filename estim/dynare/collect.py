@@ -18,7 +18,7 @@ _DECLARATIONS = {
 }
 
 _SILENT = {
-    *("steady", "check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
+    *("check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
     *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
     *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
     *("write_latex_prior_table", "collect_latex_files", "unit_root_vars"),
@@ -26,6 +26,11 @@ _SILENT = {
 """Commands that change nothing in the model or its estimation and print at most."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
+
+_UNSUPPORTED_SHOCKS = {
+    "surprise": "an occasionally binding constraint",
+    "learnt_in": "a perfect-foresight simulation",
+}
 
 _UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
 
@@ -85,6 +90,8 @@ def _set_param_value(c: Contents, s: Statement) -> None:
 def _native(c: Contents, s: Statement) -> None:
     """Matlab code is quoted and skipped, unless it sets what the model depends on."""
     text, *error = s.items
+    if found := re.match(r"[\w., ()]+\.\s*(prior|options|subsamples)\s*\(", text):
+        raise c.source.unsupported(f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
     assigned = re.findall(r"(?<![\w.])([A-Za-z_]\w*)\s*(?:\([^()=]*\)\s*)?=(?!=)", text)
     touched = [f"'{name}'" for name in assigned if c.role(name)]
     if touched and error:
@@ -142,8 +149,9 @@ def _initval(c: Contents, s: Statement) -> None:
 
 
 def _shocks(c: Contents, s: Statement) -> None:
-    if (option := s.option("surprise")) is not None:
-        raise c.source.unsupported("an occasionally binding constraint ('shocks(surprise)')", option.at)
+    for option in (o for o in s.options if o.name != "overwrite"):
+        what = _UNSUPPORTED_SHOCKS.get(option.name, "the option")
+        raise c.source.unsupported(f"{what} ('shocks({option.name})')", option.at)
     if s.option("overwrite") is not None:
         c.stderr, c.corr, c.covariance = {}, {}, {}
     for shock in s.items:
@@ -205,11 +213,59 @@ def _command(c: Contents, s: Statement) -> None:
             )
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
+    if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
+        c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
 
+
+FOLLOWED = {
+    "stoch_simul": {
+        *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
+        *("loglinear", "contemporaneous_correlation"),
+    },
+    "estimation": {
+        *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
+        *("lik_init", "diffuse_filter", "xls_sheet", "xls_range"),
+    },
+    "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
+    "steady": {"nocheck"},
+}
+"""Options that estim follows."""
+
+HARMLESS = {
+    *("nograph", "graph", "graph_format", "nodisplay", "noprint", "print", "TeX", "tex", "plot_priors"),
+    *("nofunctions", "nomoments", "nocorr", "irf_plot_threshold", "plot_shock_decomposition"),
+    *(
+        "aim_solver",
+        "dr",
+        "dr_cycle_reduction_tol",
+        "dr_logarithmic_reduction_tol",
+        "dr_logarithmic_reduction_maxiter",
+    ),
+    *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
+    *(
+        "qz_zero_threshold",
+        "solve_algo",
+        "maxit",
+        "tolf",
+        "tolx",
+        "markowitz",
+        "homotopy_mode",
+        "homotopy_steps",
+    ),
+    *(
+        "kalman_algo",
+        "kalman_tol",
+        "riccati_tol",
+        "fast_kalman_filter",
+        "analytic_derivation",
+        "cova_compute",
+    ),
+}
+"""Options that change how Dynare computes or prints, and no number."""
 
 _UNSUPPORTED_OPTIONS = {
     "stoch_simul": {
@@ -242,4 +298,5 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "stoch_simul": _command,
     "estimation": _command,
     "data": _command,
+    "steady": _command,
 }

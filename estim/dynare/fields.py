@@ -25,7 +25,9 @@ class Fields:
     start: dict[str, float]
 
     def correlation(self, first: str, second: str) -> str:
-        """Source of the correlation of two shocks, a function of ``p``."""
+        """Source of the correlation of two shocks or measurement errors, a function of ``p``."""
+        if first == second:
+            return "1.0"
         pair = tuple(sorted((first, second)))
         if field := self.identifiers.get(("corr", *pair)):
             return f"p.{field}"
@@ -46,8 +48,16 @@ class Fields:
     @property
     def correlated(self) -> list[str]:
         """The shocks that have a correlation, in the order of their declaration."""
-        pairs = {n for kind, *names in self.identifiers if kind in ("corr", "covariance") for n in names}
-        return [shock for shock in self.contents.shocks if shock in pairs]
+        return [shock for shock in self.contents.shocks if shock in self._paired]
+
+    @property
+    def correlated_errors(self) -> bool:
+        """Are there measurement errors that have a correlation?"""
+        return any(name in self._paired for name in self.measurement_errors)
+
+    @property
+    def _paired(self) -> set[str]:
+        return {n for kind, *names in self.identifiers if kind in ("corr", "covariance") for n in names}
 
     @property
     def measurement_errors(self) -> list[str]:
@@ -59,9 +69,9 @@ def build_fields(system: System) -> Fields:
     """Raises ModFileError for a measurement error of what is not observed."""
     c = system.contents
     values: dict[Key, float] = {("parameter", n): v for n, v in system.calibrated.items()}
-    values |= {("stderr", shock): c.stderr.get(shock, 0.0) for shock in c.shocks}
+    noisy = [*c.shocks, *_measured_with_error(c)]
+    values |= {("stderr", name): c.stderr.get(name, 0.0) for name in noisy}
     values |= _correlations(c)
-    values |= {("stderr", variable): c.stderr.get(variable, 0.0) for variable in _measured_with_error(c)}
 
     names = []
     for kind, *rest in values:
@@ -86,9 +96,9 @@ def _correlations(c: Contents) -> dict[Key, float]:
     found: dict[Key, float] = {}
     for pair in dict.fromkeys([*c.corr, *c.covariance, *estimated]):
         symbols = [c.shocks.get(name) or c.variables[name] for name in pair]
-        if any(name in c.variables for name in pair):
-            what = f"a correlation of measurement errors ({', '.join(pair)})"
-            raise c.source.unsupported(what, estimated.get(pair, symbols[0].at))
+        if len({name in c.shocks for name in pair}) == 2:
+            message = f"{pair[0]} and {pair[1]} cannot be correlated: one is a shock, one a measurement error"
+            raise c.source.error(message, estimated.get(pair, symbols[0].at))
         covariance = c.covariance.get(pair)
         if covariance is None or pair in estimated:
             found["corr", *pair] = c.corr.get(pair, 0.0)
@@ -104,8 +114,9 @@ def _correlations(c: Contents) -> dict[Key, float]:
 
 
 def _measured_with_error(c: Contents) -> list[str]:
-    estimated = {prior.names[0]: prior.at for key, prior in c.priors.items() if key[0] == "stderr"}
+    estimated = {n: p.at for key, p in c.priors.items() if key[0] in ("stderr", "corr") for n in p.names}
     noisy = [name for name in [*c.stderr, *estimated] if name in c.variables]
+    noisy += [name for pair in [*c.corr, *c.covariance] for name in pair if name in c.variables]
     observed = [name.name for name in c.observables]
     for name in noisy:
         if name not in observed:

@@ -16,6 +16,7 @@ from estim.dynare.macro import expand
 from estim.dynare.module import module_source
 from estim.dynare.parser import parse
 from estim.dynare.settings import (
+    STARTS,
     EstimationSettings,
     StochSimulSettings,
     estimation_settings,
@@ -36,18 +37,18 @@ class ModFile(NamedTuple):
     Attributes:
         model: its equations, priors and observables, ready for everything estim does.
         estimation: the options of its `estimation` command.
-        stoch_simul: those of its `stoch_simul` command, or None.
+        stoch_simul: those of its `stoch_simul` command.
         source: the Python module that defines ``model``; `convert_mod` writes it.
         path: the file.
         calibration: the values that the file assigns to the parameters it estimates; it is there
             that Dynare solves a model before it is estimated.
-        names: Dynare's name of every variable -> its name in ``model``; they differ for words
-            that Python does not allow.
+        names: Dynare's name of every variable and shock -> its name in ``model``; they differ for
+            words that Python does not allow.
     """
 
     model: Model
     estimation: EstimationSettings
-    stoch_simul: StochSimulSettings | None
+    stoch_simul: StochSimulSettings
     source: str
     path: Path
     calibration: dict[str, float]
@@ -77,16 +78,18 @@ class ModFile(NamedTuple):
         Raises:
             SolutionError: the model has no unique stable solution.
         """
-        settings = self.stoch_simul or StochSimulSettings(tuple(self.names))
-        variables = [self.names[v] for v in settings.variables if v in self.names]
-        values = {} if settings.estimated else self.calibration
-        return stoch_simul(self.model, values, variables, settings.irf, settings.ar, settings.hp_filter)
+        asked = self.stoch_simul
+        ours = lambda names: tuple(self.names[name] for name in names)
+        return stoch_simul(
+            self.model,
+            {} if asked.estimated else self.calibration,
+            asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks)),
+        )
 
     @property
     def likelihood_options(self) -> dict[str, Any]:
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
-        start = {1: "stationary", 3: "diffuse"}[self.estimation.lik_init]
-        return {"presample": self.estimation.presample, "start": start}
+        return {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
 
 
 def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile:
@@ -106,12 +109,14 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     path = Path(path)
     system, text = translate(path, defines)
     contents = system.contents
+    estimation, asked = estimation_settings(contents), stoch_simul_settings(contents)
     text, model = _build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
+    names |= dict(zip(contents.shocks, model.shocks._fields, strict=True))
     return ModFile(
         model=model,
-        estimation=estimation_settings(contents),
-        stoch_simul=stoch_simul_settings(contents),
+        estimation=estimation,
+        stoch_simul=asked,
         source=text,
         path=path,
         calibration=build_fields(system).calibration(),

@@ -161,8 +161,7 @@ class _Module:
         write, fields, c = self.write, self.fields, self.contents
         correlated = fields.correlated
         if correlated:
-            rows = [[fields.correlation(a, b) if a != b else "1.0" for b in correlated] for a in correlated]
-            yield assign("correlation", f"jnp.array([{', '.join('[' + ', '.join(r) + ']' for r in rows)}])")
+            yield assign("correlation", self._correlation(correlated))
             targets = ", ".join(write.dynamic_locals[s] for s in correlated)
             units = ", ".join(f"shocks.{write.shocks[s]}" for s in correlated)
             yield assign(targets, f"jnp.linalg.cholesky(correlation) @ jnp.array([{units}])")
@@ -174,6 +173,11 @@ class _Module:
             offset = f"{number(mean)} + " if mean else ""
             if shock in used or shock in correlated:
                 yield assign(write.dynamic_locals[shock], f"{offset}p.{fields.stderr(shock)} * {unit}")
+
+    def _correlation(self, names: list[str]) -> str:
+        """Source of a correlation matrix."""
+        rows = (", ".join(self.fields.correlation(a, b) for b in names) for a in names)
+        return f"jnp.array([{', '.join(f'[{row}]' for row in rows)}])"
 
     # --- measurement ---
 
@@ -194,11 +198,17 @@ class _Module:
             lines.append("steady = steady_state(p)  # the data have lost their means")
         yield function("measurement(now, lag, p)", [*lines, f"return {call('Observables', values)}"])
         if errors := self.fields.measurement_errors:
-            values = {
-                write.variables[n]: f"p.{self.fields.stderr(n)}" if n in errors else "0.0"
-                for n in self.observables
-            }
-            yield function("measurement_error(p)", [f"return {call('Observables', values)}"])
+            spread = {n: f"p.{self.fields.stderr(n)}" if n in errors else "0.0" for n in self.observables}
+            values = {write.variables[n]: stderr for n, stderr in spread.items()}
+            lines = [f"return {call('Observables', values)}"]
+            if self.fields.correlated_errors:
+                lines = [
+                    assign("stderr", f"jnp.array([{', '.join(spread.values())}])"),
+                    assign("correlation", self._correlation(self.observables)),
+                    "factor = stderr[:, None] * jnp.linalg.cholesky(correlation)",
+                    "return factor @ factor.T",
+                ]
+            yield function("measurement_error(p)", lines)
         if c.trends:
             slopes = {
                 write.variables[n]: write.parameter(c.trends[n]) if n in c.trends else "0.0"

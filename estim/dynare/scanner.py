@@ -51,7 +51,6 @@ IGNORED_BLOCKS = {
         "histval",
         "shock_groups",
         "conditional_forecast_paths",
-        "filter_initial_state",
         "init2shocks",
     ),
     *("irf_calibration", "moment_calibration", "osr_params_bounds", "homotopy_setup"),
@@ -66,6 +65,9 @@ UNSUPPORTED_BLOCKS = {
     "optim_weights": "optimal policy ('optim_weights')",
     "matched_moments": "the method of moments ('matched_moments')",
     "epilogue": "'epilogue'",
+    "filter_initial_state": "a given initial state of the filter ('filter_initial_state')",
+    "estimated_params_remove": "'estimated_params_remove'",
+    "pac_target_info": "a semi-structural model ('pac_target_info')",
     "svar_identification": "'svar_identification'",
 }
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from estim.dynare.contents import Contents
 from estim.dynare.syntax import Option
 
+STARTS = {1: "stationary", 3: "diffuse"}
+"""Dynare's `lik_init` in the words of `estim.likelihood`."""
+
 
 class EstimationSettings(NamedTuple):
     """Options of `estimation` (and `data`) that have a meaning here, with Dynare's defaults.
@@ -28,14 +31,17 @@ class EstimationSettings(NamedTuple):
 
 
 class StochSimulSettings(NamedTuple):
-    """Options of `stoch_simul`: ``irf`` periods of impulse responses, ``ar`` autocorrelations,
-    the ``variables`` asked for (all where none are named), the smoothing parameter of a
-    Hodrick-Prescott filter on the moments; ``estimated`` where an `estimation` comes before."""
+    """What `stoch_simul` asks for: ``irf`` periods of responses of ``variables`` to ``shocks`` (all
+    where none are named), ``ar`` autocorrelations, the smoothing parameter of a Hodrick-Prescott
+    filter on the moments, a variance decomposition at each of the horizons ``conditional``;
+    ``estimated`` where an `estimation` comes before."""
 
     variables: tuple[str, ...]
+    shocks: tuple[str, ...]
     irf: int = 40
     ar: int = 5
     hp_filter: float | None = None
+    conditional: tuple[int, ...] = ()
     estimated: bool = False
 
 
@@ -47,7 +53,7 @@ def estimation_settings(c: Contents) -> EstimationSettings:
     last = options.get("last_obs")
     nobs = _whole(c, last, 0) - first + 1 if last else whole("nobs", 0)
     lik_init = 3 if "diffuse_filter" in options else whole("lik_init", 1)
-    if lik_init not in (1, 3):
+    if lik_init not in STARTS:
         raise c.source.unsupported(f"'lik_init={lik_init}'", options["lik_init"].at)
     return EstimationSettings(
         datafile=_text(datafile),
@@ -62,19 +68,46 @@ def estimation_settings(c: Contents) -> EstimationSettings:
     )
 
 
-def stoch_simul_settings(c: Contents) -> StochSimulSettings | None:
-    """None where the file does not ask for a stochastic simulation."""
-    options = c.options.get("stoch_simul")
-    if options is None:
-        return None
+def stoch_simul_settings(c: Contents) -> StochSimulSettings:
+    """Dynare's defaults where the file has no such command."""
+    options = c.options.get("stoch_simul", {})
     filtered = options.get("hp_filter")
+    commands = list(c.options)
     return StochSimulSettings(
-        variables=c.selected["stoch_simul"] or tuple(c.variables),
+        variables=tuple(v for v in c.selected.get("stoch_simul", ()) if v in c.variables)
+        or tuple(c.variables),
+        shocks=_shocks(c, options.get("irf_shocks")),
         irf=_whole(c, options.get("irf"), 40),
         ar=_whole(c, options.get("ar"), 5),
         hp_filter=_real(c, filtered) if filtered else None,
-        estimated="estimation" in list(c.options)[: list(c.options).index("stoch_simul")],
+        conditional=_periods(c, options.get("conditional_variance_decomposition")),
+        estimated="stoch_simul" in commands and "estimation" in commands[: commands.index("stoch_simul")],
     )
+
+
+def _shocks(c: Contents, option: Option | None) -> tuple[str, ...]:
+    """The shocks of ``irf_shocks = (e, u)``."""
+    if option is None:
+        return tuple(c.shocks)
+    names = re.findall(r"\w+", option.value or "")
+    for name in names:
+        c.require(name, option.at, "shocks")
+    return tuple(names)
+
+
+def _periods(c: Contents, option: Option | None) -> tuple[int, ...]:
+    """``4``, ``[1, 4, 40]`` or ``[1:4]``, in increasing order."""
+    if option is None:
+        return ()
+    found = set[int]()
+    for word in re.split(r"[\s,]+", (option.value or "").strip("[] ")):
+        match = re.fullmatch(r"([1-9]\d*)(?::(\d+))?", word)
+        if match is None:
+            raise c.source.error(
+                f"'{option.name}' must list periods from 1 on, not {option.value}", option.at
+            )
+        found |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(found))
 
 
 def _text(option: Option | None) -> str | None:

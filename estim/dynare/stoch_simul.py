@@ -5,7 +5,6 @@ their covariance, in the order of their declaration, as in Dynare. Moments that 
 (of a variable with a unit root) are NaN.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import schur, solve_discrete_lyapunov
 
+from estim.dynare.settings import StochSimulSettings
 from estim.model import Model
 from estim.solution import DecisionRule, solve_decision_rule
 from estim.status import SolutionError
@@ -27,7 +27,8 @@ class StochSimul(NamedTuple):
 
     ``responses`` has one row a period and columns (shock, variable); ``moments`` the columns mean,
     std and variance; ``correlations`` and each of ``autocorrelations`` (lag 1 first, E x_t x_{t-k}')
-    are square; ``decomposition`` holds percentages by shock.
+    are square; ``decomposition`` holds percentages by shock, and ``conditional`` those of the
+    variance of forecasts, with rows (period, variable).
     """
 
     responses: pd.DataFrame
@@ -35,25 +36,16 @@ class StochSimul(NamedTuple):
     correlations: pd.DataFrame
     autocorrelations: list[pd.DataFrame]
     decomposition: pd.DataFrame
+    conditional: pd.DataFrame
 
 
-def stoch_simul(
-    model: Model,
-    params: ParamValues,
-    variables: Sequence[str],
-    irf: int = 40,
-    ar: int = 5,
-    hp_filter: float | None = None,
-) -> StochSimul:
+def stoch_simul(model: Model, params: ParamValues, asked: StochSimulSettings) -> StochSimul:
     """Solve a model and describe the solution.
 
     Args:
         model: the model.
         params: values that override the model's defaults.
-        variables: the variables to describe.
-        irf: periods of impulse responses.
-        ar: autocorrelations.
-        hp_filter: smoothing parameter of a Hodrick-Prescott filter applied to the moments.
+        asked: what to describe, by the model's names of variables and shocks.
 
     Raises:
         SolutionError: the model has no unique stable solution.
@@ -62,47 +54,69 @@ def stoch_simul(
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
     rule = jax.tree.map(np.asarray, rule)
+    variables, shocks = list(asked.variables), list(model.shocks._fields)
     rows = [model.variables._fields.index(name) for name in variables]
-    policy, shocks = np.asarray(rule.policy)[rows], list(model.shocks._fields)
+    policy = np.asarray(rule.policy)[rows]
 
     def table(values: np.ndarray) -> pd.DataFrame:
-        return pd.DataFrame(values, index=list(variables), columns=list(variables))
+        return pd.DataFrame(values, index=variables, columns=variables)
 
-    moments_of = _filtered(rule, policy, hp_filter, ar) if hp_filter else _moments(rule, policy, ar)
+    moments_of = (
+        _filtered(rule, policy, asked.hp_filter, asked.ar)
+        if asked.hp_filter
+        else _moments(rule, policy, asked.ar)
+    )
     total, *lagged = moments_of(rule.selection)
     by_shock = np.stack([np.diag(moments_of(rule.selection[:, [j]])[0]) for j in range(len(shocks))], axis=1)
     variance = np.diag(total)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.sqrt(np.where(variance > 0, variance, np.nan))
         correlate = lambda cov: table(cov / np.outer(scale, scale))
-        decomposition = pd.DataFrame(
-            100 * by_shock / variance[:, None], index=list(variables), columns=shocks
-        )
+        decomposition = pd.DataFrame(100 * by_shock / variance[:, None], index=variables, columns=shocks)
+    horizon = max([asked.irf, *asked.conditional])
+    responses = _responses(rule, policy, horizon)
     return StochSimul(
-        responses=_responses(rule, policy, irf, shocks, list(variables)),
+        responses=_paths(responses[: asked.irf], shocks, variables)[list(asked.shocks)],
         moments=pd.DataFrame(
             {
                 "mean": np.where(np.isnan(variance), np.nan, rule.steady_state[rows]),
                 "std": np.sqrt(variance),
                 "variance": variance,
             },
-            index=list(variables),
+            index=variables,
         ),
         correlations=correlate(total),
         autocorrelations=[correlate(cov) for cov in lagged],
         decomposition=decomposition,
+        conditional=_conditional(responses, asked.conditional, shocks, variables),
     )
 
 
-def _responses(
-    rule: DecisionRule, policy: np.ndarray, periods: int, shocks: list, variables: list
-) -> pd.DataFrame:
-    paths, state = [], rule.selection
+def _responses(rule: DecisionRule, policy: np.ndarray, periods: int) -> np.ndarray:
+    """Responses to unit shocks ``[periods, n_variables, n_shocks]``."""
+    found, state = [], rule.selection
     for _ in range(periods):
-        paths.append((policy @ state).T.ravel())
+        found.append(policy @ state)
         state = rule.transition @ state
+    return np.reshape(found, (periods, len(policy), rule.selection.shape[1]))
+
+
+def _paths(responses: np.ndarray, shocks: list[str], variables: list[str]) -> pd.DataFrame:
     columns = pd.MultiIndex.from_product([shocks, variables], names=["shock", "variable"])
-    return pd.DataFrame(paths, index=pd.RangeIndex(1, periods + 1, name="period"), columns=columns)
+    rows = pd.RangeIndex(1, len(responses) + 1, name="period")
+    values = responses.transpose(0, 2, 1).reshape(len(rows), len(columns))
+    return pd.DataFrame(values, index=rows, columns=columns)
+
+
+def _conditional(
+    responses: np.ndarray, periods: tuple[int, ...], shocks: list[str], variables: list[str]
+) -> pd.DataFrame:
+    """Shares of the variance of x_{t+h} given what is known at t: the sum of squared responses."""
+    variance = np.cumsum(responses**2, axis=0)[[h - 1 for h in periods]]
+    rows = pd.MultiIndex.from_product([periods, variables], names=["period", "variable"])
+    with np.errstate(invalid="ignore"):
+        shares = 100 * variance / variance.sum(axis=2, keepdims=True)
+    return pd.DataFrame(shares.reshape(len(rows), len(shocks)), index=rows, columns=shocks)
 
 
 def _moments(rule: DecisionRule, policy: np.ndarray, ar: int):

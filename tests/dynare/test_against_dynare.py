@@ -14,17 +14,24 @@ import pytest
 
 import estim
 from estim.dynare import ModFileWarning, read_mod
+from estim.dynare.settings import STARTS
 from estim.solution import solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"
 REFERENCE = Path(__file__).parent.parent / "reference"
 
-SOLVED = [
-    *("all_functions", "exogenous_means", "expectations", "loglinear", "long_leads_lags", "new_keynesian"),
-    *("rbc", "rbc_initval", "steady_state_parameters", "two_countries", "unit_root"),
+SOLVED = sorted(p.stem for p in MODELS.glob("*.mod"))
+ESTIMATED = [
+    *("diffuse_start", "loglinear", "measurement_errors", "prefiltered", "schorfheide_2000"),
+    *("smets_wouters_2007", "trends"),
 ]
-ESTIMATED = ["diffuse_start", "loglinear", "prefiltered", "schorfheide_2000", "trends"]
+NON_STATIONARY = {"diffuse_start", "unit_root"}  # some of their moments do not exist
+SHIPPED = {"smets_wouters_2007": {"name": "us_sw07_authors", "start": "1965Q1", "end": "2004Q4"}}
 PERIODS = 25
+
+
+def test_at_least_fifteen_stationary_models():
+    assert len(set(SOLVED) - NON_STATIONARY) >= 15
 
 
 @cache
@@ -41,10 +48,16 @@ def read(name):
 
 @cache
 def solve(name):
-    model = read(name).model
-    rule = jax.jit(lambda p: solve_decision_rule(model, p))(model.params())
+    mod = read(name)
+    at = {} if mod.stoch_simul.estimated else mod.calibration
+    rule = jax.jit(lambda p: solve_decision_rule(mod.model, p))(mod.model.params(at))
     assert int(rule.status) == 0
     return jax.tree.map(np.asarray, rule)
+
+
+@cache
+def tables(name):
+    return read(name).run_stoch_simul()
 
 
 def matrix(rows, *shape):
@@ -95,9 +108,18 @@ def test_decision_rule(name):
 
 
 @pytest.mark.parametrize("name", SOLVED)
+def test_impulse_responses(name):
+    mod, ref = read(name), reference(name)["irfs"]
+    dynare = {ours: name for name, ours in mod.names.items()}
+    ours = {f"{dynare[v]}_{dynare[s]}": x for (s, v), x in tables(name).responses.items()}
+    assert ref.keys() <= ours.keys()
+    for key, path in ours.items():  # Dynare drops responses that are zero
+        np.testing.assert_allclose(path, ref.get(key, np.zeros(len(path))), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVED)
 def test_moments(name):
-    mod, ref = read(name), reference(name)["moments"]
-    found = mod.run_stoch_simul()
+    mod, ref, found = read(name), reference(name)["moments"], tables(name)
     wanted = [mod.names[v] for v in np.atleast_1d(ref["variables"])]
     assert found.moments.index.tolist() == wanted
     n = len(wanted)
@@ -110,14 +132,19 @@ def test_moments(name):
         np.testing.assert_allclose(ours, matrix(theirs, n, n), rtol=1e-6, atol=1e-6)
     if "decomposition" in ref:
         np.testing.assert_allclose(
-            found.decomposition, matrix(ref["decomposition"], n, -1), rtol=1e-5, atol=1e-5, equal_nan=True
+            found.decomposition, matrix(ref["decomposition"], n, -1), rtol=1e-6, atol=1e-6, equal_nan=True
+        )
+    if "conditional_decomposition" in ref:  # variables x periods x shocks, as shares
+        shares = np.asarray(ref["conditional_decomposition"]).swapaxes(0, 1)
+        np.testing.assert_allclose(
+            found.conditional, 100 * shares.reshape(found.conditional.shape), atol=1e-6
         )
 
 
 @pytest.mark.parametrize("name", ESTIMATED)
 def test_likelihood_and_prior(name):
     mod, ref = read(name), reference(name)["estimation"]
-    data = mod.load_data()
+    data = mod.load_data(estim.load_data(**SHIPPED[name]) if name in SHIPPED else None)
     ours = estim.loglikelihood(mod.model, mod.model.defaults, data, **mod.likelihood_options)
     np.testing.assert_allclose(ours, ref["loglikelihood"], rtol=0, atol=1e-6)
     priors = mod.model.priors
@@ -125,3 +152,16 @@ def test_likelihood_and_prior(name):
     logprior = sum(float(priors[n].log_prob(v)) for n, v in values.items())
     np.testing.assert_allclose(sorted(values.values()), sorted(ref["values"]), rtol=1e-12)
     np.testing.assert_allclose(logprior, ref["logprior"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("lik_init", STARTS)
+@pytest.mark.parametrize("name", ["measurement_errors", "trends", "diffuse_start"])
+def test_starts_of_the_filter(name, lik_init):
+    known = reference(name)["estimation"]["by_lik_init"]
+    if str(lik_init) not in known:
+        assert name in NON_STATIONARY  # Dynare has no number either
+        return
+    mod = read(name)
+    options = mod.likelihood_options | {"start": STARTS[lik_init]}
+    ours = estim.loglikelihood(mod.model, mod.model.defaults, mod.load_data(), **options)
+    np.testing.assert_allclose(ours, known[str(lik_init)], rtol=0, atol=1e-6)

@@ -105,6 +105,24 @@ WRONG = {  # text, line, column, words
     "macro error": ('@#error "stop here"', 1, 1, "stop here"),
     "include": ('@#include "none.inc"', 1, 1, "there is no file none.inc"),
     "matlab": (HEAD + "if a > 1\n  b = 3;\nend\n" + MODEL, 5, 1, "the model depends on it: it sets 'b'"),
+    "shock and error": (
+        HEAD + MODEL + "varobs y;\nshocks; var y; stderr 1; corr e, y = 0.1; end;",
+        2,
+        8,
+        "e and y cannot be correlated: one is a shock, one a measurement error",
+    ),
+    "periods": (
+        HEAD + MODEL + "stoch_simul(order=1, conditional_variance_decomposition=[0 4]);",
+        9,
+        22,
+        "must list periods from 1 on, not [0 4]",
+    ),
+    "response to a variable": (
+        HEAD + MODEL + "stoch_simul(order=1, irf_shocks=(e, c));",
+        9,
+        22,
+        "'c' is not an exogenous variable",
+    ),
     "matlab value": (HEAD + "a = [1 2];\n" + MODEL, 5, 5, "syntax error at '['"),
 }
 
@@ -127,7 +145,12 @@ UNSUPPORTED = {
     "external_function(name=f);": "an external Matlab function ('external_function')",
     "steady_state_model; [y, c] = f(a); end;": "an external Matlab function",
     "estimation(dsge_var);": "a DSGE-VAR",
-    "estimation(lik_init=4);": "'lik_init=4'",
+    "estimation(lik_init=2);": "'lik_init=2'",
+    "filter_initial_state; y(0) = 1; end;": "a given initial state of the filter ('filter_initial_state')",
+    "estimated_params_remove; a; end;": "'estimated_params_remove'",
+    "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",
+    "std(e).prior(shape=gamma, mean=1);": "a prior outside 'estimated_params' ('std(e).prior(...)')",
+    "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "method_of_moments(mom_method=SMM);": "the method of moments ('method_of_moments')",
     "load_params_and_steady_state('x');": "reading parameters from a file ('load_params_and_steady_state')",
     "change_type(var) a;": "changing the type of a symbol ('change_type')",
@@ -139,7 +162,7 @@ def test_wrong(what, tmp_path):
     text, line, column, words = WRONG[what]
     path = write(tmp_path, text)
     with pytest.raises(ModFileError) as caught:
-        translate(path)
+        read_mod(path)
     assert words in str(caught.value)
     assert str(caught.value).startswith(f"{path}:{line}:{column}: ")
 
@@ -179,6 +202,12 @@ SKIPPED = {
     "histval; y(0) = 1; end;": "skipped: histval;",
     "z = load('file.mat');": "skipped: z = load('file.mat');",
     "stoch_simul y;": "'stoch_simul' without 'order=1' means order 2 in Dynare",
+    "stoch_simul(order=1, nograph, one_sided_hp_filter=1600, periods=200) y;": (
+        "options of 'stoch_simul' that estim does not follow: one_sided_hp_filter, periods"
+    ),
+    "estimation(mode_compute=4, mh_replic=2000, nograph);": (
+        "options of 'estimation' that estim does not follow: mode_compute, mh_replic"
+    ),
     '@#echo "hi"': "@#echo: hi",
 }
 

@@ -1,19 +1,30 @@
-"""Files cut short, garbled or shuffled: a clear error or a model, and nothing else."""
+"""Files cut short, garbled or shuffled: a clear error or a right model, and never a hang."""
 
 import ast
+import signal
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import estim  # noqa: F401  (configures JAX)
-from estim.dynare import ModFileError, ModFileWarning
+from estim.dynare import ModFileError, ModFileWarning, read_mod
+from estim.dynare.fields import build_fields
+from estim.dynare.functions import CONSTANTS, DIFFERENCE, FUNCTIONS
 from estim.dynare.modfile import translate
+from estim.dynare.syntax import Binary, Call, Expectation, Name, Number, Unary, names
+from estim.model import ModelError
+from estim.status import SolutionError
 
 MODELS = Path(__file__).parent / "mod"
 TEXTS = {p.stem: p.read_text() for p in sorted(MODELS.glob("*.mod"))}
+SECONDS = 60
+"""A file that takes longer, on however slow a machine, is one on which the reader hangs."""
+
 FRAGMENTS = [
     *(
         "end;",
@@ -66,8 +77,8 @@ FRAGMENTS = [
 
 
 @st.composite
-def garbled(draw):
-    text = TEXTS[draw(st.sampled_from(sorted(TEXTS)))]
+def garbled(draw, texts=TEXTS):
+    text = texts[draw(st.sampled_from(sorted(texts)))]
     if draw(st.booleans()):
         text = text[: draw(st.integers(0, len(text)))]
     for _ in range(draw(st.integers(0, 3))):
@@ -84,14 +95,127 @@ def file(tmp_path_factory):
     return folder / "garbled.mod"
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@contextmanager
+def no_hang():
+    def stop(*_):
+        raise TimeoutError(f"no answer within {SECONDS} seconds")
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ModFileWarning)
+            yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def assert_clear(error, file):
+    assert str(file) in str(error) or "country.inc" in str(error)
+    assert len(str(error)) < 10_000
+
+
+fuzzed = lambda n: settings(
+    max_examples=n, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+@fuzzed(1000)
 @given(text=garbled())
 def test_a_clear_error_or_a_module(file, text):
     file.write_text(text)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ModFileWarning)
+        with no_hang():
             ast.parse(translate(file)[1])
     except ModFileError as error:
-        assert str(file) in str(error) or "country.inc" in str(error)
-        assert len(str(error)) < 5000
+        assert_clear(error, file)
+
+
+# --- is it the right model? ---
+
+
+def value(system, expression, x):
+    """An expression of the file where every variable rests at `x`: a naive interpreter of its syntax tree."""
+    c, at = system.contents, lambda e: value(system, e, x)
+    match expression:
+        case Number(number):
+            return np.float64(number)
+        case Name(name) if name in c.locals:
+            return at(c.locals[name].value)
+        case Name(name):
+            return np.float64(
+                (CONSTANTS | c.initial | c.values | {s: 0.0 for s in c.shocks if s not in c.initial} | x)[
+                    name
+                ]
+            )
+        case Unary(_, operand):
+            return -at(operand)
+        case Binary(operator, left, right):
+            return OPERATORS[operator](at(left), at(right))
+        case Expectation(_, operand):
+            return at(operand)
+        case Call(name, arguments) if name in FUNCTIONS:
+            return FUNCTIONS[name].host(*map(at, arguments))
+        case Call(name, (operand,)):
+            return 0.0 if name == DIFFERENCE else at(operand)
+
+
+OPERATORS = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+    ">": np.greater,
+    "<": np.less,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+}
+
+
+def assert_right(file):
+    """At rest, the model's residuals are those of the file's equations, taken one by one."""
+    system, _ = translate(file)
+    mod = read_mod(file)
+    model, c = mod.model, system.contents
+    params = model.params(mod.calibration)
+    steady = model.steady_state(params)
+    left = model.residuals(steady, steady, steady, model.shocks(*[0.0] * len(model.shocks._fields)), params)
+    x = {name: float(getattr(steady, mod.names[name])) for name in c.variables}
+    if system.loglinear:
+        x = {name: np.exp(v) for name, v in x.items()}
+    fields = {
+        key[1]: field for key, field in build_fields(system).identifiers.items() if key[0] == "parameter"
+    }
+    x |= {name: float(getattr(params, field)) for name, field in fields.items()}
+    for equation, residual in zip(
+        (e for e in c.equations if "static" not in e.tags), left.values(), strict=False
+    ):
+        if any(n.name in system.implied for side in (equation.left, equation.right) for n in names(side)):
+            continue  # its value is nowhere but in the model
+        naive = value(system, equation.left, x) - value(system, equation.right, x)
+        np.testing.assert_allclose(float(residual), naive, rtol=1e-9, atol=1e-9)
+
+
+SMALL = {n: t for n, t in TEXTS.items() if n not in ("smets_wouters_2007", "all_functions")}
+
+
+@fuzzed(12)
+@given(text=garbled(SMALL))
+def test_a_clear_error_or_a_right_model(file, text):
+    file.write_text(text)
+    try:
+        with no_hang():
+            assert_right(file)
+    except (ModFileError, ModelError, SolutionError) as error:
+        assert_clear(error, file) if isinstance(error, ModFileError) else None
+
+
+@pytest.mark.parametrize("name", ["exogenous_means", "expectations", "trends"])
+def test_whole_files_are_right_models(name, file):
+    file.write_text(TEXTS[name])
+    with no_hang():
+        assert_right(file)

@@ -77,11 +77,13 @@ def test_settings(read):
         + SHOCKS
         + "varobs y;\nestimation(datafile='d/file.xlsx', xls_sheet=two, xls_range=B1:C9, first_obs=3, "
         "nobs=40, presample=4, prefilter=1, diffuse_filter, mh_replic=2000, optim=('MaxIter', 100));\n"
-        "stoch_simul(order=1, irf=12, ar=3, hp_filter=1600) c;"
+        "stoch_simul(order=1, irf=12, ar=3, hp_filter=1600, irf_shocks = ( u ), "
+        "conditional_variance_decomposition=[2, 4:6]) c;"
     )
     assert mod.estimation == EstimationSettings("d/file.xlsx", 3, 40, 4, True, False, 3, "two", "B1:C9")
     assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
-    assert mod.stoch_simul == (("c",), 12, 3, 1600.0, True)
+    assert mod.stoch_simul == (("c",), ("u",), 12, 3, 1600.0, (2, 4, 5, 6), True)
+    assert read(HEAD + MODEL + SHOCKS).stoch_simul == (("y", "c"), ("e", "u"), 40, 5, None, (), False)
 
 
 def test_before_an_estimation_the_calibration_counts(read):

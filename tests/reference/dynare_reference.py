@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 import estim
 
@@ -73,7 +73,7 @@ if ~isempty(estim_params_) && ~isempty(options_.datafile)
   result.estimation.logprior = logprior;
   result.estimation.loglikelihood = -minus_posterior - logprior;
 end
-file = fopen('result.json', 'w'); fputs(file, jsonencode(result)); fclose(file);
+save('-v7', 'result.mat', 'result');
 """
 
 
@@ -124,10 +124,24 @@ def run(name: str, lik_init: int | None = None) -> dict:
             text=True,
             timeout=600,
         )
-        result = Path(folder) / "result.json"
+        result = Path(folder) / "result.mat"
         if not result.exists():
             raise RuntimeError(f"{name}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-        return json.loads(result.read_text())
+        return plain(loadmat(result, simplify_cells=True)["result"])
+
+
+def plain(value):
+    """Arrays as lists; not by Octave's `jsonencode`, which writes -0.9999999999999999 as 0."""
+    match value:
+        case dict():
+            return {key: plain(v) for key, v in value.items()}
+        case np.ndarray() if value.dtype == object:
+            return [plain(v) for v in value]
+        case np.ndarray() | np.generic():
+            return value.tolist()
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def main() -> None:

@@ -30,5 +30,5 @@ corr y, c, 0.25, uniform_pdf, , , -1, 1;
 corr ey, ez, 0.35, beta_pdf, 0.3, 0.2, -1, 1;
 end;
 
-stoch_simul(order=1, irf=5, ar=2, irf_shocks=(ez, ec), conditional_variance_decomposition=[1 3 10], nograph) c y;
 estimation(datafile='observed.csv', presample=2, mode_compute=0, mh_replic=0, nograph, cova_compute=0);
+stoch_simul(order=1, irf=5, ar=2, irf_shocks=(ez, ec), conditional_variance_decomposition=[1 3 10], nograph) c y;
