@@ -18,7 +18,7 @@ from estim.posterior import Posterior, build_posterior, solve_representation
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
 from estim.solution.representations import StateSpace
-from estim.solution.simulate import simulate
+from estim.solution.simulate import simulate, trend_path
 from estim.status import Status
 
 _GRADIENT_TOLERANCE = 1e-5
@@ -54,6 +54,7 @@ def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[
     yield _solution(model)
     if data is None:
         observations = simulate(solve_representation(model, model.params()), jax.random.key(0), 80)
+        observations += trend_path(model, model.params(), 80)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     posterior = build_posterior(model, data)
     yield _likelihood(posterior)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.analysis.draws import over_draws
-from estim.likelihood.smoothing import simulate
 from estim.solution.representations import StateSpace
+from estim.solution.simulate import simulate
 from estim.typing import Array, Key
 
 
@@ -33,7 +33,7 @@ def predictive_statistics(
     gaps = jnp.isnan(jnp.asarray(observations))
 
     def one(state_space: StateSpace, key: Key) -> Any:
-        _, _, y = simulate(key, state_space, gaps.shape[0])
+        y = simulate(state_space, key, gaps.shape[0])
         return statistic(jnp.where(gaps, jnp.nan, y))
 
     return over_draws(one, state_spaces, jax.random.split(rng_key, state_spaces.status.shape[0]))

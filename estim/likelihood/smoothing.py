@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from estim.likelihood.filtering import leave_out_missing, predict, update
-from estim.likelihood.square_root import covariance_root
 from estim.likelihood.start import Gaussian, stationary_start
 from estim.solution.representations import StateSpace
+from estim.solution.simulate import simulate_states
 from estim.typing import Array, Key
 
 
@@ -70,27 +70,7 @@ def sample_smoothed(rng_key: Key, state_space: StateSpace, observations: Array) 
     A draw from the stationary model, plus the smoothed mean of the data's distance from it.
     Source: Durbin and Koopman (2002), Biometrika 89.
     """
-    states, shocks, drawn = simulate(rng_key, state_space, observations.shape[0])
+    states, shocks, drawn = simulate_states(state_space, rng_key, observations.shape[0])
     centred = state_space._replace(obs_intercept=jnp.zeros_like(state_space.obs_intercept))
     distance = smooth(centred, observations - drawn)
     return states + distance.states.mean, shocks + distance.shocks.mean
-
-
-def simulate(rng_key: Key, state_space: StateSpace, num_periods: int) -> tuple[Array, Array, Array]:
-    """One draw from the stationary model: states, shocks and observations, leading axis ``[num_periods]``."""
-    T, R, Q, Z, d, H, _ = state_space
-    keys = jax.random.split(rng_key, 3)
-
-    def normal(key, num, cov):
-        return jax.random.normal(key, (num, cov.shape[0])) @ covariance_root(cov).T
-
-    past = normal(keys[0], 1, stationary_start(state_space).cov)[0]
-    shocks = normal(keys[1], num_periods, Q)
-    errors = normal(keys[2], num_periods, H)
-
-    def step(state, shock):
-        state = T @ state + R @ shock
-        return state, state
-
-    states = jax.lax.scan(step, past, shocks)[1]
-    return states, shocks, states @ Z.T + d[None, :] + errors

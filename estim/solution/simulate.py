@@ -1,41 +1,63 @@
 """Draw observations from a solved model."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from estim.linalg import solve_discrete_lyapunov
+from estim.model import Model
 from estim.solution.representations import MovingAverage, StateSpace
+from estim.status import Status
 from estim.typing import Array, Key
 
 
-def simulate(
-    solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int, burn_in: int = 200
-) -> Array:
+def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int) -> Array:
     """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew.
 
-    A state space starts at rest `burn_in` periods earlier, a moving average one horizon earlier.
+    They are those of the representation: add `trend_path` where the model has a trend.
     """
-    key_shocks, key_errors = jax.random.split(rng_key)
-    n_obs = solution.obs_intercept.shape[0]
-    errors = _normal(key_errors, solution.obs_cov, num_periods)
     if isinstance(solution, StateSpace):
-        shocks = _normal(key_shocks, solution.state_cov, burn_in + num_periods) @ solution.selection.T
-        _, states = jax.lax.scan(
-            lambda s, e: (solution.transition @ s + e,) * 2, jnp.zeros(shocks.shape[1]), shocks
-        )
-        systematic = states[burn_in:] @ solution.design.T
-    else:
-        horizon = solution.impulse_responses.shape[0]
-        shocks = _normal(key_shocks, solution.shock_cov, horizon - 1 + num_periods)
-        convolve = jax.vmap(lambda irf, e: jnp.convolve(e, irf, mode="valid"), (1, 1))
-        by_observable = jax.vmap(lambda irf: convolve(irf, shocks).sum(0), 1, 1)
-        systematic = by_observable(solution.impulse_responses)
-    return systematic + jnp.broadcast_to(solution.obs_intercept, (num_periods, n_obs)) + errors
+        return simulate_states(solution, rng_key, num_periods)[2]
+    key_shocks, key_errors = jax.random.split(rng_key)
+    horizon = solution.impulse_responses.shape[0]
+    shocks = _normal(key_shocks, solution.shock_cov, horizon - 1 + num_periods)
+    convolve = jax.vmap(lambda irf, e: jnp.convolve(e, irf, mode="valid"), (1, 1))
+    by_observable = jax.vmap(lambda irf: convolve(irf, shocks).sum(0), 1, 1)
+    errors = _normal(key_errors, solution.obs_cov, num_periods)
+    return by_observable(solution.impulse_responses) + solution.obs_intercept[None, :] + errors
+
+
+def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tuple[Array, Array, Array]:
+    """States, shocks and observations, leading axis ``[num_periods]``.
+
+    The state before the first period is drawn from its stationary distribution, or at rest where
+    there is none.
+    """
+    T, R, Q, Z, d, H, _ = solution
+    keys = jax.random.split(rng_key, 3)
+    cov, status = solve_discrete_lyapunov(T, R @ Q @ R.T)
+    past = _normal(keys[0], jnp.where(status == Status.OK, cov, 0.0), 1)[0]
+    shocks, errors = _normal(keys[1], Q, num_periods), _normal(keys[2], H, num_periods)
+
+    def step(state, shock):
+        state = T @ state + R @ shock
+        return state, state
+
+    states = jax.lax.scan(step, past, shocks)[1]
+    return states, shocks, states @ Z.T + d[None, :] + errors
+
+
+def trend_path(model: Model, params: Any, num_periods: int) -> Array:
+    """What the observables grow by along the model's trend, ``[num_periods, n_obs]``; zeros where it has none."""
+    if model.trend is None:
+        return jnp.zeros((num_periods, len(model.observables._fields)))
+    slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
+    return jnp.arange(1.0, num_periods + 1)[:, None] * slopes[None, :]
 
 
 def _normal(rng_key: Key, cov: Array, num: int) -> Array:
     """Draws ``[num, n]`` of N(0, cov); `cov` may be singular."""
     values, vectors = jnp.linalg.eigh(cov)
-    return (
-        jax.random.normal(rng_key, (num, cov.shape[0]))
-        @ (vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]).T
-    )
+    root = vectors * jnp.sqrt(jnp.maximum(values, 0.0))[None, :]
+    return jax.random.normal(rng_key, (num, cov.shape[0])) @ root.T

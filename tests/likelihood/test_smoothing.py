@@ -8,8 +8,9 @@ from linear_gaussian import joint_normal, random_observations, random_state_spac
 
 import estim  # noqa: F401
 from estim.likelihood.filtering import filter_states
-from estim.likelihood.smoothing import sample_smoothed, simulate, smooth
+from estim.likelihood.smoothing import sample_smoothed, smooth
 from estim.likelihood.start import Gaussian, stationary_start
+from estim.solution.simulate import simulate_states
 
 N_PERIODS = 7
 
@@ -67,7 +68,7 @@ def test_simulation_smoother_draws_from_the_conditional_distribution(rng_key):
 def test_simulations_have_the_unconditional_distribution(rng_key):
     state_space = random_state_space(3)
     keys = jax.random.split(rng_key, 4000)
-    simulated = jax.vmap(lambda key: simulate(key, state_space, N_PERIODS))(keys)
+    simulated = jax.vmap(lambda key: simulate_states(state_space, key, N_PERIODS))(keys)
     draws = np.concatenate([x.reshape(len(keys), -1) for x in simulated], axis=1)
     joint = joint_normal(state_space, N_PERIODS)
     assert_moments(draws, joint.mean, joint.cov)

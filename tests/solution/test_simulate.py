@@ -1,0 +1,40 @@
+"""Simulated data: moments of a moving average, the start of a random walk, and the trend."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from small_models import ar1
+
+import estim  # noqa: F401
+from estim.solution.representations import MovingAverage, StateSpace
+from estim.solution.simulate import simulate, trend_path
+from estim.status import Status
+
+
+def test_a_moving_average_has_its_autocovariances(rng_key):
+    """y_t = e_t + e_{t-1} / 2 + u_t: within five standard errors of 20,000 independent pairs."""
+    responses, error = jnp.array([1.0, 0.5]).reshape(2, 1, 1), jnp.array([[0.04]])
+    solution = MovingAverage(responses, jnp.eye(1), jnp.array([3.0]), error, Status.OK)
+    keys = jax.random.split(rng_key, 20_000)
+    y = jax.vmap(lambda key: simulate(solution, key, 3))(keys)[:, :, 0]
+    cov = np.array([[1.29, 0.5, 0.0], [0.5, 1.29, 0.5], [0.0, 0.5, 1.29]])
+    standard_error = np.sqrt((1.29**2 + cov**2) / len(keys))
+    np.testing.assert_array_less(np.abs(np.cov(y.T) - cov) / standard_error, 5.0)
+    np.testing.assert_array_less(np.abs(y.mean(0) - 3.0), 5.0 * np.sqrt(1.29 / len(keys)))
+
+
+def test_a_random_walk_begins_at_rest(rng_key):
+    one = jnp.eye(1)
+    walk = StateSpace(one, one, one, one, jnp.zeros(1), 0 * one, Status.OK)
+    y = jax.vmap(lambda key: simulate(walk, key, 4))(jax.random.split(rng_key, 20_000))[:, :, 0]
+    variance = np.arange(1.0, 5.0)
+    np.testing.assert_array_less(np.abs(y.var(0) / variance - 1), 5.0 * np.sqrt(2 / len(y)))
+
+
+def test_the_trend_begins_with_the_first_observation():
+    model = ar1()
+    assert not trend_path(model, model.params(), 3).any()
+    growing = replace(model, trend=lambda p: model.observables(*[0.5] * len(model.observables._fields)))
+    np.testing.assert_allclose(trend_path(growing, model.params(), 3)[:, 0], [0.5, 1.0, 1.5])
