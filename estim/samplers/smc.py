@@ -71,7 +71,7 @@ def sample_smc(
             covariance = (weights[:, None] * deviation).T @ deviation
             tuning = Tuning(mean, np.linalg.cholesky(covariance), np.array(step_size))
             chosen = _systematic(rng, weights)
-            particles = State(*[leaf[chosen] for leaf in particles])
+            particles = jax.tree.map(lambda leaf: leaf[chosen], particles)
             states, info = advance(
                 key_mutate,
                 np.arange(num_samples),
