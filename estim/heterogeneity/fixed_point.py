@@ -65,9 +65,10 @@ def solve_fixed_point(
             restart = jax.lax.fori_loop(0, PLAIN_STEPS, lambda _, x: flat(x), plain)
             return restart, restart, jnp.inf
 
-        ahead, plain, best = jax.lax.cond(better, advance, retreat)
-        done = better & (error <= tolerance)
-        return jnp.where(done, y, ahead), plain, best, steps + 1, error, jnp.isfinite(plain).all()
+        branches = (lambda: (y, y, error), advance, retreat)
+        which = jnp.select([error <= tolerance, better], [0, 1], 2)
+        ahead, plain, best = jax.lax.switch(which, branches)
+        return ahead, plain, best, steps + 1, error, jnp.isfinite(plain).all()
 
     def unsolved(state):
         *_, steps, error, alive = state
@@ -89,11 +90,11 @@ def attach_derivative(
     is computed. Its relative error is the solution's own, and `tolerance`.
     """
     x, unravel = ravel_pytree(jax.lax.stop_gradient(solution))
-    unit = jax.lax.stop_gradient(scale(x))
+    unit = scale(x)
 
-    def tangent_solve(g: Callable[[Array], Array], y: Array) -> Array:
-        """d with g(d) = f'(x) d - d = y."""
-        return unit * solve_one_minus(lambda d: d + g(unit * d) / unit, -y / unit, tolerance)
+    def tangent_solve(slope: Callable[[Array], Array], b: Array) -> Array:
+        """d with f'(x) d - d = slope(d) = b."""
+        return unit * solve_one_minus(lambda d: d + slope(unit * d) / unit, -b / unit, tolerance)
 
     residual = lambda x: ravel_pytree(f(unravel(x)))[0] - x
     return unravel(jax.lax.custom_root(residual, x, lambda _, x: x, tangent_solve))
@@ -105,7 +106,10 @@ def largest(x: Array) -> Scalar:
 
 
 def solve_one_minus(
-    operator: Callable[[Array], Array], b: Array, tolerance: Scalar | float = LINEAR_TOLERANCE, unit: float | Array = 1.0
+    operator: Callable[[Array], Array],
+    b: Array,
+    tolerance: Scalar | float = LINEAR_TOLERANCE,
+    unit: Scalar | float = 1.0,
 ) -> Array:
     """(I - operator)^-1 b, differentiable in both modes.
 
@@ -121,7 +125,12 @@ def solve_one_minus(
         return b + operator(total), None
 
     total = jax.lax.scan(accumulate, b, length=_PRODUCTS_AT_ONCE - 1)[0]
-    return bicgstab(lambda x: x - advance(x), total, tol=tolerance, atol=tolerance * unit, maxiter=300)[0]
+
+    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
+        return bicgstab(matvec, b, tol=tolerance, atol=tolerance * unit, maxiter=300)[0]
+
+    # Not bicgstab's own rule: it takes its starting point for a part of the linear map.
+    return jax.lax.custom_linear_solve(lambda x: x - advance(x), total, solve, transpose_solve=solve)
 
 
 def solve_elementwise(

@@ -1,6 +1,7 @@
 """The stationary equilibrium of a heterogeneous-agent block at given aggregate inputs."""
 
 from collections import namedtuple
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from estim.heterogeneity.interpolate import Lottery, lottery
 from estim.typing import Array, Scalar
 
 TOLERANCE = 1e-10
+SEARCH_TOLERANCE = 1e-12
 
 
 class Household(NamedTuple):
@@ -66,11 +68,11 @@ def solve_household(block: HetBlock, inputs: Any, params: Any, start: Household 
         start: a solution nearby to begin from; it affects speed, not the result.
     """
     start = start or initial_household(block, inputs, params)
-    return refine_household(block, inputs, params, search_household(block, inputs, params, start))
+    return attach_household(block, inputs, params, search_household(block, inputs, params, start))
 
 
 def search_household(
-    block: HetBlock, inputs: Any, params: Any, start: Household, tolerance: float = 1e-10
+    block: HetBlock, inputs: Any, params: Any, start: Household, tolerance: Scalar | float = SEARCH_TOLERANCE
 ) -> Household:
     """The two fixed points to within `tolerance`, without derivatives."""
     inputs, grids, params, start = jax.lax.stop_gradient(
@@ -82,29 +84,24 @@ def search_household(
 
     found = solve_fixed_point(lambda value: step(value)[0], start.value, tolerance=tolerance)
     _, outcomes = step(found.value)
-    distribution, leak = stationary_distribution(
-        grids.transition, lotteries(block, grids, outcomes), start.distribution, tolerance
-    )
+    move = law_of_motion(block, grids, outcomes)
+    distribution = stationary_distribution(move, start.distribution, tolerance)
+    leak = largest(move(distribution) - distribution)
     return Household(found.value, distribution, outcomes, grids, jnp.maximum(found.error, leak))
 
 
-def refine_household(
-    block: HetBlock, inputs: Any, params: Any, solution: Household, tolerance: float = LINEAR_TOLERANCE
-) -> Household:
-    """One Newton step from a `solution` nearby: its error becomes the square of what it was, and its
-    derivatives with respect to `inputs` and `params` are exact to within `tolerance`."""
+def attach_household(block: HetBlock, inputs: Any, params: Any, solution: Household) -> Household:
+    """The `solution` of `search_household` with its derivatives with respect to `inputs` and `params`."""
     inputs, grids = as_inputs(block, inputs), block.grids(params)
 
     def step(value):
         return backward_step(block, value, inputs, grids, params)
 
-    value = attach_derivative(lambda value: step(value)[0], solution.value, tolerance=tolerance)
-    again, outcomes = step(value)
-    choices = lotteries(block, grids, outcomes)
-    distribution, leak = stationary_distribution(grids.transition, choices, solution.distribution, tolerance)
-    relative = jax.tree.map(lambda x, y: largest((x - y) / y), again, value)
-    error = jax.lax.stop_gradient(jnp.maximum(leak, jax.tree.reduce(jnp.maximum, relative)))
-    return Household(value, distribution, outcomes, grids, error)
+    value = attach_derivative(lambda value: step(value)[0], solution.value)
+    _, outcomes = step(value)
+    move = anchored(law_of_motion(block, grids, outcomes))
+    distribution = attach_derivative(move, solution.distribution, scale=jnp.ones_like)
+    return Household(value, distribution, outcomes, grids, jax.lax.stop_gradient(solution.error))
 
 
 def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:
@@ -116,24 +113,23 @@ def initial_household(block: HetBlock, inputs: Any, params: Any) -> Household:
     return Household(value, jnp.full(shape, 1 / np.prod(shape)), outcomes, grids, jnp.array(jnp.inf))
 
 
+def law_of_motion(block: HetBlock, grids: Any, outcomes: dict[str, Array]) -> Callable[[Array], Array]:
+    """Tomorrow's distribution from today's."""
+    choices = lotteries(block, grids, outcomes)
+    return lambda distribution: forward(grids.transition, choices, distribution)
+
+
+def anchored(move: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A map whose only fixed point is the stationary distribution of `move`: D -> move(D) + (1 - 1'D) u, u uniform."""
+    return lambda distribution: move(distribution) + (1 - jnp.sum(distribution)) / distribution.size
+
+
 def stationary_distribution(
-    transition: Array, choices: list[Lottery], guess: Array, tolerance: float = LINEAR_TOLERANCE
-) -> tuple[Array, Scalar]:
-    """D = forward(D) with sum(D) = 1, and the largest error max |forward(D) - D|.
-
-    Solves (I - forward + u 1') D = u for the uniform distribution u: summing both sides gives 1'D = 1,
-    and then forward(D) = D. Differentiable in both modes: the guess is a constant to which a
-    correction is added, so that no derivative starts from it. The `tolerance` is relative to u.
-    """
-    shape = choices[0].point.shape
-    anchor = jnp.full(choices[0].point.size, 1 / choices[0].point.size)
-
-    def operator(d):
-        return forward(transition, choices, d.reshape(shape)).reshape(-1) - anchor * jnp.sum(d)
-
-    guess = jax.lax.stop_gradient(guess).reshape(-1)
-    left = anchor - guess + operator(guess)
-    correction = solve_one_minus(operator, left, tolerance, 1 / np.sqrt(anchor.size))
-    distribution = (guess + correction).reshape(shape)
-    leak = largest(forward(transition, choices, distribution) - distribution)
-    return distribution, leak
+    move: Callable[[Array], Array], guess: Array, tolerance: Scalar | float = LINEAR_TOLERANCE
+) -> Array:
+    """D = move(D) with sum(D) = 1, from a `guess`; the `tolerance` is relative to the uniform distribution."""
+    shape, map_ = guess.shape, anchored(move)
+    left = (map_(guess) - guess).reshape(-1)
+    linear = lambda d: (move(d.reshape(shape)) - jnp.sum(d) / d.size).reshape(-1)
+    correction = solve_one_minus(linear, left, tolerance, 1 / np.sqrt(guess.size))
+    return guess + correction.reshape(shape)

@@ -6,31 +6,33 @@ the distribution equals what ``steady_state`` states for it) or an equation (its
 Everything here is differentiable by the implicit function theorem, in every parameter.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.heterogeneity.fake_news import jacobians
 from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import (
+    SEARCH_TOLERANCE,
     TOLERANCE,
     Household,
+    attach_household,
     initial_household,
-    refine_household,
     search_household,
 )
 from estim.model import Model
-from estim.status import Status
+from estim.status import SolutionError, Status
 from estim.typing import Array
 
 MAX_STEPS = 30
 SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
-_FIRST_SLOPE_TOLERANCE = 1e-6
-_SLOPE_TOLERANCE = 1e-10
-_SEARCH_TOLERANCE = 1e-5  # the last Newton step squares what the search leaves
+UNKNOWN_TOLERANCE = 1e-11
+_FIRST_TOLERANCE = 1e-4  # of the households, while the unknowns are far from their solution
+_DIFFERENCE = 1e-3
 
 
 class StationaryEquilibrium(NamedTuple):
@@ -68,103 +70,141 @@ def solve_household_jacobians(model: Model, params: Any, horizon: int | None = N
 
 
 def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilibrium:
-    """Solve for the unknowns by Broyden's method, from the values in `params` and the exact slope there.
+    """Solve for the unknowns by Broyden's method, from the steady state at the model's defaults.
 
-    Steps are cut at halfway to the bounds of an unknown. Status NO_STEADY_STATE where the targets
-    are not met or a household has no stationary solution.
+    Status NO_STEADY_STATE where the targets are not met or a household has no stationary solution.
+
+    Raises:
+        SolutionError: the model has no steady state at its default parameters.
     """
-    names = tuple(model.unknowns)
-    low, high = jnp.array([model.unknowns[n] for n in names], float).reshape(-1, 2).T
-
-    def evaluate(solve, unknowns, params, start):
-        params = params._replace(**dict(zip(names, unknowns, strict=True)))
-        stated = model.steady_state(params)
-        households = tuple(
-            solve(block, stated, params, first) for block, first in zip(model.het_blocks, start, strict=True)
-        )
-        totals = {
-            output: household.total(outcome)
-            for block, household in zip(model.het_blocks, households, strict=True)
-            for output, outcome in block.outputs.items()
-        }
-        variables = stated._replace(**totals)
-        return _gaps(model, params, stated, variables), (households, variables, params)
-
-    def gap_at(unknowns, start):
-        gap, (households, _, _) = evaluate(search_household, unknowns, fixed, start)
-        return gap, households
-
-    def newton(state):
-        """A quasi-Newton step from the best point so far; a quarter as far next time if it made matters worse."""
-        best, fraction, steps = state
-        move = -jnp.linalg.solve(best.slope, best.gap)
-        room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
-        move = fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
-        gap, households = gap_at(best.unknowns + move, best.households)
-        # Broyden's update: the slope that explains what the move did to the gap.
-        surprise = gap - best.gap - best.slope @ move
-        slope = best.slope + jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
-        better = largest(jnp.linalg.solve(best.slope, gap)) < largest(jnp.linalg.solve(best.slope, best.gap))
-        better &= _solved(households) & jnp.isfinite(slope).all()
-        candidate = _Search(best.unknowns + move, households, gap, slope)
-        best = jax.tree.map(lambda x, y: jnp.where(better, x, y), candidate, best)
-        return best, jnp.where(better, 1.0, fraction / 4), steps + 1
-
-    def unsolved(state):
-        best, fraction, steps = state
-        unmet = (largest(best.gap) > _SEARCH_TOLERANCE) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP)
-        return unmet & _solved(best.households)
-
-    def search(unknowns, start):
-        gap, households = gap_at(unknowns, start)
-        slope = slope_at(unknowns, fixed, households, _FIRST_SLOPE_TOLERANCE)
-        state = _Search(unknowns, households, gap, slope), 1.0, 0
-        return jax.lax.while_loop(unsolved, newton, state)[0]
-
-    def slope_at(unknowns, params, households, tolerance):
-        refine = partial(refine_household, tolerance=tolerance)
-        return jax.jacfwd(lambda u: evaluate(refine, u, params, households)[0])(unknowns)
-
-    def start(params):
-        stated = model.steady_state(params)
-        households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        return jnp.array([getattr(params, n) for n in names], float), households
-
+    reference = _reference(model)
     fixed = jax.lax.stop_gradient(params)
-    solution = search(*start(fixed))
-    found = (largest(solution.gap) <= _SEARCH_TOLERANCE) & _solved(solution.households)
+    solution = _search(model, fixed, reference)
+    found = _is_solved(solution)
 
-    # Where there is none, go on from the defaults: what follows is finite, and so are its derivatives.
+    # Where there is none, go on from the reference: what follows is finite, and so are its derivatives.
     replace = lambda x, default: jnp.where(found, x, default)
     params = jax.tree.map(replace, params, model.params())
     unknowns, households = jax.tree.map(
-        replace, (solution.unknowns, solution.households), start(model.params())
+        replace, (solution.unknowns, solution.households), (reference.unknowns, reference.households)
     )
-    fixed = jax.lax.stop_gradient(params)
-    gap, (households, _, _) = jax.lax.stop_gradient(evaluate(refine_household, unknowns, fixed, households))
-
-    # Two more Newton steps, the last with the parameters live: the implicit derivative of the unknowns.
-    slope = slope_at(unknowns, fixed, households, _SLOPE_TOLERANCE)
-    slope = jnp.where(found, slope, jnp.eye(len(names)))
-    unknowns = jnp.where(found, unknowns - jnp.linalg.solve(slope, gap), unknowns)
-    remaining, _ = evaluate(refine_household, unknowns, params, households)
-    unknowns = unknowns - jnp.linalg.solve(slope, remaining)
-    gap, (households, variables, solved) = evaluate(refine_household, unknowns, params, households)
-    found &= (largest(gap) <= TARGET_TOLERANCE) & _solved(households, TOLERANCE)
+    unknowns = jax.lax.custom_root(
+        lambda u: _evaluate(model, attach_household, params, u, households)[0],
+        unknowns,
+        lambda _, u: u,
+        lambda slope, b: jnp.linalg.solve(jax.jacfwd(slope)(b), b),
+    )
+    _, (households, variables, solved) = _evaluate(model, attach_household, params, unknowns, households)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
     return StationaryEquilibrium(solved, variables, households, status)
 
 
 class _Search(NamedTuple):
-    """The best point of the search: unknowns, households there, what the targets leave, its derivative."""
+    """The best point of the search: unknowns, households there, what the targets leave, its derivative
+    ``slope``, and how far the unknowns are from their solution, relative to their size."""
 
     unknowns: Array
     households: tuple[Household, ...]
     gap: Array
     slope: Array
+    move: Array
 
 
-def _solved(households: tuple[Household, ...], tolerance: float = _SEARCH_TOLERANCE) -> Array:
+@cache
+def _reference(model: Model) -> _Search:
+    """The steady state at the model's default parameters, from which others are searched: a constant."""
+
+    @jax.jit
+    def cold(params):
+        unknowns, stated = jnp.array([getattr(params, n) for n in names], float), model.steady_state(params)
+        households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
+        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), jnp.array(jnp.inf))
+
+    def slope(point):
+        """By differences, from the search's own program: good enough for Broyden's method to start from."""
+        ahead = [point.unknowns + step for step in np.diag(_DIFFERENCE * point.unknowns)]
+        gaps = [search(params, point._replace(unknowns=u, slope=no_slope)).gap - point.gap for u in ahead]
+        return np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
+
+    def search(*arguments):
+        return jax.tree.map(np.asarray, program(*jax.tree.map(np.asarray, arguments)))
+
+    names, params, program = tuple(model.unknowns), model.params(), jax.jit(partial(_search, model))
+    no_slope = np.full((len(names), len(names)), np.nan)
+    with jax.ensure_compile_time_eval():
+        first = search(params, cold(params))
+        found = search(params, first._replace(slope=slope(first)))
+        if not _is_solved(found):
+            raise SolutionError(Status.NO_STEADY_STATE, f"{model.name}, at its default parameters")
+        return found._replace(slope=slope(found))
+
+
+def _search(model: Model, params: Any, start: _Search) -> _Search:
+    """Quasi-Newton steps in the unknowns from those of `start`, each household from the one before.
+
+    Steps are cut at halfway to the bounds of an unknown, and to a quarter where they made matters worse.
+    Where `start` has no slope, the households are solved at its unknowns, and that is all.
+    """
+    low, high = jnp.array(list(model.unknowns.values()), float).reshape(-1, 2).T
+
+    def step(state):
+        best, fraction, steps = state
+        move = jnp.where(steps > 0, -jnp.linalg.solve(best.slope, best.gap), 0.0)
+        room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
+        move = fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
+        unknowns = best.unknowns + move
+        tolerance = jnp.where(
+            directed(best), jnp.clip(best.move**2, SEARCH_TOLERANCE, _FIRST_TOLERANCE), 1e-8
+        )
+        search = partial(search_household, tolerance=tolerance)
+        gap, (households, _, _) = _evaluate(model, search, params, unknowns, best.households)
+        # Broyden's update: the slope that explains what the step did to the gap.
+        surprise = gap - best.gap - best.slope @ move
+        slope = best.slope + jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
+        distance = largest(jnp.linalg.solve(best.slope, gap) / unknowns)
+        better = (distance < best.move) & _solved(households, 2 * tolerance) & jnp.isfinite(slope).all()
+        taken = better | (steps == 0)
+        trial = _Search(unknowns, households, gap, slope, distance)
+        best = jax.tree.map(lambda x, y: jnp.where(taken, x, y), trial, best)
+        return best, jnp.where(taken, 1.0, fraction / 4), steps + 1
+
+    def directed(best):
+        return jnp.isfinite(best.slope).all()
+
+    def unsolved(state):
+        best, fraction, steps = state
+        going = directed(best) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP) & ~_is_solved(best)
+        return going | (steps == 0)
+
+    start = jax.tree.map(jnp.asarray, start._replace(move=jnp.array(jnp.inf)))
+    return jax.lax.while_loop(unsolved, step, (start, jnp.array(1.0), 0))[0]
+
+
+def _is_solved(point: _Search) -> Array:
+    return (
+        (point.move <= UNKNOWN_TOLERANCE)
+        & (largest(point.gap) <= TARGET_TOLERANCE)
+        & _solved(point.households, TOLERANCE)
+    )
+
+
+def _evaluate(model: Model, solve: Any, params: Any, unknowns: Array, households: tuple[Household, ...]):
+    """What the targets leave at `unknowns`, and (households there, variables, params), from `households` nearby."""
+    params = params._replace(**dict(zip(model.unknowns, unknowns, strict=True)))
+    stated = model.steady_state(params)
+    households = tuple(
+        solve(block, stated, params, near) for block, near in zip(model.het_blocks, households, strict=True)
+    )
+    totals = {
+        output: household.total(outcome)
+        for block, household in zip(model.het_blocks, households, strict=True)
+        for output, outcome in block.outputs.items()
+    }
+    variables = stated._replace(**totals)
+    return _gaps(model, params, stated, variables), (households, variables, params)
+
+
+def _solved(households: tuple[Household, ...], tolerance: Array | float) -> Array:
     return largest(jnp.array([h.error for h in households])) <= tolerance
 
 

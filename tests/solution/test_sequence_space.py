@@ -177,7 +177,7 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
     known = {"household": household, "aggregate": responses}
     for what, solver in {"household": "household_jacobians", "aggregate": "aggregate_responses"}.items():
         monkeypatch.setattr(
-            estim.posterior, f"solve_{solver}", lambda *args, what=what: solved.append(what) or known[what]
+            f"estim.posterior.solve_{solver}", lambda *args, what=what: solved.append(what) or known[what]
         )
     model = replace(MODEL, prior=type(MODEL.prior)(**prior))
     posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
@@ -189,7 +189,7 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
 
 def test_what_is_solved_once_must_have_a_solution(monkeypatch, household):
     nothing = household._replace(status=jnp.array(Status.NO_STEADY_STATE))
-    monkeypatch.setattr(estim.posterior, "solve_household_jacobians", lambda model, params: nothing)
+    monkeypatch.setattr("estim.posterior.solve_household_jacobians", lambda model, params: nothing)
     data = pd.DataFrame(OBSERVATIONS, columns=MODEL.observables._fields)
     with pytest.raises(estim.SolutionError, match="auclert_rognlie_straub_2024: no steady state was found"):
         estim.build_posterior(MODEL, data)
@@ -231,5 +231,5 @@ def test_no_steady_state(change):
 
 
 def test_a_target_must_be_known():
-    with pytest.raises(estim.model.ModelError, match=r"1 unknowns \(beta\) for 0 targets"):
+    with pytest.raises(estim.ModelError, match=r"1 unknowns \(beta\) for 0 targets"):
         replace(MODEL, targets=())
