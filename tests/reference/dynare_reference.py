@@ -60,6 +60,8 @@ if isfield(oo_, 'var') && ~isempty(oo_.var)
     result.moments.conditional_periods = options_.conditional_variance_decomposition;
     result.moments.conditional_decomposition = oo_.conditional_variance_decomposition;
   end
+end
+if isfield(oo_, 'irfs')
   result.irfs = oo_.irfs;
 end
 if ~isempty(estim_params_) && ~isempty(options_.datafile)
