@@ -1,4 +1,4 @@
-"""What the three HANK experiments share: Jacobians, impulse responses and an estimation, with figures.
+"""What the three HANK experiments share: Jacobians, impulse responses, a large shock and an estimation.
 
 The estimation is on data simulated from the model, over the parameters of its shocks. Household Jacobians
 and the aggregate responses are solved for once (`cost_split` says that these parameters leave them alone).
@@ -6,6 +6,8 @@ and the aggregate responses are solved for once (`cost_split` says that these pa
 
 import argparse
 import json
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax
@@ -16,35 +18,52 @@ import pandas as pd
 import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.posterior import from_loglikelihood
+from estim.results.style import DASHES, INK, MUTED, PALETTE, styled
 from estim.solution.cost_split import cost_split
 from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
 from estim.solution.simulate import simulate
 from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.solution.transitions import solve_transition
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 
-def run(name: str, num_periods: int = 200) -> None:
-    """Solve the gallery model `name`, draw its figures, estimate its shock parameters; prints a JSON line."""
+def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_periods: int = 200) -> None:
+    """Solve the gallery model `name`, draw its figures, estimate its shock parameters; prints a JSON line.
+
+    Args:
+        labels: what each observable and variable in a figure is, with its unit.
+        shock: the one that the non-linear figure shows, `size` standard deviations of it.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("runs") / name)
     parser.add_argument("--num-samples", type=int, default=500)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     model = estim.load_model(name)
-    params = model.params()
-    household = jax.jit(lambda p: solve_household_jacobians(model, p))(params)
+    params, seconds = model.params(), Clock()
+    household = jax.block_until_ready(jax.jit(lambda p: solve_household_jacobians(model, p))(params))
     if int(household.status):
         raise estim.SolutionError(household.status, name)
+    seconds("steady state and Jacobians")
     responses = jax.jit(lambda p, h: solve_aggregate_responses(model, p, h))(params, household)
-    solution = jax.jit(lambda p, r: solve_moving_average(model, p, r))(params, responses)
+    solution = jax.block_until_ready(
+        jax.jit(lambda p, r: solve_moving_average(model, p, r))(params, responses)
+    )
+    seconds("responses")
+    transition = jax.jit(lambda p, e: solve_transition(model, p, {shock: e}))
+    paths = {e: transition(params, np.array([e])) for e in (1e-2, size, -size)}
+    if failed := [e for e, path in paths.items() if int(path.status)]:
+        raise estim.SolutionError(paths[failed[0]].status, f"{name}, {shock} = {failed[0]:g}")
+    seconds("transitions")
     data = simulate(solution, jax.random.key(1), num_periods)
     pd.DataFrame(np.asarray(data), columns=list(model.observables._fields)).to_csv(
         arguments.out / "data.csv", index=False
     )
-    plot_jacobians(household.jacobians, arguments.out / "jacobians.png")
-    plot_responses(model, solution, arguments.out / "responses.png")
+    save(plot_jacobians(household.jacobians), arguments.out / "jacobians.png")
+    save(plot_responses(model, solution, labels), arguments.out / "responses.png")
+    save(plot_transitions(paths, shock, labels), arguments.out / "transitions.png")
 
     free = [n for n in cost_split(model).shocks if n in model.estimated]
 
@@ -56,45 +75,102 @@ def run(name: str, num_periods: int = 200) -> None:
     draws = estim.sample(
         posterior, "nuts", jax.random.key(0), num_samples=arguments.num_samples, num_chains=2
     )
+    seconds("estimation")
     found = jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)
     summary = {
         n: {"truth": float(getattr(params, n)), "mean": float(found[n].mean()), "sd": float(found[n].std())}
         for n in free
     }
-    plot_posterior(found, params, arguments.out / "posterior.png")
-    print(json.dumps({"model": name, "posterior": summary, "seconds": draws.seconds}))
+    save(plot_posterior(model, found, params), arguments.out / "posterior.png")
+    print(json.dumps({"model": name, "posterior": summary, "seconds": seconds.spent}))
 
 
-def plot_jacobians(jacobians, path: Path) -> None:
+class Clock:
+    """Wall seconds of each step, compilation included."""
+
+    def __init__(self):
+        self.spent, self.last = {}, time.perf_counter()
+
+    def __call__(self, step: str) -> None:
+        now = time.perf_counter()
+        self.spent[step], self.last = round(now - self.last, 1), now
+
+
+def save(figure, path: Path) -> None:
+    figure.savefig(path, dpi=150, facecolor="white")
+    plt.close(figure)
+
+
+@styled
+def plot_jacobians(jacobians):
     """Columns of each household Jacobian: the response to news of an input at several dates."""
-    figure, axes = plt.subplots(1, len(jacobians), figsize=(3.6 * len(jacobians), 3), squeeze=False)
-    for axis, ((output, input_), matrix) in zip(axes[0], jacobians.items(), strict=True):
-        for date in (0, 25, 50, 75, 100):
-            axis.plot(matrix[:150, date], label=f"s = {date}")
-        axis.set(title=f"d{output} / d{input_}", xlabel="quarters")
-    axes[0, 0].legend(frameon=False)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-
-
-def plot_responses(model, solution, path: Path) -> None:
-    """Observables after a shock of one standard deviation."""
-    rows, columns = model.shocks._fields, model.observables._fields
+    outputs, inputs = (list(dict.fromkeys(pair[k] for pair in jacobians)) for k in (0, 1))
     figure, axes = plt.subplots(
-        len(rows), len(columns), figsize=(3.2 * len(columns), 2.4 * len(rows)), squeeze=False, sharex=True
-    )
-    for s, shock in enumerate(rows):
-        for o, observable in enumerate(columns):
-            axes[s, o].plot(solution.impulse_responses[:40, o, s])
-            axes[s, o].axhline(0, color="grey", linewidth=0.5)
-            axes[s, o].set_title(f"{observable} after {shock}")
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+        len(outputs), len(inputs), figsize=(3.2 * len(inputs), 2.0 * len(outputs) + 0.4), squeeze=False, sharex=True
+    )  # fmt: skip
+    dates = (0, 25, 50, 75, 100)
+    colours = plt.colormaps["viridis"](np.linspace(0.0, 0.85, len(dates)))
+    for (output, input_), matrix in jacobians.items():
+        axis = axes[outputs.index(output), inputs.index(input_)]
+        for date, colour in zip(dates, colours, strict=True):
+            axis.plot(matrix[:150, date], color=colour, label=f"{date}")
+        axis.axhline(0, color=MUTED, linewidth=0.5)
+        axis.set_title(f"{output} after news of {input_}")
+    for axis in axes[-1]:
+        axis.set_xlabel("quarter of the response")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("per unit of input")
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=5, title="quarter of the input")
+    return figure
 
 
-def plot_posterior(found, params, path: Path) -> None:
-    """Histograms of the draws, with the parameters that the data were simulated from."""
-    figure, axes = plt.subplots(1, len(found), figsize=(2.6 * len(found), 2.4), squeeze=False)
+@styled
+def plot_responses(model, solution, labels):
+    """Observables after a shock of one standard deviation: one row an observable, one column a shock."""
+    rows, columns = model.observables._fields, model.shocks._fields
+    figure, axes = plt.subplots(
+        len(rows), len(columns), figsize=(3.2 * len(columns), 2.0 * len(rows) + 0.2),
+        squeeze=False, sharex=True,
+    )  # fmt: skip
+    for o, observable in enumerate(rows):
+        for s, shock in enumerate(columns):
+            axes[o, s].plot(solution.impulse_responses[:40, o, s], color=PALETTE[0])
+            axes[o, s].axhline(0, color=MUTED, linewidth=0.5)
+            axes[o, s].set_title(f"after {shock}" if o == 0 else "")
+            axes[-1, s].set_xlabel("quarters")
+        axes[o, 0].set_ylabel(labels[observable])
+    return figure
+
+
+@styled
+def plot_transitions(paths, shock, labels):
+    """Non-linear responses per standard deviation of the shock; the tiniest shock's is the first-order one."""
+    first = next(iter(paths.values()))
+    names = [n for n in labels if n in first.variables._fields]
+    figure, axes = plt.subplots(1, len(names), figsize=(2.8 * len(names), 2.8), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        for k, (size, path) in enumerate(paths.items()):
+            deviation = getattr(path.variables, name) - getattr(path.steady_state, name)
+            label = "first order" if k == 0 else f"{size:+g} sd"
+            axis.plot(100 * deviation[:40] / size, color=PALETTE[k], linestyle=DASHES[k], label=label)
+        axis.axhline(0, color=MUTED, linewidth=0.5)
+        axis.set(title=labels[name], xlabel="quarters")
+    axes[0, 0].set_ylabel(f"per sd of {shock}")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(paths))
+    return figure
+
+
+@styled
+def plot_posterior(model, found, params):
+    """Histograms of the draws, the prior, and the parameters that the data were simulated from."""
+    figure, axes = plt.subplots(1, len(found), figsize=(max(2.0 * len(found), 5.0), 2.6), squeeze=False)
     for axis, (name, draws) in zip(axes[0], found.items(), strict=True):
-        axis.hist(np.asarray(draws).reshape(-1), bins=40, density=True)
-        axis.axvline(float(getattr(params, name)), color="black")
+        axis.hist(np.asarray(draws).reshape(-1), bins=40, density=True, color=PALETTE[5], label="posterior")
+        at = np.linspace(*axis.get_xlim(), 200)
+        inside = at[np.asarray(model.priors[name].support(at))]
+        axis.plot(inside, np.exp(model.priors[name].log_prob(inside)), color=MUTED, label="prior")
+        axis.axvline(float(getattr(params, name)), color=INK, linestyle=DASHES[1], label="truth")
         axis.set(title=name, yticks=[])
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure

@@ -101,7 +101,9 @@ def solve_transition(
         [equilibrium.status, linear_status, Status.NOT_CONVERGED],
         _tail_status((x - rest)[:, :, None]),
     )
-    return Transition(model.variables(*x), equilibrium.variables, error, jnp.asarray(steps), status)
+    return Transition(
+        model.variables(*x), equilibrium.variables, jnp.asarray(error), jnp.asarray(steps), status
+    )
 
 
 def household_paths(block: HetBlock, household: Household, paths: Any, params: Any) -> dict[str, Array]:
@@ -124,8 +126,8 @@ def equation_residuals(model: Model, params: Any, x: Array, rest: Array, impulse
     """The equations at every date, ``[n_equations, T]``, from paths ``[n_variables, T]`` between spells of `rest`."""
 
     def at_date(lag, now, lead, e):
-        found = model.residuals(*(model.variables(*v) for v in (lag, now, lead)), model.shocks(*e), params)
-        return jnp.stack(list(found.values()))
+        lag, now, lead = (model.variables(*x) for x in (lag, now, lead))
+        return jnp.stack(list(model.residuals(lag, now, lead, model.shocks(*e), params).values()))
 
     lag, lead = jnp.concatenate([rest, x[:, :-1]], axis=1), jnp.concatenate([x[:, 1:], rest], axis=1)
     return jax.vmap(at_date, -1, -1)(lag, x, lead, impulses)
