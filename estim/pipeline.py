@@ -22,13 +22,21 @@ from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 
 from estim.evaluations import Evaluations
 from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute
 from estim.model import Model
 from estim.posterior import Posterior, build_posterior
 from estim.progress import Progress, silent
-from estim.results.analysis import constrain, draw_impulse_responses, posterior_slices, thin, unconstrain
+from estim.results.analysis import (
+    constrain,
+    decompositions,
+    draw_impulse_responses,
+    posterior_slices,
+    thin,
+    unconstrain,
+)
 from estim.results.contents import count_draws, finished_routes, read_evaluations, read_route
 from estim.results.describe import describe_environment, describe_model
 from estim.results.report import write_report
@@ -44,7 +52,7 @@ from estim.surrogate.sample import sample_surrogate
 from estim.typing import Key
 
 _NUM_PRIOR_DRAWS = 4000
-_NUM_RESPONSES = 400
+_NUM_RESPONSES = 200
 _NUM_CHECKED = 2000
 _NUM_SHOWN = 20_000
 
@@ -73,7 +81,7 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
         _sample_surrogate(run, posterior, surrogate, experiment.surrogate, key("surrogate"), progress)
         _certify(run, posterior, surrogate, experiment.surrogate, key("certify"), progress)
         _compare(run, posterior, surrogate, laplace, experiment.surrogate.train_on[0])
-    _responses(run, model, posterior)
+    _implications(run, model, posterior, data)
     _finish(run)
     return run
 
@@ -317,9 +325,9 @@ def _compare(
     )
 
 
-def _responses(run: RunDirectory, model: Model, posterior: Posterior) -> None:
-    """Impulse responses at draws of every route."""
-    if run.has("impulse_responses.npz"):
+def _implications(run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame) -> None:
+    """What the model says: impulse responses at draws of every route, decompositions at those of the first."""
+    if run.has("decompositions.npz"):
         return
     routes = finished_routes(run)
     params = [read_route(run, name).params for name in routes]
@@ -328,6 +336,9 @@ def _responses(run: RunDirectory, model: Model, posterior: Posterior) -> None:
     with _timed(run, "impulse responses"):
         responses = draw_impulse_responses(model, posterior, picked)
     run.write_arrays("impulse_responses.npz", dict(zip(routes, responses, strict=True)))
+    with _timed(run, "decompositions"):
+        parts = decompositions(model, posterior, picked[0], data.to_numpy())
+    run.write_arrays("decompositions.npz", parts)
 
 
 def _finish(run: RunDirectory) -> None:

@@ -1,7 +1,7 @@
 """Posterior: prior, transforms and log-likelihood, as everything a sampler may know."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -217,10 +217,8 @@ def build_posterior(
     build = partial(from_loglikelihood, prior=model.priors, start=start)
     if (term := model.joint_prior) is not None:
         build = partial(build, joint_prior=lambda values: term(model.params(values)))
-    slow = (
-        () if not model.het_blocks else tuple(n for n in model.estimated if n in cost_split(model).household)
-    )
-    given = None if slow or not model.het_blocks else _solve_once(model)
+    slow = household_parameters(model)
+    given = solve_once(model) if model.het_blocks and not slow else None
 
     def loglikelihood(values: ParamValues, given: Any = given) -> tuple[Scalar, Scalar]:
         return model_loglikelihood(
@@ -236,7 +234,24 @@ def build_posterior(
     return build(loglikelihood, prepare=prepare, slow=slow)
 
 
-def _solve_once(model: Model) -> HouseholdJacobians | AggregateResponses:
+def build_solver(model: Model) -> Callable[[ParamValues], StateSpace | MovingAverage]:
+    """``{name: value} -> representation`` for values of the estimated parameters; what they do not move is
+    solved once, as in `build_posterior`.
+
+    Raises:
+        SolutionError: what is solved once has no solution at the calibrated parameters.
+    """
+    given = solve_once(model) if model.het_blocks and not household_parameters(model) else None
+    return lambda values: solve_representation(model, model.params(values), given)
+
+
+def household_parameters(model: Model) -> tuple[str, ...]:
+    """The estimated parameters that move the problem of a heterogeneous-agent block."""
+    return tuple(n for n in model.estimated if n in cost_split(model).household) if model.het_blocks else ()
+
+
+@cache
+def solve_once(model: Model) -> HouseholdJacobians | AggregateResponses:
     """All of the solution that the estimated parameters, none of them the household's, leave as it is."""
     params, split = model.params(), cost_split(model)
     given: Any = jax.jit(solve_household_jacobians, static_argnums=0)(model, params)
@@ -262,15 +277,21 @@ def model_loglikelihood(
     """
     if not model.het_blocks:  # decided on the data as they are, before a trend is taken out
         options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
-    if model.trend is not None:
-        slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
-        observations = observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
+    observations = without_trend(model, params, observations)
     solution = solve_representation(model, params, given)
     if isinstance(solution, MovingAverage):
         value = toeplitz_loglikelihood(solution, observations, presample=presample, **options)
     else:
         value = kalman_loglikelihood(solution, observations, presample=presample, **options)
     return value, solution.status
+
+
+def without_trend(model: Model, params: Any, observations: Any) -> Any:
+    """Observations ``[n_periods, n_obs]`` less what they grow by along the model's trend."""
+    if model.trend is None:
+        return observations
+    slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
+    return observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
 
 
 def solve_representation(

@@ -8,14 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.variance_decomposition import variance_decomposition
 from estim.model import Model
-from estim.posterior import Posterior, solve_representation
+from estim.posterior import Posterior, build_solver, without_trend
 from estim.samplers.mode import Laplace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.typing import Array
 
+_HORIZONS = (1, 4, 20, float("inf"))
 _TILE = 4096
 
 
@@ -85,14 +88,52 @@ def draw_impulse_responses(
     At positions ``[n, dim]`` they are ``[n, horizon, n_obs, n_shocks]``, and so for any leading
     axes; NaN where a position has no solution.
     """
+    solve = build_solver(model)
 
     def respond(position: Array) -> Array:
-        solution = solve_representation(model, model.params(posterior.constrain_fn(position)))
+        solution = solve(posterior.constrain_fn(position))
         return jnp.where(solution.status == Status.OK, impulse_responses(solution, horizon), jnp.nan)
 
     flat = np.asarray(positions, float).reshape(-1, positions.shape[-1])
-    responses = np.asarray(jax.jit(jax.vmap(respond))(flat))
+    responses = np.asarray(_over(respond, flat))
     return responses.reshape(*positions.shape[:-1], *responses.shape[1:])
+
+
+def decompositions(
+    model: Model, posterior: Posterior, positions: np.ndarray, observations: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Where the movements of the observables come from, at positions ``[n, dim]``.
+
+    Returns:
+        ``horizons`` ``[n_horizons]``; ``shares`` ``[n, n_horizons, n_obs, n_shocks + 1]`` of the variance of
+        the error of forecasting so far ahead, the last for measurement error, NaN where a position has no
+        solution; ``history`` ``[n_periods, n_obs, n_shocks + 2]`` at the mean of the positions: what each shock, the
+        state before the sample and measurement error did, period by period.
+    """
+    solve = build_solver(model)
+
+    def shares(position: Array) -> Array:
+        solution = solve(posterior.constrain_fn(position))
+        return jnp.where(solution.status == Status.OK, variance_decomposition(solution, _HORIZONS), jnp.nan)
+
+    @jax.jit
+    def history(position: Array) -> Array:
+        values = posterior.constrain_fn(position)
+        stationary = without_trend(model, model.params(values), observations)
+        parts = historical_decomposition(solve(values), stationary)
+        rest = jnp.stack([parts.initial, parts.measurement_error], axis=2)
+        return jnp.concatenate([parts.shocks, rest], axis=2)
+
+    return {
+        "horizons": np.array(_HORIZONS),
+        "shares": np.asarray(_over(shares, positions)),
+        "history": np.asarray(history(positions.mean(axis=0))),
+    }
+
+
+def _over(function: Callable[[Array], Array], positions: np.ndarray) -> Array:
+    """`function` at every position ``[n, dim]``, some at a time: a solution in sequence space is large."""
+    return jax.jit(lambda x: jax.lax.map(function, x, batch_size=32))(np.asarray(positions, float))
 
 
 def thin(rows: Any, num: int) -> Any:

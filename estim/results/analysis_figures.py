@@ -42,7 +42,7 @@ def shares_figure(
 ) -> Figure:
     """Variance decomposition ``[n_horizons, n_obs, n_parts]`` as stacked bars, a panel an observable."""
     figure, panels = _grid(1, len(observables), height=2.6)
-    labels = ["∞" if h == float("inf") else str(h) for h in horizons]
+    labels = ["∞" if h == float("inf") else f"{h:g}" for h in horizons]
     for i, name in enumerate(observables):
         ax, floor = panels[0, i], np.zeros(len(horizons))
         for k, part in enumerate(parts):
@@ -68,10 +68,10 @@ def history_figure(
         for sign in (1, -1):
             floor = np.zeros(len(dates))
             for k, part in enumerate(names):
-                height = np.where(np.sign(parts[:, i, k]) == sign, parts[:, i, k], 0.0)
+                top = floor + np.where(np.sign(parts[:, i, k]) == sign, parts[:, i, k], 0.0)
                 label = part if sign == 1 else None
-                ax.bar(x, height, bottom=floor, color=_SHARES[k], width=1.0, lw=0, label=label)
-                floor = floor + height
+                ax.fill_between(x, floor, top, color=_SHARES[k], step="mid", lw=0, label=label)
+                floor = top
         ax.plot(x, observed[:, i], color=INK, lw=1.0)
         ax.axhline(0, color=MUTED, lw=0.6)
         ax.set(title=f"{name}, deviation from its mean", xlim=(-0.5, len(dates) - 0.5))

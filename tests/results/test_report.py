@@ -66,6 +66,9 @@ def write_run(path, change=lambda draws: None, routes=ROUTES):
         parts = {"params": values, "loglikelihood": log, "logprior": log}
         run.append_chunk(route, parts | {"stats.acceptance_rate": np.abs(np.tanh(log))} | counts)
     run.write_arrays("impulse_responses.npz", {r: rng.standard_normal((50, 8, 1, 1)) for r in routes})
+    shares = np.array([[0.9, 0.1], [0.7, 0.3]])[None, :, None]
+    history = rng.standard_normal((20, 1, 3)) * [1.0, 0.0, 0.2]  # nothing from before the sample
+    run.write_arrays("decompositions.npz", {"horizons": [1, np.inf], "shares": shares, "history": history})
     if surrogate:
         write_surrogate(run, rng)
     return run
@@ -196,12 +199,13 @@ def test_one_route_needs_no_comparison(tmp_path):
     run = write_run(tmp_path / "run", routes=("nuts",))
     page = write_report(run).read_text()
     assert "The chains have converged." in page
+    assert "Historical decomposition" in page and "before the sample" not in page
     assert "Do the routes agree?" not in page and "The surrogate" not in page
 
 
 def test_an_unfinished_run_reports_what_it_has(tmp_path):
     run = write_run(tmp_path / "run")
-    for file in ("surrogate/certificate.json", "impulse_responses.npz"):
+    for file in ("surrogate/certificate.json", "impulse_responses.npz", "decompositions.npz"):
         run.file(file).unlink()
     page = write_report(run).read_text()
     assert "How the chains ran" in page and "The surrogate</h2>" not in page

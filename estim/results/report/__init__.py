@@ -14,8 +14,8 @@ from estim.results.report.page import render, spell
 from estim.results.report.posterior import (
     agreement_section,
     estimated_section,
+    implications_section,
     posterior_section,
-    responses_section,
 )
 from estim.results.report.reading import Report
 from estim.results.report.surrogate import certificate_sentence, surrogate_section
@@ -37,7 +37,7 @@ def write_report(run: RunDirectory) -> Path:
         ("What was estimated", estimated_section(report)),
         ("The posterior", posterior_section(report)),
         ("Do the routes agree?", agreement_section(report)),
-        ("What the model says", responses_section(report)),
+        ("What the model says", implications_section(report)),
         ("The surrogate", surrogate_section(report)),
         ("How the chains ran", chains_section(report)),
         ("How to reproduce this", reproduce_section(report)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from estim.results import figures
+from estim.results import analysis_figures, figures
 from estim.results.contents import read_prior
 from estim.results.diagnostics import agreement, pooled_std
 from estim.results.report.page import Item, digits, mean_std, number
@@ -140,16 +140,50 @@ def agreement_section(report: Report) -> list[Item]:
     ]
 
 
-def responses_section(report: Report) -> list[Item]:
-    if not report.run.has("impulse_responses.npz"):
-        return []
-    responses = report.run.read_arrays("impulse_responses.npz")
-    by_route = {LABELS.get(name, name): value for name, value in responses.items()}
-    return [
-        report.figure(
-            figures.impulse_response_figure(by_route, report.model["observables"], report.model["shocks"]),
-            "Impulse responses",
-            "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of the "
-            f"posterior by {next(iter(by_route))}, and the medians of the other routes.",
+def implications_section(report: Report) -> list[Item]:
+    """Impulse responses, variance shares and the historical decomposition, as far as they were computed."""
+    items = []
+    model, route = report.model, next(iter(report.routes))
+    if report.run.has("impulse_responses.npz"):
+        responses = report.run.read_arrays("impulse_responses.npz")
+        by_route = {LABELS.get(name, name): value for name, value in responses.items()}
+        items.append(
+            report.figure(
+                figures.impulse_response_figure(by_route, model["observables"], model["shocks"]),
+                "Impulse responses",
+                "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of "
+                f"the posterior by {next(iter(by_route))}, and the medians of the other routes.",
+            )
         )
-    ]
+    if report.run.has("decompositions.npz"):
+        parts = report.run.read_arrays("decompositions.npz")
+        names = [*model["shocks"], "before the sample", "measurement error"]
+        history, shares = parts["history"], np.nanmean(parts["shares"], axis=0)
+        there = np.abs(history).max(axis=(0, 1)) > 1e-8 * np.abs(history).max()
+        error = [True] * len(model["shocks"]) + [bool(shares[..., -1].max() > 1e-8)]
+        items += [
+            report.figure(
+                analysis_figures.shares_figure(
+                    shares[..., error],
+                    parts["horizons"],
+                    model["observables"],
+                    [*model["shocks"], "measurement error"][: sum(error)],
+                ),
+                "Variance decomposition",
+                "Which shock makes an observable hard to forecast: shares of the variance of the error of forecasting "
+                f"it so many quarters ahead (∞: of its variance), means over the posterior by {route}.",
+            ),
+            report.figure(
+                analysis_figures.history_figure(
+                    history[..., there],
+                    history.sum(axis=2),
+                    report.data.index,
+                    model["observables"],
+                    [name for name, kept in zip(names, there, strict=True) if kept],
+                ),
+                "Historical decomposition",
+                "What each shock did to each observable, quarter by quarter, at the posterior mean; the line is the "
+                "data less the mean that the model gives them, and the areas add up to it.",
+            ),
+        ]
+    return items
