@@ -22,10 +22,13 @@ import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import expectation
+from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import Household, as_inputs, backward_step
 from estim.heterogeneity.interpolate import lottery
 from estim.typing import Array
 
+_AT_ONCE = 20
+_FADED = 1e-14
 _DENSE = 64
 _DEGREE = 22
 
@@ -39,21 +42,30 @@ def jacobians(
         household: the block's steady state at `inputs` and `params` (`solve_household`).
     """
     inputs = as_inputs(block, inputs)
-    news = _policy_news(block, household, inputs, params, horizon)
     mass = household.distribution.reshape(-1)
     nodes, weights = time_nodes(horizon)
-    at_nodes = lambda x: x.reshape(horizon, -1, x.shape[-1])[nodes].reshape(-1, x.shape[-1])
-    found = {}
-    for output, outcome in block.outputs.items():
-        gradients = _expectation_gradients(block, household, outcome, horizon)
-        # Rows: dates and inputs of the news together, so that one product serves every input.
-        impact = (news[outcome] @ mass).reshape(1, horizon, -1)
-        later = sum(at_nodes(gradients[policy]) @ at_nodes(news[policy]).T for policy in block.policy)
-        later = jnp.einsum("tn,nmj,sm->tsj", weights, later.reshape(len(nodes), len(nodes), -1), weights)
-        fake_news = jnp.concatenate([impact, later[:-1]])
-        for j, name in enumerate(block.inputs):
-            found[output, name] = accumulate(fake_news[:, :, j])
-    return found
+    gradients = {
+        output: _expectation_gradients(block, household, outcome, horizon)
+        for output, outcome in block.outputs.items()
+    }
+    tangent = _linear_step(block, household, inputs, params)
+
+    def by_input(unit):
+        """J of each output by one input: one after the other, as each needs the room of a processor's cache."""
+        news = _policy_news(tangent, household, unit, horizon)
+        found = {}
+        for output, outcome in block.outputs.items():
+            later = sum(gradients[output][policy][nodes] @ news[policy][nodes].T for policy in block.policy)
+            later = weights @ later @ weights.T
+            found[output] = accumulate(jnp.concatenate([(news[outcome] @ mass)[None], later[:-1]]))
+        return found
+
+    found = jax.lax.map(by_input, type(inputs)(*jnp.eye(len(inputs))))
+    return {
+        (output, name): matrices[i]
+        for output, matrices in found.items()
+        for i, name in enumerate(block.inputs)
+    }
 
 
 @cache
@@ -89,30 +101,39 @@ def accumulate(fake_news: Array) -> Array:
     return jax.lax.scan(row, jnp.zeros(fake_news.shape[1]), fake_news)[1]
 
 
-def _policy_news(block: HetBlock, household: Household, inputs: Any, params: Any, horizon: int):
-    """Responses of outcomes to news about each input s periods ahead: name -> ``[horizon * n_inputs, n_states]``."""
-
-    def step(value, inputs):
-        return backward_step(block, value, inputs, household.grids, params)
-
-    _, tangent = jax.linearize(step, household.value, inputs)
+def _linear_step(block: HetBlock, household: Household, inputs: Any, params: Any):
+    """(tomorrow's value, inputs) -> (value, outcomes flattened), all as responses: the linearised backward step."""
     wanted = {*block.policy, *block.outputs.values()}
 
-    def keep(pair):
-        value, outcomes = pair
+    def step(value, inputs):
+        value, outcomes = backward_step(block, value, inputs, household.grids, params)
         return value, {name: outcomes[name].reshape(-1) for name in wanted}
 
-    no_value = jax.tree.map(jnp.zeros_like, household.value)
-    no_input = jax.tree.map(jnp.zeros_like, inputs)
-    unit = type(inputs)(*jnp.eye(len(inputs)))
-    first = jax.vmap(lambda dx: keep(tangent(no_value, dx)))(unit)
+    return jax.linearize(step, household.value, inputs)[1]
 
-    def sweep(state, _):
-        value, outcomes = state
-        return jax.vmap(lambda dv: keep(tangent(dv, no_input)))(value), outcomes
 
-    outcomes = jax.lax.scan(sweep, first, length=horizon)[1]
-    return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), outcomes)
+def _policy_news(tangent: Any, household: Household, unit: Any, horizon: int) -> dict[str, Array]:
+    """Responses of outcomes to news of a `unit` of the inputs s periods ahead: name -> ``[horizon, n_states]``."""
+    no_value, no_input = jax.tree.map(jnp.zeros_like, (household.value, unit))
+    first = tangent(no_value, unit)
+    peaks = jax.tree.map(largest, jax.lax.stop_gradient(first[1]))
+
+    def some(carry, _):
+        """Some dates; skipped once the news, which fade with each date they lie ahead, are below rounding."""
+        state, alive = carry
+
+        def run():
+            after, outcomes = jax.lax.scan(
+                lambda state, _: (tangent(state[0], no_input), state[1]), state, length=_AT_ONCE
+            )
+            sizes = jax.tree.map(lambda x, peak: largest(x) > _FADED * peak, after[1], peaks)
+            return (after, jax.tree.reduce(jnp.logical_or, sizes)), outcomes
+
+        nothing = jax.tree.map(lambda x: jnp.zeros((_AT_ONCE, *x.shape)), state[1])
+        return jax.lax.cond(alive, run, lambda: ((state, alive), nothing))
+
+    outcomes = jax.lax.scan(some, (first, jnp.array(True)), length=-(-horizon // _AT_ONCE))[1]
+    return jax.tree.map(lambda x: x.reshape(-1, x.shape[-1])[:horizon], outcomes)
 
 
 def _expectation_gradients(block: HetBlock, household: Household, outcome: str, horizon: int):
