@@ -4,6 +4,7 @@ BlackJAX has tempered SMC too, but it evaluates each particle's likelihood sever
 loses the rejected points, and meets 0 times -inf where a prior draw has no solution.
 """
 
+import operator
 import time
 from typing import Any
 
@@ -29,7 +30,7 @@ def sample_smc(
     *,
     num_samples: int = 1000,
     num_chains: int = 2,
-    num_mutations: int = 10,
+    num_mutations: int | None = None,
     ess_fraction: float = 0.5,
 ) -> Draws:
     """Draws and the marginal likelihood by tempered SMC (Herbst and Schorfheide 2014).
@@ -38,14 +39,21 @@ def sample_smc(
     that the effective sample size of the weights is `ess_fraction` of the particles; then
     systematic resampling and `num_mutations` random-walk steps of every particle, with the
     particles' own covariance. The estimate of the marginal likelihood is unbiased up to
-    that adaptation. It is under the whole prior: where a prior draw has no solution its
-    likelihood is zero. A posterior made from a bare log-density has no prior to begin from:
-    its draws are right, its marginal likelihood means nothing.
+    that adaptation, and its logarithm is biased downward by half its variance. It is under the
+    whole prior: where a prior draw has no solution its likelihood is zero. A posterior made from a
+    bare log-density has no prior to begin from: its draws are right, its marginal likelihood means
+    nothing.
 
     Args:
         num_samples: particles in each run.
-        num_chains: independent runs; their disagreement shows the error.
+        num_chains: independent runs. Their disagreement shows the error: ``stats`` has the
+            ``log_marginal_likelihood`` of each, and the result is the log of the average.
+        num_mutations: by default four times the dimension, at least ten: a random walk needs a few steps
+            a dimension to part the copies of a particle, and copies that stay together make a
+            poor estimate, more so than few particles.
     """
+    dim = len(posterior.start)
+    num_mutations = num_mutations or max(10, 4 * dim)
     seconds = time.perf_counter()
     evaluate = jax.jit(jax.vmap(posterior.evaluate_fn))
     whole = posterior._replace(split=None)  # a particle does not carry what a split prepares
@@ -60,7 +68,7 @@ def sample_smc(
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key_resample)))
         evaluated = [_on_host(evaluate(posterior.sample_prior(key_prior, num_samples)))]
         particles = State(*evaluated[0][:3])
-        phi, stage, log_evidence, step_size = 0.0, 0, 0.0, _FIRST_STEP / len(posterior.start) ** 0.5
+        phi, stage, log_evidence, step_size = 0.0, 0, 0.0, _FIRST_STEP / dim**0.5
         while phi < 1.0:
             next_phi = _next_phi(particles.loglikelihood, phi, ess_fraction)
             log_weights = _times(next_phi - phi, particles.loglikelihood)
@@ -71,7 +79,7 @@ def sample_smc(
             covariance = (weights[:, None] * deviation).T @ deviation
             tuning = Tuning(mean, np.linalg.cholesky(covariance), np.array(step_size))
             chosen = _systematic(rng, weights)
-            particles = jax.tree.map(lambda leaf: leaf[chosen], particles)
+            particles = jax.tree.map(operator.itemgetter(chosen), particles)
             states, info = advance(
                 key_mutate,
                 np.arange(num_samples),
@@ -89,7 +97,8 @@ def sample_smc(
     runs = [one_run(jax.random.fold_in(rng_key, i)) for i in range(num_chains)]
     particles = jax.tree.map(lambda *leaves: np.stack(leaves), *[run[0] for run in runs])
     evaluations = jax.tree.map(lambda *leaves: np.concatenate(leaves), *[e for run in runs for e in run[1]])
-    num_stages = np.array([run[3] for run in runs])[:, None]
+    log_evidence = np.array([run[2] for run in runs])
+    num_stages = np.array([run[3] for run in runs])
     return Draws(
         param_names=posterior.param_names,
         position=particles.position,
@@ -97,12 +106,13 @@ def sample_smc(
         logprior=particles.logprior,
         stats={
             "lp": particles.logdensity,
-            "num_stages": np.broadcast_to(num_stages, particles.logprior.shape),
+            "num_stages": np.broadcast_to(num_stages[:, None], particles.logprior.shape),
+            "log_marginal_likelihood": np.broadcast_to(log_evidence[:, None], particles.logprior.shape),
         },
         evaluations=evaluations,
         seconds={"sample": time.perf_counter() - seconds},
         failures=dict(count_failures(evaluations.status)),
-        log_marginal_likelihood=float(logsumexp([run[2] for run in runs]) - np.log(num_chains)),
+        log_marginal_likelihood=float(logsumexp(log_evidence) - np.log(num_chains)),
     )
 
 

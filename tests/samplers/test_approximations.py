@@ -6,9 +6,12 @@ import numpy as np
 import numpyro.distributions as dist
 import pytest
 from helpers_samplers import COVARIANCE, MEAN, gaussian
+from scipy.special import betaln
 from scipy.stats import multivariate_normal
 
+from estim.analysis import modified_harmonic_mean
 from estim.posterior import from_loglikelihood
+from estim.samplers.mode import find_mode, laplace_approximation
 from estim.samplers.pathfinder import pathfinder_approximation
 from estim.samplers.run import sample
 from estim.status import Status
@@ -29,6 +32,39 @@ def test_smc_gives_the_posterior_and_the_marginal_likelihood():
     assert draws.position.std() == pytest.approx(np.sqrt(variance), rel=0.08)
     num_stages = draws.stats["num_stages"][:, 0]
     assert len(draws.evaluations.position) == 2000 * np.sum(1 + 10 * num_stages)
+
+
+def test_three_ways_to_a_known_marginal_likelihood():
+    """Four correlated normal parameters seen through y = A theta + u, and a share seen through 140 of 200."""
+    rng = np.random.default_rng(0)
+    names, root = ("a", "b", "c", "d"), rng.normal(size=(4, 4))
+    mean, covariance, design = np.ones(4), root @ root.T + np.eye(4), rng.normal(size=(3, 4))
+    y = design @ rng.normal(size=4)
+
+    def loglikelihood(p):
+        seen = dist.Normal(jnp.array(design) @ jnp.stack([p[n] for n in names]), 0.5).log_prob(y)
+        return jnp.sum(seen) + 140 * jnp.log(p["share"]) + 60 * jnp.log1p(-p["share"])
+
+    prior = {names: dist.MultivariateNormal(mean, covariance), "share": dist.Uniform(0.0, 1.0)}
+    posterior = from_loglikelihood(loglikelihood, prior)
+    predicted = multivariate_normal(design @ mean, design @ covariance @ design.T + 0.25 * np.eye(3))
+    exact = predicted.logpdf(y) + betaln(141, 61)
+
+    laplace = laplace_approximation(posterior, find_mode(posterior, jax.random.key(0), num_starts=1))
+    assert laplace.log_marginal_likelihood == pytest.approx(exact, abs=0.01)  # O(1/n) from the share
+
+    draws = sample(posterior, "rwmh", jax.random.key(1), num_samples=5000, num_chains=4, laplace=laplace)
+    harmonic = modified_harmonic_mean(draws.position, draws.loglikelihood + draws.logprior, (0.3, 0.5, 0.9))
+    assert np.all(harmonic.standard_error < 0.1)
+    error = np.abs(harmonic.log_marginal_likelihood - exact)
+    assert np.all(error < 5 * harmonic.standard_error), (error, harmonic.standard_error)
+
+    draws = sample(posterior, "smc", jax.random.key(2), num_samples=250, num_chains=16)
+    ratio = np.exp(draws.stats["log_marginal_likelihood"][:, 0] - exact)  # each has the expectation one
+    standard_error = ratio.std(ddof=1) / 4
+    assert standard_error < 0.15
+    assert abs(ratio.mean() - 1) < 5 * standard_error
+    assert draws.log_marginal_likelihood == pytest.approx(exact + np.log(ratio.mean()))
 
 
 def test_smc_counts_the_prior_mass_without_a_solution():
