@@ -29,7 +29,7 @@ from estim.model import Model, ModelError
 from estim.solution.determinacy import determinacy_status
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
-from estim.solution.sequence_space import _assemble, _tail_status, solve_step
+from estim.solution.sequence_space import TAIL_TOLERANCE, _assemble, solve_step
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_stationary_equilibrium
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -96,10 +96,12 @@ def solve_transition(
 
     start = jnp.broadcast_to(rest, (rest.shape[0], horizon))
     x, error, steps = jax.lax.while_loop(unsolved, newton, (start, jnp.inf, 0))
+    away = jnp.abs(x - rest)
+    at_rest = away[:, -5:] <= TAIL_TOLERANCE * jnp.max(away, axis=1, keepdims=True) + TOLERANCE
     status = jnp.select(
-        [equilibrium.status != Status.OK, linear_status != Status.OK, ~(error <= TOLERANCE)],
-        [equilibrium.status, linear_status, Status.NOT_CONVERGED],
-        _tail_status((x - rest)[:, :, None]),
+        [equilibrium.status != Status.OK, linear_status != Status.OK, ~(error <= TOLERANCE), ~at_rest.all()],
+        [equilibrium.status, linear_status, Status.NOT_CONVERGED, Status.HORIZON_TOO_SHORT],
+        Status.OK,
     )
     return Transition(
         model.variables(*x), equilibrium.variables, jnp.asarray(error), jnp.asarray(steps), status
