@@ -67,6 +67,11 @@ def measurement(now, lag, p):
     )
 
 
+near_the_mode = dict(
+    kappa_w=0.03, rho_i=0.77, phi_pi=2.1, phi_y=0.18, phi_T=0.21,
+    sig_m=0.25, rho_m=0.3, sig_X=0.35, rho_X=0.97, sig_G=0.78, rho_G=0.85,
+)  # fmt: skip
+
 model = Model(
     name="kase_rigato_rottner_2024",
     variables=ars.Variables,
@@ -81,5 +86,6 @@ model = Model(
     ),
     unknowns={"beta": (0.5, 0.99)},
     targets=("A",),
+    start=near_the_mode,
     reference="Kase, Rigato and Rottner (2024), Sequence-Space Jacobian Meets Deep Learning",
 )
