@@ -45,6 +45,12 @@ def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient:
     return jax.tree.map(lambda *parts: jnp.asarray(np.concatenate(parts)[:num]), *jax.device_get(batches))
 
 
+@partial(jax.jit, static_argnums=0)
+def evaluate_logprior(logprior_fn: LogDensity, positions: Array) -> Array:
+    """The exact log-prior ``[n]`` at ``positions`` ``[n, dim]``."""
+    return jax.vmap(logprior_fn)(positions)
+
+
 def concatenate_evaluations(*parts: Evaluations) -> Evaluations:
     """One set out of several, flattened; a part without gradients gets NaN ones if another part has them."""
     if any(part.gradient is not None for part in parts):

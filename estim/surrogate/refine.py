@@ -1,20 +1,26 @@
 """Active refinement: true evaluations where the surrogate is both important and unsure, then training again."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
+from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
-from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
+from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
-from estim.surrogate.recipe import Recipe
-from estim.surrogate.sample import propose, sample_surrogate
+from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.train import Progress
 from estim.typing import Key
 
 CANDIDATES = 10
 """Points looked at by the surrogate for each that is evaluated truly."""
+
+TAIL_TEMPERATURE = 2.0
+"""Of half of these points: a Gaussian's tails are then wide enough for weights p/p_hat of finite variance."""
 
 
 def refine(
@@ -30,24 +36,31 @@ def refine(
 ) -> tuple[Surrogate, Evaluations]:
     """One round of refinement: the new surrogate, and the evaluations that it was trained on.
 
-    Candidates are the surrogate's own draws and the proposals of its random walk (there it is
-    important); of them points are chosen with probability proportional to the variance among the
-    ensemble's members (there it is unsure), or uniformly if it has one member.
+    Candidates are draws of the surrogate's posterior, half of them at temperature 2, which
+    reach into the tails, where a surrogate that is too low would otherwise never be found out. They
+    are chosen with probability proportional to their weight in training (there it is important)
+    times the variance among the ensemble's members (there it is unsure; with one member, the
+    weight alone).
 
     Args:
         evaluations: those the surrogate was trained on.
         gradient: evaluate the likelihood's gradient at the new points too.
     """
-    key_sample, key_propose, key_choose, key_fit = jax.random.split(rng_key, 4)
-    draws = sample_surrogate(
-        surrogate, key_sample, num_samples=CANDIDATES * num_evaluations // 512 + 1, thin=20
-    )
-    current = evenly_spaced(draws.position, CANDIDATES * num_evaluations // 2)
-    candidates = np.concatenate([current, propose(key_propose, current)])
+    key_sample, key_tail, key_choose, key_fit = jax.random.split(rng_key, 4)
+    num_candidates = CANDIDATES * num_evaluations // 2
+    settings: Any = {"num_samples": num_candidates // 512 + 1, "thin": 20}
+    draws = [
+        sample_surrogate(surrogate, key_sample, **settings),
+        sample_surrogate(surrogate, key_tail, temperature=TAIL_TEMPERATURE, **settings),
+    ]
+    candidates = np.concatenate([evenly_spaced(d.position, num_candidates) for d in draws])
     members = ensemble_loglikelihoods(surrogate, candidates)
-    variance = members.var(axis=0) if len(members) > 1 else np.ones(len(candidates))
+    logdensity = members.mean(axis=0) + np.asarray(evaluate_logprior(posterior.logprior_fn, candidates))
+    temperature = get_recipe(recipe).density_temperature
+    value = density_weights(logdensity, candidates.shape[1], temperature)
+    value = value * members.var(axis=0) if len(members) > 1 else value
     chosen = jax.random.choice(
-        key_choose, len(candidates), (num_evaluations,), replace=False, p=variance / variance.sum()
+        key_choose, len(candidates), (num_evaluations,), replace=False, p=value / value.sum()
     )
     added = evaluate_posterior(posterior, candidates[np.asarray(chosen)], gradient=gradient)
     evaluations = concatenate_evaluations(evaluations, added)

@@ -8,7 +8,7 @@ device: about ten times as fast, which is the point of a surrogate.
 import math
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +21,10 @@ from numpy.lib.format import open_memmap
 from estim.evaluations import Evaluations
 from estim.samplers.base import Draws
 from estim.samplers.chains import device_mesh
+from estim.surrogate.dataset import Scaling
 from estim.surrogate.fit import Surrogate, correction
-from estim.typing import Array, Key
+from estim.surrogate.network import NetworkParams
+from estim.typing import Array, Key, LogDensity
 
 TILE = 256
 """Chains that step together: their activations stay in a core's cache."""
@@ -54,6 +56,13 @@ class TileState(NamedTuple):
     logprior: Array
 
 
+class Move(NamedTuple):
+    """How chains move: the Cholesky factor ``[dim, dim]`` of the proposals' covariance, and the temperature."""
+
+    proposal_tril: Array
+    temperature: Array
+
+
 class TileDraw(NamedTuple):
     """One thinned draw of a tile; ``acceptance_rate`` is the average over the steps behind it."""
 
@@ -63,22 +72,14 @@ class TileDraw(NamedTuple):
     acceptance_rate: Array
 
 
-def build_loglikelihood(surrogate: Surrogate) -> Callable[[Array], Array]:
+def tile_loglikelihood(scaling: Scaling, network: NetworkParams, z: Array) -> Array:
     """The surrogate's log-likelihood of whitened positions ``[tile, dim]``, in float32, less its intercept.
 
     A log-likelihood of several hundred would cost float32 its last digits, so the constant is added
     after sampling, in float64.
     """
-    slope, curvature, output_scale = (
-        jnp.asarray(leaf, jnp.float32)
-        for leaf in (surrogate.scaling.slope, surrogate.scaling.curvature, surrogate.scaling.output_scale)
-    )
-
-    def loglikelihood(z: Array) -> Array:
-        quadratic = z @ slope + 0.5 * jnp.sum((z @ curvature) * z, axis=-1)
-        return quadratic + output_scale * jnp.mean(correction(surrogate.network, z), axis=0)
-
-    return loglikelihood
+    quadratic = z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
+    return quadratic + scaling.output_scale * jnp.mean(correction(network, z), axis=0)
 
 
 def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
@@ -93,23 +94,25 @@ def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
     return jnp.concatenate([radius * jnp.cos(angle), radius * jnp.sin(angle)])[:size].reshape(shape)
 
 
-def build_tile(surrogate: Surrogate) -> tuple[Callable, Callable]:
-    """``start(z) -> TileState`` and ``step(rng_key, state, proposal_tril) -> (state, accepted)``."""
-    loglikelihood = build_loglikelihood(surrogate)
-    center, scale = (jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling[:2])
+def build_tile(
+    logprior_fn: LogDensity, scaling: Scaling, network: NetworkParams
+) -> tuple[Callable, Callable]:
+    """``start(z) -> TileState`` and ``step(rng_key, state, move) -> (state, accepted)``, all in float32."""
 
     def start(z: Array) -> TileState:
-        position = (center[None, :] + z @ scale.T).astype(float)
-        logprior = jax.vmap(surrogate.posterior.logprior_fn)(position)
-        return TileState(z, loglikelihood(z), logprior.astype(jnp.float32))
+        position = scaling.center[None, :] + z @ scaling.scale.T
+        logprior = jax.vmap(logprior_fn)(position.astype(float)).astype(jnp.float32)
+        return TileState(z, tile_loglikelihood(scaling, network, z), logprior)
 
-    def step(rng_key: Key, state: TileState, proposal_tril: Array) -> tuple[TileState, Array]:
+    def step(rng_key: Key, state: TileState, move: Move) -> tuple[TileState, Array]:
         key_proposal, key_accept = jax.random.split(rng_key)
         noise = standard_normal(key_proposal, state.z.shape)
-        proposal = start(state.z + noise @ proposal_tril.T)
+        proposal = start(state.z + noise @ move.proposal_tril.T)
         log_ratio = (proposal.loglikelihood - state.loglikelihood) + (proposal.logprior - state.logprior)
         # log U with U uniform is minus an exponential variable; a NaN ratio is never accepted.
-        accepted = -jax.random.exponential(key_accept, log_ratio.shape, jnp.float32) < log_ratio
+        accepted = (
+            -move.temperature * jax.random.exponential(key_accept, log_ratio.shape, jnp.float32) < log_ratio
+        )
         return jax.tree.map(
             lambda new, old: jnp.where(accepted.reshape(-1, *[1] * (new.ndim - 1)), new, old), proposal, state
         ), accepted
@@ -117,39 +120,46 @@ def build_tile(surrogate: Surrogate) -> tuple[Callable, Callable]:
     return start, step
 
 
-def _build_chunk(surrogate: Surrogate, mesh: Mesh, num_draws: int, thin: int) -> tuple[Callable, Callable]:
+@lru_cache(maxsize=8)
+def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int) -> tuple[Callable, Callable]:
     """Compiled functions over all tiles ``[num_tiles, TILE, ...]``, shared among the devices of `mesh`.
 
-    ``start_all(z)``, and ``chunk(keys, states, proposal_tril) -> (states, draws)`` which takes
-    `num_draws` draws, one every `thin` steps; draws are ``[num_tiles, num_draws, TILE, ...]``.
+    ``start_all(scaling, network, z)``, and ``chunk(scaling, network, keys, states, move) -> (states,
+    draws)``, which takes `num_draws` draws, one every `thin` steps; draws are
+    ``[num_tiles, num_draws, TILE, ...]``. What was learnt is an argument: a surrogate that is
+    refined needs no new program.
     """
-    start, step = build_tile(surrogate)
-    center, scale = (jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling[:2])
 
-    def one_draw(state: TileState, key: Key, proposal_tril: Array) -> tuple[TileState, TileDraw]:
-        def one_step(carry, key):
+    def start_all(scaling: Scaling, network: NetworkParams, z: Array) -> TileState:
+        return jax.lax.map(build_tile(logprior_fn, scaling, network)[0], z)
+
+    def chunk(
+        scaling: Scaling, network: NetworkParams, keys: Key, states: TileState, move: Move
+    ) -> tuple[TileState, TileDraw]:
+        _, step = build_tile(logprior_fn, scaling, network)
+
+        def one_step(carry: tuple[TileState, Array], key: Key) -> tuple[tuple[TileState, Array], None]:
             state, total = carry
-            state, accepted = step(key, state, proposal_tril)
+            state, accepted = step(key, state, move)
             return (state, total + accepted), None
 
-        begin = (state, jnp.zeros(state.loglikelihood.shape, jnp.float32))
-        (state, total), _ = jax.lax.scan(one_step, begin, jax.random.split(key, thin))
-        position = center[None, :] + state.z @ scale.T
-        return state, TileDraw(position, state.loglikelihood, state.logprior, total / thin)
+        def one_draw(state: TileState, key: Key) -> tuple[TileState, TileDraw]:
+            begin = (state, jnp.zeros(state.loglikelihood.shape, jnp.float32))
+            (state, total), _ = jax.lax.scan(one_step, begin, jax.random.split(key, thin))
+            position = scaling.center[None, :] + state.z @ scaling.scale.T
+            return state, TileDraw(position, state.loglikelihood, state.logprior, total / thin)
 
-    def chunk(keys: Key, states: TileState, proposal_tril: Array) -> tuple[TileState, TileDraw]:
-        def one_tile(pair):
+        def one_tile(pair: tuple[Key, TileState]) -> tuple[TileState, TileDraw]:
             key, state = pair
-            draw = partial(one_draw, proposal_tril=proposal_tril)
-            return jax.lax.scan(lambda s, k: draw(s, k), state, jax.random.split(key, num_draws))
+            return jax.lax.scan(one_draw, state, jax.random.split(key, num_draws))
 
         return jax.lax.map(one_tile, (keys, states))
 
     tiles, same = PartitionSpec(mesh.axis_names), PartitionSpec()
     share = partial(jax.shard_map, mesh=mesh, check_vma=False)
     return (
-        jax.jit(share(lambda z: jax.lax.map(start, z), in_specs=tiles, out_specs=tiles)),
-        jax.jit(share(chunk, in_specs=(tiles, tiles, same), out_specs=tiles)),
+        jax.jit(share(start_all, in_specs=(same, same, tiles), out_specs=tiles)),
+        jax.jit(share(chunk, in_specs=(same, same, tiles, tiles, same), out_specs=tiles)),
     )
 
 
@@ -161,16 +171,18 @@ def sample_surrogate(
     num_chains: int = 2 * TILE,
     num_warmup: int = 2000,
     thin: int = 1,
+    temperature: float = 1.0,
     out: Path | None = None,
     progress: Callable[[str, int, int, float], Any] | None = None,
 ) -> Draws:
-    """Random-walk Metropolis on the surrogate with its exact prior.
+    """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
     Args:
         num_samples: draws a chain, in all ``num_chains * num_samples * thin`` steps after warm-up.
         num_chains: a multiple of TILE.
         num_warmup: steps a chain before, in which the proposal adapts to all chains.
         thin: steps between draws.
+        temperature: T of the target, the surrogate's posterior to the power 1/T; above one it is wider.
         out: a folder; draws are streamed into ``position.npy`` and so on there as they come, and
             the result maps those files. None keeps them in memory.
         progress: called with the phase, draws a chain done, draws a chain in all, acceptance rate.
@@ -187,17 +199,19 @@ def sample_surrogate(
     num_tiles = num_chains // TILE
     mesh = device_mesh(num_tiles, jax.local_devices())
     chunk_draws = -(-CHUNK_STEPS // thin)
-    start_all, chunk = _build_chunk(surrogate, mesh, chunk_draws, thin)
+    start_all, chunk = _build_chunk(surrogate.posterior.logprior_fn, mesh, chunk_draws, thin)
+    learnt = (Scaling(*(jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling)), surrogate.network)
     spread = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     key_start, key_warmup, key_sample = jax.random.split(rng_key, 3)
 
     def advance(key: Key, index: int, states: TileState, proposal_tril: np.ndarray):
         keys = jax.random.split(jax.random.fold_in(key, index), num_tiles)
-        return chunk(jax.device_put(keys, spread), states, jnp.asarray(proposal_tril, jnp.float32))
+        move = Move(jnp.asarray(proposal_tril, jnp.float32), jnp.asarray(temperature, jnp.float32))
+        return chunk(*learnt, jax.device_put(keys, spread), states, move)
 
     clock = time.perf_counter()
     z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)
-    states = start_all(jax.device_put(z, spread))
+    states = start_all(*learnt, jax.device_put(z, spread))
     proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
     rounds = -(-num_warmup // (chunk_draws * thin))
     for index in range(rounds):
