@@ -75,11 +75,14 @@ QUICK = {
     name: replace(route, num_samples=route.num_samples // 10, num_warmup=route.num_warmup // 4)
     for name, route in FULL.items()
 }
-PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute]] = {
+PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = {
     "full": (FULL, SurrogateRoute()),
     "quick": (QUICK, SurrogateRoute(max_points=8_000, num_samples=150, num_certificate=1_000)),
 }
 """Routes and surrogate by name: ``--set preset=quick`` asks for a look, not for results."""
+
+
+_NOT_SETTINGS = ("model", "presets", "source")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Experiment:
         seed: of everything random.
         title: of the report.
         remarks: what the report says beneath the published estimates: where ours differ, and why.
+        presets: routes and surrogate by name, for ``--set preset=NAME``.
         source: the file that the experiment was read from.
     """
 
@@ -109,6 +113,9 @@ class Experiment:
     seed: int = 0
     title: str = ""
     remarks: str = ""
+    presets: Mapping[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = field(
+        default_factory=lambda: PRESETS, repr=False, compare=False
+    )
     source: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +142,7 @@ class Experiment:
 
     def settings(self) -> dict[str, Any]:
         """Everything but the code of a user's own model, as JSON knows it."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("source", "model")}
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_SETTINGS}
         settings = json.loads(json.dumps(plain, default=_plain))
         name = self.model if isinstance(self.model, str) else self.model.name
         return {"model": name, "own_model": not isinstance(self.model, str)} | settings
@@ -154,10 +161,21 @@ class Experiment:
             if not equals:
                 raise ExperimentError(f"--set {assignment}: write it as key=value")
             if key == "preset":
-                settings |= _preset(text)
+                settings |= self._preset(text)
             else:
                 _assign(settings, key, text)
-        return from_settings(settings, self.model, self.source)
+        return replace(from_settings(settings, self.model, self.source), presets=self.presets)
+
+    def _preset(self, name: str) -> dict[str, Any]:
+        if name not in self.presets:
+            raise ExperimentError(
+                f"preset={name}: there is no such preset; choose one of {list(self.presets)}"
+            )
+        routes, surrogate = self.presets[name]
+        return {
+            "routes": {k: asdict(r) for k, r in routes.items()},
+            "surrogate": asdict(surrogate) if surrogate else None,
+        }
 
 
 def from_settings(settings: Mapping[str, Any], model: str | Model, source: str | None = None) -> Experiment:
@@ -238,13 +256,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise ExperimentError(f"{value!r} cannot be saved as JSON")
-
-
-def _preset(name: str) -> dict[str, Any]:
-    if name not in PRESETS:
-        raise ExperimentError(f"preset={name}: there is no such preset; choose one of {list(PRESETS)}")
-    routes, surrogate = PRESETS[name]
-    return {"routes": {k: asdict(r) for k, r in routes.items()}, "surrogate": asdict(surrogate)}
 
 
 def _assign(settings: dict[str, Any], key: str, text: str) -> None:

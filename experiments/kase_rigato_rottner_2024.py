@@ -64,6 +64,13 @@ with_steady_state = replace(
     model=households,
     routes={"hmc": Route("hmc", num_samples=60, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
 )
+quick = (
+    {"hmc": replace(ours.routes["hmc"], num_samples=20, num_warmup=10)},
+    SurrogateRoute(
+        train_on=("hmc",), num_samples=200, num_certificate=400, settings=network | {"max_steps": 4_000}
+    ),
+)
+ours = replace(ours, presets={"quick": quick})
 RUNS = {"exact": exact, "ours": ours, "households": with_steady_state}
 experiment = ours
 

@@ -156,5 +156,18 @@ def test_a_model_alone_can_be_checked(tmp_path):
         load_model_and_data(str(file))
 
 
+def test_an_experiment_may_have_its_own_presets():
+    mine = Experiment(
+        "hansen_1985", "us_nk", presets={"look": ({"rwmh": Route("rwmh", 5)}, None)}, surrogate=None
+    )
+    short = mine.override(["preset=look", "seed=3"])
+    assert dict(short.routes) == {"rwmh": Route("rwmh", 5)} and short.seed == 3
+    assert short.presets == mine.presets
+    with pytest.raises(
+        ExperimentError, match=r"preset=quick: there is no such preset; choose one of \['look'\]"
+    ):
+        mine.override(["preset=quick"])
+
+
 def test_presets_are_complete():
     assert isinstance(EXPERIMENT.routes["rwmh"], Route) and isinstance(EXPERIMENT.surrogate, SurrogateRoute)
