@@ -15,14 +15,14 @@ type StaticResiduals = Callable[[Any, Any], dict[str, Any]]
 """``(levels, params) -> {equation: residual}``."""
 
 _TOLERANCE = 1e-10
-_STEPS = 0.5 ** np.arange(12.0)
+_SHORTEST = 2.0**-12  # share of Newton's step
 
 
 def numerical_steady_state(static_residuals: StaticResiduals, guess: Any, params: Any) -> Any:
     """The levels at which every residual is zero, to machine precision, or NaN where the search fails.
 
-    Newton's method, each step shortened to whichever of `_STEPS` leaves least, until none leaves
-    less; the derivative with respect to the parameters is that of the implicit function.
+    Newton's method, each step halved until it leaves less, as long as there is one that does; the
+    derivative with respect to the parameters is that of the implicit function.
 
     Args:
         static_residuals: as many as there are levels.
@@ -31,17 +31,22 @@ def numerical_steady_state(static_residuals: StaticResiduals, guess: Any, params
     """
 
     def search(residuals: Callable[[Array], Array], start: Array) -> Array:
-        def improve(state):
-            x, left, _ = state
-            slope, value = jax.jacfwd(lambda x: (residuals(x),) * 2, has_aux=True)(x)
-            tried = x[None, :] - _STEPS[:, None] * _solve(slope, value)[None, :]
-            sizes = _largest(jax.vmap(residuals)(tried))
-            best = jnp.argmin(sizes)
-            better = sizes[best] < left
-            return jnp.where(better, tried[best], x), jnp.minimum(sizes[best], left), better
+        def go_on(state):
+            _, _, left, share, _ = state  # near the root, no further than steps are of use
+            return (share == 1.0) | ((share > _SHORTEST) & (left > _TOLERANCE))
 
-        x, left, _ = jax.lax.while_loop(
-            lambda state: state[2], improve, (start, _largest(residuals(start)), True)
+        def attempt(state):
+            x, step, left, share, tried = state
+            slope, value = jax.jacfwd(lambda x: (residuals(x),) * 2, has_aux=True)(tried)
+            size = jnp.where(jnp.isfinite(value).all(), jnp.abs(value).max(), jnp.inf)
+            better = size < left
+            x, left = jnp.where(better, tried, x), jnp.minimum(size, left)
+            step = jnp.where(better, _solve(slope, value), step)
+            share = jnp.where(better, 1.0, share / 2)
+            return x, step, left, share, x - share * step
+
+        x, _, left, _, _ = jax.lax.while_loop(
+            go_on, attempt, (start, jnp.zeros_like(start), jnp.inf, 1.0, start)
         )
         return jnp.where(left <= _TOLERANCE, x, jnp.nan)
 
@@ -65,19 +70,19 @@ def search(static_residuals: StaticResiduals, guess: Any, params: Any) -> tuple[
     """Levels and what they leave, by MINPACK from several starts around `guess`: at the edge, where
     a search may take its time. The best attempt is returned, good or bad."""
     names = list(static_residuals(guess, params))
-    value = jax.jit(lambda x: _stack(static_residuals(type(guess)(*x), params)))
-    slope = jax.jit(jax.jacfwd(value))
+    residuals = lambda x: _stack(static_residuals(type(guess)(*x), params))
+    both = jax.jit(lambda x: (residuals(x), jax.jacfwd(residuals)(x)))
+    value_and_slope = lambda x: tuple(map(np.asarray, both(x)))
     best, size = np.array(guess, float), np.inf
-    for start in _starts(np.array(guess, float)):
+    for start in _starts(best):
         for method in ("hybr", "lm"):
-            at = lambda f: lambda x: np.asarray(f(x))
-            found = root(at(value), start, jac=at(slope), method=method, tol=1e-14)
+            found = root(value_and_slope, start, jac=True, method=method, tol=1e-14)
             left = np.max(np.abs(found.fun)) if np.isfinite(found.fun).all() else np.inf
             if left < size:
                 best, size = found.x, left
-            if size < _TOLERANCE:
-                return type(guess)(*best), dict(zip(names, np.asarray(value(best)), strict=True))
-    return type(guess)(*best), dict(zip(names, np.asarray(value(best)), strict=True))
+        if size < _TOLERANCE:
+            break
+    return type(guess)(*best), dict(zip(names, value_and_slope(best)[0], strict=True))
 
 
 def _starts(guess: np.ndarray) -> list[np.ndarray]:
@@ -90,11 +95,6 @@ def _solve(matrix: Array, vector: Array) -> Array:
     """The smallest solution: a unit root leaves the level of a variable open."""
     operator, solver = lx.MatrixLinearOperator(matrix), lx.AutoLinearSolver(well_posed=False)
     return lx.linear_solve(operator, vector, solver=solver, throw=False).value
-
-
-def _largest(residuals: Array) -> Array:
-    """Their maximum norm along the last axis; infinite where one is no number."""
-    return jnp.where(jnp.isfinite(residuals).all(axis=-1), jnp.abs(residuals).max(axis=-1), jnp.inf)
 
 
 def _stack(residuals: dict[str, Any]) -> Array:
