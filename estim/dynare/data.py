@@ -11,7 +11,7 @@ from scipy.io import loadmat
 from estim.datasets import DataError
 from estim.dynare.settings import EstimationSettings
 
-_EXTENSIONS = ("", ".m", ".mat", ".csv", ".xls", ".xlsx")
+_EXTENSIONS = ("", ".m", ".mat", ".csv", ".xlsx")
 _QUARTER = r"\d{4}[Qq][1-4]"
 
 
@@ -33,10 +33,10 @@ def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:
     """The series of a file, by its extension."""
     match path.suffix.lower():
         case ".mat":
-            frame = _columns(path, {k: v for k, v in loadmat(path).items() if not k.startswith("__")})
+            frame = _columns(path, _saved_vectors(path))
         case ".m":
             frame = _columns(path, _matlab_vectors(path.read_text(errors="replace")))
-        case ".xls" | ".xlsx":
+        case ".xlsx":
             frame = _dated(pd.read_excel(path, sheet_name=settings.sheet, **_cells(settings.cells)))
         case ".csv":
             frame = _dated(pd.read_csv(path, skipinitialspace=True))
@@ -92,6 +92,13 @@ def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     if len(set(lengths.values())) != 1:
         raise DataError(f"{path.name}: expected vectors of one length, found {lengths}")
     return pd.DataFrame(vectors).astype(float)
+
+
+def _saved_vectors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
+    except (NotImplementedError, ValueError) as error:
+        raise DataError(f"{path.name} cannot be read ({error}): in Matlab, save it with '-v7'") from error
 
 
 def _matlab_vectors(text: str) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from estim import priors
 from estim.datasets import DataError
-from estim.dynare import convert_mod, read_mod
+from estim.dynare import ModFileError, convert_mod, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.priors import prior_source
 from estim.dynare.settings import EstimationSettings
@@ -84,6 +84,33 @@ def test_settings(read):
     assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
     assert mod.stoch_simul == (("c",), ("u",), 12, 3, 1600.0, (2, 4, 5, 6), True)
     assert read(HEAD + MODEL + SHOCKS).stoch_simul == (("y", "c"), ("e", "u"), 40, 5, None, (), False)
+
+
+def test_the_data_command(read):
+    text = (
+        HEAD
+        + MODEL
+        + SHOCKS
+        + "varobs y;\ndata(file='d.csv', first_obs=3, last_obs=12);\nestimation(presample=2);"
+    )
+    assert read(text).estimation == EstimationSettings("d.csv", first_obs=3, nobs=10, presample=2)
+
+
+def test_comments_of_all_kinds(read):
+    text = (
+        "// one\nvar y c; % two\n%{\nvar not_there;\n%}\n/* three\n var nor_here; */ varexo e u;\n"
+        "parameters a b; a = 0.5; // b = 3;\nb = 0.2;\n"
+    )
+    assert read(text + MODEL).source == read(HEAD + MODEL).source.replace("line 6", "line 11").replace(
+        "line 7", "line 12"
+    )
+
+
+def test_a_steady_state_that_is_not_checked(read):
+    text = HEAD + MODEL.replace("c = b*y", "c = b*y + 1") + "steady_state_model; y = 0; c = 0; end;\n"
+    with pytest.raises(ModFileError, match="no steady state"):
+        read(text)
+    assert read(text + "steady(nocheck);").model.variables._fields == ("y", "c")
 
 
 def test_before_an_estimation_the_calibration_counts(read):
@@ -199,6 +226,8 @@ BAD_DATA = {
     "estimation(datafile=series, first_obs=3, nobs=9);": "ask for more than the 4 rows",
     "estimation(datafile=other);": "'varobs' lists y, which the data lack; they have z",
     "estimation(datafile=text);": "column y does not hold numbers",
+    "estimation(datafile=broken);": "broken.mat cannot be read",
+    "estimation(datafile='old.xls');": "data are read from .csv, .xlsx, .mat and .m files",
 }
 
 
@@ -207,5 +236,7 @@ def test_bad_data(command, read, tmp_path):
     write_data(tmp_path, ".csv")
     (tmp_path / "other.csv").write_text("z\n1\n2\n")
     (tmp_path / "text.csv").write_text("y\n1\nabc\n")
+    (tmp_path / "broken.mat").write_text("no Matlab file " * 20)
+    (tmp_path / "old.xls").write_text("")
     with pytest.raises(DataError, match=BAD_DATA[command]):
         read(HEAD + MODEL + SHOCKS + "varobs y;\n" + command).load_data()
