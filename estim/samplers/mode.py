@@ -18,6 +18,7 @@ Density = Literal["position", "params"]
 _NUM_PRIOR_DRAWS = 500
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
+_ROUGH, _FINE = 1e-3, 1e-6  # slopes at which a search ends, of every start and of the highest
 
 
 class ModeError(ValueError):
@@ -80,28 +81,32 @@ def find_mode(
     value_and_grad = _compiled(logdensity_fn)
     scale = _prior_scale(posterior)
 
-    def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus the log-density and its gradient at x = start + scale * u."""
-        value, gradient = value_and_grad(jnp.asarray(start + scale * u))
-        gradient = np.asarray(gradient)
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            return np.inf, np.zeros_like(u)
-        return -float(value), -scale * gradient
+    def search(start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray, float]:
+        """The highest log-density from `start` on, where it is, and the largest slope there."""
 
-    starts = finite_starts(posterior, rng_key, num_starts)
-    found = []
-    for start in starts:
+        def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
+            """Minus the log-density and its gradient at x = start + scale * u."""
+            value, gradient = value_and_grad(jnp.asarray(start + scale * u))
+            gradient = np.asarray(gradient)
+            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+                return np.inf, np.zeros_like(u)
+            return -float(value), -scale * gradient
+
         best = np.inf
         for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
             result = minimize(
-                objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": 1e-6}
+                objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": tolerance}
             )
             start = start + scale * result.x
-            if result.success or not result.fun < best - 1e-6:
+            if result.success or not result.fun < best - tolerance:
                 break
             best = result.fun
-        found.append((-result.fun, start, np.max(np.abs(result.jac))))
-    logdensity, position, slope = max(found, key=lambda f: f[0])
+        return -result.fun, start, np.max(np.abs(result.jac))
+
+    starts = finite_starts(posterior, rng_key, num_starts)
+    found = [search(start, _ROUGH) for start in starts]
+    highest = max(found, key=lambda f: f[0])
+    logdensity, position, slope = max(search(highest[1], _FINE), highest, key=lambda f: f[0])
     return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
 
 
