@@ -16,9 +16,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 
-from estim import Experiment, load_model, priors, run_experiment
+from estim import Experiment, Model, load_model, priors, run_experiment
 from estim.experiment import Route, SurrogateRoute
 from estim.progress import silent
 from estim.results import figures
@@ -26,6 +27,7 @@ from estim.results.contents import read_route
 from estim.results.diagnostics import pooled_std, summarise
 from estim.results.report.page import Page, number, percent_pair, render
 from estim.results.store import RunDirectory
+from estim.solution.stationary_equilibrium import solve_household_jacobians
 
 fixed = load_model("kase_rigato_rottner_2024")
 households = replace(
@@ -258,9 +260,27 @@ def posterior_items(page: Page, runs: dict[str, RunDirectory]) -> list:
     ]
 
 
+def propensity_to_consume(model: Model, draws: np.ndarray) -> np.ndarray:
+    """The average marginal propensity to consume ``[n]`` out of a passing rise in income, in the quarter of the rise.
+
+    M_00 of Auclert, Rognlie and Straub (2024); by the budget it is one less the response of assets.
+    """
+
+    def propensity(draw):
+        params = model.params(dict(zip(model.estimated, draw, strict=True)))
+        return 1 - solve_household_jacobians(model, params, horizon=1).jacobians["A", "Z"][0, 0]
+
+    return np.asarray(jax.jit(lambda x: jax.lax.map(propensity, x, batch_size=16))(draws))
+
+
 def household_items(page: Page, runs: dict[str, RunDirectory]) -> list:
+    """The edition that estimates household parameters, and what households then do with a windfall."""
+    at_rest = propensity_to_consume(fixed, np.array([[fixed.defaults[n] for n in fixed.estimated]]))[0]
+    calibrated = page.text(
+        f"With the calibrated households the average marginal propensity to consume is {at_rest:.3f} a quarter."
+    )
     if "households" not in runs:
-        return []
+        return [calibrated]
     run = runs["households"]
     params = {"ours": read_route(run, "surrogate").params, "HMC": read_route(run, "hmc").params}
     names = households.estimated
