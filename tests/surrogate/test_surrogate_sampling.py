@@ -25,19 +25,31 @@ def draws(surrogate):
     return sample_surrogate(surrogate, jax.random.key(1), num_samples=60, num_warmup=1000, thin=10)
 
 
-def test_moments_are_those_of_the_surrogate_posterior(draws):
+def check_moments(draws, temperature):
+    """Mean and covariance of the surrogate's posterior, a Gaussian, which `temperature` multiplies."""
     precision = np.linalg.inv(SCALE @ SCALE.T)
     covariance = np.linalg.inv(precision + np.eye(3) / 4)
     mean = covariance @ precision @ MEAN
     assert draws.position.shape == (2 * TILE, 60, 3)
     centred = np.asarray(draws.position, float) - mean
     products = np.einsum("cdi,cdj->cdij", centred, centred).reshape(*centred.shape[:2], 9)
-    values = np.concatenate([centred, products - covariance.ravel()], axis=2)
+    values = np.concatenate([centred, products - temperature * covariance.ravel()], axis=2)
     for k in range(values.shape[2]):
         # ArviZ on a quarter of the chains, whose share of the effective sample is a quarter of the whole.
         ess = 4 * array_stats.ess(values[::4, :, k], method="mean")
         assert ess > 4000
         assert abs(values[:, :, k].mean()) < 5 * values[:, :, k].std() / np.sqrt(ess)
+
+
+def test_moments_are_those_of_the_surrogate_posterior(draws):
+    check_moments(draws, temperature=1.0)
+
+
+def test_a_temperature_widens_the_target(surrogate):
+    hot = sample_surrogate(
+        surrogate, jax.random.key(2), num_samples=60, num_warmup=1000, thin=10, temperature=2.0
+    )
+    check_moments(hot, temperature=2.0)
 
 
 def test_densities_are_those_of_the_positions(surrogate, draws):
