@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 from helpers_samplers import COVARIANCE, MEAN, gaussian
 from scipy.stats import multivariate_normal
+from small_models import ar1
 
-from estim.posterior import from_logdensity, from_loglikelihood
+from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
 from estim.samplers.mode import ModeError, find_mode, laplace_approximation
 
 
@@ -95,6 +97,16 @@ def test_laplace_is_exact_with_correlated_parameters_a_joint_term_and_a_normal_l
     np.testing.assert_allclose(laplace.covariance, covariance - gain @ design @ covariance, rtol=1e-6)
     evidence = multivariate_normal(design @ mean, predicted).logpdf(seen)
     assert laplace.log_marginal_likelihood == pytest.approx(evidence, abs=1e-6)
+
+
+def test_the_curvature_of_a_model_is_its_hessian():
+    """Laplace differences gradients; the solution and the filter can be differentiated twice."""
+    data = pd.DataFrame({"X": np.random.default_rng(0).normal(size=40)})
+    posterior = build_posterior(ar1(), data)
+    position = jnp.array([0.1, -0.2])
+    laplace = laplace_approximation(posterior, position)
+    hessian = jax.jit(jax.hessian(posterior.logdensity_fn))(position)
+    np.testing.assert_allclose(np.linalg.inv(laplace.covariance), -hessian, rtol=1e-6)
 
 
 def test_flat_and_convex_directions_get_a_finite_width():
