@@ -233,3 +233,38 @@ def test_no_steady_state(change):
 def test_a_target_must_be_known():
     with pytest.raises(estim.ModelError, match=r"1 unknowns \(beta\) for 0 targets"):
         replace(MODEL, targets=())
+
+
+def test_the_policy_rule_with_inertia_by_dense_matrices(household):
+    """Kase, Rigato and Rottner's model: every equation a matrix of dates by dates, output and inflation solved for."""
+    model = load_model("kase_rigato_rottner_2024")
+    p = model.params()._replace(beta=household.params.beta)
+    found = jax.jit(lambda h: solve_moving_average(model, p, h))(household)
+    assert found.status == Status.OK
+
+    I = np.eye(model.horizon)
+    L, F = np.eye(model.horizon, k=-1), np.eye(model.horizon, k=1)
+    J = {i: np.asarray(household.jacobians["A", i]) for i in ("r", "Z")}
+    rule = np.linalg.inv(I - p.rho_i * L)
+    debt = np.linalg.inv(I - (1 + p.r - p.phi_T) * L)
+
+    def rate(Y, pi, m):
+        return rule @ ((1 - p.rho_i) * (p.phi_pi * pi + p.phi_y * Y) + m)
+
+    def targets(Y, pi, m, X, G):
+        B, r = debt @ G, L @ (rate(Y, pi, m) - F @ pi)
+        assets = J["Z"] @ (Y - p.phi_T * L @ B) + J["r"] @ r - B
+        wages = pi + X - L @ X
+        hours, consumption = (Y - X) / p.frisch, (Y - G) / p.eis
+        union = wages - p.kappa_w / p.markup * (hours + consumption - X) - p.beta * F @ wages
+        return np.concatenate([assets, union])
+
+    O = np.zeros_like(I)
+    system = np.hstack([targets(I, O, O, O, O), targets(O, I, O, O, O)])
+    rho, sigma = np.array([p.rho_m, p.rho_X, p.rho_G]), np.array([p.sig_m, p.sig_X, p.sig_G]) / 100
+    processes = sigma * rho ** np.arange(model.horizon)[:, None]
+    for k in range(3):
+        z = [processes[:, [k]] * (j == k) for j in range(3)]
+        Y, pi = np.split(-np.linalg.solve(system, targets(0 * z[0], 0 * z[0], *z)), 2)
+        observed = np.hstack([100 * (Y - L @ Y), 400 * pi, 400 * rate(Y, pi, z[0])])
+        np.testing.assert_allclose(found.impulse_responses[:, :, k], observed, atol=1e-8)
