@@ -331,7 +331,8 @@ def _implications(run: RunDirectory, model: Model, posterior: Posterior, data: p
         return
     routes = finished_routes(run)
     params = [read_route(run, name).params for name in routes]
-    picked = np.stack([thin(p.reshape(-1, p.shape[-1]), _NUM_RESPONSES) for p in params])
+    num = min(_NUM_RESPONSES, *(p.shape[0] * p.shape[1] for p in params))
+    picked = np.stack([thin(p.reshape(-1, p.shape[-1]), num) for p in params])
     picked = unconstrain(posterior, picked)
     with _timed(run, "impulse responses"):
         responses = draw_impulse_responses(model, posterior, picked)
