@@ -127,10 +127,14 @@ def certify(
     wrong_reject = batch_means(np.maximum(a - a_hat, 0))
 
     log_weight = log_p[0] - log_p_hat[0]
-    weight, khat = pareto_smooth(log_weight)
+    ran_away = not np.isfinite(log_weight).any()
+    if ran_away:  # from the support of the posterior: there is nothing to be weighed
+        weight, khat, divergence = np.full(num_pairs, np.nan), np.inf, Estimate(np.inf, np.nan)
+    else:
+        (weight, khat), divergence = pareto_smooth(log_weight), kl_divergence(log_weight)
     shift = weight @ current - current.mean(axis=0)
-    mean_shift = float(np.max(np.abs(shift) / current.std(axis=0)))
-    error = log_weight - np.median(log_weight)
+    mean_shift = np.inf if ran_away else float(np.max(np.abs(shift) / current.std(axis=0)))
+    error = np.full(num_pairs, -np.inf) if ran_away else log_weight - np.median(log_weight)
     inside = log_p_hat[0] >= np.quantile(log_p_hat[0], 0.01)
 
     decisions_safe = all(e.value + 2 * e.error < SAFE_DECISION for e in (wrong_accept, wrong_reject))
@@ -144,10 +148,10 @@ def certify(
         wrong_accept=wrong_accept,
         wrong_reject=wrong_reject,
         pareto_khat=khat,
-        kl_divergence=kl_divergence(log_weight),
+        kl_divergence=divergence,
         mean_shift=mean_shift,
         largest_error=float(np.max(np.abs(error[inside]))),
-        ensemble_calibration=ensemble_calibration(members[:, :num_pairs], error),
+        ensemble_calibration=None if ran_away else ensemble_calibration(members[:, :num_pairs], error),
         num_failures=int(np.sum(~np.isfinite(true_loglikelihood))),
         num_evaluations=2 * num_pairs,
         verdict=verdict,

@@ -76,6 +76,16 @@ def test_points_without_a_solution_count_against_the_surrogate():
     assert certificate.verdict != "safe"
 
 
+def test_chains_that_ran_away_are_refused_in_words():
+    posterior = make_posterior(lambda x: jax.numpy.where(x[0] > -1.0, -0.5 * x @ x, -jax.numpy.inf), 1, 1e3)
+    surrogate = gaussian_surrogate(posterior, [-50.0], [[1.0]])
+    draws = exact_draws(-50.0, 1.0, 1)
+    certificate = certify(posterior, surrogate, draws, jax.random.key(0), num_evaluations=1000)
+    assert certificate.verdict == "refine"
+    assert certificate.num_failures == 1000
+    assert "inf in log-posterior" in str(certificate)
+
+
 def test_too_small_a_certificate_is_refused():
     posterior = gaussian_posterior(1)
     surrogate = gaussian_surrogate(posterior, [0.0], [[1.0]])
