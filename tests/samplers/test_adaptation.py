@@ -1,0 +1,44 @@
+"""Warm-up learns from what a window says, not from how long it was."""
+
+import numpy as np
+import pytest
+
+from estim.samplers.adaptation import adapt, init_adaptation
+from estim.samplers.base import Tuning
+
+DIM, NUM_STEPS, NUM_CHAINS = 20, 200, 4
+
+
+def autoregression(correlation, seed=0):
+    """Chains ``[step, chain, 1, dim]`` whose draws are N(0, I)."""
+    rng = np.random.default_rng(seed)
+    x = [rng.normal(size=(NUM_CHAINS, 1, DIM))]
+    for _ in range(NUM_STEPS - 1):
+        x.append(correlation * x[-1] + np.sqrt(1 - correlation**2) * rng.normal(size=x[0].shape))
+    return np.stack(x)
+
+
+def after(position, num_windows=1):
+    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(DIM)
+    adaptation = adaptation._replace(num_windows=np.array(10))
+    for _ in range(num_windows):
+        tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=False)
+    return tuning.scale_tril @ tuning.scale_tril.T, float(adaptation.num_draws)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.98])
+def test_a_window_counts_by_its_effective_draws(correlation):
+    _, num_draws = after(autoregression(correlation))
+    effective = num_draws - 0.8 * 50 * DIM
+    expected = NUM_STEPS * NUM_CHAINS * (1 - correlation) / (1 + correlation)
+    assert effective == pytest.approx(expected, rel=0.15)
+
+
+def test_draws_that_hardly_move_do_not_spoil_a_good_covariance():
+    covariance, _ = after(autoregression(0.995), num_windows=3)
+    assert np.abs(np.linalg.eigvalsh(covariance) - 1).max() < 0.2
+
+
+def test_chains_that_are_stuck_change_nothing():
+    covariance, _ = after(np.ones((NUM_STEPS, NUM_CHAINS, 1, DIM)), num_windows=10)
+    np.testing.assert_allclose(covariance, np.eye(DIM), atol=1e-12)
