@@ -87,7 +87,7 @@ def build_multiple_proposal(
     propose, log_correction = _PROPOSALS[construction](tuning)
     select = select_chain if selection == "chain" else select_independent
     evaluate_one = build_evaluate(posterior)
-    evaluate = spread(evaluate_one, num_proposals, mesh)
+    evaluate = spread(posterior.over(evaluate_one), num_proposals, mesh)
 
     def init(position: Position) -> State:
         return evaluate_one(position)[1]
@@ -137,12 +137,11 @@ def metropolised_gibbs(weights: Array) -> Array:
     return moves + jnp.diag(jnp.maximum(1.0 - moves.sum(axis=1), 0.0))
 
 
-def spread[T](evaluate_fn: Callable[[Position], T], num: int, mesh: Mesh | None) -> Callable[[Array], T]:
-    """`evaluate_fn` of a batch ``[num, dim]``, its rows divided among the devices of `mesh`.
+def spread[T](batched: Callable[[Array], T], num: int, mesh: Mesh | None) -> Callable[[Array], T]:
+    """A function of a batch ``[num, dim]``, its rows divided among the devices of `mesh`.
 
     Each device (of this process or another) evaluates its share; all receive all results.
     """
-    batched = jax.vmap(evaluate_fn)
     if mesh is None:
         return batched
     if num % mesh.size:

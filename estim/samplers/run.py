@@ -170,7 +170,7 @@ def sample_chunks(
             )
         now = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
 
-    in_turn = row.unequal and jax.default_backend() == "cpu"
+    in_turn = (row.unequal or posterior.in_turn) and jax.default_backend() == "cpu"
     advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
     advance = partial(advance, rng_key, np.arange(num_chains))
     with _timed(seconds, "compile"):
@@ -283,7 +283,7 @@ def _begin(
     Raises:
         SamplerError: a point of `initial_positions` has no density, or none was found.
     """
-    init = jax.jit(jax.vmap(algorithm.init))
+    init = jax.jit(posterior.over(algorithm.init))
     failures = Counter[str]()
     if initial_positions is not None:
         states = init(jnp.asarray(initial_positions, float))
@@ -302,7 +302,7 @@ def _begin(
         scatter = 2.0 * 0.9**attempt * laplace.scale_tril
         found = init(laplace.mode[None, :] + noise @ scatter.T)
         if not np.all(np.isfinite(found.logdensity)):
-            failures += count_failures(jax.jit(jax.vmap(posterior.evaluate_fn))(found.position).status)
+            failures += count_failures(jax.jit(posterior.over(posterior.evaluate_fn))(found.position).status)
         states = found if states is None else _where(states.logdensity > lowest, states, found)
         if np.all(states.logdensity > lowest):
             return states, failures

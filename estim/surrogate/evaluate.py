@@ -6,26 +6,38 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior
+from estim.posterior import Posterior, over
 from estim.samplers.chains import device_mesh
-from estim.typing import Array, LogDensity, Position
+from estim.typing import Array, LogDensity, Position, Scalar
 
 BATCH = 64
 """Points that one device evaluates at once."""
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _evaluate_batch(
-    evaluate_fn: Callable[[Position], Evaluations], loglikelihood_fn: LogDensity | None, positions: Array
+    evaluate_fn: Callable[[Position], Evaluations],
+    gradient: bool,
+    in_turn: bool,
+    mesh: Mesh,
+    positions: Array,
 ) -> Evaluations:
-    """`evaluate_fn` over ``positions`` ``[batch, dim]``, and the gradient of `loglikelihood_fn` if it is given."""
-    evaluations = jax.vmap(evaluate_fn)(positions)
-    if loglikelihood_fn is None:
-        return evaluations
-    return evaluations._replace(gradient=jax.vmap(jax.grad(loglikelihood_fn))(positions))
+    """`evaluate_fn` over ``positions`` ``[batch, dim]``, each device its share; with gradients or without."""
+
+    def with_value(position: Position) -> tuple[Scalar, Evaluations]:
+        found = evaluate_fn(position)
+        return found.loglikelihood, found
+
+    def with_gradient(position: Position) -> Evaluations:
+        (_, found), slope = jax.value_and_grad(with_value, has_aux=True)(position)
+        return found._replace(gradient=slope)
+
+    rows = PartitionSpec(mesh.axis_names)
+    every = over(with_gradient if gradient else evaluate_fn, in_turn)
+    return jax.shard_map(every, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False)(positions)
 
 
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
@@ -35,10 +47,13 @@ def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient:
     size = BATCH * mesh.size
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
-    loglikelihood_fn = posterior.loglikelihood_fn if gradient else None
     batches = [
         _evaluate_batch(
-            posterior.evaluate_fn, loglikelihood_fn, jax.device_put(padded[i : i + size], sharding)
+            posterior.evaluate_fn,
+            gradient,
+            posterior.in_turn,
+            mesh,
+            jax.device_put(padded[i : i + size], sharding),
         )
         for i in range(0, len(padded), size)
     ]
