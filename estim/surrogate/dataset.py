@@ -11,6 +11,9 @@ from estim.evaluations import Evaluations
 from estim.surrogate.recipe import Recipe
 from estim.typing import Array
 
+FLATTEST = 0.1
+"""Curvature of the quadratic in whitened coordinates, where that of a Gaussian log-density is one, at the least."""
+
 
 class Scaling(NamedTuple):
     """The affine map of the inputs and the quadratic that is learnt around.
@@ -93,8 +96,9 @@ def _quadratic_features(z: np.ndarray) -> np.ndarray:
 def fit_quadratic(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
     """Weighted least-squares quadratic, concave: intercept, slope ``[dim]``, curvature ``[dim, dim]``.
 
-    Convex directions are flattened, and the rest refitted, so that the surrogate falls
-    away from the data in every direction that the data bend down.
+    Directions that bend down by less than FLATTEST, or up, are given that curvature, and the rest is
+    refitted: far from the data, where a network goes on in a straight line, the surrogate falls
+    in every direction, and its posterior has a finite mass.
     """
     dim = z.shape[1]
     features = _quadratic_features(z)
@@ -107,7 +111,7 @@ def fit_quadratic(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tupl
     curvature[i, j] = coefficients[dim + 1 :]
     curvature = curvature + curvature.T
     eigenvalues, eigenvectors = np.linalg.eigh(curvature)
-    curvature = (eigenvectors * np.minimum(eigenvalues, 0)) @ eigenvectors.T
+    curvature = (eigenvectors * np.minimum(eigenvalues, -FLATTEST)) @ eigenvectors.T
     rest = values - 0.5 * np.einsum("ni,ij,nj->n", z, curvature, z)
     affine = features[:, : dim + 1]
     coefficients = np.linalg.lstsq(root * affine, root[:, 0] * rest, rcond=None)[0]
