@@ -6,7 +6,7 @@ from typing import NamedTuple
 from estim.dynare.contents import Contents
 from estim.dynare.syntax import Option
 
-STARTS = {1: "stationary", 3: "diffuse"}
+STARTS = {1: "stationary", 2: "approximate_diffuse", 3: "diffuse", 4: "riccati"}
 """Dynare's `lik_init` in the words of `estim.likelihood`."""
 
 
@@ -16,7 +16,7 @@ class EstimationSettings(NamedTuple):
     ``first_obs`` counts rows of the data file from 1; ``nobs`` is None for all that follow.
     ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
-    number: 1 starts from the stationary distribution, 3 is diffuse.
+    number, see `STARTS`.
     """
 
     datafile: str | None = None

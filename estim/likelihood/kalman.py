@@ -13,7 +13,7 @@ from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.filtering import filter_states
 from estim.likelihood.parallel import parallel_logdensities
 from estim.likelihood.square_root import square_root_logdensities
-from estim.likelihood.start import Gaussian, Start, stationary_start
+from estim.likelihood.start import STARTS, Gaussian, Start
 from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -38,7 +38,9 @@ def kalman_loglikelihood(
         start: the state of the first period before it is observed. "stationary": mean zero and
             the unconditional covariance; "diffuse": nothing is known in the directions in
             which the model has unit roots, and the others are stationary (the value is then
-            the limit in `estim.likelihood.diffuse`); or a `Gaussian` of your own.
+            the limit in `estim.likelihood.diffuse`); "approximate_diffuse": mean zero and
+            variance 10 in every direction of the state; "riccati": mean zero and the covariance
+            that the filter converges to; or a `Gaussian` of your own.
         method: "chandrasekhar" is several times faster and needs complete data and a
             stationary start; "standard" takes any; "square_root" is the most robust to
             rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
@@ -55,8 +57,8 @@ def kalman_loglikelihood(
 
     Source: Durbin and Koopman (2012), Time Series Analysis by State Space Methods, ch. 4 and 7.
     """
-    if not isinstance(start, Gaussian) and start not in ("stationary", "diffuse"):
-        raise ValueError(f"start is 'stationary', 'diffuse' or a Gaussian(mean, cov), not {start!r}")
+    if not isinstance(start, Gaussian) and start not in (names := ("diffuse", *STARTS)):
+        raise ValueError(f"start is one of {sorted(names)} or a Gaussian(mean, cov), not {start!r}")
     if method == "auto":
         method = fastest_method(observations, start)
     elif method not in _METHODS:
@@ -73,6 +75,7 @@ def kalman_loglikelihood(
         start if isinstance(start, Gaussian) else None,
         presample=presample,
         method="diffuse" if start == "diffuse" else method,
+        start=None if isinstance(start, Gaussian) else start,
     )
 
 
@@ -91,14 +94,14 @@ _METHODS = {
 }
 
 
-@partial(jax.jit, static_argnames=("presample", "method"))
-def _loglikelihood(state_space, observations, given, *, presample, method) -> Scalar:
+@partial(jax.jit, static_argnames=("presample", "method", "start"))
+def _loglikelihood(state_space, observations, given, *, presample, method, start) -> Scalar:
     @impossible_if_not_finite
     def loglikelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Scalar:
         if method == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:
-            first = stationary_start(state_space) if given is None else given
+            first = STARTS[start](state_space) if given is None else given
             value = _METHODS[method](state_space, observations, first)[presample:].sum()
         return jnp.where(state_space.status == Status.OK, value, -jnp.inf)
 

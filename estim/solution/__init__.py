@@ -2,7 +2,11 @@
 
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import LinearModel, linearize
-from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
+from estim.solution.rational_expectations import (
+    solve_decision_rule,
+    solve_state_space,
+    solve_state_space_in_variables,
+)
 from estim.solution.representations import DecisionRule, MovingAverage, StateSpace
 from estim.solution.responses import decision_rule_responses, impulse_responses
 from estim.solution.steady_state import solve_steady_state
@@ -19,5 +23,6 @@ __all__ = [
     "linearize",
     "solve_decision_rule",
     "solve_state_space",
+    "solve_state_space_in_variables",
     "solve_steady_state",
 ]

@@ -31,6 +31,17 @@ from estim.status import Status
 from estim.typing import Array
 
 
+class _Solution(NamedTuple):
+    """The decision rule, N of m_t = N x_{t-1} + S e_t, and y_t = Z m_t + d, or y_t = M x_t + d
+    where the measurement reads today's variables only."""
+
+    rule: DecisionRule
+    combination: Array
+    design: Array
+    measured_now: Array
+    intercept: Array
+
+
 class _Reading(NamedTuple):
     """Which combinations of the past and of the future the equations read (static)."""
 
@@ -53,7 +64,7 @@ def solve_decision_rule(model: Model, params) -> DecisionRule:
     Returns:
         The rule; where its ``status`` is not OK, the other fields are finite and useless.
     """
-    return _solve(model, params)[0]
+    return _solve(model, params).rule
 
 
 def solve_state_space(model: Model, params) -> StateSpace:
@@ -70,21 +81,62 @@ def solve_state_space(model: Model, params) -> StateSpace:
         The state space, whose shocks have unit variance; where its ``status`` is not OK, the
         other fields are finite and useless.
     """
-    rule, design, intercept = _solve(model, params)
+    found = _solve(model, params)
+    rule = found.rule
+    return _state_space(model, params, found, rule.transition, rule.selection, found.design)
+
+
+def solve_state_space_in_variables(model: Model, params) -> StateSpace:
+    """The same law of motion for variables instead of their combinations.
+
+        x_t = X N x_{t-1} + X S e_t,        y_t = M x_t + d
+
+    x are the variables that the equations read at their lag and the measurement reads: the states
+    and observed variables of Dynare's filter, without regard to their order. Only the meaning of a
+    start of the filter depends on such a choice.
+
+    Args, returns: as `solve_state_space`.
+
+    Raises:
+        ModelError: some variable is in no equation at its own date, or the measurement reads lags.
+    """
+    reads = incidence(model)
+    if reads.measured_lag.any():
+        raise ModelError(
+            f"{model.name}: the measurement reads variables of last period, so that today's are not a "
+            "state; make what is observed a variable with an equation of its own"
+        )
+    found, kept = (
+        _solve(model, params),
+        np.flatnonzero(reads.lag.any(axis=0) | reads.measured_now.any(axis=0)),
+    )
+    policy = found.rule.policy[kept]
+    return _state_space(
+        model,
+        params,
+        found,
+        policy @ found.combination[:, kept],
+        policy @ found.rule.selection,
+        found.measured_now[:, kept],
+    )
+
+
+def _state_space(
+    model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
+) -> StateSpace:
     return StateSpace(
-        transition=rule.transition,
-        selection=rule.selection,
+        transition=transition,
+        selection=selection,
         state_cov=jnp.eye(len(model.shocks._fields)),
         design=design,
-        obs_intercept=intercept,
+        obs_intercept=found.intercept,
         obs_cov=measurement_covariance(model, params),
-        status=rule.status,
+        status=found.rule.status,
     )
 
 
 @partial(jax.jit, static_argnums=0)
-def _solve(model: Model, params) -> tuple[DecisionRule, Array, Array]:
-    """The decision rule, and Z and d of y_t = Z m_t + d."""
+def _solve(model: Model, params) -> _Solution:
     linear, reading = linearize(model, params), _reading(model)
     n_equations = linear.now.shape[0]
 
@@ -113,7 +165,8 @@ def _solve(model: Model, params) -> tuple[DecisionRule, Array, Array]:
         steady_state=linear.steady_state,
         status=jnp.where(linear.status == Status.OK, status, linear.status),
     )
-    return rule, linear.measured_now @ policy + measured_lag, linear.obs_intercept
+    design = linear.measured_now @ policy + measured_lag
+    return _Solution(rule, n, design, linear.measured_now, linear.obs_intercept)
 
 
 @cache

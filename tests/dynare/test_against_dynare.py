@@ -15,7 +15,7 @@ import pytest
 import estim
 from estim.dynare import ModFileWarning, read_mod
 from estim.dynare.settings import STARTS
-from estim.solution import solve_decision_rule
+from estim.solution import incidence, solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -152,6 +152,12 @@ def test_likelihood_and_prior(name):
     logprior = sum(float(priors[n].log_prob(v)) for n, v in values.items())
     np.testing.assert_allclose(sorted(values.values()), sorted(ref["values"]), rtol=1e-12)
     np.testing.assert_allclose(logprior, ref["logprior"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_as_many_states_as_dynare_has(name):
+    """Those of the lags that the equations read: what the start of the filter by `lik_init=2` depends on."""
+    assert incidence(read(name).model).lag.any(axis=0).sum() == np.size(reference(name)["states"])
 
 
 @pytest.mark.parametrize("lik_init", STARTS)

@@ -145,7 +145,7 @@ UNSUPPORTED = {
     "external_function(name=f);": "an external Matlab function ('external_function')",
     "steady_state_model; [y, c] = f(a); end;": "an external Matlab function",
     "estimation(dsge_var);": "a DSGE-VAR",
-    "estimation(lik_init=2);": "'lik_init=2'",
+    "estimation(lik_init=5);": "'lik_init=5'",
     "filter_initial_state; y(0) = 1; end;": "a given initial state of the filter ('filter_initial_state')",
     "estimated_params_remove; a; end;": "'estimated_params_remove'",
     "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from linear_gaussian import joint_normal, random_observations, random_state_space
-from scipy.linalg import block_diag
+from scipy.linalg import block_diag, solve_discrete_are
 
 import estim  # noqa: F401
 from estim.likelihood.diffuse import unit_root_projector
 from estim.likelihood.filtering import filter_states
 from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
-from estim.likelihood.start import Gaussian, stationary_start
+from estim.likelihood.start import Gaussian, riccati_start, stationary_start
 from estim.linalg import solve_discrete_lyapunov
 from estim.solution.representations import StateSpace
 from estim.status import Status
@@ -50,6 +50,13 @@ def test_start_of_ones_own(method):
     expected = joint_normal(state_space, 12, first.mean, first.cov).logdensity(y)
     actual = kalman_loglikelihood(state_space, y, start=first, method=method)
     np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+def test_the_fixed_point_of_the_riccati_equation():
+    state_space = random_state_space(5)
+    T, R, Q, Z, _, H, _ = map(np.asarray, state_space)
+    expected = solve_discrete_are(T.T, Z.T, R @ Q @ R.T, H)
+    np.testing.assert_allclose(riccati_start(state_space).cov, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["standard", "chandrasekhar"])
@@ -147,6 +154,7 @@ def loglikelihood_along_a_line(y, method, start="stationary"):
         ("chandrasekhar", 0.0, "stationary"),
         *[(m, 0.3, "stationary") for m in ANY_DATA],
         ("standard", 0.3, "diffuse"),
+        ("standard", 0.3, "riccati"),
     ],
 )
 def test_gradient_is_that_of_finite_differences(method, missing, start):
@@ -196,7 +204,7 @@ def test_a_batch_is_its_members(method):
     ("options", "words"),
     [
         ({"method": "kalman"}, "method is 'auto' or one of"),
-        ({"start": "flat"}, "start is 'stationary', 'diffuse' or a Gaussian"),
+        ({"start": "flat"}, "start is one of .* or a Gaussian"),
         ({"start": "diffuse", "method": "square_root"}, "filter of its own"),
         (
             {"start": Gaussian(jnp.zeros(4), jnp.eye(4)), "method": "chandrasekhar"},
