@@ -47,12 +47,12 @@ def summarise(draws: Array, max_draws: int = 100_000) -> Summary:
     from arviz_stats.base import array_stats
 
     num_chains, num_draws, _ = draws.shape
-    thinned = draws[:, :: max(1, num_chains * num_draws // max_draws)]
+    thinned = draws[:, :: max(1, num_chains * num_draws // max_draws)].astype(float)
     axes = {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(invalid="ignore", divide="ignore"):
         return Summary(
-            mean=draws.mean(axis=(0, 1)),
-            std=draws.std(axis=(0, 1), ddof=1),
+            mean=draws.mean(axis=(0, 1), dtype=float),  # a surrogate's draws have 32 bits, too few for sums
+            std=draws.std(axis=(0, 1), ddof=1, dtype=float),
             quantiles=np.quantile(draws, QUANTILES, axis=(0, 1)),
             mcse=array_stats.mcse(thinned, method="mean", **axes),
             ess_bulk=array_stats.ess(thinned, method="bulk", **axes),

@@ -57,3 +57,12 @@ def test_agreement_names_the_parameter_and_the_routes():
     assert worst.parameter == "y" and worst.routes[1] == "b"
     assert abs(worst.difference - 0.5) < 0.1
     np.testing.assert_allclose(pooled_std(summaries), [1, 2, 3], rtol=0.05)
+
+
+def test_sums_of_draws_in_single_precision_are_exact():
+    """A million draws around 1 with a standard deviation of 1/1000: their 32-bit sum is off by many of these."""
+    draws = (1 + 1e-3 * np.random.default_rng(0).standard_normal((500, 2000, 1))).astype(np.float32)
+    found = summarise(draws)
+    exact = draws.astype(float).reshape(-1)
+    np.testing.assert_allclose(found.mean, exact.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found.std, exact.std(ddof=1), rtol=1e-9)
