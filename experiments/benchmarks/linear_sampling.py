@@ -16,8 +16,8 @@ import estim
 from estim.samplers.mode import find_mode, laplace_approximation
 
 RUNS = {
-    "nuts": dict(num_samples=250, num_warmup=200),
-    "rwmh": dict(num_samples=15_000, num_warmup=3_000),
+    "nuts": dict(num_samples=200, num_warmup=100),
+    "rwmh": dict(num_samples=8_000, num_warmup=1_000),
 }
 
 
