@@ -20,11 +20,12 @@ import jax.numpy as jnp
 
 from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
-from estim.solution.blocks import Plan, Step, find_plan
+from estim.solution.assemble import assemble
+from estim.solution.blocks import Plan, find_plan
 from estim.solution.determinacy import determinacy_status
 from estim.solution.equations import measurement_covariance
-from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel, linearize
+from estim.solution.propagate import Propagation, process_paths
 from estim.solution.representations import MovingAverage
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
 from estim.status import Status
@@ -32,15 +33,6 @@ from estim.typing import Array
 
 TAIL_TOLERANCE = 1e-2
 _SOLVE_TOLERANCE = 1e-7
-
-
-class Propagation(NamedTuple):
-    """Paths that follow from given ones: block ``inputs`` ``[n_inputs, T]``, ``targets``
-    ``[n_unknowns, T]``, all ``variables`` ``[n_variables, T]``."""
-
-    inputs: Array
-    targets: Array
-    variables: Array
 
 
 class AggregateResponses(NamedTuple):
@@ -88,7 +80,7 @@ def solve_moving_average(
 
 def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians) -> tuple[Array, Array]:
     """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``."""
-    system = _assemble(model, linear, household)
+    system = assemble(model, linear, household)
     horizon = system.jacobian.shape[1]
     z, e = _impulses(model, system.plan, linear, horizon)
     by_shock = jax.vmap(lambda z, e: system.respond(jnp.zeros(system.shape), z, e).targets, -1, -1)(z, e)
@@ -102,7 +94,7 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     """All that the observables need of the model, at given household and aggregate parameters."""
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     linear = linearize(model, params, household.variables)
-    system = _assemble(model, linear, household)
+    system = assemble(model, linear, household)
     horizon = system.jacobian.shape[1]
     processes = [j for step in system.plan.exogenous for j in step.variables]
     z = jnp.eye(len(processes) * horizon).reshape(len(processes), horizon, -1)
@@ -145,51 +137,6 @@ def _with_processes(model: Model, params: Any, given: AggregateResponses) -> Mov
     return _moving_average(model, params, linear, responses, status)
 
 
-class _System(NamedTuple):
-    """``matrix`` of the targets by unknowns, ``[n, n]``; ``by_unknown`` of the block outputs, ``[n_outputs, T, n]``;
-    the household ``jacobian``; functions ``propagate(u, h, z, e)`` and ``respond(u, z, e)`` (block outputs in step)."""
-
-    plan: Plan
-    shape: tuple[int, int]
-    matrix: Array
-    by_unknown: Array
-    jacobian: Array
-    propagate: Any
-    respond: Any
-    pull_back: Any
-    no_h: Array
-    no_e: Array
-
-
-def _assemble(model: Model, linear: LinearModel, household: HouseholdJacobians) -> _System:
-    plan = find_plan(model)
-    jacobian = stack_jacobians(model, household)  # [n_outputs, T, n_inputs, T]
-    n_outputs, horizon = jacobian.shape[:2]
-    shape = len(plan.unknowns), horizon
-    no_u, no_h = jnp.zeros(shape), jnp.zeros((n_outputs, horizon))
-    no_e = jnp.zeros((len(model.shocks._fields), horizon))
-    no_z = jnp.zeros((sum(len(step.variables) for step in plan.exogenous), horizon))
-
-    def propagate(u, h, z, e):
-        return propagate_paths(model, plan, linear, u, h, z, e)
-
-    def respond(u, z, e):
-        h = jnp.einsum("otis,is->ot", jacobian, propagate(u, no_h, z, e).inputs)
-        return propagate(u, h, z, e)
-
-    def pull_back(through, like):
-        """J P, ``[n_outputs, T, n]``: the rows of J through the transposed map from paths `like` to inputs."""
-        transpose = jax.linear_transpose(lambda x: through(x).inputs, like)
-        rows = jacobian.reshape(n_outputs * horizon, -1, horizon)
-        return jax.vmap(lambda row: transpose(row)[0])(rows).reshape(n_outputs, horizon, -1)
-
-    by_unknown = pull_back(lambda u: propagate(u, no_h, no_z, no_e), no_u)
-    unit = jnp.eye(no_u.size).reshape(*shape, -1)
-    targets = jax.vmap(lambda u, h: propagate(u, h, no_z, no_e).targets, -1, -1)(unit, by_unknown)
-    matrix = targets.reshape(no_u.size, -1)
-    return _System(plan, shape, matrix, by_unknown, jacobian, propagate, respond, pull_back, no_h, no_e)
-
-
 def _unit_impulses(model: Model, horizon: int) -> Array:
     """One at date 0 in each shock, ``[n_shocks, T, n_shocks]``."""
     n = len(model.shocks._fields)
@@ -198,15 +145,8 @@ def _unit_impulses(model: Model, horizon: int) -> Array:
 
 def _impulses(model: Model, plan: Plan, linear: LinearModel, horizon: int) -> tuple[Array, Array]:
     """Paths of the exogenous variables, ``[n_exogenous, T, n_shocks]``, and the impulses that move them."""
-
-    def processes(e):
-        paths: dict[int, Array] = {}
-        for step in plan.exogenous:
-            paths |= solve_step(model, linear, step, paths, e)
-        return jnp.stack(list(paths.values())) if paths else jnp.zeros((0, horizon))
-
     e = _unit_impulses(model, horizon)
-    return jax.vmap(processes, -1, -1)(e), e
+    return jax.vmap(lambda e: process_paths(model, plan, linear, e), -1, -1)(e), e
 
 
 def _measure(linear: LinearModel, paths: Array) -> Array:
@@ -227,123 +167,6 @@ def _moving_average(
         obs_cov=measurement_covariance(model, params),
         status=status,
     )
-
-
-def propagate_paths(
-    model: Model, plan: Plan, linear: LinearModel, u: Array, h: Array, z: Array, e: Array
-) -> Propagation:
-    """Follow the plan from paths of unknowns ``[n_unknowns, T]``, block outputs, exogenous variables and shocks."""
-    names = model.variables._fields
-    processes = [j for step in plan.exogenous for j in step.variables]
-    paths = dict(zip((*plan.unknowns, *processes), (*u, *z), strict=True))
-    supplied = {names.index(o): path for o, path in zip(_outputs(model), h, strict=True)}
-    paths |= {j: supplied[j] for j in plan.supplied}
-    for step in plan.steps:
-        paths |= solve_step(model, linear, step, paths, e)
-    left = [equation_path(model, linear, i, paths, e) for i in plan.equations]
-    matched = [supplied[j] - paths[j] for j in plan.matched]
-    return Propagation(
-        jnp.stack([paths[names.index(i)] for i in _inputs(model)]),
-        jnp.stack([*left, *matched]),
-        jnp.stack([paths[j] for j in range(len(names))]),
-    )
-
-
-def equation_path(
-    model: Model, linear: LinearModel, equation: int, paths: dict[int, Array], e: Array
-) -> Array:
-    """The residual of one equation at every date, from the paths that are there."""
-    found = incidence(model)
-    total = jnp.zeros(e.shape[1])
-    for j, path in paths.items():
-        if found.lag[equation, j]:
-            total += linear.lag[equation, j] * lagged(path)
-        if found.now[equation, j]:
-            total += linear.now[equation, j] * path
-        if found.lead[equation, j]:
-            total += linear.lead[equation, j] * led(path)
-    for k in range(e.shape[0]):
-        if found.shocks[equation, k]:
-            total += linear.shocks[equation, k] * e[k]
-    return total
-
-
-def solve_step(
-    model: Model, linear: LinearModel, step: Step, paths: dict[int, Array], e: Array
-) -> dict[int, Array]:
-    """Paths of the step's variables: L x_{t-1} + N x_t + F x_{t+1} = b_t, zero before and after the horizon."""
-    found = incidence(model)
-    rows, columns = list(step.equations), list(step.variables)
-    b = -jnp.stack([equation_path(model, linear, i, paths, e) for i in rows], axis=1)
-    at = jnp.ix_(jnp.array(rows), jnp.array(columns))
-    inverse = jnp.linalg.inv(linear.now[at]) if len(rows) > 1 else 1 / linear.now[at]
-    has_lag = any(found.lag[i, j] for i in rows for j in columns)
-    has_lead = any(found.lead[i, j] for i in rows for j in columns)
-    if has_lag and has_lead:
-        x = solve_block_tridiagonal(linear.lag[at], linear.now[at], linear.lead[at], b)
-    elif has_lag or has_lead:
-        gain = -inverse @ (linear.lag[at] if has_lag else linear.lead[at])
-        x = _recursion(gain, b @ inverse.T, reverse=has_lead)
-    else:
-        x = b @ inverse.T
-    return dict(zip(columns, x.T, strict=True))
-
-
-def solve_block_tridiagonal(lag: Array, now: Array, lead: Array, b: Array) -> Array:
-    """Block Thomas algorithm for constant ``[m, m]`` blocks and ``b`` ``[T, m]``."""
-
-    def down(state, b_t):
-        gain, x = state  # x_{t-1} = x - gain x_t
-        pivot = now - lag @ gain
-        gain, x = jnp.linalg.solve(pivot, lead), jnp.linalg.solve(pivot, b_t - lag @ x)
-        return (gain, x), (gain, x)
-
-    start = (jnp.zeros_like(now), jnp.zeros(now.shape[0]))
-    _, (gains, xs) = jax.lax.scan(down, start, b)
-
-    def up(ahead, at):
-        gain, x = at
-        x = x - gain @ ahead
-        return x, x
-
-    return jax.lax.scan(up, jnp.zeros(now.shape[0]), (gains, xs), reverse=True)[1]
-
-
-def _recursion(gain: Array, b: Array, reverse: bool) -> Array:
-    """x_t = gain x_{t-1} + b_t (or x_{t+1}, from the end), ``b`` ``[T, m]``."""
-
-    def step(x, b_t):
-        x = gain @ x + b_t
-        return x, x
-
-    return jax.lax.scan(step, jnp.zeros(b.shape[1]), b, reverse=reverse)[1]
-
-
-def lagged(path: Array) -> Array:
-    return jnp.concatenate([jnp.zeros(1), path[:-1]])
-
-
-def led(path: Array) -> Array:
-    return jnp.concatenate([path[1:], jnp.zeros(1)])
-
-
-def stack_jacobians(model: Model, household: HouseholdJacobians) -> Array:
-    """The household Jacobians as one array ``[n_outputs, T, n_inputs, T]``, zero between different blocks."""
-    horizon = next(iter(household.jacobians.values())).shape[0]
-    nothing = jnp.zeros((horizon, horizon))
-    rows = [
-        jnp.stack([household.jacobians.get((o, i), nothing) for i in _inputs(model)], axis=1)
-        for o in _outputs(model)
-    ]
-    return jnp.stack(rows)
-
-
-def _inputs(model: Model) -> list[str]:
-    return list(dict.fromkeys(i for block in model.het_blocks for i in block.inputs))
-
-
-def _outputs(model: Model) -> list[str]:
-    return [o for block in model.het_blocks for o in block.outputs]
 
 
 def _status(response: Propagation, linear: LinearModel, household_status: Array, determinate: Array) -> Array:

@@ -26,10 +26,12 @@ from estim.heterogeneity.fake_news import jacobians
 from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
 from estim.model import Model, ModelError
+from estim.solution.assemble import assemble
 from estim.solution.determinacy import determinacy_status
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
-from estim.solution.sequence_space import TAIL_TOLERANCE, _assemble, solve_step
+from estim.solution.propagate import process_paths
+from estim.solution.sequence_space import TAIL_TOLERANCE
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_stationary_equilibrium
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -143,15 +145,11 @@ def _linear_correction(model: Model, equilibrium: Any, horizon: int) -> tuple[An
     for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
         found |= jacobians(block, household, variables, params, horizon)
     linear = linearize(wedged, params, variables)
-    system = _assemble(wedged, linear, HouseholdJacobians(params, variables, found, equilibrium.status))
+    system = assemble(wedged, linear, HouseholdJacobians(params, variables, found, equilibrium.status))
     factors, no_u = jsl.lu_factor(system.matrix), jnp.zeros(system.shape)
 
     def correct(left: Array, gaps: Array) -> Array:
-        paths: dict[int, Array] = {}
-        for step in system.plan.exogenous:
-            paths |= solve_step(wedged, linear, step, paths, left)
-        z = jnp.stack(list(paths.values())) if paths else jnp.zeros((0, horizon))
-
+        z = process_paths(wedged, system.plan, linear, left)
         # With the unknowns at rest; then they move so that the targets hold, and block outputs with them.
         inputs = system.propagate(no_u, system.no_h, z, left).inputs
         h = gaps + jnp.einsum("otis,is->ot", system.jacobian, inputs)

@@ -14,15 +14,15 @@ import pytest
 import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
+from estim.solution.assemble import assemble
 from estim.solution.blocks import find_plan
 from estim.solution.cost_split import cost_split
 from estim.solution.determinacy import winding_number
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
+from estim.solution.propagate import solve_block_tridiagonal
 from estim.solution.sequence_space import (
-    _assemble,
     solve_aggregate_responses,
-    solve_block_tridiagonal,
     solve_moving_average,
     solve_paths,
 )
@@ -145,7 +145,7 @@ def test_gradient_in_aggregate_parameters_against_differences(household):
 def test_winding_number_finds_the_taylor_principle(household, phi_pi, windings):
     params = household.params._replace(**(POINT | {"phi_pi": phi_pi}))
     linear = linearize(MODEL, params, household.variables)
-    matrix = _assemble(MODEL, linear, household).matrix
+    matrix = assemble(MODEL, linear, household).matrix
     assert winding_number(matrix, (1, MODEL.horizon)) == windings
 
 
