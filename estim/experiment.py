@@ -96,6 +96,7 @@ class Experiment:
         routes: samplers of the exact posterior, by name.
         surrogate: the route by a neural network, or None.
         likelihood: options of `build_posterior`, such as ``{"presample": 4}``.
+        num_starts: searches for the posterior mode, the first from the model's start, the others from its prior.
         seed: of everything random.
         title: of the report.
         remarks: what the report says beneath the published estimates: where ours differ, and why.
@@ -110,6 +111,7 @@ class Experiment:
     routes: Mapping[str, Route] = field(default_factory=lambda: dict(FULL))
     surrogate: SurrogateRoute | None = SurrogateRoute()
     likelihood: Mapping[str, Any] = field(default_factory=dict)
+    num_starts: int = 4
     seed: int = 0
     title: str = ""
     remarks: str = ""

@@ -74,7 +74,7 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
     def key(stage: str) -> Key:
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
 
-    laplace = _mode(run, posterior, key("mode"), progress)
+    laplace = _mode(run, posterior, experiment.num_starts, key("mode"), progress)
     _sample_routes(run, posterior, laplace, experiment, key, progress)
     if experiment.surrogate:
         surrogate = _train(run, posterior, experiment.surrogate, key("train"), progress)
@@ -114,13 +114,15 @@ def _begin(run: RunDirectory, experiment: Experiment, model: Model, data: str) -
     run.write_json("settings.json", settings)
 
 
-def _mode(run: RunDirectory, posterior: Posterior, rng_key: Key, progress: Progress) -> Laplace:
+def _mode(
+    run: RunDirectory, posterior: Posterior, num_starts: int, rng_key: Key, progress: Progress
+) -> Laplace:
     """The posterior mode and the Gaussian around it, and the prior's draws for the figures."""
     if not run.has("mode.npz"):
         progress("posterior mode", 0, 1, "")
         with _timed(run, "posterior mode"):
             key_mode, key_prior = jax.random.split(rng_key)
-            laplace = laplace_approximation(posterior, find_mode(posterior, key_mode))
+            laplace = laplace_approximation(posterior, find_mode(posterior, key_mode, num_starts=num_starts))
             prior = posterior.sample_prior(key_prior, _NUM_PRIOR_DRAWS)
             run.write_arrays("prior.npz", {"params": constrain(posterior, prior)})
             params = constrain(posterior, laplace.mode[None])[0]
