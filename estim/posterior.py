@@ -24,6 +24,7 @@ from estim.solution.sequence_space import (
     solve_aggregate_responses,
     solve_moving_average,
 )
+from estim.solution.simulate import trend_path
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
 from estim.status import SolutionError, Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
@@ -308,8 +309,7 @@ def without_trend(model: Model, params: Any, observations: Any) -> Any:
     """Observations ``[n_periods, n_obs]`` less what they grow by along the model's trend."""
     if model.trend is None:
         return observations
-    slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
-    return observations - jnp.arange(1.0, observations.shape[0] + 1)[:, None] * slopes[None, :]
+    return observations - trend_path(model, params, observations.shape[0])
 
 
 def solve_representation(
