@@ -181,10 +181,11 @@ def write_page(runs: dict[str, RunDirectory]) -> str:
         ("The posterior, by every route", posterior_items(page, runs)),
         ("Households estimated", household_items(page, runs)),
     ]
+    verdicts = {name: run.read_json("verdict.json") for name, run in runs.items()}
     verdict = {
-        "tone": "good",
-        "headline": "The founding paper, replicated.",
-        "lines": [f"{name}: {run.read_json('verdict.json')['headline']}" for name, run in runs.items()],
+        "tone": max((v["tone"] for v in verdicts.values()), key=["good", "caution", "bad"].index),
+        "headline": f"{len(runs)} of {len(RUNS)} parts have been run.",
+        "lines": [f"{name}: {v['headline']}" for name, v in verdicts.items()],
     }
     return render(
         "Sequence-Space Jacobian Meets Deep Learning, replicated",
@@ -203,7 +204,8 @@ SETTLED = (
     "Priors are those common to estimated DSGE models (Smets and Wouters 2007; An and Schorfheide 2007). "
     "Persistences end at 0.98: with growth rates among the data the likelihood rises towards a unit root in "
     "productivity, which a model around a steady state does not have, and of whose responses a horizon of 300 "
-    "quarters would miss the end. A horizon that is too short fakes likelihood there: 20 log points at 0.999.",
+    "quarters would miss the end. A horizon that is too short fakes likelihood there: at a persistence of 0.999 "
+    "the log-likelihood is 13 points higher with 300 quarters than with 900.",
     "The means of the three series are taken out: the steady state has no trend growth and no inflation.",
 )
 
