@@ -9,6 +9,7 @@ import lineax as lx
 import numpy as np
 from scipy.optimize import root
 
+from estim.solution.partials import dense, sparse_partials
 from estim.typing import Array
 
 type StaticResiduals = Callable[[Any, Any], dict[str, Any]]
@@ -30,14 +31,16 @@ def numerical_steady_state(static_residuals: StaticResiduals, guess: Any, params
         params: passed on.
     """
 
-    def search(residuals: Callable[[Array], Array], start: Array) -> Array:
+    value_and_slope = _value_and_slope(static_residuals, type(guess), params)
+
+    def search(_: Callable[[Array], Array], start: Array) -> Array:
         def go_on(state):
             _, _, left, share, _ = state  # near the root, no further than steps are of use
             return (share == 1.0) | ((share > _SHORTEST) & (left > _TOLERANCE))
 
         def attempt(state):
             x, step, left, share, tried = state
-            slope, value = jax.jacfwd(lambda x: (residuals(x),) * 2, has_aux=True)(tried)
+            value, slope = value_and_slope(tried)
             size = jnp.where(jnp.isfinite(value).all(), jnp.abs(value).max(), jnp.inf)
             better = size < left
             x, left = jnp.where(better, tried, x), jnp.minimum(size, left)
@@ -61,17 +64,15 @@ def numerical_steady_state(static_residuals: StaticResiduals, guess: Any, params
 
 def linear_steady_state(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> Any:
     """The solution of residuals that are linear in the levels: the smallest one if there are many."""
-    residuals = lambda x: _stack(static_residuals(kind(*x), params))
-    zero = jnp.zeros(len(kind._fields))
-    return kind(*_solve(jax.jacfwd(residuals)(zero), -residuals(zero)))
+    value, slope = _value_and_slope(static_residuals, kind, params)(jnp.zeros(len(kind._fields)))
+    return kind(*_solve(slope, -value))
 
 
 def search(static_residuals: StaticResiduals, guess: Any, params: Any) -> tuple[Any, dict[str, float]]:
     """Levels and what they leave, by MINPACK from several starts around `guess`: at the edge, where
     a search may take its time. The best attempt is returned, good or bad."""
     names = list(static_residuals(guess, params))
-    residuals = lambda x: _stack(static_residuals(type(guess)(*x), params))
-    both = jax.jit(lambda x: (residuals(x), jax.jacfwd(residuals)(x)))
+    both = jax.jit(_value_and_slope(static_residuals, type(guess), params))
     value_and_slope = lambda x: tuple(map(np.asarray, both(x)))
     best, size = np.array(guess, float), np.inf
     for start in _starts(best):
@@ -83,6 +84,19 @@ def search(static_residuals: StaticResiduals, guess: Any, params: Any) -> tuple[
         if size < _TOLERANCE:
             break
     return type(guess)(*best), dict(zip(names, value_and_slope(best)[0], strict=True))
+
+
+def _value_and_slope(
+    static_residuals: StaticResiduals, kind: type[Any], params: Any
+) -> Callable[[Array], tuple[Array, Array]]:
+    """``x -> (residuals, their derivatives)``; most are zero, and the others compile faster alone."""
+
+    def value_and_slope(x: Array) -> tuple[Array, Array]:
+        residuals = lambda *levels: list(static_residuals(kind(*levels), params).values())
+        value, partials = sparse_partials(residuals, list(x))
+        return jnp.stack(value), dense(partials, len(kind._fields))
+
+    return value_and_slope
 
 
 def _starts(guess: np.ndarray) -> list[np.ndarray]:

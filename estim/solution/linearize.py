@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from estim.model import Model
 from estim.solution.equations import flat_measurement, flat_residuals
-from estim.solution.partials import Partials, sparse_partials
+from estim.solution.partials import dense, sparse_partials
 from estim.status import Status
 from estim.typing import Array
 
@@ -54,11 +53,11 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
     steady = model.steady_state(params) if variables is None else variables
 
     _, partials = sparse_partials(flat_residuals(model, params), [*steady, *steady, *steady, *[0.0] * e])
-    jacobian = _dense(partials, 3 * n + e)
+    jacobian = dense(partials, 3 * n + e)
     lag, now, lead, shocks = jnp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
 
     observed, partials = sparse_partials(flat_measurement(model, params), [*steady, *steady])
-    measured = _dense(partials, 2 * n)
+    measured = dense(partials, 2 * n)
     measured_now, measured_lag = jnp.split(measured, 2, axis=1)
 
     intercept, steady = _vector(observed), _vector(steady)
@@ -95,19 +94,3 @@ def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Arra
 
 def _vector(scalars: Sequence[Any]) -> Array:
     return jnp.stack([jnp.asarray(x, float) for x in scalars])
-
-
-def _dense(rows: list[Partials], num_columns: int) -> Array:
-    """The matrix whose rows are given by column; entries that are floats are compiled in."""
-    matrix = np.zeros((len(rows), num_columns))
-    at, computed = [], []
-    for i, row in enumerate(rows):
-        for j, entry in row.items():
-            if isinstance(entry, float):
-                matrix[i, j] = entry
-            else:
-                at.append((i, j))
-                computed.append(entry)
-    if not at:
-        return jnp.asarray(matrix)
-    return jnp.asarray(matrix).at[tuple(np.transpose(at))].set(_vector(computed), unique_indices=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import core
 
-from estim.typing import Scalar
+from estim.typing import Array, Scalar
 
 Partials = dict[int, Any]
 """Input index -> partial derivative: a scalar of a model's program, or a float where constant."""
@@ -30,6 +31,22 @@ def sparse_partials(
     inputs = [jnp.asarray(x, float) for x in inputs]
     closed = jax.make_jaxpr(lambda *x: [jnp.asarray(y, float) for y in fn(*x)])(*inputs)
     return _evaluate(closed.jaxpr, closed.consts, inputs, [{i: 1.0} for i in range(len(inputs))])
+
+
+def dense(rows: list[Partials], num_columns: int) -> Array:
+    """Partials as a matrix ``[n_outputs, num_columns]``; entries that are floats are compiled in."""
+    matrix = np.zeros((len(rows), num_columns))
+    at, computed = [], []
+    for i, row in enumerate(rows):
+        for j, entry in row.items():
+            if isinstance(entry, float):
+                matrix[i, j] = entry
+            else:
+                at.append((i, j))
+                computed.append(entry)
+    if not at:
+        return jnp.asarray(matrix)
+    return jnp.asarray(matrix).at[tuple(np.transpose(at))].set(jnp.stack(computed), unique_indices=True)
 
 
 def _evaluate(jaxpr, consts, inputs, partials):

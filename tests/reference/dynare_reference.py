@@ -28,7 +28,12 @@ MODELS = HERE.parent / "dynare" / "mod"
 SHIPPED = {"smets_wouters_2007": {"name": "us_sw07_authors", "start": "1965Q1", "end": "2004Q4"}}
 """Data for a file that names none."""
 
-LIK_INIT = {"trends": (1, 2, 3, 4), "measurement_errors": (1, 2, 3, 4), "diffuse_start": (2, 3, 4)}
+LIK_INIT = {
+    "trends": (1, 2, 3, 4),
+    "measurement_errors": (1, 2, 3, 4),
+    "diffuse_start": (2, 3, 4),
+    "smets_wouters_2007": (2,),
+}
 """Starts of the filter to try in the file's `estimation` command."""
 
 OCTAVE = r"""
