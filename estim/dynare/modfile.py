@@ -161,31 +161,42 @@ def convert_mod(path: str | Path, target: str | Path) -> Path:
 
 def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
     """The module's source and its model, with a steady state that was found to hold."""
-    namespace = _execute(text, path)
+    namespace = _execute(system, text, path)
     model = namespace["model"]
     if "GUESS" in namespace:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], model.params())
         _require_steady(system, left, levels._asdict(), path)
         text = _module(system, path, dict(zip(system.contents.variables, map(float, levels), strict=True)))
-        return text, _execute(text, path)["model"]
+        return text, _execute(system, text, path)["model"]
     _check_steady_state(system, model, path)
     return text, model
 
 
-def _execute(text: str, path: Path) -> dict[str, Any]:
+def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
     """Run a module's source; errors show its lines."""
     name = f"<converted {path.name}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     namespace: dict[str, Any] = {"__name__": path.stem}
     try:
         exec(compile(text, name, "exec"), namespace)
-    except (ModelError, ModFileError):
+    except ModFileError:
         raise
+    except ModelError as error:
+        raise _with_place(system, error, path) from error
     except (ArithmeticError, ValueError, TypeError) as error:
         raise ModFileError(f"{path}: {error}") from error
     except (RecursionError, MemoryError, SyntaxError):
         raise ModFileError(f"{path}: an expression is nested too deeply") from None
     return namespace
+
+
+def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
+    """The error with the line of the prior whose parameter it names, or with the file alone."""
+    contents = system.contents
+    for key, identifier in build_fields(system).identifiers.items():
+        if f"'{identifier}'" in str(error) and key in contents.priors:
+            return contents.source.error(str(error), contents.priors[key].at)
+    return ModFileError(f"{path}: {error}")
 
 
 def _check_steady_state(system: System, model: Model, path: Path) -> None:

@@ -54,6 +54,14 @@ WRONG = {  # text, line, column, words
         3,
         "the local variable 'z' is defined already",
     ),
+    "start outside the prior": (
+        HEAD
+        + MODEL
+        + "varobs y; estimated_params;\nb, 0.2, gamma_pdf, 1, 0.1;\na, 2, beta_pdf, 0.5, 0.1;\nend;",
+        11,
+        1,
+        "parameter 'a' = 2 lies outside the support of its prior",
+    ),
     "negative variance": (HEAD + MODEL + "shocks; var e = -1; end;", 9, 13, "the variance of 'e' is -1"),
     "correlation": (
         HEAD.replace("e;", "e u;") + MODEL + "shocks; corr e, u = 2; end;",
