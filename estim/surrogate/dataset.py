@@ -20,7 +20,10 @@ class Scaling(NamedTuple):
 
     ``position = center + scale @ z`` with ``scale`` ``[dim, dim]`` lower triangular, and
 
-        loglikelihood = intercept + slope @ z + z @ curvature @ z / 2 + output_scale * network(z).
+        loglikelihood = intercept + slope @ z + z @ curvature @ z / 2 + output_scale * network(z').
+
+    z' is z moved into the box ``[low, high]`` of the points learnt from: beyond it the network is not asked,
+    for there it goes on in a straight line, upward as well as downward.
     """
 
     center: Array
@@ -29,6 +32,8 @@ class Scaling(NamedTuple):
     slope: Array
     curvature: Array
     output_scale: Array
+    low: Array
+    high: Array
 
 
 class TrainingSet(NamedTuple):
@@ -144,7 +149,7 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
             gradient=_float32(np.where(known[:, None], gradient, 0)),
             gradient_weight=_float32(np.where(known, weight, 0)),
         )
-    scaling = (center, scale, intercept, slope, curvature, output_scale)
+    scaling = (center, scale, intercept, slope, curvature, output_scale, z.min(axis=0), z.max(axis=0))
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
 
 

@@ -44,7 +44,9 @@ def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Po
     """Log-likelihood by every member of the ensemble, ``[num_members]``, at one position ``[dim]``."""
     z = jax.scipy.linalg.solve_triangular(scaling.scale, position - scaling.center, lower=True)
     quadratic = scaling.intercept + z @ scaling.slope + 0.5 * z @ scaling.curvature @ z
-    return quadratic + scaling.output_scale * correction(network, z.astype(jnp.float32))
+    return quadratic + scaling.output_scale * correction(
+        network, jnp.clip(z, scaling.low, scaling.high).astype(jnp.float32)
+    )
 
 
 _many_loglikelihoods = jax.jit(jax.vmap(member_loglikelihoods, in_axes=(None, None, 0), out_axes=1))

@@ -87,6 +87,21 @@ def test_surrogate_is_a_posterior_with_the_exact_prior(posterior, fitted):
     np.testing.assert_allclose(slope, np.array(moved) / (2 * step), atol=0.05 * float(jnp.abs(slope).max()))
 
 
+def test_far_from_the_points_the_surrogate_falls(fitted):
+    """In every direction, however the network goes on there."""
+    surrogate = fitted["gradients"]
+    dim = len(surrogate.scaling.center)
+    directions = np.random.default_rng(0).normal(size=(200, dim))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    radii = np.array([0.0, 50.0, 100.0, 200.0])
+    z = radii[:, None, None] * directions
+    position = np.asarray(surrogate.scaling.center) + z @ np.asarray(surrogate.scaling.scale).T
+    values = (
+        ensemble_loglikelihoods(surrogate, position.reshape(-1, dim)).mean(axis=0).reshape(len(radii), -1)
+    )
+    assert np.all(np.diff(values, axis=0) < 0)
+
+
 def test_history_and_counts(fitted, evaluations):
     surrogate = fitted["gradients"]
     assert surrogate.counts["kept"] == int(0.8 * len(evaluations.loglikelihood))
