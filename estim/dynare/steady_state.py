@@ -33,7 +33,7 @@ def numerical_steady_state(static_residuals: StaticResiduals, guess: Any, params
 
     value_and_slope = _value_and_slope(static_residuals, type(guess), params)
 
-    def search(_: Callable[[Array], Array], start: Array) -> Array:
+    def search(residuals: Callable[[Array], Array], start: Array) -> Array:
         def go_on(state):
             _, _, left, share, _ = state  # near the root, no further than steps are of use
             return (share == 1.0) | ((share > _SHORTEST) & (left > _TOLERANCE))
