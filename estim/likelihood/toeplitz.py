@@ -129,7 +129,7 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
         """Date m's prediction error is final at order m; then one lag more for the dates after it."""
         f, b, cov_f, cov_b, settled = state
         b = jnp.concatenate([jnp.zeros((n_obs, 1 + n_obs, 1)), b[..., :-1]], axis=2)  # b_m(t-1)
-        logdensity = _normal_logpdf(_column(f, m)[:, 0], cov_f)
+        final = _column(f, m)[:, 0], cov_f
         delta = _column(f, m + 1)[:, 1:]  # Cov(f_m(t), b_m(t-1)) = Cov(f_m(t), y_{t-m-1})
         delta = jnp.where(m + 1 < n_periods, delta, 0.0)
         reflect_f = jnp.linalg.solve(cov_b, delta.T).T
@@ -138,31 +138,49 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
         behind = b - jnp.einsum("ij,jkt->ikt", reflect_b, f)
         cov_f, cov_b = cov_f - reflect_f @ delta.T, cov_b - reflect_b @ delta
         size = jnp.max(jnp.abs(reflect_f)) + jnp.max(jnp.abs(reflect_b))
-        return (ahead, behind, cov_f, cov_b, jnp.maximum(settled, size)), logdensity
+        return (ahead, behind, cov_f, cov_b, jnp.maximum(settled, size)), final
 
     def chunk(state, orders):
         """A dozen orders; skipped when the dozen before found nothing left to predict."""
         *rest, size, _ = state
 
         def run():
-            (*after, size), logdensities = jax.lax.scan(order, (*rest, 0.0), orders)
-            return (*after, size, orders[-1] + 1), logdensities
+            (*after, size), final = jax.lax.scan(order, (*rest, 0.0), orders)
+            return (*after, size, orders[-1] + 1), final
 
-        skip = lambda: (state, jnp.zeros(_ORDERS_AT_ONCE))
+        skip = lambda: (
+            state,
+            (jnp.zeros((_ORDERS_AT_ONCE, n_obs)), jnp.zeros((_ORDERS_AT_ONCE, n_obs, n_obs))),
+        )
         return jax.lax.cond(size > REFLECTION_TOLERANCE, run, skip)
 
     start = (forward, forward, covariances[0], covariances[0], jnp.inf, 0)
-    (f, _, cov_f, _, _, done), first = jax.lax.scan(chunk, start, orders)
-    rest = jax.vmap(_normal_logpdf, in_axes=(1, None))(f[:, 0], cov_f)
-    return jnp.where(date < done, first.reshape(-1)[:n_periods], rest)
+    (f, _, cov_f, _, _, done), (errors, covs) = jax.lax.scan(chunk, start, orders)
+    settled = (date >= done)[:, None]
+    errors = jnp.where(settled, f[:, 0].T, errors.reshape(-1, n_obs)[:n_periods])
+    covs = jnp.where(settled[..., None], cov_f, covs.reshape(-1, n_obs, n_obs)[:n_periods])
+    return _normal_logpdf(errors, covs)
 
 
 def _column(x: Array, t: Array) -> Array:
     return jax.lax.dynamic_index_in_dim(x, t, axis=2, keepdims=False)
 
 
-def _normal_logpdf(x: Array, cov: Array) -> Scalar:
-    factor = jnp.linalg.cholesky(cov)
-    z = jax.scipy.linalg.solve_triangular(factor, x, lower=True)
-    constant = -0.5 * math.log(2 * math.pi) * x.size
-    return constant - 0.5 * jnp.vdot(z, z) - jnp.sum(jnp.log(jnp.diagonal(factor)))
+def _normal_logpdf(x: Array, cov: Array) -> Array:
+    """log N(x; 0, cov) of each row of ``x`` ``[T, n]``, ``cov`` ``[T, n, n]``.
+
+    Cholesky's factorisation column by column, for all dates at once: n is small, and a call of
+    LAPACK for each date would cost more than all else here.
+    """
+    columns: list[Array] = []
+    standardised: list[Array] = []
+    logdensity = jnp.full(x.shape[0], -0.5 * math.log(2 * math.pi) * x.shape[1])
+    for j in range(x.shape[1]):
+        column, value = cov[:, :, j], x[:, j]
+        for before, z in zip(columns, standardised, strict=True):
+            column, value = column - before * before[:, j, None], value - before[:, j] * z
+        pivot = jnp.sqrt(column[:, j])
+        columns.append(column / pivot[:, None])
+        standardised.append(value / pivot)
+        logdensity -= 0.5 * standardised[-1] ** 2 + jnp.log(pivot)
+    return logdensity
