@@ -38,13 +38,7 @@ class Auxiliaries:
 
     def __init__(self, contents: Contents):
         self._contents = contents
-        self._taken = {
-            *contents.variables,
-            *contents.shocks,
-            *contents.deterministic,
-            *contents.parameters,
-            *contents.locals,
-        }
+        self._taken = set(contents.names)
         self._links: dict[tuple[str, int], str] = {}
         self._expectations: dict[Expression, str] = {}
         self.added: dict[str, Auxiliary] = {}

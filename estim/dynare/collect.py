@@ -228,7 +228,7 @@ FOLLOWED = {
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
-        *("lik_init", "diffuse_filter", "xls_sheet", "xls_range"),
+        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range"),
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
@@ -238,32 +238,11 @@ FOLLOWED = {
 HARMLESS = {
     *("nograph", "graph", "graph_format", "nodisplay", "noprint", "print", "TeX", "tex", "plot_priors"),
     *("nofunctions", "nomoments", "nocorr", "irf_plot_threshold", "plot_shock_decomposition"),
-    *(
-        "aim_solver",
-        "dr",
-        "dr_cycle_reduction_tol",
-        "dr_logarithmic_reduction_tol",
-        "dr_logarithmic_reduction_maxiter",
-    ),
+    *("aim_solver", "dr", "dr_cycle_reduction_tol", "dr_logarithmic_reduction_tol"),
+    *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
     *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
-    *(
-        "qz_zero_threshold",
-        "solve_algo",
-        "maxit",
-        "tolf",
-        "tolx",
-        "markowitz",
-        "homotopy_mode",
-        "homotopy_steps",
-    ),
-    *(
-        "kalman_algo",
-        "kalman_tol",
-        "riccati_tol",
-        "fast_kalman_filter",
-        "analytic_derivation",
-        "cova_compute",
-    ),
+    *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
+    *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
 }
 """Options that change how Dynare computes or prints, and no number."""
 

@@ -1,7 +1,7 @@
 """What a `.mod` file says: its declarations, equations, values and settings.
 
 Values of parameters, shocks and initial values are numbers; equations, the steady state and
-trends stay expressions. `collect.py` fills it, `translate.py` reads it.
+trends stay expressions. `collect.py` fills it, `system.py` reads it.
 """
 
 import difflib
@@ -34,7 +34,9 @@ _KINDS = {
     "shocks": "an exogenous variable",
     "deterministic": "a deterministic exogenous variable",
     "parameters": "a parameter",
+    "locals": "a local variable",
 }
+"""What a name can be."""
 
 
 @dataclass
@@ -84,8 +86,12 @@ class Contents:
     selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def role(self, name: str) -> str | None:
-        roles = ("variables", "shocks", "deterministic", "parameters", "locals")
-        return next((role for role in roles if name in getattr(self, role)), None)
+        return next((role for role in _KINDS if name in getattr(self, role)), None)
+
+    @property
+    def names(self) -> list[str]:
+        """Everything that is declared."""
+        return [name for role in _KINDS for name in getattr(self, role)]
 
     def warn(self, message: str, at: int) -> None:
         warn(message, self.source.locate(at))
@@ -118,8 +124,7 @@ class Contents:
             if isinstance(node, Name):
                 role = self.role(node.name)
                 if role is None and node.name not in {*CONSTANTS, *more}:
-                    roles = ("variables", "shocks", "deterministic", "parameters", "locals")
-                    raise self.unknown(node.name, node.at, [n for r in roles for n in getattr(self, r)])
+                    raise self.unknown(node.name, node.at, self.names)
                 if node.lag and role not in ("variables", "shocks"):
                     raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
 

@@ -52,7 +52,8 @@ def estimation_settings(c: Contents) -> EstimationSettings:
     first = whole("first_obs", 1)
     last = options.get("last_obs")
     nobs = _whole(c, last, 0) - first + 1 if last else whole("nobs", 0)
-    lik_init = 3 if "diffuse_filter" in options else whole("lik_init", 1)
+    diffuse = "diffuse_filter" in options or whole("kalman_algo", 0) > 2  # 3 and 4 are diffuse filters
+    lik_init = 3 if diffuse else whole("lik_init", 1)
     if lik_init not in STARTS:
         raise c.source.unsupported(f"'lik_init={lik_init}'", options["lik_init"].at)
     return EstimationSettings(

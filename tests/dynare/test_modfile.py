@@ -15,7 +15,7 @@ from estim.datasets import DataError
 from estim.dynare import ModFileError, convert_mod, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.priors import prior_source
-from estim.dynare.settings import EstimationSettings
+from estim.dynare.settings import EstimationSettings, estimation_settings
 from estim.solution import solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"
@@ -84,6 +84,16 @@ def test_settings(read):
     assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
     assert mod.stoch_simul == (("c",), ("u",), 12, 3, 1600.0, (2, 4, 5, 6), True)
     assert read(HEAD + MODEL + SHOCKS).stoch_simul == (("y", "c"), ("e", "u"), 40, 5, None, (), False)
+
+
+@pytest.mark.parametrize(
+    ("options", "lik_init"),
+    [("", 1), ("lik_init=4", 4), ("diffuse_filter", 3), ("kalman_algo=2", 1), ("kalman_algo=4", 3)],
+)
+def test_the_start_of_the_filter(options, lik_init, tmp_path):
+    path = tmp_path / "m.mod"
+    path.write_text(HEAD + MODEL + f"varobs y;\nestimation(datafile=d{options and ', '}{options});")
+    assert estimation_settings(translate(path)[0].contents).lik_init == lik_init
 
 
 def test_the_data_command(read):
