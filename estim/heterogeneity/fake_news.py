@@ -23,7 +23,7 @@ import numpy as np
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import expectation
 from estim.heterogeneity.fixed_point import largest
-from estim.heterogeneity.household import Household, as_inputs, backward_step
+from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
 from estim.heterogeneity.interpolate import lottery
 from estim.typing import Array
 
@@ -122,6 +122,7 @@ def _policy_news(tangent: Any, household: Household, unit: Any, horizon: int) ->
         """Some dates; skipped once the news, which fade with each date they lie ahead, are below rounding."""
         state, alive = carry
 
+        @jax.checkpoint
         def run():
             after, outcomes = jax.lax.scan(
                 lambda state, _: (tangent(state[0], no_input), state[1]), state, length=_AT_ONCE
@@ -139,16 +140,35 @@ def _policy_news(tangent: Any, household: Household, unit: Any, horizon: int) ->
 def _expectation_gradients(block: HetBlock, household: Household, outcome: str, horizon: int):
     """D times the gradient of E_t with respect to each policy, t = 0 ... horizon - 1: name -> ``[t, n_states]``."""
     transition = household.grids.transition
-    policies = {name: household.outcomes[name] for name in block.policy}
+    choices = lotteries(block, household.grids, household.outcomes)
+    weights = [choice.weight for choice in choices]
 
     def sweep(values, _):
-        def expected(policies):
-            choices = [lottery(getattr(household.grids, name), policies[name]) for name in block.policy]
-            return expectation(transition, choices, values)
+        def expected(weights):
+            moved = [choice._replace(weight=w) for choice, w in zip(choices, weights, strict=True)]
+            return expectation(transition, moved, values)
 
-        ahead, pullback = jax.vjp(expected, policies)
-        gradient = jax.tree.map(lambda g: g.reshape(-1), pullback(household.distribution)[0])
-        return ahead - jnp.vdot(household.distribution, ahead), gradient
+        ahead, pullback = jax.vjp(expected, weights)
+        gradients = [g.reshape(-1) for g in pullback(household.distribution)[0]]
+        return ahead - jnp.vdot(household.distribution, ahead), gradients
 
     start = household.outcomes[outcome] - household.total(outcome)
-    return jax.lax.scan(sweep, start, length=horizon)[1]
+    gradients = _scan_in_parts(sweep, start, horizon)
+    slopes = {}
+    for name in block.policy:  # of the weight by the policy
+        grid, policy = getattr(household.grids, name), household.outcomes[name]
+        slopes[name] = jax.jvp(
+            lambda a, grid=grid: lottery(grid, a).weight, (policy,), (jnp.ones_like(policy),)
+        )[1]
+    return {name: g * slopes[name].reshape(1, -1) for name, g in zip(block.policy, gradients, strict=True)}
+
+
+def _scan_in_parts(step: Any, start: Any, length: int) -> Any:
+    """Outputs of a scan whose derivative keeps the carry of every twentieth step and computes the others again."""
+
+    @jax.checkpoint
+    def some(carry, _):
+        return jax.lax.scan(step, carry, length=_AT_ONCE)
+
+    outputs = jax.lax.scan(some, start, length=-(-length // _AT_ONCE))[1]
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:length], outputs)

@@ -1,9 +1,11 @@
 """The log-likelihood of the sticky-wage HANK model: estim against the `sequence-jacobian` package.
 
 CPU seconds a draw (all threads added up), so that a busy machine does not matter; the wall time of a
-batch is shown beside. Prints one line of JSON last.
+batch is shown beside, and the memory at its peak. The accuracy of both is measured against a finer
+solution: a grid of twice as many assets, and for the package tighter tolerances and central differences.
+Prints one line of JSON last.
 
-    python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient]
+    python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient] [--accuracy] [--gallery]
 """
 
 import os
@@ -12,7 +14,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads that wait for each other on 
 
 import argparse
 import json
+import resource
 import time
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +26,7 @@ from jax.sharding import AxisType, PartitionSpec
 from sequence_jacobian import estimation
 
 import estim  # noqa: F401
+from estim.heterogeneity.grids import double_exponential_grid
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
 from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
@@ -93,10 +98,10 @@ class Package:
         self.model = sj.create_model([household, wages, rates, fiscal, clearing], name="sticky wages")
         self.data = data
 
-    def steady_state(self):
+    def steady_state(self, n_assets=500, **household_options):
         calibration = {
             "eis": 0.5, "frisch": 0.5, "markup_ss": 1.015, "phi_pi": 1.5, "kappa_w": 0.2, "phi_T": 0.1,
-            "rho_e": 0.92, "sd_e": 0.92, "n_e": 11, "min_a": -1, "max_a": 1000, "n_a": 500, "X": 1.0, "G": 0.0,
+            "rho_e": 0.92, "sd_e": 0.92, "n_e": 11, "min_a": -1, "max_a": 1000, "n_a": n_assets, "X": 1.0, "G": 0.0,
             "B": 0.0, "Tss": 0.0, "ishock": 0.0, "rss": 0.01, "pi": 0.0, "Y": 1.0,
         }  # fmt: skip
         return self.model.solve_steady_state(
@@ -104,10 +109,13 @@ class Package:
             {"beta": 0.82, "vphi": 0.98},
             {"asset_mkt": 0.0, "piwres": 0.0},
             solver="broyden_custom",
+            options={self.household.name: household_options},
         )
 
-    def household_jacobian(self, steady):
-        return self.household.jacobian(steady, inputs=["Y", "T", "r"], outputs=["A", "C"], T=HORIZON)
+    def household_jacobian(self, steady, **options):
+        return self.household.jacobian(
+            steady, inputs=["Y", "T", "r"], outputs=["A", "C"], T=HORIZON, **options
+        )
 
     def responses(self, steady, household_jacobian):
         return self.model.solve_jacobian(
@@ -152,6 +160,57 @@ def over_devices(function, solve=lambda p: p):
     return jax.jit(jax.shard_map(mapped, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False))
 
 
+def memory():
+    """The process's memory at its peak so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def with_grid(n_assets):
+    """The model with another number of assets."""
+    (block,) = MODEL.het_blocks
+    grids = lambda p: block.grids(p)._replace(a=double_exponential_grid(p.min_a, 1000.0, n_assets))
+    return replace(MODEL, het_blocks=(replace(block, grids=grids),))
+
+
+def accuracy(package, params, household, steady, jacobian, loglikelihood):
+    """Distance of either solution from finer ones, its own and the other's: of log-likelihoods, and of the household
+    Jacobians relative to their largest entry."""
+    fine = jax.jit(solve_household_jacobians, static_argnums=0)(with_grid(1000), params)
+    fine_steady = package.steady_state(1000, backward_tol=1e-12, forward_tol=1e-13)
+    fine_jacobian = package.household_jacobian(fine_steady, h=1e-5, twosided=True)
+    constant = package.data.size / 2 * np.log(2 * np.pi)
+    ours = lambda h: (loglikelihood(params, h) + constant, h.jacobians["A", "r"], h.jacobians["A", "Z"])
+    theirs = lambda s, j: (package.loglikelihood(package.responses(s, j)), j["A"]["r"], j["A"]["Y"])
+    solutions = {"estim": ours(household), "package": theirs(steady, jacobian)}
+    finer = {"estim": ours(fine), "package": theirs(fine_steady, fine_jacobian)}
+    distance = lambda a, b: {
+        "loglikelihood": float(abs(a[0] - b[0])),
+        "jacobians": max(
+            float(np.abs(x - y).max() / np.abs(y).max()) for x, y in zip(a[1:], b[1:], strict=True)
+        ),
+    }
+    found = {
+        f"{who} to finer {whose}": distance(x, y)
+        for who, x in solutions.items()
+        for whose, y in finer.items()
+    }
+    return found | {"finer estim to finer package": distance(finer["estim"], finer["package"])}
+
+
+def gallery():
+    """CPU seconds of the steady state and the household Jacobians of the other models, estim alone."""
+    found = {}
+    for name in ("krusell_smith_1998", "auclert_et_al_2021_one_asset", "auclert_et_al_2021_two_asset"):
+        model = load_model(name)
+        solve = jax.jit(lambda p, model=model: solve_household_jacobians(model, p))
+        params = jax.tree.map(jnp.asarray, model.params())
+        status = int(solve(params).status)
+        cpu, _ = seconds(lambda solve=solve, params=params: jax.block_until_ready(solve(params)), 3)
+        found[name] = {"estim_s": cpu, "status": status}
+        print(name, found[name], flush=True)
+    return found
+
+
 def draws(num, names):
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda x: jnp.full(num, float(x)), MODEL.params(POINT))
@@ -165,6 +224,8 @@ def main():
     parser.add_argument(
         "--gradient", action="store_true", help="also time value and gradient in all parameters"
     )
+    parser.add_argument("--accuracy", action="store_true", help="also compare with finer solutions")
+    parser.add_argument("--gallery", action="store_true", help="also time the other models")
     arguments = parser.parse_args()
 
     params = MODEL.params(POINT)
@@ -214,14 +275,24 @@ def main():
         result[name] = {
             "estim_ms": ours_ms, "package_ms": theirs_ms, "ratio": theirs_ms / ours_ms,
             "batch_wall_ms": 1e3 * wall, "cores_busy": cpu / wall,
+            "peak_mib": memory(),
         }  # fmt: skip
         print(name, result[name], flush=True)
     if arguments.gradient:
         batched = over_devices(jax.value_and_grad(loglikelihood))
         batch = draws(arguments.batch, rows["everything"][1])
-        cpu, _ = seconds(lambda: jax.block_until_ready(batched(batch)), 1)
+        cpu, wall = seconds(lambda: jax.block_until_ready(batched(batch)), 1)
         ms = 1e3 * cpu / arguments.batch
-        result["gradient"] = {"estim_ms": ms, "ratio_to_value": ms / result["everything"]["estim_ms"]}
+        result["gradient"] = {
+            "estim_ms": ms, "ratio_to_value": ms / result["everything"]["estim_ms"],
+            "batch_wall_ms": 1e3 * wall, "cores_busy": cpu / wall, "peak_mib": memory(),
+        }  # fmt: skip
+        print("gradient", result["gradient"], flush=True)
+    if arguments.accuracy:
+        result["accuracy"] = accuracy(package, params, household, steady, jacobian, loglikelihood)
+        print("accuracy", result["accuracy"], flush=True)
+    if arguments.gallery:
+        result["gallery"] = gallery()
     print(json.dumps(result))
 
 
