@@ -33,7 +33,7 @@ def read(name):
 @pytest.mark.parametrize("name", RUN)
 def test_it_is_read_and_has_a_steady_state(name):
     mod = read(name)
-    assert set(mod.names.values()) <= set(mod.model.variables._fields)
+    assert set(mod.names.values()) <= {*mod.model.variables._fields, *mod.model.shocks._fields}
 
 
 @pytest.mark.parametrize("name", DO_NOT)
