@@ -3,7 +3,8 @@
 Each rung stands on the one below, so the climb ends at the first that fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -13,13 +14,17 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from estim.evaluations import Evaluations
 from estim.model import Model
 from estim.posterior import Posterior, build_posterior, solve_representation
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
-from estim.solution.representations import StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.solution.simulate import simulate, trend_path
 from estim.status import Status
+from estim.typing import Position
+
+Evaluate = Callable[[Position], Evaluations]
 
 _GRADIENT_TOLERANCE = 1e-5
 
@@ -53,13 +58,18 @@ def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[
         yield _steady_state(model)
     yield _solution(model)
     if data is None:
-        observations = simulate(solve_representation(model, model.params()), jax.random.key(0), 80)
-        observations += trend_path(model, model.params(), 80)
+        observations = simulate(_solve(model), jax.random.key(0), 80) + trend_path(model, model.params(), 80)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     posterior = build_posterior(model, data)
-    yield _likelihood(posterior)
-    yield _prior_draws(posterior, num_draws)
-    yield _gradient(posterior)
+    evaluate = jax.jit(posterior.evaluate_fn)  # compiled once, for all that follows
+    yield _likelihood(posterior, evaluate)
+    yield _prior_draws(posterior, evaluate, num_draws)
+    yield _gradient(posterior, evaluate)
+
+
+@cache
+def _solve(model: Model) -> StateSpace | MovingAverage:
+    return jax.jit(lambda params: solve_representation(model, params))(model.params())
 
 
 def _equations(model: Model) -> Rung:
@@ -97,7 +107,7 @@ def _steady_state(model: Model) -> Rung:
 
 
 def _solution(model: Model) -> Rung:
-    solution = solve_representation(model, model.params())
+    solution = _solve(model)
     status = Status(int(solution.status))
     lines = [status.message]
     if status == Status.OK and isinstance(solution, StateSpace):
@@ -106,8 +116,8 @@ def _solution(model: Model) -> Rung:
     return Rung("There is one stable solution", status == Status.OK, tuple(lines))
 
 
-def _likelihood(posterior: Posterior) -> Rung:
-    found = posterior.evaluate_fn(posterior.start)
+def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
+    found = evaluate(posterior.start)
     status = Status(int(found.status))
     lines = (f"log-likelihood {float(found.loglikelihood):.4f}, log-prior {float(found.logprior):.4f}",)
     return Rung(
@@ -117,19 +127,24 @@ def _likelihood(posterior: Posterior) -> Rung:
     )
 
 
-def _prior_draws(posterior: Posterior, num_draws: int) -> Rung:
+def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Rung:
     positions = posterior.sample_prior(jax.random.key(1), num_draws)
-    status = np.asarray(jax.jit(jax.vmap(posterior.evaluate_fn))(positions).status)
+    status = np.array([int(evaluate(position).status) for position in positions])
     lines = tuple(f"{np.sum(status == s)} of {num_draws}: {Status(s).message}" for s in np.unique(status))
     return Rung("The log-density is finite on draws from the prior", bool(np.any(status == Status.OK)), lines)
 
 
-def _gradient(posterior: Posterior) -> Rung:
+def _gradient(posterior: Posterior, evaluate: Evaluate) -> Rung:
     """The gradient against central differences, each in units of the largest entry."""
-    value, position = jax.jit(posterior.logdensity_fn), posterior.start
+    position = posterior.start
     gradient = np.asarray(jax.jit(jax.grad(posterior.logdensity_fn))(position))
     shifts = np.eye(position.size) * 1e-5 * np.maximum(1.0, np.abs(np.asarray(position)))
-    differences = np.array([float(value(position + s) - value(position - s)) / (2 * s.sum()) for s in shifts])
+    differences = np.array(
+        [
+            float(evaluate(position + s).logdensity - evaluate(position - s).logdensity) / (2 * s.sum())
+            for s in shifts
+        ]
+    )
     error = np.abs(gradient - differences) / np.max(np.abs(differences))
     wrong = [
         f"{name}: {g:.6g}, by finite differences {d:.6g}"

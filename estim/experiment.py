@@ -77,7 +77,15 @@ QUICK = {
 }
 PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = {
     "full": (FULL, SurrogateRoute()),
-    "quick": (QUICK, SurrogateRoute(max_points=8_000, num_samples=150, num_certificate=1_000)),
+    "quick": (
+        QUICK,
+        SurrogateRoute(
+            max_points=8_000,
+            num_samples=150,
+            num_certificate=1_000,
+            settings={"num_members": 1, "max_steps": 5_000, "learning_rate": 5e-3},
+        ),
+    ),
 }
 """Routes and surrogate by name: ``--set preset=quick`` asks for a look, not for results."""
 

@@ -5,6 +5,7 @@ five families, and the program is compiled in a fraction of the time.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -102,6 +103,7 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         one = lambda d, key: biject_to(d.support).inv(d.sample(key))
         return joined([jax.vmap(one)(d, jax.random.split(next(keys), len(places))) for d, places in families])
 
+    @partial(jax.jit, static_argnums=1)
     def sample(rng_key: Key, num: int) -> Array:
         if joint_prior is None:
             return draw(jax.random.split(rng_key, num))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,8 @@ def test_page_runs(page, tmp_path, monkeypatch):
         elif title := re.search(r'title="([^"]+)"', words):
             (tmp_path / title[1]).write_text(body)
         else:
-            exec(compile(body, f"{page.name}: {body.splitlines()[0]}", "exec"), namespace)
+            with jax.numpy_rank_promotion("allow"):  # as it is for a reader of the page
+                exec(compile(body, f"{page.name}: {body.splitlines()[0]}", "exec"), namespace)
 
 
 def run_estim(line: str) -> None:
