@@ -256,5 +256,6 @@ model = Model(
     ),
     unknowns={"beta": (0.9, 0.987), "chi1": (0.5, 50.0), "vphi": (0.1, 10.0)},
     targets=("A", "B", "wage Phillips curve"),
+    horizon=450,  # capital returns slowly
     reference="Auclert, Bardóczy, Rognlie and Straub (2021), Econometrica 89(5), 2375-2408",
 )

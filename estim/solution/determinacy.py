@@ -21,8 +21,11 @@ def winding_number(matrix: Array, shape: tuple[int, int]) -> Scalar:
     distances = jnp.arange(horizon) - middle
     column = jnp.moveaxis(matrix.reshape(*shape, *shape)[:, :, :, middle], 1, 0)
     points = 1 << (4 * horizon - 1).bit_length()
-    # The column begins `middle` periods before the unknown moves.
-    symbol = jnp.fft.fft(jnp.zeros((points, n_unknowns, n_unknowns)).at[distances].set(column), axis=0)
+    # The column begins `middle` periods before the unknown moves. Where it has not died out at its ends, cutting
+    # it there would make the curve oscillate around zero; fading it out smooths the curve instead.
+    fade = jnp.cos(jnp.pi / 2 * distances / (middle + 1)) ** 2
+    symbol = jnp.zeros((points, n_unknowns, n_unknowns)).at[distances].set(column * fade[:, None, None])
+    symbol = jnp.fft.fft(symbol, axis=0)
     curve = jnp.linalg.det(symbol)
     return jnp.round(jnp.sum(jnp.angle(jnp.roll(curve, -1) / curve)) / (2 * jnp.pi))
 
