@@ -235,7 +235,7 @@ def main():
     data = np.asarray(simulate(solution, jax.random.key(0), 216))
 
     def loglikelihood(p, given=None):
-        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), data)
+        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), jnp.asarray(data))
 
     package = Package(data)
     steady = package.steady_state()
@@ -250,7 +250,7 @@ def main():
     rows = {
         "shocks": (
             over_devices(
-                lambda ma: toeplitz_loglikelihood(ma, data), lambda p: solve_moving_average(MODEL, p, responses)
+                lambda ma: toeplitz_loglikelihood(ma, jnp.asarray(data)), lambda p: solve_moving_average(MODEL, p, responses)
             ),
             shocks,
             lambda: package.loglikelihood(G),
