@@ -17,7 +17,7 @@ def configure() -> None:
     Where JAX is not loaded yet, its environment variables say so, and it is not loaded for
     this: `estim --help` need not wait for it.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains; threads in small matrices only wait
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     cores = os.cpu_count() or 1
     cache = {

@@ -250,7 +250,8 @@ def main():
     rows = {
         "shocks": (
             over_devices(
-                lambda ma: toeplitz_loglikelihood(ma, jnp.asarray(data)), lambda p: solve_moving_average(MODEL, p, responses)
+                lambda ma: toeplitz_loglikelihood(ma, jnp.asarray(data)),
+                lambda p: solve_moving_average(MODEL, p, responses),
             ),
             shocks,
             lambda: package.loglikelihood(G),
