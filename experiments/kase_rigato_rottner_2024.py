@@ -9,7 +9,8 @@ file does `ours` alone, and with ``--set preset=quick`` a look at it on a coarse
     exact       plain Metropolis, multi-proposal Metropolis and NUTS on the true likelihood, and the paper's
                 recipe: a network trained on the candidates of multi-proposal Metropolis
     ours        a network trained on the leapfrog points of a short HMC run, with their gradients, refined
-    households  the same with two parameters of the households estimated: a steady state at every draw
+    households  the same with the households' income risk estimated, its persistence and its dispersion: a steady
+                state at every draw
 """
 
 import argparse
@@ -33,8 +34,8 @@ fixed = load_model("kase_rigato_rottner_2024")
 households = replace(
     fixed,
     name="kase_rigato_rottner_2024_households",
-    prior=fixed.prior._replace(eis=priors.gamma(0.5, 0.1), sd_e=priors.gamma(0.92, 0.1)),
-    start=dict(fixed.start) | {"eis": 0.5, "sd_e": 0.92},
+    prior=fixed.prior._replace(rho_e=priors.beta(0.92, 0.02), sd_e=priors.gamma(0.92, 0.1)),
+    start=dict(fixed.start) | {"rho_e": 0.92, "sd_e": 0.92},
 )
 
 us = {"data": "us_nk", "start": "1966Q1", "end": "2019Q4", "num_starts": 2}
