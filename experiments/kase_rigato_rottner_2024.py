@@ -4,11 +4,11 @@
 
 does all of it and writes ``DIR/report.html``, which sets our numbers beside the paper's; each part below is a
 run of its own with its own report in ``DIR/NAME``, and is taken up where it was left. ``estim run`` on this
-file does `ours` alone, and with ``--set preset=quick`` a look at it on a coarse grid of shorter chains.
+file does `ours` alone, and with ``--set preset=quick`` a look at it from shorter chains.
 
     exact       plain Metropolis, multi-proposal Metropolis and NUTS on the true likelihood, and the paper's
                 recipe: a network trained on the candidates of multi-proposal Metropolis
-    ours        a network trained on the leapfrog points of a short HMC run, with their gradients, refined
+    ours        a network trained on the leapfrog points of a short HMC run, with their gradients
     households  the same with the households' income risk estimated, its persistence and its dispersion: a steady
                 state at every draw
 """
