@@ -4,7 +4,6 @@ Each rung stands on the one below, so the climb ends at the first that fails.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 import jax
@@ -56,20 +55,16 @@ def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[
     if not model.het_blocks:
         yield _equations(model)
         yield _steady_state(model)
-    yield _solution(model)
+    solution = jax.jit(lambda params: solve_representation(model, params))(model.params())
+    yield _solution(solution)
     if data is None:
-        observations = simulate(_solve(model), jax.random.key(0), 80) + trend_path(model, model.params(), 80)
+        observations = simulate(solution, jax.random.key(0), 80) + trend_path(model, model.params(), 80)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     posterior = build_posterior(model, data)
     evaluate = jax.jit(posterior.evaluate_fn)  # compiled once, for all that follows
     yield _likelihood(posterior, evaluate)
     yield _prior_draws(posterior, evaluate, num_draws)
     yield _gradient(posterior, evaluate)
-
-
-@cache
-def _solve(model: Model) -> StateSpace | MovingAverage:
-    return jax.jit(lambda params: solve_representation(model, params))(model.params())
 
 
 def _equations(model: Model) -> Rung:
@@ -106,8 +101,7 @@ def _steady_state(model: Model) -> Rung:
     return Rung("The steady state solves every equation", int(linear.status) == Status.OK, lines)
 
 
-def _solution(model: Model) -> Rung:
-    solution = _solve(model)
+def _solution(solution: StateSpace | MovingAverage) -> Rung:
     status = Status(int(solution.status))
     lines = [status.message]
     if status == Status.OK and isinstance(solution, StateSpace):

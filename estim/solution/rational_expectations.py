@@ -106,10 +106,8 @@ def solve_state_space_in_variables(model: Model, params) -> StateSpace:
             f"{model.name}: the measurement reads variables of last period, so that today's are not a "
             "state; make what is observed a variable with an equation of its own"
         )
-    found, kept = (
-        _solve(model, params),
-        np.flatnonzero(reads.lag.any(axis=0) | reads.measured_now.any(axis=0)),
-    )
+    found = _solve(model, params)
+    kept = np.flatnonzero(reads.lag.any(axis=0) | reads.measured_now.any(axis=0))
     policy = found.rule.policy[kept]
     return _state_space(
         model,
