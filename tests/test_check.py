@@ -11,7 +11,7 @@ import pytest
 from small_models import Shocks, Variables, ar1
 
 from estim.check import check_model
-from estim.models import load_model
+from estim.models import list_models, load_model
 
 
 class Two(NamedTuple):
@@ -107,11 +107,13 @@ def test_data_may_be_given():
     assert all(rung.passed for rung in check_model(ar1(), data))
 
 
-# Without and with a steady state of its own, and with heterogeneous agents; tests/models holds all to their references.
-KINDS = ["an_schorfheide_2007", "schorfheide_2000", "krusell_smith_1998"]
+def one_of_each_kind():
+    """All models with one agent; of the others one, for the rest are solved in tests/models and tests/solution."""
+    heterogeneous = [name for name in list_models() if load_model(name).het_blocks]
+    return [name for name in list_models() if name not in heterogeneous] + ["krusell_smith_1998"]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", one_of_each_kind())
 def test_gallery_passes(name):
     model = load_model(name)
     rungs = check_model(model, num_draws=20)
