@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-FOLDER = Path(__file__).parent / "data"
+_HERE = Path(__file__).parent
+FOLDER = next(f for f in (_HERE / "data", _HERE.parent / "data") if f.is_dir())
+"""The shipped files: a wheel's own, or a checkout's, in which ``estim/data`` is a link (a text file on Windows)."""
 _MISSING = {"", ".", "NA", "NaN", "nan"}
 _QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
 _DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")

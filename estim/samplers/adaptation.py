@@ -28,8 +28,8 @@ class Adaptation(NamedTuple):
 
 
 def init_adaptation(dim: int) -> Adaptation:
-    """Nothing adapted yet; the first covariance counts as ``50 dim`` draws."""
-    return Adaptation(np.array(0), np.array(50.0 * dim), np.zeros(NUM_WINDOWS))
+    """Nothing adapted yet; the first covariance counts as ``10 dim`` draws."""
+    return Adaptation(np.array(0), np.array(10.0 * dim), np.zeros(NUM_WINDOWS))
 
 
 def window_lengths(num_warmup: int) -> list[int]:

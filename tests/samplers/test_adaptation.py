@@ -29,7 +29,7 @@ def after(position, num_windows=1):
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.98])
 def test_a_window_counts_by_its_effective_draws(correlation):
     _, num_draws = after(autoregression(correlation))
-    effective = num_draws - 0.8 * 50 * DIM
+    effective = num_draws - 0.8 * float(init_adaptation(DIM).num_draws)
     expected = NUM_STEPS * NUM_CHAINS * (1 - correlation) / (1 + correlation)
     assert effective == pytest.approx(expected, rel=0.15)
 
