@@ -46,7 +46,10 @@ class SurrogateRoute:
         max_points: at most so many of the evaluations of each, evenly spread over the run.
         num_samples: draws kept, a chain.
         thin: iterations of a chain for each draw that is kept.
-        num_certificate: evaluations of the exact posterior that the certificate rests on.
+        num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
+            once more.
+        num_certificate: evaluations of the exact posterior that the certificate rests on; half of them are
+            draws, whose weights correct the means.
         settings: fields of the recipe that are to be different.
     """
 
@@ -57,6 +60,7 @@ class SurrogateRoute:
     num_chains: int = 512
     num_warmup: int = 2_000
     thin: int = 10
+    num_refinement: int = 0
     num_certificate: int = 4_000
     settings: Mapping[str, Any] = field(
         default_factory=lambda: {"num_members": 1, "max_steps": 16_000, "learning_rate": 5e-3}

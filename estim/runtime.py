@@ -22,7 +22,7 @@ def configure() -> None:
     cores = os.cpu_count() or 1
     cache = {
         "jax_compilation_cache_dir": os.path.join(user_cache_dir("estim"), "jax"),
-        "jax_persistent_cache_min_compile_time_secs": 0.1,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": 0,
     }
     if "jax" not in sys.modules:

@@ -69,17 +69,18 @@ def four_routes(experiment, tmp_path_factory):
     """All four routes to a posterior of two parameters, quickly, and what was told on the way."""
     told = []
     routes = {
-        "rwmh": Route("rwmh", num_samples=4000, num_chains=4, num_warmup=200),
+        "rwmh": Route("rwmh", num_samples=12_000, num_chains=4, num_warmup=200),
         "nuts": Route("nuts", num_samples=1000, num_chains=4, num_warmup=100),
-        "mpmh": Route("mpmh", num_samples=1500, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
+        "mpmh": Route("mpmh", num_samples=4000, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
     }
     surrogate = SurrogateRoute(
         max_points=4000,
         num_samples=600,
         num_warmup=400,
         thin=4,
+        num_refinement=200,
         num_certificate=1000,
-        settings={"max_steps": 2000, "num_members": 1},
+        settings={"max_steps": 1000, "num_members": 1},
     )
     experiment = replace(experiment, routes=routes, surrogate=surrogate)
     run = run_experiment(
@@ -108,9 +109,9 @@ def test_draws_are_parameters_within_their_support(four_routes):
 
 def test_every_evaluated_point_is_kept(four_routes):
     run, _ = four_routes
-    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 4000
-    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 1500 * 4
-    assert read_route(run, "rwmh").num_evaluations == 4 * (4000 + 200)
+    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 12_000
+    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 4000 * 4
+    assert read_route(run, "rwmh").num_evaluations == 4 * (12_000 + 200)
     assert read_route(run, "surrogate").num_evaluations == 0
 
 
@@ -152,6 +153,28 @@ def test_running_again_only_writes_the_report(four_routes):
         load_experiment(run.file("settings.json")), run.path, lambda *told_now: told.append(told_now)
     )
     assert told == [] and before == {p: p.stat().st_mtime_ns for p in run.path.rglob("chunk-*.npz")}
+
+
+def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes):
+    run, _ = four_routes
+    names = ("surrogate/network.npz", "surrogate/check.npz")
+    before, certificate = (
+        [run.read_arrays(name) for name in names],
+        run.read_json("surrogate/certificate.json"),
+    )
+    for name in (*names, "surrogate/certificate.json"):
+        run.file(name).unlink()
+    run_experiment(load_experiment(run.file("settings.json")), run.path)
+    for name, arrays in zip(names, before, strict=True):
+        again = run.read_arrays(name)
+        assert again.keys() == arrays.keys()
+        for key, values in arrays.items():
+            np.testing.assert_array_equal(again[key], values)
+    assert run.read_json("surrogate/certificate.json") == certificate
+    counts = {k: int(v) for k, v in before[0].items() if k.startswith("counts/")}
+    assert (
+        counts["counts/evaluations"] == 2 * 4000 + 200
+    )  # what two routes evaluated, thinned, and the refinement
 
 
 def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_path):

@@ -14,8 +14,9 @@ from estim.analysis.variance_decomposition import variance_decomposition
 from estim.model import Model
 from estim.posterior import Posterior, build_solver, without_trend
 from estim.samplers.mode import Laplace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
-from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.evaluate import evaluate_posterior, map_positions
 from estim.typing import Array
 
 _HORIZONS = (1, 4, 20, float("inf"))
@@ -80,60 +81,52 @@ def posterior_slices(
     }
 
 
-def draw_impulse_responses(
-    model: Model, posterior: Posterior, positions: np.ndarray, horizon: int = 24
-) -> np.ndarray:
-    """Responses of the observables to one standard deviation of each shock.
-
-    At positions ``[n, dim]`` they are ``[n, horizon, n_obs, n_shocks]``, and so for any leading
-    axes; NaN where a position has no solution.
-    """
-    solve = build_solver(model)
-
-    def respond(position: Array) -> Array:
-        solution = solve(posterior.constrain_fn(position))
-        return jnp.where(solution.status == Status.OK, impulse_responses(solution, horizon), jnp.nan)
-
-    flat = np.asarray(positions, float).reshape(-1, positions.shape[-1])
-    responses = np.asarray(_over(respond, flat))
-    return responses.reshape(*positions.shape[:-1], *responses.shape[1:])
-
-
-def decompositions(
-    model: Model, posterior: Posterior, positions: np.ndarray, observations: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Where the movements of the observables come from, at positions ``[n, dim]``.
+def implications(
+    model: Model, posterior: Posterior, positions: np.ndarray, observations: np.ndarray, horizon: int = 24
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What the model says at positions ``[n_routes, n, dim]``, each of which is solved once.
 
     Returns:
-        ``horizons`` ``[n_horizons]``; ``shares`` ``[n, n_horizons, n_obs, n_shocks + 1]`` of the variance of
-        the error of forecasting so far ahead, the last for measurement error, NaN where a position has no
-        solution; ``history`` ``[n_periods, n_obs, n_shocks + 2]`` at the mean of the positions: what each shock, the
-        state before the sample and measurement error did, period by period.
+        Responses of the observables to one standard deviation of each shock,
+        ``[n_routes, n, horizon, n_obs, n_shocks]``; and where the observables' movements come from, by the
+        first route: ``horizons`` ``[n_horizons]``; ``shares`` ``[n, n_horizons, n_obs, n_shocks + 1]`` of the
+        variance of the error of forecasting so far ahead, the last for measurement error; ``history``
+        ``[n_periods, n_obs, n_shocks + 2]`` at the mean of the positions: what each shock, the state before the
+        sample and measurement error did, period by period. NaN where a position has no solution.
     """
     solve = build_solver(model)
-
-    def shares(position: Array) -> Array:
-        solution = solve(posterior.constrain_fn(position))
-        return jnp.where(solution.status == Status.OK, variance_decomposition(solution, _HORIZONS), jnp.nan)
+    n_routes, n, dim = positions.shape
+    mean = np.asarray(positions[0], float).mean(axis=0)
+    solutions = map_positions(
+        lambda position: solve(posterior.constrain_fn(position)),
+        np.vstack([positions.reshape(-1, dim), mean]),
+        in_turn=posterior.in_turn,
+    )
+    solved = solutions.status == Status.OK
 
     @jax.jit
-    def history(position: Array) -> Array:
-        values = posterior.constrain_fn(position)
+    def history(solution: StateSpace | MovingAverage) -> Array:
+        values = posterior.constrain_fn(jnp.asarray(mean))
         stationary = without_trend(model, model.params(values), observations)
-        parts = historical_decomposition(solve(values), stationary)
+        parts = historical_decomposition(solution, stationary)
         rest = jnp.stack([parts.initial, parts.measurement_error], axis=2)
         return jnp.concatenate([parts.shocks, rest], axis=2)
 
-    return {
+    respond = jax.jit(jax.vmap(partial(impulse_responses, horizon=horizon)))
+    responses = np.array(respond(solutions))[:-1]
+    responses[~solved[:-1]] = np.nan
+    shares = np.array(
+        jax.jit(jax.vmap(partial(variance_decomposition, horizons=_HORIZONS)))(
+            jax.tree.map(lambda leaf: leaf[:n], solutions)
+        )
+    )
+    shares[~solved[:n]] = np.nan
+    parts = {
         "horizons": np.array(_HORIZONS),
-        "shares": np.asarray(_over(shares, positions)),
-        "history": np.asarray(history(positions.mean(axis=0))),
+        "shares": shares,
+        "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], solutions))),
     }
-
-
-def _over(function: Callable[[Array], Array], positions: np.ndarray) -> Array:
-    """`function` at every position ``[n, dim]``, some at a time: a solution in sequence space is large."""
-    return jax.jit(lambda x: jax.lax.map(function, x, batch_size=32))(np.asarray(positions, float))
+    return responses.reshape(n_routes, n, *responses.shape[1:]), parts
 
 
 def thin(rows: Any, num: int) -> Any:

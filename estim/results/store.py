@@ -16,8 +16,10 @@ temporary name, flushed, renamed): whatever the moment a run is killed at, what 
 
 import json
 import os
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,13 @@ class RunDirectory:
 
     def read_chunks(self, folder: str, prefix: str = "") -> list[dict[str, Array]]:
         return [self.read_arrays(name, prefix) for name in self.chunks(folder)]
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note in ``timings.json`` how many seconds a stage took."""
+        begun = time.perf_counter()
+        yield
+        self.write_json("timings.json", self.read_json("timings.json") | {stage: time.perf_counter() - begun})
 
     def _write(self, name: str, write: Callable[[Path], Any]) -> None:
         target = self.file(name)

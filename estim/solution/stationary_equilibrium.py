@@ -28,7 +28,7 @@ from estim.status import SolutionError, Status
 from estim.typing import Array
 
 MAX_STEPS = 30
-SMALLEST_STEP = 4.0**-4  # the part of a Newton step below which the search is given up
+SMALLEST_STEP = 2.0**-8  # the part of a Newton step below which the search is given up
 TARGET_TOLERANCE = 1e-9
 UNKNOWN_TOLERANCE = 1e-11
 _FIRST_TOLERANCE = 1e-4  # of the households, while the unknowns are far from their solution
@@ -101,12 +101,14 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
 class _Search(NamedTuple):
     """The best point of the search: unknowns, households there, what the targets leave, its derivative
-    ``slope``, and how far the unknowns are from their solution, relative to their size."""
+    ``slope``, the ``precision`` of the households, and how far the unknowns are from their solution
+    by that slope, relative to their size and no nearer than the precision."""
 
     unknowns: Array
     households: tuple[Household, ...]
     gap: Array
     slope: Array
+    precision: Array
     move: Array
 
 
@@ -118,7 +120,7 @@ def _reference(model: Model) -> _Search:
     def cold(params):
         unknowns, stated = jnp.array([getattr(params, n) for n in names], float), model.steady_state(params)
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), jnp.array(jnp.inf))
+        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), *[jnp.array(jnp.inf)] * 2)
 
     def slope(point):
         """By differences, from the search's own program: good enough for Broyden's method to start from."""
@@ -142,8 +144,9 @@ def _reference(model: Model) -> _Search:
 def _search(model: Model, params: Any, start: _Search) -> _Search:
     """Quasi-Newton steps in the unknowns from those of `start`, each household from the one before.
 
-    Steps are cut at halfway to the bounds of an unknown, and to a quarter where they made matters worse.
-    Where `start` has no slope, the households are solved at its unknowns, and that is all.
+    Steps are cut at halfway to the bounds of an unknown, and halved where they made matters worse; what
+    the targets left there corrects the slope all the same. Where `start` has no slope, the households are
+    solved at its unknowns, and that is all.
     """
     low, high = jnp.array(list(model.unknowns.values()), float).reshape(-1, 2).T
 
@@ -153,31 +156,38 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
         room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
         move = fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
         unknowns = best.unknowns + move
-        tolerance = jnp.where(
+        precision = jnp.where(
             directed(best), jnp.clip(best.move**2, SEARCH_TOLERANCE, _FIRST_TOLERANCE), 1e-8
         )
-        search = partial(search_household, tolerance=tolerance)
+        search = partial(search_household, tolerance=precision)
         gap, (households, _, _) = _evaluate(model, search, params, unknowns, best.households)
-        # Broyden's update: the slope that explains what the step did to the gap.
+        # Broyden's update: the slope that explains what the step did to the gap, if that is not noise.
         surprise = gap - best.gap - best.slope @ move
-        slope = best.slope + jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
-        distance = largest(jnp.linalg.solve(best.slope, gap) / unknowns)
-        better = (distance < best.move) & _solved(households, 2 * tolerance) & jnp.isfinite(slope).all()
+        learnt = _solved(households, 2 * precision) & (largest(move / unknowns) > best.precision)
+        update = jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
+        slope = best.slope + jnp.where(learnt, update, 0.0)
+        trial = _Search(unknowns, households, gap, slope, precision, _distance(slope, gap, unknowns, precision))
+        stay = best._replace(slope=slope, move=_distance(slope, best.gap, best.unknowns, best.precision))
+        better = (trial.move < stay.move) & _solved(households, 2 * precision)
         taken = better | (steps == 0)
-        trial = _Search(unknowns, households, gap, slope, distance)
-        best = jax.tree.map(lambda x, y: jnp.where(taken, x, y), trial, best)
-        return best, jnp.where(taken, 1.0, fraction / 4), steps + 1
+        best = jax.tree.map(lambda x, y: jnp.where(taken, x, y), trial, stay)
+        return best, jnp.where(taken, 1.0, fraction / 2), steps + 1
 
     def directed(best):
-        return jnp.isfinite(best.slope).all()
+        return jnp.isfinite(best.slope).all() & jnp.isfinite(best.gap).all()
 
     def unsolved(state):
         best, fraction, steps = state
         going = directed(best) & (steps < MAX_STEPS) & (fraction >= SMALLEST_STEP) & ~_is_solved(best)
         return going | (steps == 0)
 
-    start = jax.tree.map(jnp.asarray, start._replace(move=jnp.array(jnp.inf)))
+    start = jax.tree.map(jnp.asarray, start._replace(precision=jnp.array(0.0), move=jnp.array(jnp.inf)))
     return jax.lax.while_loop(unsolved, step, (start, jnp.array(1.0), 0))[0]
+
+
+def _distance(slope: Array, gap: Array, unknowns: Array, precision: Array) -> Array:
+    """Of the unknowns from their solution, relative to their size, as far as the precision tells."""
+    return jnp.maximum(largest(jnp.linalg.solve(slope, gap) / unknowns), precision)
 
 
 def _is_solved(point: _Search) -> Array:

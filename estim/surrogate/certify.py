@@ -5,15 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from estim.posterior import Posterior
+from estim.surrogate.correct import WeightedDraws, weigh_draws
 from estim.surrogate.estimates import (
+    RELIABLE_KHAT,
     Estimate,
     accept_probability,
     batch_means,
-    evenly_spaced,
     kl_divergence,
-    pareto_smooth,
 )
-from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
 from estim.surrogate.sample import propose
 from estim.typing import Key
@@ -23,9 +23,6 @@ SAFE_DECISION = 0.0033
 
 SAFE_MEAN_SHIFT = 0.1
 """Largest shift of a posterior mean, in posterior standard deviations, that needs no correction."""
-
-RELIABLE_KHAT = 0.7
-"""Pareto k-hat up to which importance weights can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
 
 
 class Certificate(NamedTuple):
@@ -112,11 +109,20 @@ def certify(
     num_pairs = num_evaluations // 2
     if num_pairs < 100:
         raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
-    current = evenly_spaced(draws, num_pairs)
+    weighted = weigh_draws(posterior, surrogate, draws, num_evaluations=num_pairs)
+    return certify_weighted(posterior, surrogate, weighted, rng_key)
+
+
+def certify_weighted(
+    posterior: Posterior, surrogate: Surrogate, weighted: WeightedDraws, rng_key: Key
+) -> Certificate:
+    """The certificate of `certify` where the draws have been weighed already: only proposals are evaluated."""
+    current, weight, khat, true_current = weighted
+    num_pairs = len(current)
     proposal = propose(rng_key, current)
     points = np.concatenate([current, proposal])
 
-    true = evaluate_posterior(posterior, points)
+    true = concatenate_evaluations(true_current, evaluate_posterior(posterior, proposal))
     members = ensemble_loglikelihoods(surrogate, points)
     true_loglikelihood = np.where(np.isnan(true.loglikelihood), -np.inf, true.loglikelihood)
     logprior = np.asarray(true.logprior)
@@ -127,11 +133,8 @@ def certify(
     wrong_reject = batch_means(np.maximum(a - a_hat, 0))
 
     log_weight = log_p[0] - log_p_hat[0]
-    ran_away = not np.isfinite(log_weight).any()
-    if ran_away:  # from the support of the posterior: there is nothing to be weighed
-        weight, khat, divergence = np.full(num_pairs, np.nan), np.inf, Estimate(np.inf, np.nan)
-    else:
-        (weight, khat), divergence = pareto_smooth(log_weight), kl_divergence(log_weight)
+    ran_away = np.isnan(weight).any()  # from the support of the posterior
+    divergence = Estimate(np.inf, np.nan) if ran_away else kl_divergence(log_weight)
     shift = weight @ current - current.mean(axis=0)
     mean_shift = np.inf if ran_away else float(np.max(np.abs(shift) / current.std(axis=0)))
     error = np.full(num_pairs, -np.inf) if ran_away else log_weight - np.median(log_weight)

@@ -22,7 +22,8 @@ class WeightedDraws(NamedTuple):
     """Some draws of a surrogate ``[n, dim]`` with Pareto-smoothed importance weights ``[n]`` that sum to one.
 
     Above a ``pareto_khat`` of 0.7 the weights are not to be trusted; ``evaluations`` are the true
-    ones that they cost.
+    ones that they cost. Where none of these is finite there is nothing to be weighed: the weights are NaN, k-hat
+    is infinite.
     """
 
     position: np.ndarray
@@ -44,10 +45,12 @@ def weigh_draws(
     Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024).
 
     Raises:
-        ValueError: fewer draws than evaluations, or none at which the true posterior has a density.
+        ValueError: fewer draws than evaluations.
     """
     position = evenly_spaced(draws, num_evaluations)
     true = evaluate_posterior(posterior, position)
+    if not np.isfinite(true.loglikelihood).any():
+        return WeightedDraws(position, np.full(num_evaluations, np.nan), np.inf, true)
     learnt = ensemble_loglikelihoods(surrogate, position).mean(axis=0)
     weight, khat = pareto_smooth(np.asarray(true.loglikelihood) - learnt)
     return WeightedDraws(position, weight, khat, true)
@@ -57,7 +60,12 @@ def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: int) -> n
     """Draws of the true posterior ``[num_samples, dim]``: each point about ``num_samples * weight`` times.
 
     Systematic resampling, in random order. More than `effective_sample_size` of them repeat themselves.
+
+    Raises:
+        ValueError: at none of the draws the true posterior has a density.
     """
+    if np.isnan(weighted.weight).any():
+        raise ValueError("no draw has a finite log-density under the true posterior")
     key_offset, key_order = jax.random.split(rng_key)
     levels = (np.arange(num_samples) + float(jax.random.uniform(key_offset))) / num_samples
     index = np.searchsorted(np.cumsum(weighted.weight), levels).clip(max=len(weighted.weight) - 1)

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+RELIABLE_KHAT = 0.7
+"""Pareto k-hat up to which importance weights can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
+
 
 class Estimate(NamedTuple):
     """A Monte Carlo estimate and its standard error."""

@@ -1,7 +1,8 @@
-"""The true posterior at many points: compiled once, in batches, spread over the devices."""
+"""Functions of the true posterior at many points: compiled once, in batches, spread over the devices."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +18,35 @@ BATCH = 64
 """Points that one device evaluates at once."""
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _evaluate_batch(
-    evaluate_fn: Callable[[Position], Evaluations],
-    gradient: bool,
-    in_turn: bool,
-    mesh: Mesh,
-    positions: Array,
-) -> Evaluations:
-    """`evaluate_fn` over ``positions`` ``[batch, dim]``, each device its share; with gradients or without."""
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _map_batch(function: Callable[[Position], Any], in_turn: bool, mesh: Mesh, positions: Array) -> Any:
+    """`function` over ``positions`` ``[batch, dim]``, each device its share."""
+    rows = PartitionSpec(mesh.axis_names)
+    each = jax.shard_map(over(function, in_turn), mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False)
+    return each(positions)
+
+
+def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *, in_turn: bool) -> Any:
+    """`function`, any pytree of arrays, at ``positions`` ``[n, dim]``: host arrays with the leading axis ``[n]``.
+
+    Args:
+        in_turn: see `Posterior`.
+    """
+    mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
+    sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    size = BATCH * mesh.size
+    num = len(positions)
+    padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
+    batches = [
+        _map_batch(function, in_turn, mesh, jax.device_put(padded[i : i + size], sharding))
+        for i in range(0, len(padded), size)
+    ]
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *jax.device_get(batches))
+
+
+@lru_cache(maxsize=16)
+def _with_gradient(evaluate_fn: Callable[[Position], Evaluations]) -> Callable[[Position], Evaluations]:
+    """`evaluate_fn` with the log-likelihood's gradient; the same function for the same one, compiled once."""
 
     def with_value(position: Position) -> tuple[Scalar, Evaluations]:
         found = evaluate_fn(position)
@@ -35,29 +56,13 @@ def _evaluate_batch(
         (_, found), slope = jax.value_and_grad(with_value, has_aux=True)(position)
         return found._replace(gradient=slope)
 
-    rows = PartitionSpec(mesh.axis_names)
-    every = over(with_gradient if gradient else evaluate_fn, in_turn)
-    return jax.shard_map(every, mesh=mesh, in_specs=rows, out_specs=rows, check_vma=False)(positions)
+    return with_gradient
 
 
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
     """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
-    mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
-    sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
-    size = BATCH * mesh.size
-    num = len(positions)
-    padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
-    batches = [
-        _evaluate_batch(
-            posterior.evaluate_fn,
-            gradient,
-            posterior.in_turn,
-            mesh,
-            jax.device_put(padded[i : i + size], sharding),
-        )
-        for i in range(0, len(padded), size)
-    ]
-    return jax.tree.map(lambda *parts: jnp.asarray(np.concatenate(parts)[:num]), *jax.device_get(batches))
+    evaluate = _with_gradient(posterior.evaluate_fn) if gradient else posterior.evaluate_fn
+    return jax.tree.map(jnp.asarray, map_positions(evaluate, positions, in_turn=posterior.in_turn))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -86,7 +86,9 @@ def write_surrogate(run, rng):
         },
     )
     run.write_arrays(
-        "surrogate/check.npz", {"exact": rng.standard_normal(99), "surrogate": rng.standard_normal(99)}
+        "surrogate/check.npz",
+        {"exact": rng.standard_normal(99), "surrogate": rng.standard_normal(99)}
+        | {"mean": np.array([2.0, 0.3, -1.5]), "error": np.array([0.01, 0.0002, 0.04])},
     )
     grids = np.linspace(-1, 1, 9) * np.ones((3, 1))
     curves = {"exact": -(grids**2), "surrogate": -(grids**2) + 0.1}
@@ -156,6 +158,8 @@ def test_figures_follow_the_theme(page):
         "1 of 2 published estimates lie within 0.5 posterior standard deviations of our means. Farther away "
         "(ours less theirs, in our standard deviations): rho_R (1.0). The data were revised.",
         "It accepts wrongly with probability 0.12\N{NO-BREAK SPACE}% ± 0.01\N{NO-BREAK SPACE}%",
+        "no posterior mean moves by more than 0.2",
+        "posterior standard deviations (rho_R)",
         "indeterminate: many stable solutions",
         "posterior mode",
         "settings.json",
@@ -169,7 +173,7 @@ def test_it_says_what_there_is_to_say(page, text):
 def test_every_section_and_figure_is_there(page):
     assert len(re.findall(r"<section ", page)) == 7
     assert [int(n) for n in re.findall(r'id="figure-(\d+)"', page)] == list(range(1, 12))
-    assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 6))
+    assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 7))
 
 
 def shift_nuts(draws):
@@ -193,6 +197,32 @@ def test_bad_draws_are_called_bad(tmp_path, change, headline, detail):
     verdict = run.read_json("verdict.json")
     assert verdict["tone"] == "bad" and verdict["headline"] == headline
     assert any(detail in line for line in verdict["lines"])
+
+
+def jitter_a_teacher(size):
+    def change(draws):
+        draws["mpmh"] += np.array([-size, -size, size, size])[:, None, None] * [0.5, 0.01, 2.0]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("size", "verdict", "headline"),
+    [
+        (0.2, "safe", "The surrogate's chains have converged, and its certificate calls their draws safe."),
+        (0.2, "refine", "The chains have not converged: do not use these draws."),
+        (1.0, "safe", "The chains have not converged: do not use these draws."),
+    ],
+    ids=["stands on its own", "not certified", "chains that never met"],
+)
+def test_a_route_that_only_taught_need_not_have_converged(tmp_path, size, verdict, headline):
+    run = write_run(tmp_path / "run", jitter_a_teacher(size), routes=("mpmh", "surrogate"))
+    certificate = run.read_json("surrogate/certificate.json")
+    run.write_json("surrogate/certificate.json", certificate | {"verdict": verdict})
+    write_report(run)
+    found = run.read_json("verdict.json")
+    assert found["headline"] == headline
+    assert ("was run to teach the surrogate" in found["lines"][-1]) == (found["tone"] == "good")
 
 
 def test_one_route_needs_no_comparison(tmp_path):

@@ -17,13 +17,15 @@ from estim.results.report.posterior import (
     implications_section,
     posterior_section,
 )
-from estim.results.report.reading import Report
-from estim.results.report.surrogate import certificate_sentence, surrogate_section
+from estim.results.report.reading import LABELS, Report
+from estim.results.report.surrogate import certificate_sentence, correction_sentence, surrogate_section
 from estim.results.store import RunDirectory
 
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
 MAX_RHAT = 1.01
+MAX_TEACHER_RHAT = 1.1
+"""Of a route whose evaluations trained a safe surrogate (Gelman and Rubin's bound of old)."""
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -66,18 +68,18 @@ def _byline(report: Report) -> str:
 
 
 def _verdict(report: Report) -> dict[str, Any]:
-    """One headline, and the three numbers it rests on."""
-    rhat = max(float(np.max(s.rhat)) for s in report.summaries.values())
-    ess = min(float(np.min(s.ess_bulk)) for s in report.summaries.values())
-    converged = rhat < MAX_RHAT
+    """One headline, and the numbers it rests on."""
+    excused = _only_teachers(report)
+    judged = {label: s for label, s in report.summaries.items() if label not in excused}
+    rhat = max(float(np.max(s.rhat)) for s in judged.values())
+    ess = min(float(np.min(s.ess_bulk)) for s in judged.values())
     lines = [
         f"Largest R-hat: {rhat:.4f} (wanted: below {MAX_RHAT}). "
         f"Smallest effective sample size: {ess:,.0f} independent draws."
     ]
-    count = spell(len(report.routes))
-    agree = True
-    if len(report.routes) > 1:
-        worst = agreement(report.summaries, report.names)
+    count, agree = spell(len(judged)), True
+    if len(judged) > 1:
+        worst = agreement(judged, report.names)
         agree = worst.difference < AGREE_WITHIN
         lines.insert(
             0,
@@ -86,18 +88,37 @@ def _verdict(report: Report) -> dict[str, Any]:
             f"(wanted: below {AGREE_WITHIN}).",
         )
     if report.certificate:
-        lines.append(f"Surrogate: {certificate_sentence(report.certificate)}")
-    if not converged:
-        return {
-            "tone": "bad",
-            "headline": "The chains have not converged: do not use these draws.",
-            "lines": lines,
-        }
-    if len(report.routes) == 1:
-        return {"tone": "good", "headline": "The chains have converged.", "lines": lines}
-    if not agree:
-        headline = f"The {count} routes to the posterior disagree."
-        return {"tone": "bad", "headline": headline, "lines": lines}
-    headline = f"The {count} routes to the posterior agree, and all chains have converged."
-    safe = not report.certificate or report.certificate["verdict"] == "safe"
-    return {"tone": "good" if safe else "caution", "headline": headline, "lines": lines}
+        lines += [f"Surrogate: {certificate_sentence(report.certificate)}", correction_sentence(report)]
+    for label in excused:
+        lines.append(
+            f"{label} was run to teach the surrogate: its own draws (R-hat {np.max(report.summaries[label].rhat):.3f}) "
+            "are too few to be used, and nothing above rests on them."
+        )
+    if not rhat < MAX_RHAT:
+        tone, headline = "bad", "The chains have not converged: do not use these draws."
+    elif not agree:
+        tone, headline = "bad", f"The {count} routes to the posterior disagree."
+    else:
+        safe = not report.certificate or report.certificate["verdict"] == "safe"
+        tone = "good" if safe else "caution"
+        if len(report.routes) == 1:
+            headline = "The chains have converged."
+        elif len(judged) == 1:
+            headline = "The surrogate's chains have converged, and its certificate calls their draws safe."
+        else:
+            headline = f"The {count} routes to the posterior agree, and all chains have converged."
+    return {"tone": tone, "headline": headline, "lines": lines}
+
+
+def _only_teachers(report: Report) -> list[str]:
+    """The routes that need not have converged: a surrogate learnt from them, and stands on its own.
+
+    Their evaluations are what they are, wherever the chain was; what the surrogate made of these is judged by
+    its certificate and by its own chains. Only that the chains had met, R-hat below MAX_TEACHER_RHAT, is asked
+    for: chains that each explored another region have not shown that there is no third.
+    """
+    if not report.certificate or report.certificate["verdict"] != "safe":
+        return []
+    teachers = [LABELS.get(name, name) for name in report.settings["surrogate"]["train_on"]]
+    rhat = {label: float(np.max(report.summaries[label].rhat)) for label in teachers}
+    return [label for label in teachers if MAX_RHAT <= rhat[label] < MAX_TEACHER_RHAT]

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from estim.results import figures
-from estim.results.report.page import Item, decimals, percent_pair
+from estim.results.report.page import Item, decimals, digits, number, percent_pair
 from estim.results.report.reading import LABELS, Report
+from estim.surrogate.estimates import RELIABLE_KHAT
 
 VERDICTS = {
     "safe": "Safe: its draws can be used as they are.",
@@ -39,6 +42,7 @@ def surrogate_section(report: Report) -> list[Item]:
             f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior.",
             left=(3,),
         ),
+        _correction_table(report, check, certificate["pareto_khat"]),
         report.figure(
             figures.slice_figure(
                 slices["grids"],
@@ -74,6 +78,31 @@ def surrogate_section(report: Report) -> list[Item]:
     ]
 
 
+def _correction_table(report: Report, check: dict[str, np.ndarray], khat: float | None) -> Item:
+    """The surrogate's means beside those that importance weights make exact."""
+    summary = report.summaries[LABELS["surrogate"]]
+    rows = [
+        [
+            name,
+            *(number(value, digits(std) + 1) for value in (mean, corrected, error)),
+            number((mean - corrected) / std, 3),
+            number(error / std, 3),
+        ]
+        for name, mean, corrected, error, std in zip(
+            report.names, summary.mean, check["mean"], check["error"], summary.std, strict=True
+        )
+    ]
+    trusted = khat is not None and khat < RELIABLE_KHAT
+    return report.table(
+        ["", "mean", "corrected", "error", "gap/sd", "error/sd"],
+        rows,
+        "The surrogate's posterior means, and the same corrected.",
+        f"{len(check['exact']):,} draws are weighed by the exact posterior, Pareto-smoothed (k̂ "
+        f"{decimals(khat, 2)}), with the surrogate as control variate; errors are Monte Carlo standard errors of the "
+        "corrected means. " + ("" if trusted else "With this k̂ the correction itself is not to be trusted."),
+    )
+
+
 def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
     c = certificate
     rows = [
@@ -101,6 +130,18 @@ def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
         meaning = "actual over predicted error of the ensemble; 1 is perfect"
         rows.append(["ensemble", decimals(c["ensemble_calibration"], 2), "", meaning])
     return rows
+
+
+def correction_sentence(report: Report) -> str:
+    """How far the importance weights move the surrogate's means."""
+    check, summary = report.run.read_arrays("surrogate/check.npz"), report.summaries[LABELS["surrogate"]]
+    gaps = np.abs(summary.mean - check["mean"]) / summary.std
+    worst = int(np.argmax(gaps))
+    error = check["error"][worst] / summary.std[worst]
+    return (
+        f"Corrected by {len(check['exact']):,} importance weights, no posterior mean moves by more than "
+        f"{gaps[worst]:.3f} ± {error:.3f} posterior standard deviations ({report.names[worst]})."
+    )
 
 
 def certificate_sentence(certificate: dict[str, Any]) -> str:
