@@ -1,0 +1,150 @@
+"""The surrogate of a run: trained, sampled, weighed against the exact posterior, corrected and certified."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from estim.evaluations import Evaluations
+from estim.experiment import SurrogateRoute
+from estim.pipeline.routes import draw_arrays
+from estim.posterior import Posterior
+from estim.progress import Progress
+from estim.results.analysis import constrain, posterior_slices, thin, unconstrain
+from estim.results.contents import read_evaluations, read_route
+from estim.results.store import RunDirectory, flatten
+from estim.samplers.mode import Laplace
+from estim.surrogate.certify import Certificate, certify_weighted
+from estim.surrogate.correct import correct_means, weigh_draws
+from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior
+from estim.surrogate.fit import (
+    Surrogate,
+    ensemble_loglikelihoods,
+    fit_surrogate,
+    surrogate_from_arrays,
+    surrogate_to_arrays,
+)
+from estim.surrogate.recipe import get_recipe
+from estim.surrogate.refine import refine
+from estim.surrogate.sample import sample_surrogate
+from estim.typing import Key
+
+_NUM_SHOWN = 20_000
+
+
+def train(
+    run: RunDirectory, posterior: Posterior, settings: SurrogateRoute, rng_key: Key, progress: Progress
+) -> Surrogate:
+    """The network, trained on what routes have evaluated and, where asked for, refined."""
+    if not run.has("surrogate/network.npz"):
+
+        def report(epoch: int, num_epochs: int, train_loss: float, validation_loss: float) -> None:
+            progress("surrogate: training", epoch, num_epochs, f"validation loss {validation_loss:.2e}")
+
+        evaluated = [read_evaluations(run, name) for name in settings.train_on]
+        thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
+        evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
+        recipe = replace(get_recipe(settings.recipe), **settings.settings)
+        with run.timed("surrogate: training"):
+            surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)
+        if settings.num_refinement:
+            with run.timed("surrogate: refinement"):
+                surrogate, _ = refine(
+                    posterior,
+                    surrogate,
+                    evaluations,
+                    jax.random.fold_in(rng_key, 1),
+                    num_evaluations=settings.num_refinement,
+                    gradient=evaluations.gradient is not None,
+                    recipe=recipe,
+                    progress=report,
+                )
+        run.write_arrays("surrogate/network.npz", surrogate_to_arrays(surrogate))
+    return surrogate_from_arrays(posterior, run.read_arrays("surrogate/network.npz"))
+
+
+def sample(
+    run: RunDirectory,
+    posterior: Posterior,
+    surrogate: Surrogate,
+    settings: SurrogateRoute,
+    rng_key: Key,
+    progress: Progress,
+) -> None:
+    """Many chains on the network; quick enough to be made in one piece."""
+    if run.chunks("surrogate"):
+        return
+
+    def report(phase: str, done: int, total: int, acceptance: float) -> None:
+        what = {"warmup": "surrogate: warm-up", "sample": "surrogate: sampling"}[phase]
+        progress(what, done, total, f"acceptance {acceptance:.2f}")
+
+    draws = sample_surrogate(
+        surrogate,
+        rng_key,
+        num_samples=settings.num_samples,
+        num_chains=settings.num_chains,
+        num_warmup=settings.num_warmup,
+        thin=settings.thin,
+        progress=report,
+    )
+    arrays = draw_arrays(posterior, draws) | flatten(draws.seconds, "seconds")
+    run.append_chunk("surrogate", {**arrays, "num_evaluations": np.asarray(0)})
+
+
+def certify(
+    run: RunDirectory,
+    posterior: Posterior,
+    surrogate: Surrogate,
+    settings: SurrogateRoute,
+    rng_key: Key,
+    progress: Progress,
+) -> None:
+    """The certificate, and the posterior means corrected by the weights of the draws that it looked at."""
+    if run.has("surrogate/certificate.json"):
+        return
+    progress("surrogate: certificate", 0, 1, "")
+    with run.timed("surrogate: certificate"):
+        params = read_route(run, "surrogate").params
+        position = unconstrain(posterior, params)
+        num_weighed = settings.num_certificate // 2
+        weighted = weigh_draws(posterior, surrogate, position, num_evaluations=num_weighed)
+        certificate = certify_weighted(posterior, surrogate, weighted, rng_key)
+        in_units = weighted._replace(position=constrain(posterior, weighted.position))
+        mean, error = correct_means(in_units, params)
+    logprior = np.asarray(evaluate_logprior(posterior.logprior_fn, weighted.position))
+    learnt = ensemble_loglikelihoods(surrogate, weighted.position).mean(axis=0)
+    densities = {"exact": weighted.evaluations.logdensity, "surrogate": learnt + logprior}
+    run.write_arrays("surrogate/check.npz", densities | {"mean": mean, "error": error})
+    run.write_json("surrogate/certificate.json", _plain(certificate))
+    progress("surrogate: certificate", 1, 1, certificate.verdict)
+
+
+def _plain(certificate: Certificate) -> dict[str, Any]:
+    """The certificate as JSON knows it: an estimate is a value and an error, what is not finite is null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(v) for v in value]
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    return {name: plain(value) for name, value in certificate._asdict().items()}
+
+
+def compare(
+    run: RunDirectory, posterior: Posterior, surrogate: Surrogate, laplace: Laplace, train_on: str
+) -> None:
+    """What the figures of the surrogate show: slices through the mode, points proposed and accepted."""
+    if run.has("proposals.npz"):
+        return
+    run.write_arrays("slices.npz", posterior_slices(posterior, surrogate.posterior, laplace))
+    proposed = read_evaluations(run, train_on)["position"]
+    accepted = read_route(run, train_on).params
+    run.write_arrays(
+        "proposals.npz",
+        {
+            "proposed": constrain(posterior, thin(proposed, _NUM_SHOWN)),
+            "accepted": thin(accepted.reshape(-1, accepted.shape[-1]), _NUM_SHOWN),
+        },
+    )

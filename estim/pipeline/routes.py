@@ -1,0 +1,109 @@
+"""The routes of a run: samplers of the exact posterior, a chunk of draws after another."""
+
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Event
+
+import jax
+import numpy as np
+
+from estim.experiment import Route
+from estim.posterior import Posterior
+from estim.progress import Progress
+from estim.results.analysis import constrain
+from estim.results.contents import count_draws
+from estim.results.store import RunDirectory, flatten
+from estim.samplers.base import Draws
+from estim.samplers.mode import Laplace
+from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
+from estim.typing import Key
+
+
+def sample_routes(
+    run: RunDirectory,
+    posterior: Posterior,
+    laplace: Laplace,
+    routes: Mapping[str, Route],
+    key: Callable[[str], Key],
+    progress: Progress,
+) -> None:
+    """As many routes at a time as there are devices: while one compiles, another samples.
+
+    If one fails, or on Ctrl-C, all stop.
+    """
+    stopped = Event()
+
+    def watched(what: str, done: int, total: int, remark: str = "") -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt
+        progress(what, done, total, remark)
+
+    with ThreadPoolExecutor(len(jax.local_devices())) as threads:
+        sampling = [
+            threads.submit(_sample_route, run, posterior, laplace, name, route, key(name), watched)
+            for name, route in routes.items()
+        ]
+        try:
+            for finished in as_completed(sampling):
+                finished.result()
+        except BaseException:
+            stopped.set()
+            raise
+
+
+def _sample_route(
+    run: RunDirectory,
+    posterior: Posterior,
+    laplace: Laplace,
+    name: str,
+    route: Route,
+    rng_key: Key,
+    progress: Progress,
+) -> None:
+    """The draws of one route, a chunk after another, from where the directory left off."""
+    if count_draws(run, name) >= route.num_samples:
+        return
+
+    def report(phase: str, done: int, total: int, acceptance: float, rate: float) -> None:
+        what = {"warmup": f"{name}: warm-up", "sample": f"{name}: sampling"}[phase]
+        progress(what, done, total, f"{rate:,.0f} steps/s, acceptance {acceptance:.2f}")
+
+    chunks = sample_chunks(
+        posterior,
+        route.algorithm,
+        rng_key,
+        num_samples=route.num_samples,
+        num_chains=route.num_chains,
+        num_warmup=route.num_warmup,
+        laplace=laplace,
+        state=_saved_state(run, name),
+        progress=report,
+        **route.settings,
+    )
+    for state, chunk in chunks:
+        run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
+
+
+def _chunk_arrays(posterior: Posterior, state: RunState, chunk: Chunk) -> dict[str, np.ndarray]:
+    """A chunk as named arrays: what it cost, the state after it and, after warm-up, its draws."""
+    arrays = {f"state.{i:03d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= flatten(chunk.failures, "failures") | flatten(chunk.seconds, "seconds")
+    arrays["num_evaluations"] = np.asarray(chunk.info.evaluations.status.size)
+    if chunk.phase == "sample":
+        draws = to_draws(posterior, [chunk], sys.maxsize)
+        arrays |= draw_arrays(posterior, draws) | flatten(draws.evaluations, "evaluations")
+    return arrays
+
+
+def draw_arrays(posterior: Posterior, draws: Draws) -> dict[str, np.ndarray]:
+    """Draws in the model's units; the log-density is the sum of its parts and not kept beside them."""
+    stats = {name: values for name, values in draws.stats.items() if name != "lp"}
+    arrays = {"params": constrain(posterior, draws.position)} | flatten(stats, "stats")
+    return arrays | {"loglikelihood": draws.loglikelihood, "logprior": draws.logprior}
+
+
+def _saved_state(run: RunDirectory, name: str) -> list[np.ndarray] | None:
+    """The leaves of the sampler's state after the last finished chunk."""
+    chunks = run.chunks(name)
+    return list(run.read_arrays(chunks[-1], "state.").values()) if chunks else None
