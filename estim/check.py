@@ -91,7 +91,7 @@ def _equations(model: Model) -> Rung:
 
 
 def _steady_state(model: Model) -> Rung:
-    linear = linearize(model, model.params())
+    linear = jax.jit(lambda params: linearize(model, params))(model.params())
     scale = 1.0 + float(jnp.max(jnp.abs(linear.steady_state)))
     lines = tuple(
         f"equation '{name}' leaves {residual:.3g}"

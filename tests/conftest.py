@@ -1,11 +1,15 @@
 """Strict numerics for every test: float64, no silent rank promotion, warnings are errors.
 
-Most of the time goes into compilation, so the compiler is told not to optimise: what is computed is the same.
+Most of the time goes into tracing and compilation, so the compiler is told not to optimise and Python seldom
+looks for garbage: what is computed is the same.
 """
 
+import gc
 import os
 
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+FASTER = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FASTER}".strip()
+gc.set_threshold(100_000, 50, 50)
 
 import jax
 import pytest

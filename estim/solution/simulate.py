@@ -1,5 +1,6 @@
 """Draw observations from a solved model."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from estim.status import Status
 from estim.typing import Array, Key
 
 
+@partial(jax.jit, static_argnames="num_periods")
 def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int) -> Array:
     """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew.
 
