@@ -13,14 +13,16 @@ of J back through the transposed recursions: no product of two dense matrices oc
 dense solve has as many rows as there are unknowns times dates, and as many right-hand sides as shocks.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import lu_factor, lu_solve
 
 from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
-from estim.solution.assemble import assemble
+from estim.solution.assemble import System, assemble
 from estim.solution.blocks import Plan, find_plan
 from estim.solution.determinacy import determinacy_status
 from estim.solution.equations import measurement_covariance
@@ -83,11 +85,28 @@ def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians
     system = assemble(model, linear, household)
     horizon = system.jacobian.shape[1]
     z, e = _impulses(model, system.plan, linear, horizon)
-    by_shock = jax.vmap(lambda z, e: system.respond(jnp.zeros(system.shape), z, e).targets, -1, -1)(z, e)
-    u = -jnp.linalg.solve(system.matrix, by_shock.reshape(len(system.matrix), -1))
-    response = jax.vmap(system.respond, -1, -1)(u.reshape(*system.shape, -1), z, e)
+    u = jax.vmap(partial(_solve_unknowns, system, lu_factor(system.matrix)), -1, -1)(z, e)
+    response = jax.vmap(system.respond, -1, -1)(u, z, e)
     determinate = determinacy_status(system.matrix, system.shape)
     return response.variables, _status(response, linear, household.status, determinate)
+
+
+def _solve_unknowns(system: System, factors: tuple[Array, Array], z: Array, e: Array) -> Array:
+    """The paths of the unknowns ``[n_unknowns, T]`` at which all targets are zero.
+
+    With r(u, z, e) the targets, linear in all three, this solves r(u, 0, 0) = -r(0, z, e). The derivatives follow
+    from the function r and never touch its matrix, which would be differentiated column by column: by the
+    implicit function theorem du = -M^-1 dr, where dr is taken at the solution alone.
+    """
+    nothing = [jnp.zeros_like(paths) for paths in (z, e)]
+    targets = lambda u, z, e: system.respond(u, z, e).targets
+    solve_by = lambda trans: lambda _, b: lu_solve(factors, b.reshape(-1), trans).reshape(b.shape)
+    return jax.lax.custom_linear_solve(
+        lambda u: targets(u, *nothing),
+        -targets(jnp.zeros(system.shape), z, e),
+        solve=solve_by(0),
+        transpose_solve=solve_by(1),
+    )
 
 
 def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJacobians) -> AggregateResponses:
