@@ -6,6 +6,10 @@ Where the paper is silent, the model is the published teaching version of Aucler
 and responses to inflation and output. That makes eleven estimated parameters: two for each shock, the
 slope of the wage Phillips curve, the response of taxes to debt, and three of the policy rule.
 
+The prior of the wage Phillips curve's slope has its mean at 0.05. One twice as wide, gamma(0.1, 0.05), leaves
+room for a second mode at 0.5, where wages are all but flexible, with a few thousandths of the posterior: too
+little to matter to an economist, and enough to catch one chain and not another.
+
 Persistences end at 0.98: the data would take a unit root in productivity, which a model solved around a
 steady state does not have, and of which a horizon of 300 quarters would not see the end. (At 0.985 the
 log-likelihood is exact to 0.01 with this horizon; at 0.995 it is wrong by 3.) Periods are quarters.
@@ -39,7 +43,7 @@ class Params(NamedTuple):
     growth: Any = 0.3696  # sample means of the observables, 1966Q1-2019Q4
     inflation: Any = 3.3952
     rate: Any = 5.2041
-    kappa_w: Any = priors.gamma(0.1, 0.05)  # slope of the wage Phillips curve
+    kappa_w: Any = priors.gamma(0.05, 0.025)  # slope of the wage Phillips curve
     rho_i: Any = priors.beta(0.75, 0.1)  # inertia of the policy rate
     phi_pi: Any = priors.gamma(1.5, 0.25)  # its response to inflation
     phi_y: Any = priors.gamma(0.125, 0.05)  # and to output
