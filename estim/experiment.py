@@ -78,6 +78,7 @@ FULL = {
 QUICK = {
     name: replace(route, num_samples=route.num_samples // 10, num_warmup=route.num_warmup // 4)
     for name, route in FULL.items()
+    if name != "rwmh"
 }
 PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = {
     "full": (FULL, SurrogateRoute()),

@@ -62,7 +62,7 @@ def test_settings_pass_through_json():
         ),
         ("surrogate.recipe=paper", lambda e: e.surrogate.recipe == "paper"),
         ("surrogate=null", lambda e: e.surrogate is None),
-        ("preset=quick", lambda e: e.routes["rwmh"].num_samples < EXPERIMENT.routes["rwmh"].num_samples),
+        ("preset=quick", lambda e: e.routes["nuts"].num_samples < EXPERIMENT.routes["nuts"].num_samples),
     ],
 )
 def test_overrides(assignment, read):
