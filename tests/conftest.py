@@ -9,13 +9,13 @@ import os
 
 FASTER = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FASTER}".strip()
-gc.set_threshold(100_000, 50, 50)
 
 import jax
 import pytest
 
 import estim  # noqa: F401  (configures JAX before anything else)
 
+gc.set_threshold(100_000, 50, 50)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 

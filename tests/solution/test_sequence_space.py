@@ -109,9 +109,7 @@ def test_loglikelihood_and_its_gradient_match_the_reference(household):
     want = REFERENCE["loglik_simulated216_theta0_T300_exact"] + CONSTANT
     np.testing.assert_allclose(value, want, atol=1e-6)
     for name, derivative in REFERENCE["gradient_of_it"].items():
-        ours = getattr(
-            found, name.replace("_i", "_m") if name.endswith("_i") and name != "phi_pi" else name
-        )
+        ours = getattr(found, name.replace("_i", "_m") if name.endswith("_i") and name != "phi_pi" else name)
         np.testing.assert_allclose(ours, derivative, rtol=1e-6)
 
 
@@ -142,9 +140,7 @@ def test_gradient_in_household_parameters_against_differences():
 
 def test_gradient_in_aggregate_parameters_against_differences(household):
     names = [n for n in MODEL.param_names if n not in (*HOUSEHOLD, *MODEL.unknowns)]
-    check_gradient(
-        lambda p: loglikelihood(p, household), lambda p: gradient(p, household)[1], PARAMS, names
-    )
+    check_gradient(lambda p: loglikelihood(p, household), lambda p: gradient(p, household)[1], PARAMS, names)
 
 
 @pytest.mark.parametrize(("phi_pi", "windings"), [(0.2, 1), (0.95, 1), (1.05, 0), (3.0, 0)])
