@@ -20,6 +20,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.fft import next_fast_len
 
 from estim.likelihood.kalman import impossible_if_not_finite
 from estim.solution.representations import MovingAverage
@@ -74,12 +75,12 @@ def _loglikelihood(moving_average, observations, presample, method):
 def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     """Gamma_k = E[y_{t+k} y_t'], k = 0 ... num_lags-1, of the moving average without measurement error.
 
-    ``[num_lags, n_obs, n_obs]``; zero beyond the horizon. By FFT, padded to twice the horizon so
-    that the last lags do not alias.
+    ``[num_lags, n_obs, n_obs]``; zero beyond the horizon. By FFT, padded so that the last lags do not
+    alias.
     """
     psi = moving_average.impulse_responses
     horizon = psi.shape[0]
-    length = 1 << (2 * horizon - 1).bit_length()
+    length = next_fast_len(horizon + num_lags - 1, real=True)
     transform = jnp.fft.rfft(psi, length, axis=0)
     spectrum = jnp.einsum("woi,ij,wpj->wop", transform, moving_average.shock_cov + 0j, transform.conj())
     gamma = jnp.fft.irfft(spectrum, length, axis=0)[: min(horizon, num_lags)]
@@ -132,10 +133,10 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
         final = _column(f, m)[:, 0], cov_f
         delta = _column(f, m + 1)[:, 1:]  # Cov(f_m(t), b_m(t-1)) = Cov(f_m(t), y_{t-m-1})
         delta = jnp.where(m + 1 < n_periods, delta, 0.0)
-        reflect_f = jnp.linalg.solve(cov_b, delta.T).T
-        reflect_b = jnp.linalg.solve(cov_f, delta).T
-        ahead = f - jnp.einsum("ij,jkt->ikt", reflect_f, b)
-        behind = b - jnp.einsum("ij,jkt->ikt", reflect_b, f)
+        reflect_f = _solve_positive(cov_b, delta.T).T
+        reflect_b = _solve_positive(cov_f, delta).T
+        ahead = f - _combine(reflect_f, b)
+        behind = b - _combine(reflect_b, f)
         cov_f, cov_b = cov_f - reflect_f @ delta.T, cov_b - reflect_b @ delta
         size = jnp.max(jnp.abs(reflect_f)) + jnp.max(jnp.abs(reflect_b))
         return (ahead, behind, cov_f, cov_b, jnp.maximum(settled, size)), final
@@ -160,6 +161,23 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
     errors = jnp.where(settled, f[:, 0].T, errors.reshape(-1, n_obs)[:n_periods])
     covs = jnp.where(settled[..., None], cov_f, covs.reshape(-1, n_obs, n_obs)[:n_periods])
     return _normal_logpdf(errors, covs)
+
+
+def _solve_positive(matrix: Array, b: Array) -> Array:
+    """matrix^-1 b by elimination, for a small positive definite ``matrix`` ``[n, n]``, ``b`` ``[n, m]``.
+
+    No pivots are needed, and inside a loop a call of LAPACK would cost more than the arithmetic.
+    """
+    rows = jnp.concatenate([matrix, b], axis=1)
+    for k, unit in enumerate(np.eye(len(matrix))):
+        factors = (rows[:, k] - unit) / rows[k, k]
+        rows = rows - factors[:, None] * rows[k][None]
+    return rows[:, len(matrix) :]
+
+
+def _combine(matrix: Array, x: Array) -> Array:
+    """``matrix @ x`` over the first axis of ``x`` ``[n, ...]``, as n terms that the compiler fuses."""
+    return sum((column[:, None, None] * row[None] for column, row in zip(matrix.T, x, strict=True)), jnp.zeros(()))
 
 
 def _column(x: Array, t: Array) -> Array:
