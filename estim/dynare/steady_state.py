@@ -71,10 +71,10 @@ def linear_steady_state(static_residuals: StaticResiduals, kind: type[Any], para
 def search(static_residuals: StaticResiduals, guess: Any, params: Any) -> tuple[Any, dict[str, float]]:
     """Levels and what they leave, by MINPACK from several starts around `guess`: at the edge, where
     a search may take its time. The best attempt is returned, good or bad."""
-    names = list(static_residuals(guess, params))
+    best, size = np.array(guess, float), np.inf
+    names = list(jax.eval_shape(lambda x: static_residuals(type(guess)(*x), params), best))
     both = jax.jit(_value_and_slope(static_residuals, type(guess), params))
     value_and_slope = lambda x: tuple(map(np.asarray, both(x)))
-    best, size = np.array(guess, float), np.inf
     for start in _starts(best):
         for method in ("hybr", "lm"):
             found = root(value_and_slope, start, jac=True, method=method, tol=1e-14)
