@@ -7,8 +7,7 @@ and responses to inflation and output. That makes eleven estimated parameters: t
 slope of the wage Phillips curve, the response of taxes to debt, and three of the policy rule.
 
 The prior of the wage Phillips curve's slope has its mean at 0.05. One twice as wide, gamma(0.1, 0.05), leaves
-room for a second mode at 0.5, where wages are all but flexible, with a few thousandths of the posterior: too
-little to matter to an economist, and enough to catch one chain and not another.
+room for a second mode near 0.5, where wages are all but flexible: small, but a chain that finds it stays.
 
 Persistences end at 0.98: the data would take a unit root in productivity, which a model solved around a
 steady state does not have, and of which a horizon of 300 quarters would not see the end. (At 0.985 the

@@ -60,7 +60,7 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
         learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
         learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
         learning.compare(run, posterior, surrogate, laplace, settings.train_on[0])
-    _implications(run, model, posterior, data)
+    _implications(run, model, posterior, data, settings.train_on if settings else ())
     _finish(run)
     return run
 
@@ -116,11 +116,16 @@ def _mode(
     )
 
 
-def _implications(run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame) -> None:
-    """What the model says: impulse responses at draws of every route, decompositions at those of the first."""
+def _implications(
+    run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame, teachers: tuple[str, ...]
+) -> None:
+    """What the model says: impulse responses at draws of every route, decompositions at those of the first.
+
+    Routes that a surrogate learnt from come last: they may have been run for that alone.
+    """
     if run.has("decompositions.npz"):
         return
-    routes = finished_routes(run)
+    routes = sorted(finished_routes(run), key=lambda name: name in teachers)
     params = [read_route(run, name).params for name in routes]
     num = min(_NUM_RESPONSES, *(p.shape[0] * p.shape[1] for p in params))
     picked = unconstrain(posterior, np.stack([thin(p.reshape(-1, p.shape[-1]), num) for p in params]))

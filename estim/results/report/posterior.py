@@ -143,16 +143,17 @@ def agreement_section(report: Report) -> list[Item]:
 def implications_section(report: Report) -> list[Item]:
     """Impulse responses, variance shares and the historical decomposition, as far as they were computed."""
     items = []
-    model, route = report.model, next(iter(report.routes))
+    model = report.model
     if report.run.has("impulse_responses.npz"):
         responses = report.run.read_arrays("impulse_responses.npz")
         by_route = {LABELS.get(name, name): value for name, value in responses.items()}
+        route = next(iter(by_route))
         items.append(
             report.figure(
                 figures.impulse_response_figure(by_route, model["observables"], model["shocks"]),
                 "Impulse responses",
                 "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of "
-                f"the posterior by {next(iter(by_route))}, and the medians of the other routes.",
+                f"the posterior by {route}, and the medians of the other routes.",
             )
         )
     if report.run.has("decompositions.npz"):
@@ -171,7 +172,7 @@ def implications_section(report: Report) -> list[Item]:
                 ),
                 "Variance decomposition",
                 "Which shock makes an observable hard to forecast: shares of the variance of the error of forecasting "
-                f"it so many quarters ahead (∞: of its variance), means over the posterior by {route}.",
+                "it so many quarters ahead (∞: of its variance), means over the posterior by the same route.",
             ),
             report.figure(
                 analysis_figures.history_figure(
