@@ -177,7 +177,9 @@ def _solve_positive(matrix: Array, b: Array) -> Array:
 
 def _combine(matrix: Array, x: Array) -> Array:
     """``matrix @ x`` over the first axis of ``x`` ``[n, ...]``, as n terms that the compiler fuses."""
-    return sum((column[:, None, None] * row[None] for column, row in zip(matrix.T, x, strict=True)), jnp.zeros(()))
+    return sum(
+        (column[:, None, None] * row[None] for column, row in zip(matrix.T, x, strict=True)), jnp.zeros(())
+    )
 
 
 def _column(x: Array, t: Array) -> Array:

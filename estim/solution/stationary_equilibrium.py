@@ -120,7 +120,9 @@ def _reference(model: Model) -> _Search:
     def cold(params):
         unknowns, stated = jnp.array([getattr(params, n) for n in names], float), model.steady_state(params)
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        return _Search(unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), *[jnp.array(jnp.inf)] * 2)
+        return _Search(
+            unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), *[jnp.array(jnp.inf)] * 2
+        )
 
     def slope(point):
         """By differences, from the search's own program: good enough for Broyden's method to start from."""
@@ -166,7 +168,9 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
         learnt = _solved(households, 2 * precision) & (largest(move / unknowns) > best.precision)
         update = jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
         slope = best.slope + jnp.where(learnt, update, 0.0)
-        trial = _Search(unknowns, households, gap, slope, precision, _distance(slope, gap, unknowns, precision))
+        trial = _Search(
+            unknowns, households, gap, slope, precision, _distance(slope, gap, unknowns, precision)
+        )
         stay = best._replace(slope=slope, move=_distance(slope, best.gap, best.unknowns, best.precision))
         better = (trial.move < stay.move) & _solved(households, 2 * precision)
         taken = better | (steps == 0)
