@@ -8,7 +8,8 @@ file does `ours` alone, and with ``--set preset=quick`` a look at it from shorte
 
     exact       plain Metropolis, multi-proposal Metropolis and NUTS on the true likelihood, and the paper's
                 recipe: a network trained on the candidates of multi-proposal Metropolis
-    ours        a network trained on the leapfrog points of a short HMC run, with their gradients
+    ours        a network trained on the leapfrog points of a short HMC run, with their gradients; refined where it
+                is unsure, its means corrected by importance weights
     households  the same with the households' income risk estimated, its persistence and its dispersion: a steady
                 state at every draw
 """
@@ -36,8 +37,10 @@ network = {"num_members": 4, "max_steps": 15_000, "drop_fraction": 0.02}
 ours = Experiment(
     title="A HANK model on US data: a network taught by gradients",
     model=fixed.name,
-    routes={"hmc": Route("hmc", num_samples=360, num_chains=8, num_warmup=40, settings={"num_steps": 4})},
-    surrogate=SurrogateRoute(train_on=("hmc",), num_samples=400, num_certificate=4_000, settings=network),
+    routes={"hmc": Route("hmc", num_samples=300, num_chains=8, num_warmup=40, settings={"num_steps": 4})},
+    surrogate=SurrogateRoute(
+        train_on=("hmc",), num_samples=400, num_refinement=1_000, num_certificate=4_000, settings=network
+    ),
     **us,
 )
 exact = Experiment(
@@ -57,19 +60,26 @@ with_steady_state = replace(
     ours,
     title="A HANK model on US data: households estimated, a steady state at every draw",
     model=households,
-    routes={"hmc": Route("hmc", num_samples=120, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
-    surrogate=SurrogateRoute(train_on=("hmc",), num_samples=400, num_certificate=2_000, settings=network),
+    routes={"hmc": Route("hmc", num_samples=72, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
+    surrogate=SurrogateRoute(
+        train_on=("hmc",), num_samples=400, num_refinement=800, num_certificate=2_000, settings=network
+    ),
 )
 
 
 def with_quick(full: Experiment) -> Experiment:
     """The experiment with ``--set preset=quick``: shorter chains and less training, for a look."""
     routes = {
-        name: replace(route, num_samples=route.num_samples // 18, num_warmup=route.num_warmup // 4)
+        name: replace(route, num_samples=route.num_samples // 15, num_warmup=route.num_warmup // 4)
         for name, route in full.routes.items()
     }
-    settings = {**full.surrogate.settings, "max_steps": 4_000}
-    surrogate = replace(full.surrogate, num_samples=200, num_certificate=400, settings=settings)
+    surrogate = replace(
+        full.surrogate,
+        num_samples=200,
+        num_refinement=0,
+        num_certificate=400,
+        settings={**full.surrogate.settings, "max_steps": 3_000},
+    )
     return replace(full, presets={"quick": (routes, surrogate)})
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,6 +223,21 @@ def test_a_directory_holds_one_run(experiment, tmp_path, change, message):
         run_experiment(experiment, tmp_path / "run", stop)
     with pytest.raises(ExperimentError, match=message):
         run_experiment(change(experiment, other), tmp_path / "run")
+
+
+def test_the_founding_paper_s_quick_preset_runs_to_its_report(tmp_path):
+    """Its own settings, on a model that compiles in seconds: what is not tested here is the HANK model itself."""
+    smaller = ["model=an_schorfheide_2007", "num_starts=1", "routes.hmc.num_samples=8"]
+    training = ["surrogate.settings.num_members=1", "surrogate.settings.max_steps=200"]
+    full = load_experiment(Path(__file__).parents[1] / "experiments" / "kase_rigato_rottner_2024.py")
+    run = run_experiment(full.override(["preset=quick", *smaller, *training]), tmp_path / "run")
+    assert full.surrogate.num_refinement > 0 and full.routes["hmc"].num_samples > 10 * 8
+    assert finished_routes(run) == ["hmc", "surrogate"]
+    assert list(run.read_arrays("impulse_responses.npz")) == [
+        "surrogate",
+        "hmc",
+    ]  # who only taught comes last
+    assert "Corrected by 200 importance weights" in run.read_text("report.html")
 
 
 def test_unknown_names_are_refused_before_anything_is_written(tmp_path):

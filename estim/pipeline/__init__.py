@@ -48,7 +48,8 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
     """
     model, data, run = experiment.load_model(), experiment.load_data(), RunDirectory(out)
     _begin(run, experiment, model, data.to_csv(float_format="%.17g"))
-    posterior = build_posterior(model, data, **experiment.likelihood)
+    with run.timed("setting up"):
+        posterior = build_posterior(model, data, **experiment.likelihood)
 
     def key(stage: str) -> Key:
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))

@@ -138,7 +138,9 @@ def compare(
     """What the figures of the surrogate show: slices through the mode, points proposed and accepted."""
     if run.has("proposals.npz"):
         return
-    run.write_arrays("slices.npz", posterior_slices(posterior, surrogate.posterior, laplace))
+    with run.timed("surrogate: slices"):
+        slices = posterior_slices(posterior, surrogate.posterior, laplace)
+    run.write_arrays("slices.npz", slices)
     proposed = read_evaluations(run, train_on)["position"]
     accepted = read_route(run, train_on).params
     run.write_arrays(
