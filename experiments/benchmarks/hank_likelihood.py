@@ -5,7 +5,7 @@ batch is shown beside, and the memory at its peak. The accuracy of both is measu
 solution: a grid of twice as many assets, and for the package tighter tolerances and central differences.
 Prints one line of JSON last.
 
-    python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient] [--accuracy] [--gallery]
+    python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient] [--accuracy]
 """
 
 import os
@@ -98,11 +98,11 @@ class Package:
         self.model = sj.create_model([household, wages, rates, fiscal, clearing], name="sticky wages")
         self.data = data
 
-    def steady_state(self, n_assets=500, **household_options):
-        calibration = {
-            "eis": 0.5, "frisch": 0.5, "markup_ss": 1.015, "phi_pi": 1.5, "kappa_w": 0.2, "phi_T": 0.1,
-            "rho_e": 0.92, "sd_e": 0.92, "n_e": 11, "min_a": -1, "max_a": 1000, "n_a": n_assets, "X": 1.0, "G": 0.0,
-            "B": 0.0, "Tss": 0.0, "ishock": 0.0, "rss": 0.01, "pi": 0.0, "Y": 1.0,
+    def steady_state(self, params, n_assets=500, **household_options):
+        same = ("eis", "frisch", "phi_pi", "kappa_w", "phi_T", "rho_e", "sd_e", "min_a")
+        calibration = {n: getattr(params, n) for n in same} | {
+            "markup_ss": params.markup, "rss": params.r, "n_e": 11, "max_a": 1000, "n_a": n_assets,
+            "X": 1.0, "G": 0.0, "B": 0.0, "Tss": 0.0, "ishock": 0.0, "pi": 0.0, "Y": 1.0,
         }  # fmt: skip
         return self.model.solve_steady_state(
             calibration,
@@ -172,43 +172,55 @@ def with_grid(n_assets):
     return replace(MODEL, het_blocks=(replace(block, grids=grids),))
 
 
-def accuracy(package, params, household, steady, jacobian, loglikelihood):
-    """Distance of either solution from finer ones, its own and the other's: of log-likelihoods, and of the household
-    Jacobians relative to their largest entry."""
-    fine = jax.jit(solve_household_jacobians, static_argnums=0)(with_grid(1000), params)
-    fine_steady = package.steady_state(1000, backward_tol=1e-12, forward_tol=1e-13)
-    fine_jacobian = package.household_jacobian(fine_steady, h=1e-5, twosided=True)
-    constant = package.data.size / 2 * np.log(2 * np.pi)
-    ours = lambda h: (loglikelihood(params, h) + constant, h.jacobians["A", "r"], h.jacobians["A", "Z"])
-    theirs = lambda s, j: (package.loglikelihood(package.responses(s, j)), j["A"]["r"], j["A"]["Y"])
-    solutions = {"estim": ours(household), "package": theirs(steady, jacobian)}
-    finer = {"estim": ours(fine), "package": theirs(fine_steady, fine_jacobian)}
-    distance = lambda a, b: {
-        "loglikelihood": float(abs(a[0] - b[0])),
-        "jacobians": max(
-            float(np.abs(x - y).max() / np.abs(y).max()) for x, y in zip(a[1:], b[1:], strict=True)
-        ),
+def accuracy(package, num_points=6):
+    """Distance of either program from its own finer solution, and of the finer ones from each other, at points around
+    the reference one: median and maximum of the log-likelihood's, and of the household Jacobians' relative to
+    their largest entry."""
+    rng, observations = np.random.default_rng(1), jnp.asarray(package.data)
+
+    def ours(model):
+        @jax.jit
+        def solve(params):
+            household = solve_household_jacobians(model, params)
+            moving_average = solve_moving_average(model, params, household)
+            value = toeplitz_loglikelihood(moving_average, observations)
+            return value, household.jacobians["A", "r"], household.jacobians["A", "Z"]
+
+        return solve
+
+    def theirs(params, *grid, options, **differences):
+        steady = package.steady_state(params, *grid, **options)
+        jacobian = package.household_jacobian(steady, **differences)
+        value = package.loglikelihood(package.responses(steady, jacobian))
+        return value - package.data.size / 2 * np.log(2 * np.pi), jacobian["A"]["r"], jacobian["A"]["Y"]
+
+    coarse, fine = ours(MODEL), ours(with_grid(1000))
+    found = {"estim": [], "package": [], "finer estim to finer package": []}
+    for k in range(num_points):
+        spread = {"eis": 0.08, "rho_e": 0.02, "sd_e": 0.08, "kappa_w": 0.2, "phi_pi": 0.1}
+        moved = {n: 1 + (k > 0) * width * rng.uniform(-1, 1) for n, width in spread.items()}
+        point = MODEL.params(POINT)
+        point = point._replace(**{n: getattr(point, n) * factor for n, factor in moved.items()})
+        tight = {"backward_tol": 1e-12, "forward_tol": 1e-13}
+        finer = fine(point), theirs(point, 1000, options=tight, h=1e-5, twosided=True)
+        found["estim"].append(_distance(coarse(point), finer[0]))
+        found["package"].append(_distance(theirs(point, options={}), finer[1]))
+        found["finer estim to finer package"].append(_distance(*finer))
+        print({who: each[-1] for who, each in found.items()}, flush=True)
+    names = ("loglikelihood", "jacobians")
+    return {
+        who: {
+            n: {"median": float(np.median(x)), "max": float(np.max(x))}
+            for n, x in zip(names, np.abs(each).T, strict=True)
+        }
+        for who, each in found.items()
     }
-    found = {
-        f"{who} to finer {whose}": distance(x, y)
-        for who, x in solutions.items()
-        for whose, y in finer.items()
-    }
-    return found | {"finer estim to finer package": distance(finer["estim"], finer["package"])}
 
 
-def gallery():
-    """CPU seconds of the steady state and the household Jacobians of the other models, estim alone."""
-    found = {}
-    for name in ("krusell_smith_1998", "auclert_et_al_2021_one_asset", "auclert_et_al_2021_two_asset"):
-        model = load_model(name)
-        solve = jax.jit(lambda p, model=model: solve_household_jacobians(model, p))
-        params = jax.tree.map(jnp.asarray, model.params())
-        status = int(solve(params).status)
-        cpu, _ = seconds(lambda solve=solve, params=params: jax.block_until_ready(solve(params)), 3)
-        found[name] = {"estim_s": cpu, "status": status}
-        print(name, found[name], flush=True)
-    return found
+def _distance(a, b):
+    """Of log-likelihoods, with its sign, and of the Jacobians relative to their largest entry."""
+    jacobians = [float(np.abs(x - y).max() / np.abs(y).max()) for x, y in zip(a[1:], b[1:], strict=True)]
+    return float(a[0] - b[0]), max(jacobians)
 
 
 def draws(num, names):
@@ -225,7 +237,6 @@ def main():
         "--gradient", action="store_true", help="also time value and gradient in all parameters"
     )
     parser.add_argument("--accuracy", action="store_true", help="also compare with finer solutions")
-    parser.add_argument("--gallery", action="store_true", help="also time the other models")
     arguments = parser.parse_args()
 
     params = MODEL.params(POINT)
@@ -238,12 +249,12 @@ def main():
         return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), jnp.asarray(data))
 
     package = Package(data)
-    steady = package.steady_state()
+    steady = package.steady_state(params)
     jacobian = package.household_jacobian(steady)
     G = package.responses(steady, jacobian)
 
     def package_everything():
-        steady = package.steady_state()
+        steady = package.steady_state(params)
         return package.loglikelihood(package.responses(steady, package.household_jacobian(steady)))
 
     shocks = ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
@@ -290,10 +301,8 @@ def main():
         }  # fmt: skip
         print("gradient", result["gradient"], flush=True)
     if arguments.accuracy:
-        result["accuracy"] = accuracy(package, params, household, steady, jacobian, loglikelihood)
+        result["accuracy"] = accuracy(package)
         print("accuracy", result["accuracy"], flush=True)
-    if arguments.gallery:
-        result["gallery"] = gallery()
     print(json.dumps(result))
 
 

@@ -270,3 +270,13 @@ def test_the_policy_rule_with_inertia_by_dense_matrices(household):
         Y, pi = np.split(-np.linalg.solve(system, targets(0 * z[0], 0 * z[0], *z)), 2)
         observed = np.hstack([100 * (Y - L @ Y), 400 * pi, 400 * rate(Y, pi, z[0])])
         np.testing.assert_allclose(found.impulse_responses[:, :, k], observed, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("eis", "sd_e", "rho_e"), [(0.645, 0.870, 0.958), (0.650, 0.713, 0.930), (0.533, 0.736, 0.958)]
+)
+def test_steady_state_is_found_where_assets_are_steep_in_patience(eis, sd_e, rho_e):
+    """The first step overshoots: assets go to infinity where beta (1 + r) goes to one."""
+    household = everything(MODEL.params(POINT | {"eis": eis, "sd_e": sd_e, "rho_e": rho_e}))[0]
+    assert household.status == Status.OK
+    np.testing.assert_allclose(household.variables.A, 0.0, atol=1e-9)
