@@ -167,7 +167,8 @@ def plot_posterior(model, found, params):
     figure, axes = plt.subplots(1, len(found), figsize=(max(2.0 * len(found), 5.0), 2.6), squeeze=False)
     for axis, (name, draws) in zip(axes[0], found.items(), strict=True):
         axis.hist(np.asarray(draws).reshape(-1), bins=40, density=True, color=PALETTE[5], label="posterior")
-        at = np.linspace(*axis.get_xlim(), 200)
+        low, high = axis.get_xlim()
+        at = np.linspace(low, high, 200)
         inside = at[np.asarray(model.priors[name].support(at))]
         axis.plot(inside, np.exp(model.priors[name].log_prob(inside)), color=MUTED, label="prior")
         axis.axvline(float(getattr(params, name)), color=INK, linestyle=DASHES[1], label="truth")
