@@ -181,6 +181,13 @@ def test_gradient_against_finite_differences(name):
     np.testing.assert_allclose(jax.jit(jax.grad(summary))(at), finite, rtol=1e-5, atol=1e-7)
 
 
+def test_the_search_begins_where_an_equation_divides_by_zero(read):
+    """A variable without an initial value begins at zero; what is searched for is found all the same."""
+    text = "var k q; varexo e; parameters a; a = 0.5; model; k = 0.1 + a*k(-1) + e; q = 0.04/k - k^-2; end;"
+    model = read(text + "initval; q = 1; end; steady; shocks; var e; stderr 1; end;").model
+    np.testing.assert_allclose(model.steady_state(model.params()), (0.2, 0.2 - 25))
+
+
 # --- data ---
 
 SERIES = {"y": [1.0, 2.0, 4.0, 8.0], "c": [0.5, np.nan, 0.25, 1.0]}
