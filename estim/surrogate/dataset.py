@@ -22,8 +22,9 @@ class Scaling(NamedTuple):
 
         loglikelihood = intercept + slope @ z + z @ curvature @ z / 2 + output_scale * network(z').
 
-    z' is z moved into the box ``[low, high]`` of the points learnt from: beyond it the network is not asked,
-    for there it goes on in a straight line, upward as well as downward.
+    Away from the points learnt from a network goes on in a straight line, upward as well as downward. So z' is z
+    moved into their box ``[low, high]``, and what the network says is kept between ``lowest`` and
+    ``highest``, the range that it was taught: in the empty corners of the box the quadratic decides.
     """
 
     center: Array
@@ -34,6 +35,8 @@ class Scaling(NamedTuple):
     output_scale: Array
     low: Array
     high: Array
+    lowest: Array
+    highest: Array
 
 
 class TrainingSet(NamedTuple):
@@ -149,7 +152,11 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
             gradient=_float32(np.where(known[:, None], gradient, 0)),
             gradient_weight=_float32(np.where(known, weight, 0)),
         )
-    scaling = (center, scale, intercept, slope, curvature, output_scale, z.min(axis=0), z.max(axis=0))
+    box, outputs = (
+        (z.min(axis=0), z.max(axis=0)),
+        (residual.min() / output_scale, residual.max() / output_scale),
+    )
+    scaling = (center, scale, intercept, slope, curvature, output_scale, *box, *outputs)
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
 
 

@@ -44,9 +44,7 @@ def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Po
     """Log-likelihood by every member of the ensemble, ``[num_members]``, at one position ``[dim]``."""
     z = jax.scipy.linalg.solve_triangular(scaling.scale, position - scaling.center, lower=True)
     quadratic = scaling.intercept + z @ scaling.slope + 0.5 * z @ scaling.curvature @ z
-    return quadratic + scaling.output_scale * correction(
-        network, jnp.clip(z, scaling.low, scaling.high).astype(jnp.float32)
-    )
+    return quadratic + correction(scaling, network, z)
 
 
 _many_loglikelihoods = jax.jit(jax.vmap(member_loglikelihoods, in_axes=(None, None, 0), out_axes=1))
@@ -57,11 +55,14 @@ def ensemble_loglikelihoods(surrogate: Surrogate, position: np.ndarray) -> np.nd
     return np.asarray(_many_loglikelihoods(surrogate.scaling, surrogate.network, position))
 
 
-def correction(network: NetworkParams, z: Array) -> Array:
-    """Every member's output ``[num_members, ...]`` at ``z`` ``[..., dim]``, in float32."""
+def correction(scaling: Scaling, network: NetworkParams, z: Array) -> Array:
+    """What every member adds to the quadratic ``[num_members, ...]`` at ``z`` ``[..., dim]``."""
+    low, high = (jnp.broadcast_to(bound, z.shape) for bound in (scaling.low, scaling.high))
+    inside = jnp.clip(z, low, high).astype(jnp.float32)
     num_members = jax.tree.leaves(network)[0].shape[0]
     members = [jax.tree.map(lambda leaf, m=m: leaf[m], network) for m in range(num_members)]
-    return jnp.stack([apply_network(member, z) for member in members])
+    outputs = jnp.stack([apply_network(member, inside) for member in members])
+    return scaling.output_scale * jnp.clip(outputs, scaling.lowest, scaling.highest)
 
 
 def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: NetworkParams) -> Posterior:

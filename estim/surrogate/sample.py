@@ -79,8 +79,7 @@ def tile_loglikelihood(scaling: Scaling, network: NetworkParams, z: Array) -> Ar
     after sampling, in float64.
     """
     quadratic = z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
-    inside = jnp.clip(z, scaling.low[None, :], scaling.high[None, :])
-    return quadratic + scaling.output_scale * jnp.mean(correction(network, inside), axis=0)
+    return quadratic + jnp.mean(correction(scaling, network, z), axis=0)
 
 
 def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:

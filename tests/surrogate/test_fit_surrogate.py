@@ -13,6 +13,7 @@ from estim.surrogate.dataset import TrainingSet
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import (
+    correction,
     ensemble_loglikelihoods,
     fit_surrogate,
     surrogate_from_arrays,
@@ -100,6 +101,17 @@ def test_far_from_the_points_the_surrogate_falls(fitted):
         ensemble_loglikelihoods(surrogate, position.reshape(-1, dim)).mean(axis=0).reshape(len(radii), -1)
     )
     assert np.all(np.diff(values, axis=0) < 0)
+
+
+def test_a_network_that_runs_wild_stays_in_the_range_it_was_taught(fitted):
+    scaling, network = fitted["gradients"].scaling, fitted["gradients"].network
+    z = jnp.asarray(10 * np.random.default_rng(0).normal(size=(200, len(scaling.center))))
+    for wild in (100.0, -100.0):
+        last = jax.tree.map(lambda weights, wild=wild: wild * weights, network["Dense_3"])
+        added = correction(scaling, network | {"Dense_3": last}, z) / scaling.output_scale
+        assert added.min() >= scaling.lowest - 1e-5 and added.max() <= scaling.highest + 1e-5
+        assert np.isclose(added, scaling.lowest).any() or np.isclose(added, scaling.highest).any()
+    assert -10 < scaling.lowest < 0 < scaling.highest < 10  # standard deviations
 
 
 def test_history_and_counts(fitted, evaluations):
