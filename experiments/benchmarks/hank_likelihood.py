@@ -244,9 +244,10 @@ def main():
     responses = jax.jit(lambda p, h: solve_aggregate_responses(MODEL, p, h))(params, household)
     solution = jax.jit(lambda p, h: solve_moving_average(MODEL, p, h))(params, household)
     data = np.asarray(simulate(solution, jax.random.key(0), 216))
+    observations = jnp.asarray(data)  # outside of what is traced, where it is seen to be complete
 
     def loglikelihood(p, given=None):
-        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), jnp.asarray(data))
+        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), observations)
 
     package = Package(data)
     steady = package.steady_state(params)
@@ -261,7 +262,7 @@ def main():
     rows = {
         "shocks": (
             over_devices(
-                lambda ma: toeplitz_loglikelihood(ma, jnp.asarray(data)),
+                lambda ma: toeplitz_loglikelihood(ma, observations),
                 lambda p: solve_moving_average(MODEL, p, responses),
             ),
             shocks,
