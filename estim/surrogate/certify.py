@@ -166,14 +166,14 @@ def ensemble_calibration(members: np.ndarray, error: np.ndarray) -> float | None
 
     The mean of m independent members errs with variance s^2/m when they scatter with variance s^2.
     Both sides are taken about their median draw, for a constant does not matter to a posterior, and
-    beyond the 99 % quantile they are left out.
+    beyond the 99 % quantile, or where there is no true value, they are left out.
     """
     if len(members) == 1:
         return None
     deviation = members - members.mean(axis=0)
     deviation = deviation - np.median(deviation, axis=1, keepdims=True)
     predicted = np.sum(deviation**2, axis=0) / (len(members) - 1) / len(members)
-    central = np.abs(error) <= np.quantile(np.abs(error), 0.99)
+    central = np.abs(error) <= np.quantile(np.abs(error[np.isfinite(error)]), 0.99)
     return float(np.sqrt(np.mean(error[central] ** 2) / np.mean(predicted[central])))
 
 

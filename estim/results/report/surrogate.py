@@ -27,10 +27,12 @@ def surrogate_section(report: Report) -> list[Item]:
     proposals = run.read_arrays("proposals.npz")
     counts = {k.removeprefix("counts/"): int(v) for k, v in fit.items() if k.startswith("counts/")}
     teachers = [LABELS.get(name, name) for name in surrogate["train_on"]]
+    added = surrogate.get("num_refinement", 0)
+    refined = f", and from {added:,} more where it was unsure" if added else ""
     return [
         report.text(
             "A neural network learned the log-likelihood from points that "
-            f"{' and '.join(teachers)} had evaluated anyway ("
+            f"{' and '.join(teachers)} had evaluated anyway{refined} ("
             + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
             + "); the prior is exact and is "
             "added to it. The certificate compares the two at points of the surrogate's own chain."
