@@ -152,9 +152,12 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
             gradient=_float32(np.where(known[:, None], gradient, 0)),
             gradient_weight=_float32(np.where(known, weight, 0)),
         )
-    box, outputs = (
-        (z.min(axis=0), z.max(axis=0)),
-        (residual.min() / output_scale, residual.max() / output_scale),
+    box = z.min(axis=0), z.max(axis=0)
+    # Without a quadratic the network itself must fall away from the points.
+    outputs = (
+        (residual.min() / output_scale, residual.max() / output_scale)
+        if recipe.quadratic
+        else (-np.inf, np.inf)
     )
     scaling = (center, scale, intercept, slope, curvature, output_scale, *box, *outputs)
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data

@@ -37,6 +37,8 @@ def gaussian_surrogate(posterior, mean, scale, num_members=1):
         output_scale=jnp.asarray(1.0),
         low=jnp.full(dim, -jnp.inf),
         high=jnp.full(dim, jnp.inf),
+        lowest=jnp.asarray(-jnp.inf),
+        highest=jnp.asarray(jnp.inf),
     )
     history = History(np.zeros((1, num_members)), np.zeros((1, num_members)))
     return Surrogate(build_surrogate_posterior(posterior, scaling, network), scaling, network, history, {})
