@@ -72,7 +72,8 @@ def search(static_residuals: StaticResiduals, guess: Any, params: Any) -> tuple[
     """Levels and what they leave, by MINPACK from several starts around `guess`: at the edge, where
     a search may take its time. The best attempt is returned, good or bad."""
     best, size = np.array(guess, float), np.inf
-    names = list(jax.eval_shape(lambda x: static_residuals(type(guess)(*x), params), best))
+    with np.errstate(all="ignore"):
+        names = list(static_residuals(type(guess)(*best), params))
     both = jax.jit(_value_and_slope(static_residuals, type(guess), params))
     value_and_slope = lambda x: tuple(map(np.asarray, both(x)))
     for start in _starts(best):
