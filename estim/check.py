@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from estim.evaluations import Evaluations
 from estim.model import Model
 from estim.posterior import Posterior, build_posterior, solve_representation
+from estim.samplers.states import first_gradient_state
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
 from estim.solution.representations import MovingAverage, StateSpace
@@ -131,7 +132,7 @@ def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Ru
 def _gradient(posterior: Posterior, evaluate: Evaluate) -> Rung:
     """The gradient against central differences, each in units of the largest entry."""
     position = posterior.start
-    gradient = np.asarray(jax.jit(jax.grad(posterior.logdensity_fn))(position))
+    gradient = np.asarray(first_gradient_state(posterior, position).gradient)
     shifts = np.eye(position.size) * 1e-5 * np.maximum(1.0, np.abs(np.asarray(position)))
     differences = np.array(
         [

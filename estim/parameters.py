@@ -5,7 +5,6 @@ five families, and the program is compiled in a fraction of the time.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +18,7 @@ from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 JointPrior = Callable[[dict[str, Scalar]], Scalar]
 
 _CANDIDATES = 20
+_BLOCK = 500
 
 
 class Parameters(NamedTuple):
@@ -103,15 +103,20 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         one = lambda d, key: biject_to(d.support).inv(d.sample(key))
         return joined([jax.vmap(one)(d, jax.random.split(next(keys), len(places))) for d, places in families])
 
-    @partial(jax.jit, static_argnums=1)
-    def sample(rng_key: Key, num: int) -> Array:
+    @jax.jit
+    def sample_block(rng_key: Key) -> Array:
         if joint_prior is None:
-            return draw(jax.random.split(rng_key, num))
+            return draw(jax.random.split(rng_key, _BLOCK))
         key_draw, key_choose = jax.random.split(rng_key)
-        candidates = draw(jax.random.split(key_draw, _CANDIDATES * num))
+        candidates = draw(jax.random.split(key_draw, _CANDIDATES * _BLOCK))
         log_weights = jax.vmap(lambda position: joint_prior(constrain(position)))(candidates)
         log_weights = jnp.where(jnp.isnan(log_weights), -jnp.inf, log_weights)
-        return candidates[jax.random.categorical(key_choose, log_weights, shape=(num,))]
+        return candidates[jax.random.categorical(key_choose, log_weights, shape=(_BLOCK,))]
+
+    def sample(rng_key: Key, num: int) -> Array:
+        """In blocks of one shape: samplers of Gamma variables are slow to compile, and any number is asked for."""
+        blocks = [sample_block(jax.random.fold_in(rng_key, i)) for i in range(-(-num // _BLOCK))]
+        return jnp.concatenate(blocks)[:num]
 
     return Parameters(names, constrain, unconstrain, logdet, logprior, sample)
 

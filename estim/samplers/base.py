@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior
 from estim.status import Status
 from estim.typing import Array, Key, Position, Scalar
 
@@ -40,22 +39,6 @@ class Info(NamedTuple):
     acceptance_rate: Scalar
     stats: dict[str, Scalar]
     weights: Array | None = None
-
-
-class State(NamedTuple):
-    """State of a kernel that needs no gradient: a point ``[dim]`` and what was found there.
-
-    ``given`` is what the posterior's `Split` prepared at the point; None where there is no split.
-    """
-
-    position: Position
-    loglikelihood: Scalar
-    logprior: Scalar
-    given: Any = None
-
-    @property
-    def logdensity(self) -> Scalar:
-        return self.loglikelihood + self.logprior
 
 
 class Tuning(NamedTuple):
@@ -98,27 +81,8 @@ class Draws(NamedTuple):
     log_marginal_likelihood: float | None = None
 
 
-def build_evaluate(posterior: Posterior) -> Callable[[Position], tuple[Evaluations, State]]:
-    """What a kernel does at a point: the evaluation, and the state of a chain that goes there."""
-
-    def evaluate(position: Position) -> tuple[Evaluations, State]:
-        if posterior.split is None:
-            evaluation = posterior.evaluate_fn(position)
-            return evaluation, as_state(evaluation)
-        given = posterior.split.prepare_fn(position)
-        evaluation = posterior.split.evaluate_fn(position, given)
-        return evaluation, as_state(evaluation, given)
-
-    return evaluate
-
-
-def as_state(evaluation: Evaluations, given: Any = None) -> State:
-    """The state at an evaluated point; a NaN counts as -inf."""
-    return State(evaluation.position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior), given)
-
-
-def as_draw(state: State) -> Evaluations:
-    """A state as the one draw of a step, leading axis ``[1]``."""
+def as_draw(state: Any) -> Evaluations:
+    """A state (of `estim.samplers.states`) as the one draw of a step, leading axis ``[1]``."""
     status = jnp.zeros((1,), jnp.int32)
     return Evaluations(state.position[None], state.loglikelihood[None], state.logprior[None], status)
 
@@ -132,7 +96,3 @@ def count_failures(status: Any) -> Counter[str]:
     """How many evaluations failed, by the name of their `Status`."""
     counts = np.bincount(np.asarray(status).ravel(), minlength=len(Status))
     return Counter({s.name: int(counts[s]) for s in Status if s != Status.OK and counts[s]})
-
-
-def _no_nan(value: Scalar) -> Scalar:
-    return jnp.where(jnp.isnan(value), -jnp.inf, value)

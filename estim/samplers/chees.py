@@ -1,11 +1,13 @@
 """ChEES-HMC: Hamiltonian Monte Carlo whose trajectory length is adapted across chains."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
-from estim.samplers.hmc import GradientState, clean_state, evaluate_with_gradient
+from estim.samplers.states import GradientState, evaluate_with_gradient, first_gradient_state
 from estim.typing import Array, Key, Position
 
 
@@ -23,8 +25,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
     window by window, so that a run can stop and go on.
     """
 
-    def init(position: Position) -> GradientState:
-        return clean_state(*evaluate_with_gradient(posterior, position))
+    init = partial(first_gradient_state, posterior)
 
     def whitened(position: Position) -> Array:
         return jax.scipy.linalg.solve_triangular(tuning.scale_tril, position - tuning.mean, lower=True)
@@ -40,8 +41,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
             now, u, _ = carry
             u = u + 0.5 * e * (tuning.scale_tril.T @ now.gradient)
             position = now.position + e * (tuning.scale_tril @ u)
-            evaluation, gradient = evaluate_with_gradient(posterior, position)
-            now = clean_state(evaluation, gradient)
+            evaluation, now = evaluate_with_gradient(posterior, position)
             return now, u + 0.5 * e * (tuning.scale_tril.T @ now.gradient), evaluation
 
         nowhere = jax.eval_shape(lambda x: evaluate_with_gradient(posterior, x)[0], state.position)

@@ -1,12 +1,15 @@
 """Delayed acceptance: a cheap approximation proposes, the posterior decides."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, accept, as_draw, as_state
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
 from estim.samplers.random_walk import build_random_walk
-from estim.typing import Key, Position, Scalar
+from estim.samplers.states import State, evaluate, first_state
+from estim.typing import Key, Scalar
 
 
 def build_delayed_acceptance(
@@ -28,9 +31,7 @@ def build_delayed_acceptance(
         approximation: a cheap posterior on the same positions, a surrogate's say.
     """
     inner = build_random_walk(approximation, tuning)
-
-    def init(position: Position) -> State:
-        return as_state(posterior.evaluate_fn(position))
+    exact = posterior._replace(split=None)  # nothing that it prepares would be used again
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_inner, key_accept = jax.random.split(rng_key)
@@ -41,8 +42,7 @@ def build_delayed_acceptance(
             return after, info.acceptance_rate
 
         end, inner_rate = jax.lax.scan(move, start, jax.random.split(key_inner, num_inner))
-        evaluation = posterior.evaluate_fn(end.position)
-        proposal = as_state(evaluation)
+        evaluation, proposal = evaluate(exact, end.position)
         log_ratio = proposal.logdensity - state.logdensity + start.logdensity - end.logdensity
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = accept(accepted, proposal, state)
@@ -53,4 +53,4 @@ def build_delayed_acceptance(
             stats={"accepted": accepted, "acceptance_rate_outer": jnp.exp(jnp.minimum(log_ratio, 0.0))},
         )
 
-    return SamplingAlgorithm(init, step)
+    return SamplingAlgorithm(partial(first_state, exact), step)

@@ -14,7 +14,8 @@ import numpy as np
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.samplers.states import State
 from estim.typing import Array, Key, Position
 
 Build = Callable[..., SamplingAlgorithm]

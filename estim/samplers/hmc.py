@@ -1,47 +1,14 @@
 """Hamiltonian Monte Carlo that returns every leapfrog point as an evaluation."""
 
-from typing import NamedTuple
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
-from estim.typing import Array, Key, Position, Scalar
-
-
-class GradientState(NamedTuple):
-    """State of a kernel that uses gradients; ``gradient`` is that of the log-density, ``[dim]``."""
-
-    position: Position
-    loglikelihood: Scalar
-    logprior: Scalar
-    gradient: Array
-
-    @property
-    def logdensity(self) -> Scalar:
-        return self.loglikelihood + self.logprior
-
-
-def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Evaluations, Array]:
-    """The evaluation at a point, with the gradient of its log-likelihood, and that of the log-density."""
-
-    def loglikelihood(x: Position) -> tuple[Scalar, Evaluations]:
-        found = posterior.evaluate_fn(x)
-        return found.loglikelihood, found
-
-    (_, evaluation), gradient = jax.value_and_grad(loglikelihood, has_aux=True)(position)
-    total = gradient + jax.grad(posterior.logprior_fn)(position)
-    return evaluation._replace(gradient=gradient), total
-
-
-def clean_state(evaluation: Evaluations, gradient: Array) -> GradientState:
-    """The state at an evaluated point; where anything is not finite, a log-likelihood of -inf and no slope."""
-    finite = jnp.isfinite(evaluation.logdensity) & jnp.all(jnp.isfinite(gradient))
-    loglikelihood = jnp.where(finite, evaluation.loglikelihood, -jnp.inf)
-    logprior = jnp.where(jnp.isfinite(evaluation.logprior), evaluation.logprior, -jnp.inf)
-    return GradientState(evaluation.position, loglikelihood, logprior, jnp.where(finite, gradient, 0.0))
+from estim.samplers.states import GradientState, evaluate_with_gradient, first_gradient_state
+from estim.typing import Key
 
 
 def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> SamplingAlgorithm:
@@ -56,8 +23,7 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
         H = -log p(x) + u'u / 2.
     """
 
-    def init(position: Position) -> GradientState:
-        return clean_state(*evaluate_with_gradient(posterior, position))
+    init = partial(first_gradient_state, posterior)
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
         key_momentum, key_place, key_jitter, key_select = jax.random.split(rng_key, 4)
@@ -71,8 +37,7 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
             e = jnp.where(i < num_backward, -step_size, step_size)
             u = u + 0.5 * e * (tuning.scale_tril.T @ state_now.gradient)
             position = state_now.position + e * (tuning.scale_tril @ u)
-            evaluation, gradient = evaluate_with_gradient(posterior, position)
-            new = clean_state(evaluation, gradient)
+            evaluation, new = evaluate_with_gradient(posterior, position)
             u = u + 0.5 * e * (tuning.scale_tril.T @ new.gradient)
             return (new, u), (new, 0.5 * u @ u, evaluation)
 

@@ -1,6 +1,7 @@
 """The posterior mode by a gradient optimiser from several starts, and the Gaussian around it."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import jax
@@ -10,8 +11,9 @@ from scipy.optimize import minimize
 
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
+from estim.samplers.states import first_gradient_state
 from estim.status import Status
-from estim.typing import Key, LogDensity, Position
+from estim.typing import Key, Position
 
 Density = Literal["position", "params"]
 
@@ -77,8 +79,7 @@ def find_mode(
     Raises:
         ModeError: none of the starts has a finite density.
     """
-    logdensity_fn = posterior.logdensity_fn if density == "position" else params_logdensity(posterior)
-    value_and_grad = _compiled(logdensity_fn)
+    value_and_slope = _value_and_slope(posterior, density)
     scale = _prior_scale(posterior)
 
     def search(start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray, float]:
@@ -86,11 +87,8 @@ def find_mode(
 
         def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
             """Minus the log-density and its gradient at x = start + scale * u."""
-            value, gradient = value_and_grad(jnp.asarray(start + scale * u))
-            gradient = np.asarray(gradient)
-            if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-                return np.inf, np.zeros_like(u)
-            return -float(value), -scale * gradient
+            value, slope = value_and_slope(start + scale * u)
+            return (-value, -scale * slope) if np.isfinite(value) else (np.inf, np.zeros_like(u))
 
         best = np.inf
         for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
@@ -113,7 +111,7 @@ def find_mode(
 def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplace:
     """The Gaussian with the curvature of the log-density at its mode.
 
-    The Hessian is taken by central differences of the gradient. In coordinates scaled
+    The Hessian is taken by differences of the gradient. In coordinates scaled
     by the prior's widths, curvatures below 0.1 (flat, or not concave) are set to 0.1: no
     direction is made wider than sqrt(10) of them. With m the mode and C
     the covariance, log p(y) ~ log p(y, m) + (dim/2) log 2 pi + (1/2) log |C|.
@@ -122,10 +120,10 @@ def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplac
         ModeError: the density around the mode is not finite.
     """
     position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
-    value_and_grad = _compiled(posterior.logdensity_fn)
-    logdensity = float(value_and_grad(jnp.asarray(position))[0])
+    value_and_slope = _value_and_slope(posterior)
+    logdensity, _ = value_and_slope(position)
     scale = _prior_scale(posterior)
-    precision = -_hessian(lambda x: np.asarray(value_and_grad(jnp.asarray(x))[1]), position, scale)
+    precision = -_hessian(lambda x: value_and_slope(x)[1], position, scale)
     if not np.all(np.isfinite(precision)):
         raise ModeError("the Hessian at the mode is not finite: the mode touches a region without a density")
     curvature, directions = np.linalg.eigh(precision)
@@ -133,11 +131,6 @@ def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplac
     scale_tril = np.linalg.cholesky(root @ root.T)
     log_volume = 0.5 * position.size * np.log(2 * np.pi) + np.sum(np.log(np.diag(scale_tril)))
     return Laplace(position, scale_tril, logdensity, logdensity + log_volume)
-
-
-def params_logdensity(posterior: Posterior) -> LogDensity:
-    """The log-density of the parameters in the model's units, as a function of the position."""
-    return lambda position: posterior.logdensity_fn(position) - posterior.logdet_fn(position)
 
 
 def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
@@ -148,14 +141,8 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     """
     candidates = np.asarray(posterior.sample_prior(rng_key, 50 * num))
     candidates = np.concatenate([np.asarray(posterior.start)[None], candidates])
-    value_and_grad = _compiled(posterior.logdensity_fn)
-    starts = []
-    for candidate in candidates:
-        value, gradient = value_and_grad(jnp.asarray(candidate))
-        if np.isfinite(value) and np.all(np.isfinite(gradient)):
-            starts.append(candidate)
-        if len(starts) == num:
-            break
+    value_and_slope = _value_and_slope(posterior)
+    starts = list(islice((x for x in candidates if np.isfinite(value_and_slope(x)[0])), num))
     if not starts:
         status = Status(int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status))
         raise ModeError(
@@ -166,12 +153,22 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
 
 
 def _hessian(gradient, position: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Hessian in the coordinates u of x = position + scale * u, in two passes: the first finds the widths."""
+    """Hessian in the coordinates u of x = position + scale * u, in two passes: the first finds the widths.
+
+    By central differences; by one-sided ones where there is no density on the other side.
+    """
+    here = gradient(position)
+
+    def difference(shift: np.ndarray) -> np.ndarray:
+        above, below = gradient(position + shift), gradient(position - shift)
+        return np.where(np.isnan(above), 2 * here - below, above) - np.where(
+            np.isnan(below), 2 * here - above, below
+        )
+
     width = np.full(position.size, 0.1)
     for fraction in (1e-2, 1e-3):
         shifts = np.diag(fraction * width * scale)
-        difference = [gradient(position + shift) - gradient(position - shift) for shift in shifts]
-        hessian = scale * np.array(difference) / (2 * fraction * width)[:, None]
+        hessian = scale * np.array([difference(shift) for shift in shifts]) / (2 * fraction * width)[:, None]
         width = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), _FLATTEST))
     return (hessian + hessian.T) / 2
 
@@ -183,7 +180,20 @@ def _prior_scale(posterior: Posterior) -> np.ndarray:
     return (high - low) / 2
 
 
-@lru_cache(maxsize=16)
-def _compiled(logdensity_fn: LogDensity):
-    """The value and gradient of a log-density, compiled once for all who ask for it here."""
-    return jax.jit(jax.value_and_grad(logdensity_fn))
+def _value_and_slope(
+    posterior: Posterior, density: Density = "position"
+) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """``position -> (log-density, gradient [dim])``; -inf and NaN where either is not finite."""
+    logdet = jax.jit(jax.value_and_grad(posterior.logdet_fn))
+
+    def value_and_slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+        found = first_gradient_state(posterior, jnp.asarray(x))
+        if not np.isfinite(found.logdensity):
+            return -np.inf, np.full(len(x), np.nan)
+        value, slope = float(found.logdensity), np.asarray(found.gradient)
+        if density == "params":
+            change, change_slope = logdet(found.position)
+            value, slope = value - float(change), slope - np.asarray(change_slope)
+        return value, slope
+
+    return value_and_slope

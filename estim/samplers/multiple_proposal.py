@@ -30,6 +30,7 @@ construction is.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, get_args
 
 import jax
@@ -38,7 +39,8 @@ from jax.sharding import Mesh, PartitionSpec
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, build_evaluate
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.samplers.states import State, evaluate, first_state
 from estim.typing import Array, Key, Position
 
 Construction = Literal["auxiliary", "independent", "shortcut"]
@@ -86,15 +88,13 @@ def build_multiple_proposal(
     num_proposals = num_proposals or default_num_proposals()
     propose, log_correction = _PROPOSALS[construction](tuning)
     select = select_chain if selection == "chain" else select_independent
-    evaluate_one = build_evaluate(posterior)
-    evaluate = spread(posterior.over(evaluate_one), num_proposals, mesh)
+    evaluate_all = spread(posterior.over(partial(evaluate, posterior)), num_proposals, mesh)
 
-    def init(position: Position) -> State:
-        return evaluate_one(position)[1]
+    init = partial(first_state, posterior)
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_propose, key_select = jax.random.split(rng_key)
-        evaluations, proposals = evaluate(propose(key_propose, state.position, num_proposals))
+        evaluations, proposals = evaluate_all(propose(key_propose, state.position, num_proposals))
         candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), state, proposals)
         weights = jax.nn.softmax(candidates.logdensity + jax.vmap(log_correction)(candidates.position))
         chosen = select(key_select, weights, num_draws)

@@ -1,6 +1,7 @@
 """The No-U-Turn sampler, by BlackJAX, with the energies guarded."""
 
 from collections.abc import Callable
+from functools import partial
 
 import blackjax.mcmc.hmc
 import blackjax.mcmc.nuts
@@ -11,9 +12,9 @@ from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
-from estim.samplers.hmc import GradientState, clean_state, evaluate_with_gradient
+from estim.samplers.states import GradientState, first_gradient_state
 from estim.status import Status
-from estim.typing import Array, Key, Position
+from estim.typing import Array, Key
 
 
 def build_nuts(
@@ -29,8 +30,7 @@ def build_nuts(
     kernel = blackjax.mcmc.nuts.build_kernel(guarded_integrator, divergence_threshold)
     inverse_mass_matrix = tuning.scale_tril @ tuning.scale_tril.T
 
-    def init(position: Position) -> GradientState:
-        return clean_state(*evaluate_with_gradient(posterior, position))
+    init = partial(first_gradient_state, posterior)
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
         before = blackjax.mcmc.hmc.HMCState(state.position, state.logdensity, state.gradient)

@@ -1,11 +1,14 @@
 """Random-walk Metropolis that keeps every proposed point."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from estim.posterior import Posterior
-from estim.samplers.base import Info, SamplingAlgorithm, State, Tuning, accept, as_draw, build_evaluate
-from estim.typing import Key, Position, Scalar
+from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
+from estim.samplers.states import State, evaluate, first_state
+from estim.typing import Key, Scalar
 
 
 def build_random_walk(
@@ -19,19 +22,18 @@ def build_random_walk(
     Source: Roberts, Gelman and Gilks (1997) for the scale 2.38/sqrt(dim).
     """
 
-    evaluate = build_evaluate(posterior)
-
     def target(state: State) -> Scalar:
         tempered = inverse_temperature * state.loglikelihood
         return jnp.where(jnp.isfinite(state.loglikelihood), tempered, -jnp.inf) + state.logprior
 
-    def init(position: Position) -> State:
-        return evaluate(position)[1]
+    init = partial(first_state, posterior)
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_proposal, key_accept = jax.random.split(rng_key)
         noise = jax.random.normal(key_proposal, state.position.shape, state.position.dtype)
-        evaluation, proposal = evaluate(state.position + tuning.step_size * (tuning.scale_tril @ noise))
+        evaluation, proposal = evaluate(
+            posterior, state.position + tuning.step_size * (tuning.scale_tril @ noise)
+        )
         log_ratio = target(proposal) - target(state)
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = accept(accepted, proposal, state)

@@ -283,7 +283,10 @@ def _begin(
     Raises:
         SamplerError: a point of `initial_positions` has no density, or none was found.
     """
-    init = jax.jit(posterior.over(algorithm.init))
+
+    def init(positions: Any) -> Any:
+        return jax.tree.map(lambda *rows: jnp.stack(rows), *[algorithm.init(x) for x in positions])
+
     failures = Counter[str]()
     if initial_positions is not None:
         states = init(jnp.asarray(initial_positions, float))
@@ -302,7 +305,8 @@ def _begin(
         scatter = 2.0 * 0.9**attempt * laplace.scale_tril
         found = init(laplace.mode[None, :] + noise @ scatter.T)
         if not np.all(np.isfinite(found.logdensity)):
-            failures += count_failures(jax.jit(posterior.over(posterior.evaluate_fn))(found.position).status)
+            evaluate = jax.jit(posterior.evaluate_fn)
+            failures += count_failures([evaluate(x).status for x in found.position])
         states = found if states is None else _where(states.logdensity > lowest, states, found)
         if np.all(states.logdensity > lowest):
             return states, failures

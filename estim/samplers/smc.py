@@ -15,9 +15,10 @@ from scipy.special import logsumexp
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.samplers.base import Draws, SamplingAlgorithm, State, Tuning, count_failures
+from estim.samplers.base import Draws, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.random_walk import build_random_walk
+from estim.samplers.states import State
 from estim.typing import Key
 
 _FIRST_STEP = 2.38

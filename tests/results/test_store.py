@@ -7,7 +7,7 @@ import pytest
 
 import estim  # noqa: F401
 from estim.results.store import RunDirectory, StoreError, flatten
-from estim.samplers.base import State
+from estim.samplers.states import State
 
 
 @pytest.fixture

@@ -19,13 +19,14 @@ OBSERVED = np.array([0.5, 1.0, -0.5, 2.0])
 COVARIANCE = np.linalg.inv(np.eye(4) + DESIGN.T @ DESIGN)
 NAMES = ("fast_1", "slow_1", "fast_2", "slow_2")
 MEAN = COVARIANCE @ DESIGN.T @ OBSERVED
+UNIT_NORMAL = dict.fromkeys(NAMES, dist.Normal(0.0, 1.0))
 VARIANTS = {
     "rwmh": ("rwmh", {}, 4000),
     "mpmh": ("mpmh", {"num_proposals": 4, "num_draws": 2}, 3000),
 }
 
 
-def regression(note=lambda value: None):
+def regression(note=lambda value: None, prior=UNIT_NORMAL):
     """y = X b + e with unit normal b and e; what two of the four coefficients explain is prepared."""
 
     def prepare(values):
@@ -37,8 +38,8 @@ def regression(note=lambda value: None):
         status = jnp.where(values["fast_1"] < 4.0, Status.OK, Status.EXPLOSIVE)
         return -0.5 * jnp.sum((OBSERVED - explained) ** 2), status
 
-    prior = dict.fromkeys(NAMES, dist.Normal(0.0, 1.0))
-    return from_loglikelihood(loglikelihood, prior, prepare=prepare, slow=("slow_1", "slow_2"))
+    start = {name: 0.1 * NAMES.index(name) for name in NAMES}
+    return from_loglikelihood(loglikelihood, prior, start, prepare=prepare, slow=("slow_1", "slow_2"))
 
 
 def test_a_split_evaluation_is_the_evaluation():
@@ -49,6 +50,22 @@ def test_a_split_evaluation_is_the_evaluation():
     np.testing.assert_array_equal(given, split.prepare_fn(x.at[jnp.array([0, 2])].set(9.0)))
     assert jax.tree.all(jax.tree.map(jnp.array_equal, split.evaluate_fn(x, given), posterior.evaluate_fn(x)))
     assert posterior.with_loglikelihood(lambda x: x @ x).split is None
+
+
+@pytest.mark.parametrize("fast", [("fast_1",), ()])
+def test_what_shares_a_transform_with_a_slow_parameter_is_slow(fast):
+    """As with an ordered vector, each component of which enters all that follow it."""
+    together = tuple(n for n in NAMES if n not in fast)
+    ordered = dist.TransformedDistribution(
+        dist.Normal(jnp.zeros(len(together)), 1.0).to_event(1), dist.transforms.OrderedTransform()
+    )
+    posterior = regression(prior={n: UNIT_NORMAL[n] for n in fast} | {together: ordered})
+    if fast:
+        given = posterior.split.prepare_fn(posterior.start)
+        np.testing.assert_array_equal(given, posterior.split.prepare_fn(posterior.start.at[0].set(9.0)))
+        assert [posterior.param_names[i] for i in posterior.split.slow] == list(together)
+    else:
+        assert posterior.split is None and jnp.isfinite(posterior.logdensity_fn(posterior.start))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

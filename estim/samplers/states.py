@@ -1,0 +1,96 @@
+"""What a chain remembers of the point where it stands, and how a kernel evaluates a point."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.evaluations import Evaluations
+from estim.posterior import Posterior
+from estim.typing import Array, Position, Scalar
+
+
+class State(NamedTuple):
+    """State of a kernel that needs no gradient: a point ``[dim]`` and what was found there.
+
+    ``given`` is what the posterior's `Split` prepared at the point; None where there is no split.
+    """
+
+    position: Position
+    loglikelihood: Scalar
+    logprior: Scalar
+    given: Any = None
+
+    @property
+    def logdensity(self) -> Scalar:
+        return self.loglikelihood + self.logprior
+
+
+class GradientState(NamedTuple):
+    """State of a kernel that uses gradients; ``gradient`` is that of the log-density, ``[dim]``."""
+
+    position: Position
+    loglikelihood: Scalar
+    logprior: Scalar
+    gradient: Array
+
+    @property
+    def logdensity(self) -> Scalar:
+        return self.loglikelihood + self.logprior
+
+
+def evaluate(posterior: Posterior, position: Position) -> tuple[Evaluations, State]:
+    """The evaluation at a point, and the state of a chain that goes there; a NaN counts as -inf."""
+    if posterior.split is None:
+        given, evaluation = None, posterior.evaluate_fn(position)
+    else:
+        given = posterior.split.prepare_fn(position)
+        evaluation = posterior.split.evaluate_fn(position, given)
+    return evaluation, State(position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior), given)
+
+
+def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Evaluations, GradientState]:
+    """The evaluation with the gradient of its log-likelihood, and the state of a chain that goes there.
+
+    Where anything is not finite, the state has a log-likelihood of -inf and no slope.
+    """
+
+    def loglikelihood(x: Position) -> tuple[Scalar, Evaluations]:
+        found = posterior.evaluate_fn(x)
+        return found.loglikelihood, found
+
+    (_, found), slope = jax.value_and_grad(loglikelihood, has_aux=True)(position)
+    gradient = slope + jax.grad(posterior.logprior_fn)(position)
+    finite = jnp.isfinite(found.logdensity) & jnp.all(jnp.isfinite(gradient))
+    return found._replace(gradient=slope), GradientState(
+        position,
+        jnp.where(finite, found.loglikelihood, -jnp.inf),
+        jnp.where(jnp.isfinite(found.logprior), found.logprior, -jnp.inf),
+        jnp.where(finite, gradient, 0.0),
+    )
+
+
+def first_state(posterior: Posterior, position: Position) -> State:
+    """The state at a position, by one compiled program for all kernels of a posterior that need no gradient."""
+    return _compiled(evaluate, posterior._replace(start=_ANYWHERE))(position)
+
+
+def first_gradient_state(posterior: Posterior, position: Position) -> GradientState:
+    """The same for all kernels that need one, and for the search for the mode."""
+    return _compiled(evaluate_with_gradient, posterior._replace(start=_ANYWHERE))(position)
+
+
+_ANYWHERE: Any = None  # without its array a posterior can be hashed
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    evaluate: Callable[..., tuple[Evaluations, Any]], posterior: Posterior
+) -> Callable[[Position], Any]:
+    return jax.jit(lambda position: evaluate(posterior, position)[1])
+
+
+def _no_nan(value: Scalar) -> Scalar:
+    return jnp.where(jnp.isnan(value), -jnp.inf, value)
