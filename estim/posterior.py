@@ -129,7 +129,8 @@ def from_loglikelihood(
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
         prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
             ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
-        slow: names of the parameters that `prepare` reads.
+        slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
+            are slow too, since one transform makes them; where that leaves none, there is no `Split`.
     """
     parameters = parameterise(prior, joint_prior)
     constrain = parameters.constrain_fn
@@ -199,7 +200,7 @@ def _assemble(
         evaluate_fn=evaluate,
         start=start,
         logdet_fn=parameters.logdet_fn,
-        split=None if prepare is None else Split(slow, prepare, evaluate_given),
+        split=Split(slow, prepare, evaluate_given) if prepare and len(slow) < len(start) else None,
     )
 
 

@@ -45,20 +45,20 @@ def toeplitz_loglikelihood(
         observations: ``[n_periods, n_obs]``; NaN marks a missing number.
         presample: periods at the start that are conditioned on, not counted.
         method: "lattice" is fast and wants no missing numbers; "cholesky" takes any; "auto" is
-            the lattice where the observations are known to be complete.
+            the lattice where the observations are complete. Where they are traced, both are compiled
+            and the numbers decide.
 
     Returns:
         The log-likelihood; -inf, with a gradient of zero, where the status is not OK or the
         covariance is not positive definite.
     """
-    if method == "auto":
-        complete = not isinstance(observations, jax.core.Tracer) and not np.isnan(observations).any()
-        method = "lattice" if complete else "cholesky"
-    return _loglikelihood(moving_average, observations, presample, method)
-
-
-def _loglikelihood(moving_average, observations, presample, method):
-    compute = {"lattice": _lattice_logdensities, "cholesky": _cholesky_logdensities}[method]
+    if method == "auto" and not isinstance(observations, jax.core.Tracer):
+        method = "cholesky" if np.isnan(observations).any() else "lattice"
+    compute = {
+        "auto": _fastest_logdensities,
+        "lattice": _lattice_logdensities,
+        "cholesky": _cholesky_logdensities,
+    }[method]
 
     @impossible_if_not_finite
     def guarded(moving_average: MovingAverage, observations: Array) -> Scalar:
@@ -96,6 +96,16 @@ def block_toeplitz(covariances: Array) -> Array:
         (ahead >= 0)[..., None, None], covariances[jnp.abs(ahead)], covariances[jnp.abs(ahead)].swapaxes(2, 3)
     )
     return blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
+
+
+def _fastest_logdensities(covariances: Array, centred: Array) -> Array:
+    """The lattice filter where no number is missing, else Cholesky's factorisation."""
+    missing = jnp.isnan(centred)
+
+    def lattice(covariances: Array, centred: Array) -> Array:
+        return _lattice_logdensities(covariances, jnp.where(missing, 0.0, centred))
+
+    return jax.lax.cond(missing.any(), _cholesky_logdensities, lattice, covariances, centred)
 
 
 def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:

@@ -71,6 +71,21 @@ def test_loglikelihood_against_the_joint_density(method, missing, error):
     )
 
 
+def test_traced_observations_may_be_complete_or_not():
+    """Each alone, and both in a batch, where both methods are computed and one is chosen."""
+    ma = random_moving_average()
+    y = np.stack([sample(ma), sample(ma, 0.3)])
+    value = jax.jit(lambda psi, y: toeplitz_loglikelihood(ma._replace(impulse_responses=psi), y))
+    psi = ma.impulse_responses
+    np.testing.assert_allclose(
+        [value(psi, each) for each in y], [naive_loglikelihood(ma, each) for each in y]
+    )
+    slopes = jax.jit(jax.vmap(jax.grad(value), (None, 0)))(psi, y)
+    for slope, each in zip(slopes, y, strict=True):
+        difference = (value(psi * (1 + 1e-6), each) - value(psi * (1 - 1e-6), each)) / 2e-6
+        np.testing.assert_allclose(jnp.vdot(slope, psi), difference, rtol=1e-6)
+
+
 @pytest.mark.parametrize("method", ["lattice", "cholesky"])
 def test_presample_is_conditioned_on(method):
     ma = random_moving_average()
