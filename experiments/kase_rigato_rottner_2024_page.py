@@ -14,6 +14,7 @@ from estim.results.report.posterior import implications_section
 from estim.results.report.reading import Report
 from estim.results.store import RunDirectory
 from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.status import Status
 
 THEIRS = {
     "200,000 draws of plain Metropolis": "39 h",
@@ -244,14 +245,17 @@ def _learning(page: Page, runs: Mapping[str, RunDirectory], names: tuple[str, ..
 def propensity_to_consume(model: Model, draws: np.ndarray) -> np.ndarray:
     """The average marginal propensity to consume ``[n]`` out of a passing rise in income, in the quarter of the rise.
 
-    M_00 of Auclert, Rognlie and Straub (2024); by the budget it is one less the response of assets.
+    M_00 of Auclert, Rognlie and Straub (2024); by the budget it is one less the response of assets. Draws
+    without a steady state are left out.
     """
 
     def propensity(draw):
         params = model.params(dict(zip(model.estimated, draw, strict=True)))
-        return 1 - solve_household_jacobians(model, params, horizon=1).jacobians["A", "Z"][0, 0]
+        solved = solve_household_jacobians(model, params, horizon=1)
+        return 1 - solved.jacobians["A", "Z"][0, 0], solved.status
 
-    return np.asarray(jax.jit(lambda x: jax.lax.map(propensity, x))(draws))
+    values, status = jax.jit(lambda x: jax.lax.map(propensity, x))(draws)
+    return np.asarray(values[status == Status.OK])
 
 
 def _households(page: Page, runs: Mapping[str, RunDirectory], fixed: Model, households: Model) -> list[Item]:
@@ -281,7 +285,7 @@ def _households(page: Page, runs: Mapping[str, RunDirectory], fixed: Model, hous
     posterior, before = (
         propensity_to_consume(households, np.asarray(x, float)) for x in (flat[some], prior[:400])
     )
-    low, high = np.nanquantile(posterior, [0.05, 0.95])
+    low, high = np.quantile(posterior, [0.05, 0.95])
     return [
         page.table(
             ["", *summaries, "corrected"],
@@ -299,7 +303,7 @@ def _households(page: Page, runs: Mapping[str, RunDirectory], fixed: Model, hous
             ),
             "Average marginal propensity to consume",
             "Posterior over the prior (grey) of the share of a passing rise in income that households spend in the "
-            f"quarter of the rise. Mean {np.nanmean(posterior):.3f}, 90 % interval {low:.3f} to {high:.3f}.",
+            f"quarter of the rise. Mean {np.mean(posterior):.3f}, 90 % interval {low:.3f} to {high:.3f}.",
         ),
         page.text(at_rest),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from estim.evaluations import Evaluations
 from estim.experiment import SurrogateRoute
-from estim.pipeline.routes import draw_arrays
+from estim.pipeline.routes import draw_arrays, phase_progress
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain, posterior_slices, thin, unconstrain
@@ -76,10 +76,6 @@ def sample(
     if run.chunks("surrogate"):
         return
 
-    def report(phase: str, done: int, total: int, acceptance: float) -> None:
-        what = {"warmup": "surrogate: warm-up", "sample": "surrogate: sampling"}[phase]
-        progress(what, done, total, f"acceptance {acceptance:.2f}")
-
     draws = sample_surrogate(
         surrogate,
         rng_key,
@@ -87,7 +83,7 @@ def sample(
         num_chains=settings.num_chains,
         num_warmup=settings.num_warmup,
         thin=settings.thin,
-        progress=report,
+        progress=phase_progress(progress, "surrogate"),
     )
     arrays = draw_arrays(posterior, draws) | flatten(draws.seconds, "seconds")
     run.append_chunk("surrogate", {**arrays, "num_evaluations": np.asarray(0)})

@@ -14,7 +14,7 @@ from estim.progress import Progress
 from estim.results.analysis import constrain
 from estim.results.contents import count_draws
 from estim.results.store import RunDirectory, flatten
-from estim.samplers.base import Draws
+from estim.samplers.base import Draws, Info
 from estim.samplers.mode import Laplace
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
 from estim.typing import Key
@@ -65,10 +65,6 @@ def _sample_route(
     if count_draws(run, name) >= route.num_samples:
         return
 
-    def report(phase: str, done: int, total: int, acceptance: float, rate: float) -> None:
-        what = {"warmup": f"{name}: warm-up", "sample": f"{name}: sampling"}[phase]
-        progress(what, done, total, f"{rate:,.0f} steps/s, acceptance {acceptance:.2f}")
-
     chunks = sample_chunks(
         posterior,
         route.algorithm,
@@ -78,22 +74,38 @@ def _sample_route(
         num_warmup=route.num_warmup,
         laplace=laplace,
         state=_saved_state(run, name),
-        progress=report,
+        progress=phase_progress(progress, name),
         **route.settings,
     )
     for state, chunk in chunks:
         run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
 
 
+def phase_progress(progress: Progress, name: str) -> Callable[..., None]:
+    """What a sampler tells of its phases, told as the `progress` of the route `name`."""
+
+    def report(phase: str, done: int, total: int, acceptance: float, rate: float | None = None) -> None:
+        what = {"warmup": f"{name}: warm-up", "sample": f"{name}: sampling"}[phase]
+        speed = "" if rate is None else f"{rate:,.0f} steps/s, "
+        progress(what, done, total, f"{speed}acceptance {acceptance:.2f}")
+
+    return report
+
+
 def _chunk_arrays(posterior: Posterior, state: RunState, chunk: Chunk) -> dict[str, np.ndarray]:
     """A chunk as named arrays: what it cost, the state after it and, after warm-up, its draws."""
     arrays = {f"state.{i:03d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
     arrays |= flatten(chunk.failures, "failures") | flatten(chunk.seconds, "seconds")
-    arrays["num_evaluations"] = np.asarray(chunk.info.evaluations.status.size)
+    arrays["num_evaluations"] = np.asarray(_num_evaluations(chunk.info))
     if chunk.phase == "sample":
         draws = to_draws(posterior, [chunk], sys.maxsize)
         arrays |= draw_arrays(posterior, draws) | flatten(draws.evaluations, "evaluations")
     return arrays
+
+
+def _num_evaluations(info: Info) -> int:
+    """Of the posterior: the leapfrog steps where a kernel counts them, for it may not keep every point."""
+    return int(np.sum(info.stats["n_steps"])) if "n_steps" in info.stats else info.evaluations.status.size
 
 
 def draw_arrays(posterior: Posterior, draws: Draws) -> dict[str, np.ndarray]:

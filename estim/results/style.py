@@ -100,7 +100,12 @@ def to_svg(figure: Figure, title: str) -> str:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     svg = re.sub(r'href="#', f'href="#{prefix}-', svg)
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is enough
+    svg = re.sub(r"<[^>]*>", _shorten_numbers, svg)
     for colour, name in THEME_COLOURS.items():
         svg = svg.replace(colour, f"var({name})")
     return svg
+
+
+def _shorten_numbers(tag: re.Match[str]) -> str:
+    """A tag with its coordinates to a hundredth of a point; what stands between tags is text to be read."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])

@@ -29,7 +29,7 @@ def chains_section(report: Report) -> list[Item]:
                 f"{100 * acceptance:.0f} %",
                 f"{route.num_evaluations:,}" if route.num_evaluations else "–",
                 f"{seconds:.1f}",
-                f"{ess / seconds:,.0f}" if seconds else "–",
+                f"{ess / seconds:,.{0 if ess > 10 * seconds else 1}f}" if seconds else "–",
             ]
         )
         total = route.num_evaluations
