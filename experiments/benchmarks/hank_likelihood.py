@@ -1,9 +1,9 @@
 """The log-likelihood of the sticky-wage HANK model: estim against the `sequence-jacobian` package.
 
 CPU seconds a draw (all threads added up), so that a busy machine does not matter; the wall time of a
-batch is shown beside, and the memory at its peak. The accuracy of both is measured against a finer
-solution: a grid of twice as many assets, and for the package tighter tolerances and central differences.
-Prints one line of JSON last.
+batch is shown beside, and the memory at its peak. Accuracy is the distance from finer solutions: of the same grid
+without differencing errors, of a grid with twice as many points, and of the model itself (2,000 points that crowd
+near the borrowing limit), also of crowded grids with as many points or fewer. Prints one line of JSON last.
 
     python experiments/benchmarks/hank_likelihood.py [--batch 32] [--gradient] [--accuracy]
 """
@@ -17,6 +17,7 @@ import json
 import resource
 import time
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +40,7 @@ POINT = {
     "kappa_w": 0.2, "phi_pi": 1.5, "phi_T": 0.1,
 }  # fmt: skip
 HORIZON = MODEL.horizon
+CROWDING = 2.5
 
 
 @sj.simple
@@ -165,17 +167,17 @@ def memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def with_grid(n_assets):
-    """The model with another number of assets."""
+def with_grid(n_assets, crowding=1.0):
+    """The model with another grid of assets."""
     (block,) = MODEL.het_blocks
-    grids = lambda p: block.grids(p)._replace(a=double_exponential_grid(p.min_a, 1000.0, n_assets))
+    assets = lambda p: double_exponential_grid(p.min_a, 1000.0, n_assets, crowding)
+    grids = lambda p: block.grids(p)._replace(a=assets(p))
     return replace(MODEL, het_blocks=(replace(block, grids=grids),))
 
 
 def accuracy(package, num_points=6):
-    """Distance of either program from its own finer solution, and of the finer ones from each other, at points around
-    the reference one: median and maximum of the log-likelihood's, and of the household Jacobians' relative to
-    their largest entry."""
+    """Distances between solutions at points around the reference one: median and maximum of the
+    log-likelihood's, and of the household Jacobians' relative to their largest entry."""
     rng, observations = np.random.default_rng(1), jnp.asarray(package.data)
 
     def ours(model):
@@ -188,32 +190,48 @@ def accuracy(package, num_points=6):
 
         return solve
 
-    def theirs(params, *grid, options, **differences):
-        steady = package.steady_state(params, *grid, **options)
-        jacobian = package.household_jacobian(steady, **differences)
-        value = package.loglikelihood(package.responses(steady, jacobian))
-        return value - package.data.size / 2 * np.log(2 * np.pi), jacobian["A"]["r"], jacobian["A"]["Y"]
+    def theirs(options=None, **differences):
+        def solve(params, n_assets):
+            steady = package.steady_state(params, n_assets, **(options or {}))
+            jacobian = package.household_jacobian(steady, **differences)
+            value = package.loglikelihood(package.responses(steady, jacobian))
+            return value - package.data.size / 2 * np.log(2 * np.pi), jacobian["A"]["r"], jacobian["A"]["Y"]
 
-    coarse, fine = ours(MODEL), ours(with_grid(1000))
-    found = {"estim": [], "package": [], "finer estim to finer package": []}
+        return solve
+
+    default, tight = theirs(), theirs({"backward_tol": 1e-12, "forward_tol": 1e-13}, h=1e-5, twosided=True)
+    solvers = {
+        "estim": ours(MODEL),
+        "estim, double": ours(with_grid(1000)),
+        "estim, crowded": ours(with_grid(500, CROWDING)),
+        "estim, 150 crowded": ours(with_grid(150, CROWDING)),
+        "the model": ours(with_grid(2000, CROWDING)),
+        "package": lambda p: default(p, 500),
+        "package, exact": lambda p: tight(p, 500),
+        "package, double": lambda p: tight(p, 1000),
+    }
+    pairs = [
+        ("estim", "package, exact"), ("package", "package, exact"), ("estim, double", "package, double"),
+        ("estim", "estim, double"), ("package", "package, double"),
+        *[(s, "the model") for s in ("estim", "package", "estim, crowded", "estim, 150 crowded")],
+    ]  # fmt: skip
+    found = {pair: [] for pair in pairs}
     for k in range(num_points):
         spread = {"eis": 0.08, "rho_e": 0.02, "sd_e": 0.08, "kappa_w": 0.2, "phi_pi": 0.1}
         moved = {n: 1 + (k > 0) * width * rng.uniform(-1, 1) for n, width in spread.items()}
         point = MODEL.params(POINT)
         point = point._replace(**{n: getattr(point, n) * factor for n, factor in moved.items()})
-        tight = {"backward_tol": 1e-12, "forward_tol": 1e-13}
-        finer = fine(point), theirs(point, 1000, options=tight, h=1e-5, twosided=True)
-        found["estim"].append(_distance(coarse(point), finer[0]))
-        found["package"].append(_distance(theirs(point, options={}), finer[1]))
-        found["finer estim to finer package"].append(_distance(*finer))
-        print({who: each[-1] for who, each in found.items()}, flush=True)
+        solved = {name: solve(point) for name, solve in solvers.items()}
+        for one, other in pairs:
+            found[one, other].append(_distance(solved[one], solved[other]))
+        print({f"{one} to {other}": each[-1] for (one, other), each in found.items()}, flush=True)
     names = ("loglikelihood", "jacobians")
     return {
-        who: {
+        f"{one} to {other}": {
             n: {"median": float(np.median(x)), "max": float(np.max(x))}
             for n, x in zip(names, np.abs(each).T, strict=True)
         }
-        for who, each in found.items()
+        for (one, other), each in found.items()
     }
 
 
@@ -246,8 +264,8 @@ def main():
     data = np.asarray(simulate(solution, jax.random.key(0), 216))
     observations = jnp.asarray(data)  # outside of what is traced, where it is seen to be complete
 
-    def loglikelihood(p, given=None):
-        return toeplitz_loglikelihood(solve_moving_average(MODEL, p, given), observations)
+    def loglikelihood(p, given=None, model=MODEL):
+        return toeplitz_loglikelihood(solve_moving_average(model, p, given), observations)
 
     package = Package(data)
     steady = package.steady_state(params)
@@ -273,6 +291,10 @@ def main():
             lambda: package.loglikelihood(package.responses(steady, jacobian)),
         ),
         "everything": (over_devices(loglikelihood), ("eis", "sd_e", "kappa_w", *shocks), package_everything),
+        "everything, 150 crowded points": (
+            over_devices(partial(loglikelihood, model=with_grid(150, CROWDING))), ("eis", "sd_e", "kappa_w", *shocks),
+            package_everything,
+        ),
     }  # fmt: skip
     result = {
         "batch": arguments.batch,

@@ -1,5 +1,6 @@
 """Household problems: building blocks against naive versions, steady state and Jacobians against numbers."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,11 +43,20 @@ def test_rouwenhorst_has_the_moments_it_promises():
     np.testing.assert_allclose(centred @ (pi * (process.transition @ centred)) / 0.7**2, 0.9)
 
 
-@pytest.mark.parametrize("grid", [double_exponential_grid, geometric_grid])
+@pytest.mark.parametrize(
+    "grid", [double_exponential_grid, partial(double_exponential_grid, crowding=2.5), geometric_grid]
+)
 @pytest.mark.parametrize("low", [0.0, -1.5])
 def test_grids_run_from_low_to_high(grid, low):
     points = grid(low, 100.0, 50)
     assert points[0] == low and jnp.isclose(points[-1], 100.0) and (jnp.diff(points) > 0).all()
+
+
+def test_crowding_moves_points_towards_the_limit():
+    even, crowded = (np.asarray(double_exponential_grid(-1.0, 100.0, 50, crowding=k)) for k in (1.0, 2.0))
+    uniform = np.log1p(np.log1p(crowded + 1)) / np.log1p(np.log1p(101.0))
+    np.testing.assert_allclose(uniform, np.linspace(0, 1, 50) ** 2, atol=1e-12)
+    assert (crowded <= even + 1e-12).all()
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 9, 16, 17])
