@@ -85,6 +85,7 @@ def household(expected, x, grid, p):
     cash = (1 + x.r) * assets + x.Z * e
     a = jnp.maximum(interpolate(c + assets, cash, grid.a), p.min_a)
     c = cash - a
+    c = jnp.where(c > 0, c, jnp.nan)  # no solution where the poorest cannot pay the interest on their debt
     return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c}
 
 

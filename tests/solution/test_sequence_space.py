@@ -224,8 +224,9 @@ def test_failures_of_the_aggregate_model(household, change, status):
     assert all(float(g) == 0.0 for n, g in slopes._asdict().items())
 
 
-@pytest.mark.parametrize("change", [{"r": 0.6}, {"eis": np.nan}])
+@pytest.mark.parametrize("change", [{"r": 0.6}, {"eis": np.nan}, {"sd_e": 1.3}, {"min_a": -6.0}])
 def test_no_steady_state(change):
+    """Nor where the lowest income is less than the interest on the largest debt (the natural borrowing limit)."""
     household, value = everything(MODEL.params(POINT | change))
     assert Status(int(household.status)) == Status.NO_STEADY_STATE
     assert value == -jnp.inf
