@@ -80,19 +80,19 @@ QUICK = {
     for name, route in FULL.items()
     if name != "rwmh"
 }
-PRESETS: dict[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = {
-    "full": (FULL, SurrogateRoute()),
-    "quick": (
-        QUICK,
-        SurrogateRoute(
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "full": {"routes": FULL, "surrogate": SurrogateRoute()},
+    "quick": {
+        "routes": QUICK,
+        "surrogate": SurrogateRoute(
             max_points=8_000,
             num_samples=150,
             num_certificate=1_000,
             settings={"num_members": 1, "max_steps": 5_000, "learning_rate": 5e-3},
         ),
-    ),
+    },
 }
-"""Routes and surrogate by name: ``--set preset=quick`` asks for a look, not for results."""
+"""Fields by name: ``--set preset=quick`` asks for a look, not for results."""
 
 
 _NOT_SETTINGS = ("model", "presets", "source")
@@ -113,7 +113,7 @@ class Experiment:
         seed: of everything random.
         title: of the report.
         remarks: what the report says beneath the published estimates: where ours differ, and why.
-        presets: routes and surrogate by name, for ``--set preset=NAME``.
+        presets: what ``--set preset=NAME`` replaces, by name: values of some of these fields.
         source: the file that the experiment was read from.
     """
 
@@ -128,7 +128,7 @@ class Experiment:
     seed: int = 0
     title: str = ""
     remarks: str = ""
-    presets: Mapping[str, tuple[Mapping[str, Route], SurrogateRoute | None]] = field(
+    presets: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: PRESETS, repr=False, compare=False
     )
     source: str | None = field(default=None, repr=False, compare=False)
@@ -165,7 +165,7 @@ class Experiment:
     def override(self, assignments: list[str]) -> "Experiment":
         """The experiment with ``"key=value"`` applied in order; dots reach inside, values are JSON or text.
 
-        ``preset=quick`` replaces all routes and the surrogate.
+        ``preset=quick`` replaces all that the preset of this name has.
 
         Raises:
             ExperimentError: an unknown key, a value of the wrong kind, or no "=".
@@ -186,11 +186,9 @@ class Experiment:
             raise ExperimentError(
                 f"preset={name}: there is no such preset; choose one of {list(self.presets)}"
             )
-        routes, surrogate = self.presets[name]
-        return {
-            "routes": {k: asdict(r) for k, r in routes.items()},
-            "surrogate": asdict(surrogate) if surrogate else None,
-        }
+        chosen = self.presets[name]
+        settings = replace(self, **chosen).settings()
+        return {key: settings[key] for key in chosen}
 
 
 def from_settings(settings: Mapping[str, Any], model: str | Model, source: str | None = None) -> Experiment:

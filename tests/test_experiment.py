@@ -157,11 +157,11 @@ def test_a_model_alone_can_be_checked(tmp_path):
 
 
 def test_an_experiment_may_have_its_own_presets():
-    mine = Experiment(
-        "hansen_1985", "us_nk", presets={"look": ({"rwmh": Route("rwmh", 5)}, None)}, surrogate=None
-    )
+    look = {"routes": {"rwmh": Route("rwmh", 5)}, "num_starts": 1}
+    mine = Experiment("hansen_1985", "us_nk", presets={"look": look}, surrogate=None)
     short = mine.override(["preset=look", "seed=3"])
-    assert dict(short.routes) == {"rwmh": Route("rwmh", 5)} and short.seed == 3
+    assert dict(short.routes) == look["routes"]
+    assert (short.num_starts, short.seed, short.surrogate) == (1, 3, None)
     assert short.presets == mine.presets
     with pytest.raises(
         ExperimentError, match=r"preset=quick: there is no such preset; choose one of \['look'\]"
