@@ -26,6 +26,7 @@ from estim import priors
 from estim.heterogeneity.grids import double_exponential_grid, rouwenhorst
 from estim.models.auclert_rognlie_straub_2024 import Grids
 from estim.results.diagnostics import summarise
+from estim.samplers.mode import find_mode, laplace_approximation
 from estim.solution.sequence_space import solve_moving_average
 from estim.solution.simulate import simulate
 
@@ -69,8 +70,9 @@ def main():
     observations = np.asarray(simulate(solution, jax.random.key(3), 200))
     data = pd.DataFrame(observations, columns=list(MODEL.observables._fields))
     posterior = estim.build_posterior(MODEL, data)
+    mode = find_mode(posterior, jax.random.key(1), num_starts=1)
     draws = estim.sample(
-        posterior, "nuts", jax.random.key(0),
+        posterior, "nuts", jax.random.key(0), laplace=laplace_approximation(posterior, mode, step=0.3),
         num_samples=arguments.num_samples, num_warmup=arguments.num_warmup, num_chains=4,
     )  # fmt: skip
     found = jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)

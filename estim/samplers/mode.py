@@ -108,8 +108,13 @@ def find_mode(
     return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
 
 
-def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplace:
+def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: float = 1e-3) -> Laplace:
     """The Gaussian with the curvature of the log-density at its mode.
+
+    Args:
+        step: the part of the posterior's width over which slopes are compared. A wide one, 0.3 say, suits a
+            density that is smooth only in small pieces: a search tends to end at the edge of one, where
+            slopes jump.
 
     The Hessian is taken by differences of the gradient. In coordinates scaled
     by the prior's widths, curvatures below 0.1 (flat, or not concave) are set to 0.1: no
@@ -123,7 +128,7 @@ def laplace_approximation(posterior: Posterior, mode: Mode | Position) -> Laplac
     value_and_slope = _value_and_slope(posterior)
     logdensity, _ = value_and_slope(position)
     scale = _prior_scale(posterior)
-    precision = -_hessian(lambda x: value_and_slope(x)[1], position, scale)
+    precision = -_hessian(lambda x: value_and_slope(x)[1], position, scale, step)
     if not np.all(np.isfinite(precision)):
         raise ModeError("the Hessian at the mode is not finite: the mode touches a region without a density")
     curvature, directions = np.linalg.eigh(precision)
@@ -152,7 +157,7 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     return np.array(starts)
 
 
-def _hessian(gradient, position: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _hessian(gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:
     """Hessian in the coordinates u of x = position + scale * u, in two passes: the first finds the widths.
 
     By central differences; by one-sided ones where there is no density on the other side.
@@ -166,7 +171,7 @@ def _hessian(gradient, position: np.ndarray, scale: np.ndarray) -> np.ndarray:
         )
 
     width = np.full(position.size, 0.1)
-    for fraction in (1e-2, 1e-3):
+    for fraction in (max(step, 1e-2), step):
         shifts = np.diag(fraction * width * scale)
         hessian = scale * np.array([difference(shift) for shift in shifts]) / (2 * fraction * width)[:, None]
         width = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), _FLATTEST))

@@ -109,6 +109,22 @@ def test_the_curvature_of_a_model_is_its_hessian():
     np.testing.assert_allclose(np.linalg.inv(laplace.covariance), -hessian, rtol=1e-6)
 
 
+def test_a_wide_step_sees_past_a_jump_of_the_slope():
+    """-x^2 / 2 whose slope jumps by 0.2 at the mode in one direction: a narrow difference takes that for curvature."""
+
+    @jax.custom_jvp
+    def logdensity(x):
+        return -0.5 * jnp.sum(x**2)
+
+    logdensity.defjvp(
+        lambda x, v: (logdensity(*x), -jnp.vdot(x[0] + jnp.array([0.1, 0]) * jnp.sign(x[0]), v[0]))
+    )
+    posterior = from_logdensity(logdensity, jnp.zeros(2))
+    narrow, wide = (laplace_approximation(posterior, jnp.zeros(2), step=s).covariance for s in (1e-3, 0.3))
+    np.testing.assert_allclose(np.diag(narrow), [1e-3, 1.0], rtol=0.1)
+    np.testing.assert_allclose(np.diag(wide), [0.6, 1.0], rtol=0.1)
+
+
 def test_flat_and_convex_directions_get_a_finite_width():
     """Curvature -1/4 in x0, 0 in x1, 1 in x2: the first two are as wide as sqrt(10) prior widths."""
     posterior = from_logdensity(lambda x: 0.125 * x[0] ** 2 - 0.5 * x[2] ** 2, jnp.zeros(3))
