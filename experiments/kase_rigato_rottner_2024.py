@@ -63,7 +63,7 @@ exact = Experiment(
     routes={
         "rwmh": Route("rwmh", num_samples=5_000, num_chains=8, num_warmup=500),
         "mpmh": Route("mpmh", num_samples=3_125, num_chains=4, num_warmup=250, settings={"num_proposals": 4}),
-        "nuts": Route("nuts", num_samples=500, num_chains=4, num_warmup=150),
+        "nuts": Route("nuts", num_samples=750, num_chains=4, num_warmup=150),
     },
     surrogate=SurrogateRoute(
         train_on=("mpmh",), recipe="paper", max_points=50_000, num_certificate=2_000, settings={}

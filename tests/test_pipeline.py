@@ -227,12 +227,13 @@ def test_a_directory_holds_one_run(experiment, tmp_path, change, message):
 
 def test_the_founding_paper_s_quick_preset_runs_to_its_report(experiment, tmp_path):
     """Its own settings, on a model that compiles in seconds: what is not tested here is the HANK model itself."""
-    smaller = ["num_starts=1", "routes.hmc.num_samples=8"]
+    smaller = ["routes.hmc.num_samples=8"]
     training = ["surrogate.settings.num_members=1", "surrogate.settings.max_steps=200"]
     full = load_experiment(Path(__file__).parents[1] / "experiments" / "kase_rigato_rottner_2024.py")
     quick = full.override(["preset=quick", *smaller, *training])
     run = run_experiment(replace(quick, model=experiment.model, source=experiment.source), tmp_path / "run")
     assert full.surrogate.num_refinement > 0 and full.routes["hmc"].num_samples > 10 * 8
+    assert full.num_starts > quick.num_starts == 1
     assert finished_routes(run) == ["hmc", "surrogate"]
     assert list(run.read_arrays("impulse_responses.npz")) == [
         "surrogate",
