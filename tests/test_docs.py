@@ -14,6 +14,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from estim.cli import main
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -42,8 +44,13 @@ def test_page_runs(page, tmp_path, monkeypatch):
 
 
 def run_estim(line: str) -> None:
-    """Run a command line of estim as a user would, in a process of its own."""
-    command = [sys.executable, "-m", "estim.cli", *line.split("#")[0].split()[1:]]
+    """Run a command line of estim: one that estimates in a process of its own, as a user would, the others here."""
+    arguments = line.split("#")[0].split()[1:]
+    if arguments[0] != "run":
+        with jax.numpy_rank_promotion("allow"):
+            assert main(arguments) == 0, line
+        return
+    command = [sys.executable, "-m", "estim.cli", *arguments]
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # optimised, as it is for a user
     result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
     assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from estim.samplers.chains import device_mesh
 from estim.surrogate.dataset import TrainingSet
@@ -122,7 +122,7 @@ def train_network(
     def train_members(keys, trainees, train, validation):
         return jax.lax.map(lambda pair: train_block(*pair, train, validation), (keys, trainees))
 
-    trainees = jax.vmap(start)(params)
+    trainees = jax.device_put(jax.jit(jax.vmap(start))(params), NamedSharding(mesh, member))
     train_losses: list[np.ndarray] = []
     validation_losses: list[np.ndarray] = []
     for index in range(num_epochs // block):
