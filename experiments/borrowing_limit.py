@@ -7,28 +7,24 @@ point, so that the posterior has the jump in its middle; a sum over a fine grid 
     python experiments/borrowing_limit.py [--num-samples 250] [--num-warmup 120] [--out DIR]
 """
 
-import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from sequence_space import save
+from sequence_space import command_line, save, simulated
 from sticky_wage_hank import ESTIMATED, MODEL, TRUTH
 
 import estim
 from estim.results.diagnostics import summarise
 from estim.results.style import INK, PALETTE, styled
+from estim.samplers.mode import find_mode, laplace_approximation
 from estim.solution.sequence_space import solve_moving_average
-from estim.solution.simulate import simulate
 from estim.solution.stationary_equilibrium import solve_stationary_equilibrium
 
 ONE = replace(MODEL, prior=MODEL.prior._replace(**(TRUTH | {"eis": ESTIMATED["eis"]})), start={"eis": 0.5})
-NUM_PERIODS = 200
 NUM_POINTS = 401
 
 
@@ -50,16 +46,10 @@ def switch(low: float, high: float) -> float:
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--num-samples", type=int, default=250)
-    parser.add_argument("--num-warmup", type=int, default=120)
-    parser.add_argument("--out", type=Path, default=Path("runs/borrowing_limit"))
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = command_line("borrowing_limit", num_samples=250, num_warmup=120)
     at = switch(0.40, 0.55)
     solution = jax.jit(lambda eis: solve_moving_average(ONE, ONE.params({"eis": eis})))(at)
-    observations = np.asarray(simulate(solution, jax.random.key(5), NUM_PERIODS))
-    posterior = estim.build_posterior(ONE, pd.DataFrame(observations, columns=list(ONE.observables._fields)))
+    posterior = estim.build_posterior(ONE, simulated(ONE, solution, jax.random.key(5), 200))
 
     # The exact posterior: density at the middles of cells that have the jump at an edge.
     width = 0.4 / NUM_POINTS
@@ -76,8 +66,9 @@ def main():
         "below": probability[eis < at].sum(),
     }
 
+    mode = find_mode(posterior, jax.random.key(1), num_starts=1)
     draws = estim.sample(
-        posterior, "nuts", jax.random.key(0),
+        posterior, "nuts", jax.random.key(0), laplace=laplace_approximation(posterior, mode, step=0.3),
         num_samples=arguments.num_samples, num_warmup=arguments.num_warmup, num_chains=4,
     )  # fmt: skip
     found = np.asarray(jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)["eis"])

@@ -1,6 +1,6 @@
-"""What the three HANK experiments share: Jacobians, impulse responses, a large shock and an estimation.
+"""What the HANK experiments share: Jacobians, impulse responses, a large shock and an estimation.
 
-The estimation is on data simulated from the model, over the parameters of its shocks. Household Jacobians
+The estimation of `run` is on data simulated from the model, over the parameters of its shocks. Household Jacobians
 and the aggregate responses are solved for once (`cost_split` says that these parameters leave them alone).
 """
 
@@ -17,13 +17,16 @@ import pandas as pd
 
 import estim
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.model import Model
 from estim.posterior import from_loglikelihood
 from estim.results.style import DASHES, INK, MUTED, PALETTE, styled
 from estim.solution.cost_split import cost_split
+from estim.solution.representations import MovingAverage
 from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
 from estim.solution.simulate import simulate
 from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.solution.transitions import solve_transition
+from estim.typing import Key
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -36,11 +39,7 @@ def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_perio
         labels: what each observable and variable in a figure is, with its unit.
         shock: the one that the non-linear figure shows, `size` standard deviations of it.
     """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=Path("runs") / name)
-    parser.add_argument("--num-samples", type=int, default=500)
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = command_line(name, num_samples=500)
     model = estim.load_model(name)
     params, seconds = model.params(), Clock()
     household = jax.block_until_ready(jax.jit(lambda p: solve_household_jacobians(model, p))(params))
@@ -57,19 +56,18 @@ def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_perio
     if failed := [e for e, path in paths.items() if int(path.status)]:
         raise estim.SolutionError(paths[failed[0]].status, f"{name}, {shock} = {failed[0]:g}")
     seconds("transitions")
-    data = simulate(solution, jax.random.key(1), num_periods)
-    pd.DataFrame(np.asarray(data), columns=list(model.observables._fields)).to_csv(
-        arguments.out / "data.csv", index=False
-    )
+    data = simulated(model, solution, jax.random.key(1), num_periods)
+    data.to_csv(arguments.out / "data.csv", index=False)
     save(plot_jacobians(household.jacobians), arguments.out / "jacobians.png")
     save(plot_responses(model, solution, labels), arguments.out / "responses.png")
     save(plot_transitions(paths, shock, labels), arguments.out / "transitions.png")
 
+    observations = data.to_numpy()
     free = [n for n in cost_split(model).shocks if n in model.estimated]
 
     def loglikelihood(values):
         moving_average = solve_moving_average(model, params._replace(**values), responses)
-        return toeplitz_loglikelihood(moving_average, data), moving_average.status
+        return toeplitz_loglikelihood(moving_average, observations), moving_average.status
 
     posterior = from_loglikelihood(loglikelihood, {n: model.priors[n] for n in free})
     draws = estim.sample(
@@ -83,6 +81,23 @@ def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_perio
     }
     save(plot_posterior(model, found, params), arguments.out / "posterior.png")
     print(json.dumps({"model": name, "posterior": summary, "seconds": seconds.spent}))
+
+
+def command_line(name: str, **sizes: int) -> argparse.Namespace:
+    """The options: ``out``, a folder that is made if need be, and whole numbers with these defaults."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=Path("runs") / name)
+    for size, default in sizes.items():
+        parser.add_argument(f"--{size.replace('_', '-')}", type=int, default=default)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    return arguments
+
+
+def simulated(model: Model, solution: MovingAverage, rng_key: Key, num_periods: int) -> pd.DataFrame:
+    """Observables drawn from a solution."""
+    data = np.asarray(simulate(solution, rng_key, num_periods))
+    return pd.DataFrame(data, columns=list(model.observables._fields))
 
 
 class Clock:

@@ -11,15 +11,12 @@ as panel data on earnings make it, keeps most of the posterior there.
     python experiments/sticky_wage_hank.py [--num-samples 500] [--num-warmup 200] [--out DIR]
 """
 
-import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import numpy as np
-import pandas as pd
-from sequence_space import plot_posterior, save
+from sequence_space import command_line, plot_posterior, save, simulated
 
 import estim
 from estim import priors
@@ -28,7 +25,6 @@ from estim.models.auclert_rognlie_straub_2024 import Grids
 from estim.results.diagnostics import summarise
 from estim.samplers.mode import find_mode, laplace_approximation
 from estim.solution.sequence_space import solve_moving_average
-from estim.solution.simulate import simulate
 
 FULL = estim.load_model("auclert_rognlie_straub_2024")
 
@@ -59,17 +55,10 @@ MODEL = replace(
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--num-samples", type=int, default=500)
-    parser.add_argument("--num-warmup", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path("runs/sticky_wage_hank"))
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments = command_line(MODEL.name, num_samples=500, num_warmup=200)
     params = MODEL.params(TRUTH)
     solution = jax.jit(lambda p: solve_moving_average(MODEL, p))(params)
-    observations = np.asarray(simulate(solution, jax.random.key(3), 200))
-    data = pd.DataFrame(observations, columns=list(MODEL.observables._fields))
-    posterior = estim.build_posterior(MODEL, data)
+    posterior = estim.build_posterior(MODEL, simulated(MODEL, solution, jax.random.key(3), 200))
     mode = find_mode(posterior, jax.random.key(1), num_starts=1)
     draws = estim.sample(
         posterior, "nuts", jax.random.key(0), laplace=laplace_approximation(posterior, mode, step=0.3),
