@@ -25,6 +25,11 @@ VARIANTS = {
 }
 
 
+TARGET = conjugate()
+evaluate_target = jax.jit(jax.vmap(TARGET.evaluate_fn))
+target_gradient = jax.jit(jax.vmap(jax.grad(TARGET.loglikelihood_fn)))
+
+
 def settings_for(name, settings, posterior):
     """With the approximation that delayed acceptance needs: the same target, a little wider."""
     if name != "delayed_acceptance":
@@ -50,7 +55,7 @@ def variant(request):
 def test_contract(variant):
     """init and step as pure functions of one chain: shapes, dtypes, evaluations, same key same bits."""
     name, settings, _ = variant
-    posterior = conjugate()
+    posterior = TARGET
     traces = []
 
     def count(position):
@@ -60,7 +65,7 @@ def test_contract(variant):
     counted = posterior._replace(evaluate_fn=count, logdensity_fn=lambda position: count(position).logdensity)
     settings = settings_for(name, settings, posterior)
     algorithm = ALGORITHMS[name].build(counted, unit_tuning(2, 0.5), **settings)
-    state = jax.jit(algorithm.init)(jnp.array([0.5, 0.1]))
+    state = algorithm.init(jnp.array([0.5, 0.1]))
     traces.clear()
     step = jax.jit(algorithm.step)
     new_state, info = step(jax.random.key(1), state)
@@ -71,15 +76,14 @@ def test_contract(variant):
     again = step(jax.random.key(1), state)
     assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), (new_state, info), again))
 
-    evaluate = jax.jit(jax.vmap(posterior.evaluate_fn))
     for points in (info.draws, info.evaluations):
         assert isinstance(points, Evaluations)
-        expected = evaluate(points.position)
+        expected = evaluate_target(points.position)
         np.testing.assert_allclose(points.loglikelihood, expected.loglikelihood, rtol=1e-10)
         np.testing.assert_allclose(points.logprior, expected.logprior, rtol=1e-10)
         assert np.all(points.status == Status.OK)
     if info.evaluations.gradient is not None:
-        gradient = jax.jit(jax.vmap(jax.grad(posterior.loglikelihood_fn)))(info.evaluations.position)
+        gradient = target_gradient(info.evaluations.position)
         np.testing.assert_allclose(info.evaluations.gradient, gradient, rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(info.draws.position[-1], new_state.position)
     assert 0.0 <= float(info.acceptance_rate) <= 1.0
@@ -88,7 +92,8 @@ def test_contract(variant):
         assert float(jnp.sum(info.weights)) == pytest.approx(1.0)
 
     keys = jax.random.split(jax.random.key(2), 3)
-    states = jax.jit(jax.vmap(algorithm.init))(jnp.array([[0.5, 0.1], [0.0, 0.0], [-0.5, 0.3]]))
+    starts = [algorithm.init(jnp.array(x)) for x in ([0.5, 0.1], [0.0, 0.0], [-0.5, 0.3])]
+    states = jax.tree.map(lambda *rows: jnp.stack(rows), *starts)
     batched = jax.jit(jax.vmap(algorithm.step))(keys, states)[0].position
     one_by_one = [step(k, jax.tree.map(lambda x, i=i: x[i], states))[0].position for i, k in enumerate(keys)]
     np.testing.assert_allclose(batched, jnp.stack(one_by_one), rtol=1e-9)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -39,6 +40,13 @@ POINT = {
 }  # fmt: skip
 PARAMS = MODEL.params(POINT)
 CONSTANT = -0.5 * np.log(2 * np.pi) * OBSERVATIONS.size
+solve_given = jax.jit(partial(solve_moving_average, MODEL))  # (params, household or responses)
+
+
+@jax.jit
+def matrix_and_paths(params, household):
+    linear = linearize(MODEL, params, household.variables)
+    return assemble(MODEL, linear, household).matrix, solve_paths(MODEL, linear, household)[0]
 
 
 @jax.jit
@@ -67,7 +75,7 @@ def responses(household):
 
 @pytest.fixture(scope="module")
 def moving_average(household):
-    return jax.jit(lambda h: solve_moving_average(MODEL, PARAMS, h))(household)
+    return solve_given(PARAMS, household)
 
 
 def test_one_unknown_is_enough():
@@ -95,8 +103,7 @@ def test_impulse_responses_match_the_reference(moving_average, response):
 
 def test_goods_and_bond_markets_both_clear(household):
     """Walras's law: the household's budget was never imposed."""
-    linear = linearize(MODEL, household.params, household.variables)
-    paths, _ = solve_paths(MODEL, linear, household)
+    _, paths = matrix_and_paths(household.params, household)
     at = {n: paths[j] for j, n in enumerate(MODEL.variables._fields)}
     lag = lambda x: jnp.pad(x, ((1, 0), (0, 0)))[:-1]
     spent = at["C"] + at["A"]
@@ -146,8 +153,7 @@ def test_gradient_in_aggregate_parameters_against_differences(household):
 @pytest.mark.parametrize(("phi_pi", "windings"), [(0.2, 1), (0.95, 1), (1.05, 0), (3.0, 0)])
 def test_winding_number_finds_the_taylor_principle(household, phi_pi, windings):
     params = household.params._replace(**(POINT | {"phi_pi": phi_pi}))
-    linear = linearize(MODEL, params, household.variables)
-    matrix = assemble(MODEL, linear, household).matrix
+    matrix, _ = matrix_and_paths(params, household)
     assert winding_number(matrix, (1, MODEL.horizon)) == windings
 
 
@@ -157,8 +163,7 @@ def test_a_known_part_of_the_solution_is_reused(household, responses):
     assert split.shocks == ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
     assert split.aggregate == ("frisch", "markup", "kappa_w", "phi_pi", "phi_T")
     moved = PARAMS._replace(rho_m=0.3, sig_X=0.9)
-    quick = jax.jit(lambda p, r: solve_moving_average(MODEL, p, r))(moved, responses)
-    anew = jax.jit(lambda p, h: solve_moving_average(MODEL, p, h))(moved, household)
+    quick, anew = solve_given(moved, responses), solve_given(moved, household)
     assert quick.status == anew.status == Status.OK
     np.testing.assert_allclose(quick.impulse_responses, anew.impulse_responses, atol=1e-12)
 
@@ -184,7 +189,8 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
     model = replace(MODEL, prior=type(MODEL.prior)(**prior))
     posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
     assert solved == at_once
-    found = posterior.evaluate_fn(posterior.unconstrain_fn({n: POINT.get(n, 0.5) for n in model.estimated}))
+    position = posterior.unconstrain_fn({n: POINT.get(n, 0.5) for n in model.estimated})
+    found = jax.jit(posterior.evaluate_fn)(position)
     np.testing.assert_allclose(found.loglikelihood, loglikelihood(PARAMS, household), atol=1e-8)
     assert tuple(posterior.param_names[i] for i in (posterior.split.slow if posterior.split else ())) == slow
 
@@ -217,8 +223,7 @@ def test_block_tridiagonal_solver_against_a_dense_one():
 )
 def test_failures_of_the_aggregate_model(household, change, status):
     params = MODEL.params(POINT | change)
-    solved = jax.jit(lambda p: solve_moving_average(MODEL, p, household).status)(params)
-    assert Status(int(solved)) == status
+    assert Status(int(solve_given(params, household).status)) == status
     value, slopes = gradient(params, household)
     assert value == -jnp.inf
     assert all(float(g) == 0.0 for n, g in slopes._asdict().items())
