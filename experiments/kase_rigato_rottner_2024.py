@@ -34,13 +34,18 @@ def grids(p):
 
 
 near_the_mode = dict(
-    rho_e=0.979, sd_e=0.475, kappa_w=0.013, rho_i=0.44, phi_pi=0.82, phi_y=0.29, phi_T=0.105,
-    sig_m=0.29, rho_m=0.78, sig_X=0.14, rho_X=0.977, sig_G=1.14, rho_G=0.963,
+    rho_e=0.979, sd_e=0.476, kappa_w=0.014, rho_i=0.51, phi_pi=1.12, phi_y=0.33, phi_T=0.093,
+    sig_m=0.30, rho_m=0.76, sig_X=0.18, rho_X=0.977, sig_G=1.11, rho_G=0.955,
 )  # fmt: skip
 households = replace(
     fixed,
     name="kase_rigato_rottner_2024_households",
-    prior=fixed.prior._replace(beta=0.96, rho_e=priors.beta(0.978, 0.0025), sd_e=priors.gamma(0.508, 0.03)),
+    prior=fixed.prior._replace(
+        beta=0.96,
+        rho_e=priors.beta(0.978, 0.0025),
+        sd_e=priors.gamma(0.508, 0.03),
+        phi_pi=priors.gamma(1.5, 0.25, low=1.0),
+    ),
     start=near_the_mode,
     het_blocks=(replace(fixed.het_blocks[0], grids=grids),),
 )
@@ -75,9 +80,9 @@ with_steady_state = replace(
     title="A HANK model on US data: households estimated, a steady state at every draw",
     model=households,
     num_starts=1,
-    routes={"hmc": Route("hmc", num_samples=120, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
+    routes={"hmc": Route("hmc", num_samples=220, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
     surrogate=SurrogateRoute(
-        train_on=("hmc",), num_samples=400, num_refinement=800, num_certificate=2_000, settings=network
+        train_on=("hmc",), num_samples=400, num_refinement=1_200, num_certificate=2_000, settings=network
     ),
 )
 
