@@ -112,6 +112,7 @@ class Clock:
 
 
 def save(figure, path: Path) -> None:
+    figure.align_ylabels()
     figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)
 
@@ -181,7 +182,9 @@ def plot_posterior(model, found, params):
     """Histograms of the draws, the prior, and the parameters that the data were simulated from."""
     figure, axes = plt.subplots(1, len(found), figsize=(max(2.0 * len(found), 5.0), 2.6), squeeze=False)
     for axis, (name, draws) in zip(axes[0], found.items(), strict=True):
-        axis.hist(np.asarray(draws).reshape(-1), bins=30, density=True, color=PALETTE[5], label="posterior")
+        axis.hist(
+            np.asarray(draws).reshape(-1), bins="auto", density=True, color=PALETTE[5], label="posterior"
+        )
         low, high = axis.get_xlim()
         at = np.linspace(low, high, 200)
         inside = at[np.asarray(model.priors[name].support(at))]
