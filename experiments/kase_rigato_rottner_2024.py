@@ -45,6 +45,7 @@ households = replace(
         rho_e=priors.beta(0.978, 0.0025),
         sd_e=priors.gamma(0.508, 0.03),
         phi_pi=priors.gamma(1.5, 0.25, low=1.0),
+        rho_G=priors.beta(0.5, 0.2, high=0.97),
     ),
     start=near_the_mode,
     het_blocks=(replace(fixed.het_blocks[0], grids=grids),),
@@ -80,7 +81,7 @@ with_steady_state = replace(
     title="A HANK model on US data: households estimated, a steady state at every draw",
     model=households,
     num_starts=1,
-    routes={"hmc": Route("hmc", num_samples=220, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
+    routes={"hmc": Route("hmc", num_samples=180, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
     surrogate=SurrogateRoute(
         train_on=("hmc",), num_samples=400, num_refinement=1_200, num_certificate=2_000, settings=network
     ),

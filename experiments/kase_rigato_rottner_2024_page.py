@@ -44,8 +44,10 @@ SETTLED = (
     "Which household parameters the second edition of the paper estimates is open as well. Here it is the persistence "
     "and the dispersion of log income, whose priors are what panels of wages say: a yearly persistence of 0.9136 and a "
     "variance of innovations of 0.0426 (Flodén and Lindé 2001) make 0.978 a quarter and a dispersion of 0.508, about "
-    "that of McKay, Nakamura and Steinsson (2016) and of the one-asset model of Auclert et al. (2021). The first "
-    "edition keeps the calibration of the teaching version, 0.92 and 0.92.",
+    "that of McKay, Nakamura and Steinsson (2016) and of the one-asset model of Auclert et al. (2021). With such "
+    "households the likelihood rises towards policy that responds to inflation by less than one, where the equilibrium "
+    "soon is indeterminate; the prior of phi_pi begins at one there. The first edition keeps the calibration of the "
+    "teaching version, 0.92 and 0.92.",
 )
 
 AT_ITS_BOUND = (
