@@ -84,18 +84,22 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         vector = jnp.stack([jnp.asarray(values[name], float) for name in names])
         return joined(by_family(lambda d, value: biject_to(d.support).inv(value), vector))
 
-    def logdet(position: Position) -> Scalar:
+    def summed(fn: Callable[[Distribution, Array, Scalar], Scalar], position: Position) -> Scalar:
+        """Sum over the priors of ``fn(distribution, value, log-determinant of its transform)``."""
+
         def one(d: Distribution, x: Array) -> Scalar:
             transform = biject_to(d.support)
-            return transform.log_abs_det_jacobian(x, transform(x))
+            value = transform(x)
+            return fn(d, value, transform.log_abs_det_jacobian(x, value))
 
         return jnp.sum(jnp.concatenate(by_family(one, position)))
 
+    def logdet(position: Position) -> Scalar:
+        return summed(lambda d, value, logdet: logdet, position)
+
     def logprior(position: Position) -> Scalar:
-        terms = by_family(lambda d, x: d.log_prob(biject_to(d.support)(x)), position)
-        if joint_prior is not None:
-            terms.append(joint_prior(constrain(position))[None])
-        return jnp.sum(jnp.concatenate(terms)) + logdet(position)
+        total = summed(lambda d, value, logdet: d.log_prob(value) + logdet, position)
+        return total if joint_prior is None else total + joint_prior(constrain(position))
 
     @jax.vmap
     def draw(rng_key: Key) -> Position:

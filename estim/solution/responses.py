@@ -1,11 +1,11 @@
 """Impulse responses of a model's variables to its shocks."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from xarray import DataArray
 
 from estim.model import Model
 from estim.solution.linearize import linearize
@@ -15,6 +15,9 @@ from estim.solution.sequence_space import solve_paths
 from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import SolutionError, Status
 from estim.typing import Array, ParamValues, Scalar
+
+if TYPE_CHECKING:
+    from xarray import DataArray  # loaded where it is used: a likelihood does without
 
 
 def decision_rule_responses(rule: DecisionRule, horizon: int) -> Array:
@@ -26,7 +29,7 @@ def decision_rule_responses(rule: DecisionRule, horizon: int) -> Array:
     return jax.lax.scan(ahead, rule.selection, length=horizon)[1]
 
 
-def impulse_responses(model: Model, params: ParamValues | None = None, horizon: int = 40) -> DataArray:
+def impulse_responses(model: Model, params: ParamValues | None = None, horizon: int = 40) -> "DataArray":
     """Responses to a shock of one standard deviation, in deviations from the steady state.
 
     Args:
@@ -40,6 +43,8 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     Raises:
         SolutionError: the model has no unique stable solution at these parameters.
     """
+    from xarray import DataArray
+
     responses, status = _respond(model, model.params(params), horizon)
     if status != Status.OK:
         raise SolutionError(int(status), model.name)
