@@ -83,7 +83,7 @@ with_steady_state = replace(
     num_starts=1,
     routes={"hmc": Route("hmc", num_samples=180, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
     surrogate=SurrogateRoute(
-        train_on=("hmc",), num_samples=400, num_refinement=1_200, num_certificate=2_000, settings=network
+        train_on=("hmc",), num_samples=800, num_refinement=1_200, num_certificate=2_000, settings=network
     ),
 )
 
