@@ -66,7 +66,7 @@ def main():
         "below": probability[eis < at].sum(),
     }
 
-    mode = find_mode(posterior, jax.random.key(1), num_starts=1)
+    mode = find_mode(posterior, jax.random.key(1))
     draws = estim.sample(
         posterior, "nuts", jax.random.key(0), laplace=laplace_approximation(posterior, mode, step=0.3),
         num_samples=arguments.num_samples, num_warmup=arguments.num_warmup, num_chains=4,
