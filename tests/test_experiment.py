@@ -62,7 +62,7 @@ def test_settings_pass_through_json():
         ),
         ("surrogate.recipe=paper", lambda e: e.surrogate.recipe == "paper"),
         ("surrogate=null", lambda e: e.surrogate is None),
-        ("preset=quick", lambda e: e.routes["nuts"].num_samples < EXPERIMENT.routes["nuts"].num_samples),
+        ("preset=quick", lambda e: e.routes["mpmh"].num_samples < EXPERIMENT.routes["mpmh"].num_samples),
     ],
 )
 def test_overrides(assignment, read):
@@ -71,8 +71,8 @@ def test_overrides(assignment, read):
 
 
 def test_overrides_apply_in_order():
-    changed = EXPERIMENT.override(["preset=quick", "routes.nuts.num_chains=2", "seed=1", "seed=2"])
-    assert (changed.seed, changed.routes["nuts"].num_chains) == (2, 2)
+    changed = EXPERIMENT.override(["preset=quick", "routes.hmc.num_chains=2", "seed=1", "seed=2"])
+    assert (changed.seed, changed.routes["hmc"].num_chains) == (2, 2)
 
 
 @pytest.mark.parametrize(

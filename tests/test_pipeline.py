@@ -58,6 +58,12 @@ run_experiment(load_experiment(sys.argv[1]), sys.argv[2], progress)
 """
 
 
+@pytest.fixture
+def no_report(monkeypatch):
+    """For runs whose draws alone are looked at."""
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+
+
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
     file = tmp_path_factory.mktemp("model") / "ar1.py"
@@ -138,7 +144,7 @@ def test_nothing_is_pickled_and_the_report_asks_for_nothing(four_routes):
     )
 
 
-def test_a_finished_run_is_repeated_from_what_it_saved(four_routes, tmp_path):
+def test_a_finished_run_is_repeated_from_what_it_saved(four_routes, tmp_path, no_report):
     run, _ = four_routes
     saved = load_experiment(run.file("settings.json"))
     only = replace(saved, routes={"rwmh": saved.routes["rwmh"]}, surrogate=None)
@@ -156,7 +162,7 @@ def test_running_again_only_writes_the_report(four_routes):
     assert told == [] and before == {p: p.stat().st_mtime_ns for p in run.path.rglob("chunk-*.npz")}
 
 
-def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes):
+def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes, no_report):
     run, _ = four_routes
     names = ("surrogate/network.npz", "surrogate/check.npz")
     before, certificate = (
@@ -178,7 +184,7 @@ def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes):
     )  # what two routes evaluated, thinned, and the refinement
 
 
-def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_path):
+def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_path, no_report):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     process = subprocess.run([sys.executable, "-c", KILL, experiment.source, str(killed)], env=os.environ)
     assert process.returncode == -signal.SIGKILL
