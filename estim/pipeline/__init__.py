@@ -22,7 +22,7 @@ from estim.experiment import Experiment, ExperimentError
 from estim.model import Model
 from estim.pipeline import learning
 from estim.pipeline.routes import sample_routes
-from estim.posterior import Posterior, build_posterior
+from estim.posterior import Posterior, build_posterior, household_parameters
 from estim.progress import Progress, silent
 from estim.results.analysis import constrain, implications, thin, unconstrain
 from estim.results.contents import finished_routes, read_route
@@ -32,6 +32,8 @@ from estim.results.store import RunDirectory
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.typing import Key
 
+_STEP, _WIDE_STEP = 1e-3, 0.3  # of the Laplace approximation; wide where household parameters are estimated, for
+# the log-likelihood then has small kinks
 _NUM_PRIOR_DRAWS = 4000
 _NUM_RESPONSES = 200
 
@@ -54,7 +56,8 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
     def key(stage: str) -> Key:
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
 
-    laplace = _mode(run, posterior, experiment.num_starts, key("mode"), progress)
+    step = _WIDE_STEP if household_parameters(model) else _STEP
+    laplace = _mode(run, posterior, experiment.num_starts, step, key("mode"), progress)
     sample_routes(run, posterior, laplace, experiment.routes, key, progress)
     if settings := experiment.surrogate:
         surrogate = learning.train(run, posterior, settings, key("train"), progress)
@@ -95,14 +98,15 @@ def _begin(run: RunDirectory, experiment: Experiment, model: Model, data: str) -
 
 
 def _mode(
-    run: RunDirectory, posterior: Posterior, num_starts: int, rng_key: Key, progress: Progress
+    run: RunDirectory, posterior: Posterior, num_starts: int, step: float, rng_key: Key, progress: Progress
 ) -> Laplace:
     """The posterior mode and the Gaussian around it, and the prior's draws for the figures."""
     if not run.has("mode.npz"):
         progress("posterior mode", 0, 1, "")
         with run.timed("posterior mode"):
             key_mode, key_prior = jax.random.split(rng_key)
-            laplace = laplace_approximation(posterior, find_mode(posterior, key_mode, num_starts=num_starts))
+            mode = find_mode(posterior, key_mode, num_starts=num_starts)
+            laplace = laplace_approximation(posterior, mode, step=step)
             prior = posterior.sample_prior(key_prior, _NUM_PRIOR_DRAWS)
             run.write_arrays("prior.npz", {"params": constrain(posterior, prior)})
             params = constrain(posterior, laplace.mode[None])[0]
