@@ -36,16 +36,21 @@ def describe_model(model: Model) -> dict[str, Any]:
 
 
 def describe_prior(prior: Distribution | Component) -> dict[str, Any]:
-    """The family in words, with its bounds if both are finite, and mean and standard deviation.
+    """The family in words, with its bounds unless it is the half-line from zero, and mean and standard deviation.
 
     A moment that does not exist is None.
     """
     distribution, place = prior if isinstance(prior, Component) else (prior, ())
     base = getattr(distribution, "base_dist", distribution)
     family = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", type(base).__name__).lower()
-    low, high = (getattr(distribution.support, end, np.inf) for end in ("lower_bound", "upper_bound"))
+    low = float(getattr(distribution.support, "lower_bound", -np.inf))
+    high = float(getattr(distribution.support, "upper_bound", np.inf))
     if np.isfinite(low) and np.isfinite(high):
-        family += f" [{float(low):g}, {float(high):g}]"
+        family += f" [{low:g}, {high:g}]"
+    elif np.isfinite(high):
+        family += f" up to {high:g}"
+    elif np.isfinite(low) and low != 0:
+        family += f" from {low:g}"
     mean, variance = (np.asarray(moment)[place] for moment in (distribution.mean, distribution.variance))
     moments = {"mean": float(mean), "std": float(np.sqrt(variance))}
     return {"family": family, **{k: v if np.isfinite(v) else None for k, v in moments.items()}}

@@ -12,7 +12,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior, over
 from estim.samplers.chains import device_mesh
-from estim.typing import Array, LogDensity, Position, Scalar
+from estim.samplers.states import evaluate_with_gradient
+from estim.typing import Array, LogDensity, Position
 
 BATCH = 64
 """Points that one device evaluates at once."""
@@ -45,23 +46,15 @@ def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *,
 
 
 @lru_cache(maxsize=16)
-def _with_gradient(evaluate_fn: Callable[[Position], Evaluations]) -> Callable[[Position], Evaluations]:
-    """`evaluate_fn` with the log-likelihood's gradient; the same function for the same one, compiled once."""
-
-    def with_value(position: Position) -> tuple[Scalar, Evaluations]:
-        found = evaluate_fn(position)
-        return found.loglikelihood, found
-
-    def with_gradient(position: Position) -> Evaluations:
-        (_, found), slope = jax.value_and_grad(with_value, has_aux=True)(position)
-        return found._replace(gradient=slope)
-
-    return with_gradient
+def _with_gradient(posterior: Posterior) -> Callable[[Position], Evaluations]:
+    """Position -> evaluation with its gradient; the same function for the same posterior, compiled once."""
+    return lambda position: evaluate_with_gradient(posterior, position)[0]
 
 
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
     """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
-    evaluate = _with_gradient(posterior.evaluate_fn) if gradient else posterior.evaluate_fn
+    anywhere: Any = None  # without its array a posterior can be hashed
+    evaluate = _with_gradient(posterior._replace(start=anywhere)) if gradient else posterior.evaluate_fn
     return jax.tree.map(jnp.asarray, map_positions(evaluate, positions, in_turn=posterior.in_turn))
 
 
