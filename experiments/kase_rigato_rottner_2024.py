@@ -82,9 +82,9 @@ with_steady_state = replace(
     title="A HANK model on US data: households estimated, a steady state at every draw",
     model=households,
     num_starts=1,
-    routes={"hmc": Route("hmc", num_samples=180, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
+    routes={"hmc": Route("hmc", num_samples=200, num_chains=8, num_warmup=20, settings={"num_steps": 4})},
     surrogate=SurrogateRoute(
-        train_on=("hmc",), num_samples=800, num_refinement=1_200, num_certificate=2_000, settings=network
+        train_on=("hmc",), num_samples=800, num_refinement=2_000, num_certificate=2_000, settings=network
     ),
 )
 
