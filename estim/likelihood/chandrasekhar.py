@@ -32,11 +32,20 @@ from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
 
+_LONGEST_SUM = 32
+
 
 class _Carry(NamedTuple):
     top: Array  # [F, K']  [p, p + n]
     X: Array  # [p, p]
     W: Array  # rows: W', then -a'  [p + 1, n]
+
+
+class _Adjoint(NamedTuple):
+    F: Array  # [p, p]
+    K: Array  # [p, n]
+    X: Array  # [p + 1, p + 1], of which the last row and column stay zero
+    W: Array  # [p + 1, n]
 
 
 class _Elimination(NamedTuple):
@@ -87,7 +96,7 @@ def _first(F: Array, K: Array) -> _Carry:
 def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elimination]:
     top, X, W = carry
     p = X.shape[0]
-    bottom = (W @ system).at[p, :p].add(y)
+    bottom = product(W, system).at[p, :p].add(y)
     B, v = bottom[:p, :p].T, bottom[p, :p]
     F_inverse, logdet = inverse_and_logdet(top[:, :p])
     X_inverse, _ = inverse_and_logdet(X)
@@ -103,54 +112,63 @@ def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elim
 
 def _forward(system: Array, F: Array, K: Array, deviations: Array):
     def step(carry, y):
-        following, logdensity, _ = _step(system, carry, y)
-        return following, (logdensity, carry)
+        following, logdensity, found = _step(system, carry, y)
+        return following, (logdensity, (carry.top[:, F.shape[1] :], carry.W, found))
 
-    _, (logdensities, carries) = jax.lax.scan(step, _first(F, K), deviations)
-    return logdensities, (system, carries, deviations)
+    _, (logdensities, kept) = jax.lax.scan(step, _first(F, K), deviations)
+    return logdensities, (system, kept)
 
 
 def _backward(residuals, cotangents):
-    """The recursion's adjoint: cotangents (top_, X_, W_) of the carry, from the last period to the first.
-
-    Only the carries are kept; the rest of a period is computed again, which costs no more
-    than its memory would.
-    """
-    system, carries, deviations = residuals
+    """The recursion's adjoint: cotangents (F_, K_, X_, W_) of the carry, from the last period to the first."""
+    system, kept = residuals
     n, p = system.shape[0], system.shape[1] - system.shape[0]
+    last = np.eye(p + 1)[p]  # the row of -a and v
+    Z, T = system[:, :p].T, system[:, p:].T
 
-    def step(adjoint, period):
-        (top_, X_, W_), system_ = adjoint
-        carry, y, logdensity_ = period
-        top, _, W = carry
-        bottom, F_inverse, X_inverse, C, E = _step(system, carry, y)[2]
+    def step(adjoint: _Adjoint, period):
+        F_, K_, X_, W_ = adjoint
+        (K, _, (bottom, F_inverse, X_inverse, C, E)), logdensity_ = period
         half = 0.5 * logdensity_
-        # W+ = [.., W'T'] - C K',  X+ = X - C B,  log-density -(ln|F| + v'C)/2
-        C_ = -(W_ @ top[:, p:].T) - jnp.concatenate([product(X_, bottom[:p, :p]), half * bottom[p:, :p]])
-        # top+ = top - E bottom
-        E_ = -(top_ @ bottom[:p].T)
-        C_F = product(C_, F_inverse)
-        E_X = product(E_, X_inverse)
-        B_ = C_F + jnp.concatenate([E_X.T - product(X_.T, C[:p]), -half * C[p:]])
-        bottom_ = jnp.concatenate([B_, W_], axis=1) - jnp.pad(product(E.T, top_), ((0, 1), (0, 0)))
-        top_ = top_ - jnp.concatenate([product(C.T, C_F) + half * F_inverse, product(C.T, W_)], axis=1)
-        X_ = X_ - product(E.T, E_X)
-        return (_Carry(top_, X_, bottom_ @ system.T), system_ + W.T @ bottom_), bottom_[p, :p]
+        # W+ = W'T' - C K,  X+ = X - C B,  log-density -(ln|F| + v'C)/2
+        C_ = -product(W_, K.T) - product(X_ + half * np.outer(last, last), bottom[:, :p])
+        # [F, K]+ = [F, K] - E bottom
+        E_ = -product(F_, bottom[:p, :p].T) - product(K_, bottom[:p, p:].T)
+        C_F, E_X = product(C_, F_inverse), product(E_, X_inverse)
+        rows, more = _with_row_of_zeros(E.T), _with_row_of_zeros(E_X.T)
+        X_C = product(X_.T + half * np.outer(last, last), C)
+        B_ = C_F + more - X_C - product(rows, F_)
+        WT_ = W_ - product(rows, K_)
+        before = _Adjoint(
+            F=F_ - product(C.T, C_F) - half * F_inverse,
+            K=K_ - product(C.T, W_),
+            X=X_ - product(rows, more.T),
+            W=product(B_, Z) + product(WT_, T),
+        )
+        return before, (B_, WT_)
 
-    zero = _Carry(jnp.zeros((p, p + n)), jnp.zeros((p, p)), jnp.zeros((p + 1, n)))
-    ((top_, X_, W_), system_), v_ = jax.lax.scan(
-        step, (zero, jnp.zeros_like(system)), (carries, deviations, cotangents), reverse=True
-    )
-    return system_, top_[:, :p] + X_, top_[:, p:] + W_[:p], v_
+    zero = _Adjoint(*(jnp.zeros(shape) for shape in [(p, p), (p, n), (p + 1, p + 1), (p + 1, n)]))
+    first, (B_, WT_) = jax.lax.scan(step, zero, (kept, cotangents), reverse=True)
+    rows = kept[1].reshape(-1, n)
+    system_ = jnp.concatenate([rows.T @ B_.reshape(-1, p), rows.T @ WT_.reshape(-1, n)], axis=1)
+    return system_, first.F + first.X[:p, :p], first.K + first.W[:p], B_[:, p]
 
 
 _recursion.defvjp(_forward, _backward)
 
 
+def _with_row_of_zeros(A: Array) -> Array:
+    return jnp.pad(A, ((0, 1), (0, 0)))
+
+
 def product(A: Array, B: Array) -> Array:
-    """A B as a sum of outer products: one fused kernel, where a call of a small matrix product costs more."""
-    if A.shape[1] > 8:
+    """A B as a sum of outer products: one fused kernel, where a call of a small matrix product costs more.
+
+    The barrier has A and B computed before: drawn into the kernel, they would be once for every entry of A B.
+    """
+    if A.shape[1] > _LONGEST_SUM:
         return A @ B
+    A, B = jax.lax.optimization_barrier((A, B))
     return sum((A[:, k, None] * B[None, k, :] for k in range(1, A.shape[1])), A[:, 0, None] * B[None, 0, :])
 
 
@@ -160,7 +178,7 @@ def inverse_and_logdet(A: Array) -> tuple[Array, Scalar]:
     Unrolled, so that all sweeps are one kernel: several times faster than a LAPACK call,
     alone and in a batch. The log-determinant is NaN if a pivot is negative.
     """
-    logdet = jnp.zeros(())
+    A, logdet = jax.lax.optimization_barrier(A), jnp.zeros(())
     for k in range(A.shape[0]):
         at_k = np.arange(A.shape[0]) == k
         pivot = A[k, k]
