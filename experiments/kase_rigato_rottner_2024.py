@@ -100,7 +100,7 @@ def with_quick(full: Experiment) -> Experiment:
         num_samples=200,
         num_refinement=0,
         num_certificate=400,
-        settings={**full.surrogate.settings, "max_steps": 3_000},
+        settings={**full.surrogate.settings, "num_members": 2, "max_steps": 3_000},
     )
     return replace(full, presets={"quick": {"num_starts": 1, "routes": routes, "surrogate": surrogate}})
 

@@ -11,7 +11,12 @@ it is the same call. A stage's random numbers depend on the seed and on its own 
 
 import resource
 import sys
+import time
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -53,6 +58,16 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
     """
     model, data, run = experiment.load_model(), experiment.load_data(), RunDirectory(out)
     _begin(run, experiment, model, data.to_csv(float_format="%.17g"))
+    with _clocked(run):
+        _estimate(run, experiment, model, data, progress)
+    _finish(run)
+    return run
+
+
+def _estimate(
+    run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame, progress: Progress
+) -> None:
+    """All stages but the report."""
     with run.timed("setting up"):
         posterior = build_posterior(model, data, **experiment.likelihood)
 
@@ -60,16 +75,31 @@ def run_experiment(experiment: Experiment, out: str | Path, progress: Progress =
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
 
     step = _WIDE_STEP if household_parameters(model) else _STEP
-    laplace = _mode(run, posterior, experiment.num_starts, step, key("mode"), progress)
-    sample_routes(run, posterior, laplace, experiment.routes, key, progress)
-    if settings := experiment.surrogate:
+    find_laplace = partial(_mode, run, posterior, experiment.num_starts, step, key("mode"), progress)
+    laplace = sample_routes(run, posterior, find_laplace, experiment.routes, key, progress)
+    settings = experiment.surrogate
+    if settings:
         surrogate = learning.train(run, posterior, settings, key("train"), progress)
         learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
-        learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
-        learning.compare(run, posterior, surrogate, laplace, settings.train_on[0])
-    _implications(run, model, posterior, data, settings.train_on if settings else ())
-    _finish(run)
-    return run
+    teachers = settings.train_on if settings else ()
+    with ThreadPoolExecutor(1) as thread:  # beside the certificate: one compiles while the other computes
+        said = thread.submit(_implications, run, model, posterior, data, teachers)
+        if settings:
+            learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
+            learning.compare(run, posterior, surrogate, laplace, settings.train_on[0])
+        said.result()
+
+
+@contextmanager
+def _clocked(run: RunDirectory) -> Iterator[None]:
+    """Add the wall time of what is done within to that of earlier calls, whatever ends it."""
+    begun = time.perf_counter()
+    try:
+        yield
+    finally:
+        environment = run.read_json("environment.json")
+        seconds = environment.get("seconds", 0.0) + time.perf_counter() - begun
+        run.write_json("environment.json", environment | {"seconds": seconds})
 
 
 def _begin(run: RunDirectory, experiment: Experiment, model: Model, data: str) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from threading import Event
 
 import jax
@@ -23,16 +23,17 @@ from estim.typing import Key
 def sample_routes(
     run: RunDirectory,
     posterior: Posterior,
-    laplace: Laplace,
+    find_laplace: Callable[[], Laplace],
     routes: Mapping[str, Route],
     key: Callable[[str], Key],
     progress: Progress,
-) -> None:
+) -> Laplace:
     """As many routes at a time as there are devices: while one compiles, another samples.
 
+    The first ones compile while `find_laplace`, whose result is returned, looks for the mode.
     If one fails, or on Ctrl-C, all stop.
     """
-    stopped = Event()
+    found, stopped = Future[Laplace](), Event()
 
     def watched(what: str, done: int, total: int, remark: str = "") -> None:
         if stopped.is_set():
@@ -41,21 +42,25 @@ def sample_routes(
 
     with ThreadPoolExecutor(len(jax.local_devices())) as threads:
         sampling = [
-            threads.submit(_sample_route, run, posterior, laplace, name, route, key(name), watched)
+            threads.submit(_sample_route, run, posterior, found.result, name, route, key(name), watched)
             for name, route in routes.items()
         ]
         try:
+            found.set_result(find_laplace())
             for finished in as_completed(sampling):
                 finished.result()
-        except BaseException:
+        except BaseException as error:
             stopped.set()
+            if not found.done():
+                found.set_exception(error)
             raise
+    return found.result()
 
 
 def _sample_route(
     run: RunDirectory,
     posterior: Posterior,
-    laplace: Laplace,
+    laplace: Callable[[], Laplace],
     name: str,
     route: Route,
     rng_key: Key,

@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class RunDirectory:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self._lock = Lock()  # of timings.json: stages may run side by side
 
     def file(self, name: str) -> Path:
         return self.path / name
@@ -108,7 +110,9 @@ class RunDirectory:
         """Note in ``timings.json`` how many seconds a stage took."""
         begun = time.perf_counter()
         yield
-        self.write_json("timings.json", self.read_json("timings.json") | {stage: time.perf_counter() - begun})
+        seconds = time.perf_counter() - begun
+        with self._lock:
+            self.write_json("timings.json", self.read_json("timings.json") | {stage: seconds})
 
     def _write(self, name: str, write: Callable[[Path], Any]) -> None:
         target = self.file(name)

@@ -124,7 +124,7 @@ def sample_chunks(
     num_samples: int,
     num_chains: int,
     num_warmup: int,
-    laplace: Laplace | None = None,
+    laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
     progress: Progress | None = None,
     spread: Literal["chains", "proposals"] = "chains",
@@ -135,7 +135,8 @@ def sample_chunks(
 
     Args:
         laplace: Gaussian approximation for starting points and the first tuning; found here
-            where it is not given.
+            where it is not given. A function that returns it is called when the steps are compiled,
+            so that another thread can look for it meanwhile.
         initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default.
         progress: called after every chunk, see `Progress`.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
@@ -156,11 +157,20 @@ def sample_chunks(
     target_acceptance = row.target_acceptance(**settings)
 
     failures, seconds = Counter[str](), defaultdict[str, float](float)
+    in_turn = (row.unequal or posterior.in_turn) and jax.default_backend() == "cpu"
+    advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
+    advance = partial(advance, rng_key, np.arange(num_chains))
+    blank = _blank_state(build, posterior, num_chains)
+    with _timed(seconds, "compile"):
+        jax.block_until_ready(advance(blank.chains, blank.tuning, 0, 0))
+
     if isinstance(state, RunState):
         now = state
     elif state is not None:
-        now = jax.tree.unflatten(_state_structure(build, posterior), state)
+        now = jax.tree.unflatten(jax.tree.structure(blank), state)
     else:
+        if callable(laplace):
+            laplace = laplace()
         with _timed(seconds, "mode"):
             laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))
@@ -169,12 +179,6 @@ def sample_chunks(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
         now = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
-
-    in_turn = (row.unequal or posterior.in_turn) and jax.default_backend() == "cpu"
-    advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
-    advance = partial(advance, rng_key, np.arange(num_chains))
-    with _timed(seconds, "compile"):
-        jax.block_until_ready(advance(now.chains, now.tuning, 0, 0))
 
     ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
     while (step := int(now.step)) < num_steps:
@@ -330,12 +334,15 @@ def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
     return jax.tree.map(choose, first, second)
 
 
-def _state_structure(build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior) -> Any:
-    """The tree of a `RunState`, without its arrays."""
+def _blank_state(
+    build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior, num_chains: int
+) -> RunState:
+    """A `RunState` of the right structure, shapes and types, in which no number means anything."""
     dim = len(posterior.start)
-    tuning = Tuning(jnp.zeros(dim), jnp.eye(dim), jnp.ones(()), jnp.ones(()))
-    chains = jax.eval_shape(build(tuning).init, posterior.start)
-    return jax.tree.structure(RunState(chains, tuning, init_adaptation(dim), np.array(0)))
+    tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()))
+    one = jax.eval_shape(build(tuning).init, posterior.start)
+    chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
+    return RunState(chains, tuning, init_adaptation(dim), np.array(0))
 
 
 @contextmanager

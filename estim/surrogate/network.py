@@ -4,6 +4,7 @@ A network maps whitened positions ``[..., dim]`` to one number each, in float32.
 parameters carry its members on the leading axis of every array.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -34,6 +35,7 @@ class MLP(nn.Module):
         return nn.Dense(1, dtype=z.dtype, param_dtype=jnp.float32)(z)[..., 0]
 
 
+@partial(jax.jit, static_argnums=(1, 2, 3))
 def init_network(rng_key: Key, num_members: int, dim: int, hidden: tuple[int, ...]) -> NetworkParams:
     """An ensemble of independently drawn networks; every array is ``[num_members, ...]``."""
     keys = jax.random.split(rng_key, num_members)

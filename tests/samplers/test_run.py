@@ -52,6 +52,22 @@ def test_the_length_of_chunks_does_not_matter(laplace, monkeypatch):
     np.testing.assert_array_equal(long.position, short.position)
 
 
+def test_the_mode_may_be_found_while_the_steps_are_compiled(laplace):
+    traces = []
+
+    def logdensity(x):
+        traces.append(1)
+        return -0.5 * jnp.sum(x**2)
+
+    def found():
+        assert traces, "by now the steps are compiled"
+        return laplace
+
+    posterior = from_logdensity(logdensity, jnp.zeros(3))
+    late, early = (sample(posterior, "rwmh", KEY, laplace=given, **SIZE) for given in (found, laplace))
+    np.testing.assert_array_equal(late.position, early.position)
+
+
 def test_ctrl_c_keeps_the_draws_that_are_finished(laplace, short_chunks):
     def press(phase, done, total, acceptance_rate, rate):
         if phase == "sample" and done >= 40:
