@@ -123,7 +123,7 @@ def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
 
 
 def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Rung:
-    positions = posterior.sample_prior(jax.random.key(1), num_draws)
+    positions = np.asarray(posterior.sample_prior(jax.random.key(1), num_draws))
     status = np.array([int(evaluate(position).status) for position in positions])
     lines = tuple(f"{np.sum(status == s)} of {num_draws}: {Status(s).message}" for s in np.unique(status))
     return Rung("The log-density is finite on draws from the prior", bool(np.any(status == Status.OK)), lines)

@@ -122,7 +122,9 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         blocks = [sample_block(jax.random.fold_in(rng_key, i)) for i in range(-(-num // _BLOCK))]
         return jnp.concatenate(blocks)[:num]
 
-    return Parameters(names, constrain, unconstrain, logdet, logprior, sample)
+    return Parameters(
+        names, jax.jit(constrain), jax.jit(unconstrain), jax.jit(logdet), jax.jit(logprior), sample
+    )
 
 
 def _families(priors: Mapping[Names, Distribution], names: tuple[str, ...]) -> list[_Family]:

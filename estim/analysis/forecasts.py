@@ -15,6 +15,7 @@ from estim.solution.representations import StateSpace
 from estim.typing import Array, Key
 
 
+@jax.jit
 def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gaussian:
     """Distribution of the observables after the sample.
 
@@ -38,6 +39,7 @@ def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gauss
     return Gaussian(jnp.where(free, signal, path), jnp.where(both_free, signal_cov + H[None], 0.0))
 
 
+@jax.jit
 def sample_forecast(rng_key: Key, state_space: StateSpace, observations: Array, path: Array) -> Array:
     """One path ``[horizon, n_obs]`` of the observables after the sample; arguments as in `forecast`."""
     state_key, error_key = jax.random.split(rng_key)

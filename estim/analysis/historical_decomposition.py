@@ -24,6 +24,7 @@ class HistoricalDecomposition(NamedTuple):
     measurement_error: Array
 
 
+@jax.jit
 def historical_decomposition(
     solution: StateSpace | MovingAverage, observations: Array
 ) -> HistoricalDecomposition:

@@ -1,5 +1,7 @@
 """Responses of the observables to a shock of one standard deviation."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -7,6 +9,7 @@ from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 
+@partial(jax.jit, static_argnames="horizon")
 def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 

@@ -1,5 +1,6 @@
 """Means, variances and autocorrelations: of the model, and of data."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ class Moments(NamedTuple):
         return self.autocovariance / (self.sd[:, None] * self.sd[None, :])[None]
 
 
+@partial(jax.jit, static_argnames="num_lags")
 def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
     """The model's unconditional moments, Z T^k P Z' (+ H at k = 0); NaN where it is not stationary."""
     T, Z = state_space.transition, state_space.design
@@ -38,6 +40,7 @@ def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
     return Moments(state_space.obs_intercept, autocovariance.at[0].add(state_space.obs_cov))
 
 
+@partial(jax.jit, static_argnames="num_lags")
 def sample_moments(observations: Array, num_lags: int) -> Moments:
     """The same of data y ``[n_periods, n_obs]``, each from the pairs that are observed (NaN is missing)."""
     y = jnp.asarray(observations)

@@ -32,6 +32,7 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
     return parts / parts.sum(axis=2, keepdims=True)
 
 
+@jax.jit
 def _unconditional(solution: StateSpace | MovingAverage) -> Array:
     """Variance ``[n_obs, n_shocks]`` of each observable that each shock would bring alone."""
     if isinstance(solution, MovingAverage):

@@ -1,7 +1,9 @@
 """Asset grids and income processes, differentiable in their parameters."""
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +19,7 @@ class IncomeProcess(NamedTuple):
     stationary: Array
 
 
+@partial(jax.jit, static_argnames="n_states")
 def rouwenhorst(persistence: Scalar | float, dispersion: Scalar | float, n_states: int) -> IncomeProcess:
     """Rouwenhorst's chain for log e, an AR(1); exact autocorrelation and dispersion.
 

@@ -29,6 +29,7 @@ class Smoothed(NamedTuple):
     shocks: Gaussian
 
 
+@jax.jit
 def smooth(state_space: StateSpace, observations: Array, start: Gaussian | None = None) -> Smoothed:
     """Mean and covariance of every state and shock given the whole sample.
 
@@ -64,6 +65,7 @@ def smooth(state_space: StateSpace, observations: Array, start: Gaussian | None 
     return jax.lax.scan(backward, end, (predicted, observations), reverse=True)[1]
 
 
+@jax.jit
 def sample_smoothed(rng_key: Key, state_space: StateSpace, observations: Array) -> tuple[Array, Array]:
     """One draw of all states ``[n_periods, n_states]`` and shocks ``[n_periods, n_shocks]`` given the sample.
 

@@ -15,6 +15,7 @@ factorisation, which serves where observations are missing.
 """
 
 import math
+from functools import partial
 from typing import Literal
 
 import jax
@@ -54,6 +55,13 @@ def toeplitz_loglikelihood(
     """
     if method == "auto" and not isinstance(observations, jax.core.Tracer):
         method = "cholesky" if np.isnan(observations).any() else "lattice"
+    return _loglikelihood(moving_average, observations, presample=presample, method=method)
+
+
+@partial(jax.jit, static_argnames=("presample", "method"))
+def _loglikelihood(
+    moving_average: MovingAverage, observations: Array, *, presample: int, method: str
+) -> Scalar:
     compute = {
         "auto": _fastest_logdensities,
         "lattice": _lattice_logdensities,
@@ -61,17 +69,18 @@ def toeplitz_loglikelihood(
     }[method]
 
     @impossible_if_not_finite
-    def guarded(moving_average: MovingAverage, observations: Array) -> Scalar:
+    def loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
         covariances = autocovariances(moving_average, observations.shape[0])
         covariances = covariances.at[0].add(moving_average.obs_cov)
         logdensities = compute(covariances, observations - moving_average.obs_intercept[None])
         counted = jnp.arange(observations.shape[0]) >= presample
-        loglikelihood = jnp.sum(jnp.where(counted, logdensities, 0.0))
-        return jnp.where(moving_average.status == Status.OK, loglikelihood, -jnp.inf)
+        value = jnp.sum(jnp.where(counted, logdensities, 0.0))
+        return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
 
-    return guarded(moving_average, observations)
+    return loglikelihood(moving_average, observations)
 
 
+@partial(jax.jit, static_argnames="num_lags")
 def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     """Gamma_k = E[y_{t+k} y_t'], k = 0 ... num_lags-1, of the moving average without measurement error.
 
@@ -87,6 +96,7 @@ def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     return jnp.pad(gamma, ((0, max(0, num_lags - horizon)), (0, 0), (0, 0)))
 
 
+@jax.jit
 def block_toeplitz(covariances: Array) -> Array:
     """Covariance ``[n * n_obs, n * n_obs]`` of y_1 ... y_n, dates outermost, from Gamma_k ``[n, n_obs, n_obs]``."""
     n_periods, n_obs = covariances.shape[:2]

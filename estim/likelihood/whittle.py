@@ -6,6 +6,7 @@ screen for the first stage, not the answer. Source: Whittle (1953); Hansen and S
 
 import math
 
+import jax
 import jax.numpy as jnp
 
 from estim.likelihood.kalman import impossible_if_not_finite
@@ -14,6 +15,7 @@ from estim.status import Status
 from estim.typing import Array, Scalar
 
 
+@jax.jit
 @impossible_if_not_finite
 def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
     """Approximate log p(y), in the units of the exact one; ``observations`` ``[n_periods, n_obs]`` complete.

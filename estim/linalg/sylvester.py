@@ -9,6 +9,7 @@ and B': the loop is never differentiated.
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -20,6 +21,7 @@ _TOLERANCE = 1e-15
 _DIVERGED = 1e100
 
 
+@jax.jit
 def solve_sylvester(left: Array, right: Array, constant: Array) -> tuple[Array, Scalar]:
     """X = left X right + constant, and its `Status`.
 
@@ -45,6 +47,7 @@ def solve_sylvester(left: Array, right: Array, constant: Array) -> tuple[Array, 
     return x, _status(x, constant)
 
 
+@jax.jit
 def solve_discrete_lyapunov(transition: Array, covariance: Array) -> tuple[Array, Scalar]:
     """X = transition X transition' + covariance, and its `Status`.
 

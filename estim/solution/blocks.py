@@ -146,7 +146,7 @@ class _Conditions:
 
     def __init__(self, model: Model):
         with jax.ensure_compile_time_eval():
-            linear = linearize(model, model.params())
+            linear = jax.jit(linearize, static_argnums=0)(model, model.params())
         self._lag, self._now, self._lead = (np.asarray(x) for x in (linear.lag, linear.now, linear.lead))
         self._known: dict[Step, float] = {}
 

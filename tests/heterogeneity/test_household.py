@@ -143,6 +143,7 @@ def test_jacobians_match_brute_force(household):
     """The derivative of the whole transition path, without the fake-news algorithm."""
     horizon, grids = 6, household.grids
 
+    @jax.jit
     def total_assets(paths):
         policies = [None] * horizon
         value = household.value
