@@ -9,7 +9,7 @@ from estim import Model
 from estim.results import figures
 from estim.results.contents import read_route
 from estim.results.diagnostics import Summary, pooled_std, summarise
-from estim.results.report.page import Item, Page, number, percent_pair, render
+from estim.results.report.page import Item, Page, digits, mean_std, number, percent_pair, render
 from estim.results.report.posterior import implications_section
 from estim.results.report.reading import Report
 from estim.results.store import RunDirectory
@@ -285,14 +285,17 @@ def _households(page: Page, runs: Mapping[str, RunDirectory], fixed: Model, hous
         return [page.text(at_rest)]
     run, names = runs["households"], households.estimated
     params = {"surrogate": read_route(run, "surrogate").params, "HMC": read_route(run, "hmc").params}
-    summaries = {label: summarise(values) for label, values in params.items()}
-    prior = run.read_arrays("prior.npz")["params"]
+    learnt, exact = (summarise(values) for values in params.values())
+    prior, stated = run.read_arrays("prior.npz")["params"], run.read_json("model.json")["prior"]
     corrected = run.read_arrays("surrogate/check.npz")["mean"]
     rows = [
         [
             name,
-            *(f"{number(s.mean[i], 3)} ({number(s.std[i], 3)})" for s in summaries.values()),
-            number(corrected[i], 3),
+            mean_std(stated[i]["mean"], stated[i]["std"], digits(learnt.std[i])),
+            mean_std(learnt.mean[i], learnt.std[i], digits(learnt.std[i])),
+            number((corrected[i] - learnt.mean[i]) / learnt.std[i], 3),
+            number((exact.mean[i] - learnt.mean[i]) / learnt.std[i], 2),
+            number(exact.mcse[i] / exact.std[i], 2),
         ]
         for i, name in enumerate(names)
     ]
@@ -304,9 +307,11 @@ def _households(page: Page, runs: Mapping[str, RunDirectory], fixed: Model, hous
     low, high = np.quantile(posterior, [0.05, 0.95])
     return [
         page.table(
-            ["", *summaries, "corrected"],
+            ["", "prior", "posterior", "corrected", "HMC", "its error"],
             rows,
-            "Posterior means and standard deviations with the households' income risk estimated.",
+            "Means and standard deviations with the households' income risk estimated.",
+            "The posterior is that of the network. How far its means move by importance weights, and how far those "
+            "of the HMC chains that taught it lie away, is in posterior standard deviations.",
         ),
         page.figure(
             figures.density_figure(params, names, prior),

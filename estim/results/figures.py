@@ -48,6 +48,7 @@ def density_figure(draws: RouteDraws, names: Sequence[str], prior: Array) -> Fig
         for route, style in route_styles(draws).items():
             ax.plot(grid, _density(_thin(draws[route][..., i].ravel(), 20_000), grid), **style)
         ax.set(title=names[i], yticks=[], xlim=(low, high), ylim=(0, None))
+        ax.locator_params(axis="x", nbins=4)
         ax.spines["left"].set_visible(False)
     _legend(figure, draws, extra=[Patch(color=FAINT, label="prior")])
     return figure
