@@ -5,10 +5,7 @@ executed, all in one namespace; a bash block's lines that begin with ``estim`` a
 marked ``no-run`` is only shown. Each page runs in an empty folder of its own.
 """
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -32,25 +29,12 @@ def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
     namespace: dict = {"__name__": "page"}
     for language, words, body in blocks(page):
-        if language == "bash":
-            for line in body.splitlines():
-                if line.startswith("estim "):
-                    run_estim(line)
-        elif title := re.search(r'title="([^"]+)"', words):
-            (tmp_path / title[1]).write_text(body)
-        else:
-            with jax.numpy_rank_promotion("allow"):  # as it is for a reader of the page
+        with jax.numpy_rank_promotion("allow"):  # as it is for a reader of the page
+            if language == "bash":
+                for line in body.splitlines():
+                    if line.startswith("estim "):
+                        assert main(line.split("#")[0].split()[1:]) == 0, line
+            elif title := re.search(r'title="([^"]+)"', words):
+                (tmp_path / title[1]).write_text(body)
+            else:
                 exec(compile(body, f"{page.name}: {body.splitlines()[0]}", "exec"), namespace)
-
-
-def run_estim(line: str) -> None:
-    """Run a command line of estim: one that estimates in a process of its own, as a user would, the others here."""
-    arguments = line.split("#")[0].split()[1:]
-    if arguments[0] != "run":
-        with jax.numpy_rank_promotion("allow"):
-            assert main(arguments) == 0, line
-        return
-    command = [sys.executable, "-m", "estim.cli", *arguments]
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=1"}  # it computes for long
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment)
-    assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"

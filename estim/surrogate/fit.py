@@ -102,7 +102,7 @@ def fit_surrogate(
     num_validation = max(int(recipe.validation_fraction * len(order)), 1)
 
     def part(indices: np.ndarray) -> TrainingSet:
-        return jax.tree.map(lambda leaf: leaf[indices], data)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data)
 
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(

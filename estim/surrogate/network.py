@@ -42,6 +42,7 @@ def init_network(rng_key: Key, num_members: int, dim: int, hidden: tuple[int, ..
     return jax.vmap(lambda key: MLP(hidden).init(key, jnp.zeros(dim, jnp.float32))["params"])(keys)
 
 
+@jax.jit
 def apply_network(params: NetworkParams, z: Array) -> Array:
     """One member's output ``[...]`` at ``z`` ``[..., dim]``, in the precision of ``z``."""
     hidden = tuple(params[f"Dense_{i}"]["bias"].shape[-1] for i in range(len(params) - 1))

@@ -1,5 +1,7 @@
 """What becomes of evaluations before they are learnt from."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +23,7 @@ def cubic(x):
     return -250.0 + x[0] - 2.0 * jnp.sum(x**2) + 0.3 * jnp.sin(x[0]) * x[1] + 0.1 * x[2] ** 3
 
 
+@partial(jax.jit, static_argnums=(0, 1))
 def evaluate_cubic(num, gradient=True):
     x = jax.random.normal(jax.random.key(3), (num, 3)) * jnp.array([1.0, 5.0, 0.1])[None, :]
     slope = jax.vmap(jax.grad(cubic))(x) if gradient else None
