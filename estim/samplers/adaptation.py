@@ -12,7 +12,6 @@ from estim.samplers.base import Tuning
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
-_FORGET = 0.8
 
 
 class Adaptation(NamedTuple):
@@ -51,8 +50,9 @@ def adapt(
 
     The step size follows Robbins and Monro (1951) towards the target acceptance rate, and in
     the last window becomes the average of the second half. Mean and covariance, from the
-    sixth window on, are running averages over the draws of all chains that forget a fifth
-    of the past each window (Andrieu and Thoms 2008, algorithm 4). A window counts by its effective draws:
+    sixth window on, are running averages over the draws of all chains (Andrieu and Thoms 2008, algorithm 4);
+    window k, counted from 0, forgets 1/k of the past, so that windows weigh in proportion to their
+    number. A window counts by its effective draws:
     a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at the mode.
 
     Args:
@@ -82,7 +82,7 @@ def adapt(
     )
     draws = position.reshape(-1, mean.size)
     if k >= _BURN_IN:
-        count = _FORGET * count
+        count = (1 - 1 / k) * count
         effective = len(draws) * _efficiency(position, scale_tril)
         weight = effective / (count + effective)
         shift = draws - mean

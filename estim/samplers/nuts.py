@@ -18,14 +18,21 @@ from estim.typing import Array, Key
 
 
 def build_nuts(
-    posterior: Posterior, tuning: Tuning, *, max_num_doublings: int = 8, divergence_threshold: float = 1000.0
+    posterior: Posterior,
+    tuning: Tuning,
+    *,
+    max_num_doublings: int = 8,
+    divergence_threshold: float = 1000.0,
+    target_acceptance: float = 0.8,
 ) -> SamplingAlgorithm:
     """The No-U-Turn sampler (Hoffman and Gelman 2014) with multinomial trajectories (Betancourt 2017).
 
     The inverse mass matrix is ``scale_tril @ scale_tril.T``. Info's ``evaluations`` carries the
     two ends of the trajectory with their gradients (the inner points are not kept; `hmc` keeps
     all); where an end has no density its status is NOT_FINITE, whatever the reason was.
+    `target_acceptance` is read by warm-up, which chooses the step size, not by the kernel.
     """
+    del target_acceptance
     logdensity_fn = posterior.logdensity_fn
     kernel = blackjax.mcmc.nuts.build_kernel(guarded_integrator, divergence_threshold)
     inverse_mass_matrix = tuning.scale_tril @ tuning.scale_tril.T

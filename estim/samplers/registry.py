@@ -40,13 +40,17 @@ def _move_rate(num_proposals: int | None = None, **_: Any) -> float:
     return min(0.17 + 0.11 * math.log(num_proposals or default_num_proposals()), 0.75)
 
 
+def _nuts_target(target_acceptance: float = 0.8, **_: Any) -> float:
+    return target_acceptance
+
+
 ALGORITHMS: dict[str, Algorithm] = {
     "rwmh": Algorithm(with_fast_moves(build_random_walk), lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
     "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), lambda dim: 2.2 / dim**0.5, _move_rate),
     "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
     "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, unequal=True),
+    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, _nuts_target, unequal=True),
 }
 
 

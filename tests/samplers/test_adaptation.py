@@ -29,9 +29,18 @@ def after(position, num_windows=1):
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.98])
 def test_a_window_counts_by_its_effective_draws(correlation):
     _, num_draws = after(autoregression(correlation))
-    effective = num_draws - 0.8 * float(init_adaptation(DIM).num_draws)
+    effective = num_draws - 0.9 * float(init_adaptation(DIM).num_draws)
     expected = NUM_STEPS * NUM_CHAINS * (1 - correlation) / (1 + correlation)
     assert effective == pytest.approx(expected, rel=0.15)
+
+
+def test_windows_weigh_in_proportion_to_their_number():
+    position = autoregression(0.0)
+    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(DIM)
+    for k in range(20):
+        tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=k == 19)
+    expected = (4 * float(init_adaptation(DIM).num_draws) + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))) / 19
+    assert float(adaptation.num_draws) == pytest.approx(expected, rel=0.05)
 
 
 def test_draws_that_hardly_move_do_not_spoil_a_good_covariance():

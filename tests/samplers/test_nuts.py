@@ -7,6 +7,7 @@ import pytest
 from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
 
 from estim.samplers.nuts import guarded_integrator
+from estim.samplers.registry import algorithm_named
 
 INVERSE_MASS = jnp.array([[1.0, 0.9], [0.9, 1.0]]) * 1e10
 
@@ -35,3 +36,8 @@ def test_an_ordinary_step_is_untouched():
     expected = velocity_verlet(logdensity, kinetic_energy)(state, 1e-6)
     new = guarded_integrator(logdensity, kinetic_energy)(state, 1e-6)
     jax.tree.map(np.testing.assert_array_equal, new, expected)
+
+
+@pytest.mark.parametrize(("settings", "expected"), [({}, 0.8), ({"target_acceptance": 0.9}, 0.9)])
+def test_target_acceptance_is_a_setting(settings, expected):
+    assert algorithm_named("nuts", settings).target_acceptance(**settings) == expected
