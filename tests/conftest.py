@@ -24,6 +24,14 @@ gc.set_threshold(100_000, 50, 50)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+LONG = {"test_docs", "test_pipeline", "test_hank_gallery", "test_sequence_space", "test_joint"}
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that no worker has to wait for another's last test."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
 @pytest.fixture
 def rng_key():
     return jax.random.key(0)
