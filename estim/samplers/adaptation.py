@@ -12,6 +12,7 @@ from estim.samplers.base import Tuning
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
+_STUCK = 0.01
 
 
 class Adaptation(NamedTuple):
@@ -49,7 +50,9 @@ def adapt(
     """The tuning for the next window.
 
     The step size follows Robbins and Monro (1951) towards the target acceptance rate, and in
-    the last window becomes the average of the second half. Mean and covariance, from the
+    the last window becomes the average of the second half. In the first five windows the rate is the harmonic
+    mean over the chains (as in Hoffman, Radul and Sountsov 2021): a chain that is stuck where it began makes
+    steps small until it moves. Mean and covariance, from the
     sixth window on, are running averages over the draws of all chains (Andrieu and Thoms 2008, algorithm 4);
     window k, counted from 0, forgets 1/k of the past, so that windows weigh in proportion to their
     number. A window counts by its effective draws:
@@ -57,14 +60,16 @@ def adapt(
 
     Args:
         position: draws of the window, ``[step, ..., dim]``.
-        acceptance_rate: of each step, any shape.
+        acceptance_rate: of each step, ``[step, chain]``, or one number.
         last: whether this is the last window.
         trajectory_gradient: of each step, the slope of the ChEES criterion in the log of the
             trajectory's length (Hoffman, Radul and Sountsov 2021), of the kernels that give it.
     """
     k = int(adaptation.num_windows)
     log_step = np.log(float(tuning.step_size))
-    log_step += 2.0 / np.sqrt(1 + k) * (float(np.mean(acceptance_rate)) - target_acceptance)
+    by_chain = np.mean(np.atleast_2d(acceptance_rate), axis=0)
+    rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
+    log_step += 2.0 / np.sqrt(1 + k) * (float(rate) - target_acceptance)
     log_steps = adaptation.log_step_sizes.copy()
     log_steps[k] = log_step
     if last:

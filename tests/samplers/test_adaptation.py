@@ -51,3 +51,15 @@ def test_draws_that_hardly_move_do_not_spoil_a_good_covariance():
 def test_chains_that_are_stuck_change_nothing():
     covariance, _ = after(np.ones((NUM_STEPS, NUM_CHAINS, 1, DIM)), num_windows=10)
     np.testing.assert_allclose(covariance, np.eye(DIM), atol=1e-12)
+
+
+def test_a_stuck_chain_makes_the_first_steps_small():
+    """Three chains that move and one that does not: the mean rate is on target, and the fourth stays stuck for good."""
+    tuning, acceptance_rate = (
+        Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)),
+        np.tile([1, 1, 1, 0.0], (10, 1)),
+    )
+    for k, smaller in ((0, True), (10, False)):
+        adaptation = init_adaptation(DIM)._replace(num_windows=np.array(k))
+        found, _ = adapt(tuning, adaptation, autoregression(0.0), acceptance_rate, 0.75, last=False)
+        assert (found.step_size < 0.5) == smaller
