@@ -240,8 +240,8 @@ class Truncated(Distribution):
             self._support = constraints.less_than_eq(high)
         else:
             self._support = constraints.interval(low, high)
-        self._cdf_low = jnp.asarray(0.0) if math.isinf(low) else base.cdf(low)
-        self.mass = (1.0 if math.isinf(high) else base.cdf(high)) - self._cdf_low
+        self._cdf_low = jnp.asarray(0.0) if math.isinf(low) else _cdf(base, low)
+        self.mass = (1.0 if math.isinf(high) else _cdf(base, high)) - self._cdf_low
         super().__init__()
 
     @property
@@ -305,6 +305,12 @@ class Truncated(Distribution):
         weight = jnp.exp(logweight - jnp.max(logweight))
         mean = jnp.sum(weight * x) / jnp.sum(weight)
         return mean, jnp.sum(weight * (x - mean) ** 2) / jnp.sum(weight)
+
+
+@jax.jit
+def _cdf(base: Distribution, value: Any) -> Array:
+    """One compiled program a family, where op by op there are a dozen."""
+    return base.cdf(value)
 
 
 def _shift(base: Distribution, low: float) -> Distribution:

@@ -22,6 +22,8 @@ Sources: Morf, Sidhu and Kailath (1974); Herbst (2015), Computational Economics 
 brought them to DSGE models; Kailath and Sayed (1995), SIAM Review 37, for the array form.
 """
 
+from functools import reduce
+from operator import add, mul
 from typing import NamedTuple
 
 import jax
@@ -169,7 +171,8 @@ def product(A: Array, B: Array) -> Array:
     if A.shape[1] > _LONGEST_SUM:
         return A @ B
     A, B = jax.lax.optimization_barrier((A, B))
-    return sum((A[:, k, None] * B[None, k, :] for k in range(1, A.shape[1])), A[:, 0, None] * B[None, 0, :])
+    single = [1] * A.shape[1]
+    return reduce(add, map(mul, jax.lax.split(A, single, axis=1), jax.lax.split(B, single, axis=0)))
 
 
 def inverse_and_logdet(A: Array) -> tuple[Array, Scalar]:
