@@ -115,22 +115,27 @@ def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elim
 def _forward(system: Array, F: Array, K: Array, deviations: Array):
     def step(carry, y):
         following, logdensity, found = _step(system, carry, y)
-        return following, (logdensity, (carry.top[:, F.shape[1] :], carry.W, found))
+        return following, (logdensity, (carry.top[:, F.shape[1] :], carry.W, *found[:3]))
 
     _, (logdensities, kept) = jax.lax.scan(step, _first(F, K), deviations)
     return logdensities, (system, kept)
 
 
 def _backward(residuals, cotangents):
-    """The recursion's adjoint: cotangents (F_, K_, X_, W_) of the carry, from the last period to the first."""
+    """The recursion's adjoint: cotangents (F_, K_, X_, W_) of the carry, from the last period to the first.
+
+    What takes a solution is kept from the way forward; what takes a small product is computed again, since in
+    a large batch the memory would cost more.
+    """
     system, kept = residuals
     n, p = system.shape[0], system.shape[1] - system.shape[0]
     last = np.eye(p + 1)[p]  # the row of -a and v
     Z, T = system[:, :p].T, system[:, p:].T
 
-    def step(adjoint: _Adjoint, period):
-        F_, K_, X_, W_ = adjoint
-        (K, _, (bottom, F_inverse, X_inverse, C, E)), logdensity_ = period
+    def step(carry, period):
+        (F_, K_, X_, W_), Z_, T_ = carry
+        (K, W, bottom, F_inverse, X_inverse), logdensity_ = period
+        C, E = product(bottom[:, :p], F_inverse), product(bottom[:p, :p].T, X_inverse)
         half = 0.5 * logdensity_
         # W+ = W'T' - C K,  X+ = X - C B,  log-density -(ln|F| + v'C)/2
         C_ = -product(W_, K.T) - product(X_ + half * np.outer(last, last), bottom[:, :p])
@@ -147,13 +152,13 @@ def _backward(residuals, cotangents):
             X=X_ - product(rows, more.T),
             W=product(B_, Z) + product(WT_, T),
         )
-        return before, (B_, WT_)
+        return (before, Z_ + product(W.T, B_), T_ + product(W.T, WT_)), B_[p]
 
     zero = _Adjoint(*(jnp.zeros(shape) for shape in [(p, p), (p, n), (p + 1, p + 1), (p + 1, n)]))
-    first, (B_, WT_) = jax.lax.scan(step, zero, (kept, cotangents), reverse=True)
-    rows = kept[1].reshape(-1, n)
-    system_ = jnp.concatenate([rows.T @ B_.reshape(-1, p), rows.T @ WT_.reshape(-1, n)], axis=1)
-    return system_, first.F + first.X[:p, :p], first.K + first.W[:p], B_[:, p]
+    carry = zero, jnp.zeros((n, p)), jnp.zeros((n, n))
+    (first, Z_, T_), v_ = jax.lax.scan(step, carry, (kept, cotangents), reverse=True)
+    system_ = jnp.concatenate([Z_, T_], axis=1)
+    return system_, first.F + first.X[:p, :p], first.K + first.W[:p], v_
 
 
 _recursion.defvjp(_forward, _backward)
