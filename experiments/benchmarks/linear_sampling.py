@@ -16,8 +16,8 @@ import estim
 from estim.samplers.mode import find_mode, laplace_approximation
 
 RUNS = {
-    "nuts": dict(num_samples=200, num_warmup=100),
-    "rwmh": dict(num_samples=8_000, num_warmup=1_000),
+    "nuts": dict(num_samples=400, num_warmup=400),
+    "rwmh": dict(num_samples=40_000, num_warmup=4_000),
 }
 
 
