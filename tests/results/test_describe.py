@@ -1,4 +1,3 @@
-import estim  # noqa: F401
 import pytest
 
 from estim import priors
