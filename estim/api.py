@@ -3,7 +3,6 @@
 Here failure raises, with a message that names the culprit; inside compiled code it is a status.
 """
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +14,7 @@ from estim.datasets import load_data, select_observables
 from estim.likelihood.kalman import fastest_method
 from estim.model import Model
 from estim.models import load_model
-from estim.posterior import model_loglikelihood, solve_representation
+from estim.posterior import model_loglikelihood, solve_compiled
 from estim.solution import responses
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import SolutionError, Status
@@ -50,9 +49,8 @@ def loglikelihood(
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
     if not model.het_blocks:
         options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
-    value, status = _loglikelihood(
-        model, values, observations, presample=presample, options=tuple(options.items())
-    )
+    evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
+    value, status = evaluate(model, model.params(values), observations, presample=presample, **options)
     status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
     if status:
         raise SolutionError(status, model.name)
@@ -67,7 +65,7 @@ def solve(model: Model | str, params: ParamValues | None = None) -> StateSpace |
         SolutionError: there is none; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
-    solution = _solve(model, _checked(model, params))
+    solution = solve_compiled(model, model.params(_checked(model, params)))
     if int(solution.status):
         raise SolutionError(int(solution.status), model.name)
     return solution
@@ -96,13 +94,6 @@ def _checked(model: Model, params: ParamValues | None) -> ParamValues:
     return {name: float(value) for name, value in values.items()}
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("presample", "options"))
-def _loglikelihood(model, values, observations, *, presample, options):
-    return model_loglikelihood(
-        model, model.params(values), observations, presample=presample, **dict(options)
-    )
-
-
-@partial(jax.jit, static_argnums=0)
-def _solve(model, values):
-    return solve_representation(model, model.params(values))
+_household_loglikelihood = jax.jit(
+    model_loglikelihood, static_argnums=0, static_argnames=("presample", "method")
+)

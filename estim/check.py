@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.evaluations import Evaluations
 from estim.model import Model
-from estim.posterior import Posterior, build_posterior, solve_representation
+from estim.posterior import Posterior, build_posterior, solve_compiled
 from estim.samplers.states import first_gradient_state
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
@@ -56,7 +56,7 @@ def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[
     if not model.het_blocks:
         yield _equations(model)
         yield _steady_state(model)
-    solution = jax.jit(lambda params: solve_representation(model, params))(model.params())
+    solution = solve_compiled(model, model.params())
     yield _solution(solution)
     if data is None:
         observations = simulate(solution, jax.random.key(0), 80) + trend_path(model, model.params(), 80)

@@ -50,7 +50,7 @@ def stoch_simul(model: Model, params: ParamValues, asked: StochSimulSettings) ->
     Raises:
         SolutionError: the model has no unique stable solution.
     """
-    rule = jax.jit(lambda values: solve_decision_rule(model, model.params(values)))(dict(params))
+    rule = solve_decision_rule(model, model.params(params))
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
     rule = jax.tree.map(np.asarray, rule)

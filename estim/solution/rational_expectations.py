@@ -64,7 +64,7 @@ def solve_decision_rule(model: Model, params) -> DecisionRule:
     Returns:
         The rule; where its ``status`` is not OK, the other fields are finite and useless.
     """
-    return _solve(model, params).rule
+    return _solve(model, _floats(params)).rule
 
 
 def solve_state_space(model: Model, params) -> StateSpace:
@@ -81,6 +81,7 @@ def solve_state_space(model: Model, params) -> StateSpace:
         The state space, whose shocks have unit variance; where its ``status`` is not OK, the
         other fields are finite and useless.
     """
+    params = _floats(params)
     found = _solve(model, params)
     rule = found.rule
     return _state_space(model, params, found, rule.transition, rule.selection, found.design)
@@ -106,6 +107,7 @@ def solve_state_space_in_variables(model: Model, params) -> StateSpace:
             f"{model.name}: the measurement reads variables of last period, so that today's are not a "
             "state; make what is observed a variable with an equation of its own"
         )
+    params = _floats(params)
     found = _solve(model, params)
     kept = np.flatnonzero(reads.lag.any(axis=0) | reads.measured_now.any(axis=0))
     policy = found.rule.policy[kept]
@@ -119,6 +121,7 @@ def solve_state_space_in_variables(model: Model, params) -> StateSpace:
     )
 
 
+@partial(jax.jit, static_argnums=0)
 def _state_space(
     model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
 ) -> StateSpace:
@@ -131,6 +134,11 @@ def _state_space(
         obs_cov=measurement_covariance(model, params),
         status=found.rule.status,
     )
+
+
+def _floats(params):
+    """Numbers of one kind, so that one program of a model serves all who ask for its solution."""
+    return jax.tree.map(lambda x: jnp.asarray(x, float), params)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xarray import DataArray  # loaded where it is used: a likelihood does without
 
 
+@partial(jax.jit, static_argnames="horizon")
 def decision_rule_responses(rule: DecisionRule, horizon: int) -> Array:
     """X T^h R for h = 0, ..., horizon - 1: ``[horizon, n_variables, n_shocks]``."""
 
@@ -45,7 +46,8 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     """
     from xarray import DataArray
 
-    responses, status = _respond(model, model.params(params), horizon)
+    respond = _household_responses if model.het_blocks else _responses
+    responses, status = respond(model, model.params(params), horizon)
     if status != Status.OK:
         raise SolutionError(int(status), model.name)
     coords = {
@@ -56,12 +58,14 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     return DataArray(responses, coords, dims=("horizon", "variable", "shock"))
 
 
-@partial(jax.jit, static_argnums=(0, 2))
-def _respond(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
-    if model.het_blocks:
-        household = solve_household_jacobians(model, params)
-        params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
-        paths, status = solve_paths(model, linearize(model, params, household.variables), household)
-        return jnp.moveaxis(paths, 1, 0)[:horizon], status
+def _responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
     rule = solve_decision_rule(model, params)
     return decision_rule_responses(rule, horizon), rule.status
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def _household_responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
+    household = solve_household_jacobians(model, params)
+    params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
+    paths, status = solve_paths(model, linearize(model, params, household.variables), household)
+    return jnp.moveaxis(paths, 1, 0)[:horizon], status

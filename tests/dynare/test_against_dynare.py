@@ -50,7 +50,7 @@ def read(name):
 def solve(name):
     mod = read(name)
     at = {} if mod.stoch_simul.estimated else mod.calibration
-    rule = jax.jit(lambda p: solve_decision_rule(mod.model, p))(mod.model.params(at))
+    rule = solve_decision_rule(mod.model, mod.model.params(at))
     assert int(rule.status) == 0
     return jax.tree.map(np.asarray, rule)
 
