@@ -1,7 +1,7 @@
 """Every page of the documentation runs: its Python, and its estim commands.
 
 In a page, a Python block with ``title="FILE"`` is written to that file, every other one is
-executed, all in one namespace; a bash block's lines that begin with ``estim`` are run. A block
+executed, all in one namespace; a bash block's lines that begin with ``estim`` are run, an estimation shorter. A block
 marked ``no-run`` is only shown. Each page runs in an empty folder of its own.
 """
 
@@ -16,6 +16,7 @@ from estim.cli import main
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHORTER = ["--set", "routes.mpmh.num_samples=400", "--set", "surrogate.settings.max_steps=500"]
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
@@ -33,7 +34,8 @@ def test_page_runs(page, tmp_path, monkeypatch):
             if language == "bash":
                 for line in body.splitlines():
                     if line.startswith("estim "):
-                        assert main(line.split("#")[0].split()[1:]) == 0, line
+                        arguments = line.split("#")[0].split()[1:]
+                        assert main(arguments + SHORTER * (arguments[0] == "run")) == 0, line
             elif title := re.search(r'title="([^"]+)"', words):
                 (tmp_path / title[1]).write_text(body)
             else:
