@@ -208,7 +208,8 @@ def accuracy(package, num_points=6):
         "estim": ours(CROWDED),
         "estim, 150 points": ours(FEW_CROWDED),
         "estim, package's points": ours(MODEL),
-        "estim, double": ours(with_grid(1000)),
+        "estim, double": ours(with_grid(1000, 2.5)),
+        "estim, package's double": ours(with_grid(1000)),
         "the model": ours(with_grid(2000, 2.5)),
         "package": lambda p: default(p, 500),
         "package, exact": lambda p: tight(p, 500),
@@ -216,7 +217,8 @@ def accuracy(package, num_points=6):
     }
     pairs = [
         ("estim, package's points", "package, exact"), ("package", "package, exact"),
-        ("estim, double", "package, double"),
+        ("estim, package's double", "package, double"),
+        ("estim", "estim, double"),
         *[(s, to) for to in ("package, double", "the model") for s in (*MINE, "package")],
     ]  # fmt: skip
     found = {pair: [] for pair in pairs}
