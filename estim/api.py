@@ -11,7 +11,6 @@ import pandas as pd
 import xarray as xr
 
 from estim.datasets import load_data, select_observables
-from estim.likelihood.kalman import fastest_method
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_compiled
@@ -47,8 +46,6 @@ def loglikelihood(
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
-    if not model.het_blocks:
-        options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
     value, status = evaluate(model, model.params(values), observations, presample=presample, **options)
     status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)

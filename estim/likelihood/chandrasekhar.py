@@ -34,7 +34,7 @@ from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
 
-_LONGEST_SUM = 32
+_LONGEST_SUM = 32  # of outer products; beyond it a matrix product is as fast
 
 
 class _Carry(NamedTuple):

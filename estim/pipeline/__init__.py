@@ -37,11 +37,8 @@ from estim.results.store import RunDirectory
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.typing import Key
 
-_STEP, _WIDE_STEP = (
-    1e-3,
-    0.3,
-)  # of the Laplace approximation; wide where household parameters are estimated, for
-# the log-likelihood then has small kinks
+_STEP, _WIDE_STEP = 1e-3, 0.3
+"""Of the Laplace approximation; wide where household parameters are estimated, whose log-likelihood has small kinks."""
 _NUM_PRIOR_DRAWS = 4000
 _NUM_RESPONSES = 200
 

@@ -327,11 +327,8 @@ def _on_host(info: Info, count: int) -> Info:
 
 def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
     """Rows ``[chain]`` of `first` where `mask`, else of `second`."""
-
-    def choose(a: Array, b: Array) -> Array:
-        return jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, first, second)
+    rows = lambda a: mask.reshape(-1, *[1] * (a.ndim - 1))
+    return jax.tree.map(lambda a, b: jnp.where(rows(a), a, b), first, second)
 
 
 def _blank_state(

@@ -74,15 +74,18 @@ def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Ev
 
 def first_state(posterior: Posterior, position: Position) -> State:
     """The state at a position, by one compiled program for all kernels of a posterior that need no gradient."""
-    return _compiled(evaluate, posterior._replace(start=_ANYWHERE))(position)
+    return _compiled(evaluate, hashable(posterior))(position)
 
 
 def first_gradient_state(posterior: Posterior, position: Position) -> GradientState:
     """The same for all kernels that need one, and for the search for the mode."""
-    return _compiled(evaluate_with_gradient, posterior._replace(start=_ANYWHERE))(position)
+    return _compiled(evaluate_with_gradient, hashable(posterior))(position)
 
 
-_ANYWHERE: Any = None  # without its array a posterior can be hashed
+def hashable(posterior: Posterior) -> Posterior:
+    """The posterior without its start, an array: a key of what is compiled for it."""
+    nowhere: Any = None
+    return posterior._replace(start=nowhere)
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior, over
 from estim.samplers.chains import device_mesh
-from estim.samplers.states import evaluate_with_gradient
+from estim.samplers.states import evaluate_with_gradient, hashable
 from estim.typing import Array, LogDensity, Position
 
 BATCH = 64
@@ -53,8 +53,7 @@ def _with_gradient(posterior: Posterior) -> Callable[[Position], Evaluations]:
 
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
     """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
-    anywhere: Any = None  # without its array a posterior can be hashed
-    evaluate = _with_gradient(posterior._replace(start=anywhere)) if gradient else posterior.evaluate_fn
+    evaluate = _with_gradient(hashable(posterior)) if gradient else posterior.evaluate_fn
     return jax.tree.map(jnp.asarray, map_positions(evaluate, positions, in_turn=posterior.in_turn))
 
 
