@@ -1,4 +1,4 @@
-"""Where the log-likelihood jumps: one household parameter, its exact posterior, draws of NUTS and of tempered SMC.
+"""What NUTS does where the log-likelihood jumps: one household parameter, the exact posterior beside the draws.
 
 Households at the borrowing limit are a mass in each income state. At some elasticity of substitution the limit
 ceases to bind in one of the states, and the first-order responses jump. Data are simulated at that very
@@ -67,50 +67,38 @@ def main():
     }
 
     mode = find_mode(posterior, jax.random.key(1))
-    nuts = estim.sample(
+    draws = estim.sample(
         posterior, "nuts", jax.random.key(0), laplace=laplace_approximation(posterior, mode, step=0.3),
         num_samples=arguments.num_samples, num_warmup=arguments.num_warmup, num_chains=4,
     )  # fmt: skip
-    smc = estim.sample(posterior, "smc", jax.random.key(2), num_samples=60, num_chains=4, num_mutations=6)
-    found = {
-        name: elasticities(posterior, draws) for name, draws in {"NUTS": nuts, "tempered SMC": smc}.items()
-    }
+    found = np.asarray(jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)["eis"])
+    summary = summarise(np.stack([found, found < at], axis=-1))
+    drawn = {
+        "mean": summary.mean[0], "sd": summary.std[0], "below": summary.mean[1],
+        "ess": summary.ess_bulk[0], "ess_below": summary.ess_bulk[1], "rhat": summary.rhat[0],
+        "divergences": draws.stats["diverging"].sum(), "steps": draws.stats["n_steps"].mean(),
+        "acceptance_rate": draws.stats["acceptance_rate"].mean(),
+    }  # fmt: skip
     save(plot(eis, probability / width, found, at), arguments.out / "borrowing_limit.png")
     first_above = int((eis < at).sum())
     result = {
         "switch": at,
         "jump": loglikelihood[first_above] - loglikelihood[first_above - 1],
         "exact": exact,
-        **{name: moments(draws, at) for name, draws in found.items()},
+        "drawn": drawn,
     }
     print(json.dumps(jax.tree.map(float, result)))
 
 
-def elasticities(posterior, draws):
-    """Draws of the elasticity ``[chain, draw]``."""
-    return np.asarray(jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)["eis"])
-
-
-def moments(draws, at):
-    summary = summarise(np.stack([draws, draws < at], axis=-1))
-    return {
-        "mean": summary.mean[0], "sd": summary.std[0], "below": summary.mean[1],
-        "ess": summary.ess_bulk[0], "ess_below": summary.ess_bulk[1], "rhat": summary.rhat[0],
-    }  # fmt: skip
-
-
 @styled
-def plot(eis, density, found, at):
-    """The exact posterior density, and the draws."""
-    figure, axes = plt.subplots(1, len(found), figsize=(8.0, 3.0), sharex=True)
-    drawn = np.concatenate([draws.ravel() for draws in found.values()])
-    bins = np.linspace(drawn.min(), drawn.max(), 60)
-    for axis, (name, draws) in zip(axes, found.items(), strict=True):
-        axis.hist(draws.ravel(), bins=bins, density=True, color=PALETTE[5], label=name)
-        axis.plot(eis, density, color=INK, linewidth=1.0, label="exact")
-        axis.axvline(at, color=PALETTE[1], linewidth=0.8, label="limit begins to bind")
-        axis.set(xlabel="elasticity of substitution", xlim=(bins[0], bins[-1]), yticks=[])
-        axis.legend()
+def plot(eis, density, draws, at):
+    """The exact posterior density, and the draws of NUTS."""
+    figure, axis = plt.subplots(figsize=(5.0, 3.0))
+    axis.hist(draws.reshape(-1), bins=60, density=True, color=PALETTE[5], label="NUTS")
+    axis.plot(eis, density, color=INK, linewidth=1.0, label="exact")
+    axis.axvline(at, color=PALETTE[1], linewidth=0.8, label="limit begins to bind")
+    axis.set(xlabel="elasticity of intertemporal substitution", xlim=(draws.min(), draws.max()), yticks=[])
+    axis.legend()
     return figure
 
 
