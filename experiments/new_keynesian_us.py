@@ -12,4 +12,7 @@ experiment = Experiment(
     data="us_nk",
     start="1983Q1",
     end="2002Q4",
+    remarks="They are of other data: Herbst and Schorfheide (2015) observe consumer prices, which move half as much "
+    "again as the GDP deflator here and make the slope kappa as steep as its prior allows, and with another prior of "
+    "eps_z (both are in experiments/an_schorfheide_2007.py).",
 )

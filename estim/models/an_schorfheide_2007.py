@@ -84,8 +84,9 @@ published = {
     **dict(tau=2.83, kappa=0.78, psi1=1.80, psi2=0.63, rA=0.42, piA=3.30, gammaQ=0.52),
     **dict(rho_R=0.77, rho_g=0.98, rho_z=0.88, eps_R=0.22, eps_g=0.71, eps_z=0.31),
 }
-"""Posterior means on US data, 1983Q1 to 2002Q4, of Herbst and Schorfheide (2015, table 4.1), whose
-priors these are; An and Schorfheide estimate on simulated data."""
+"""Posterior means on US data, 1983Q1 to 2002Q4, of Herbst and Schorfheide (2015, table 4.1, p. 98), who print these
+priors; `experiments/an_schorfheide_2007.py` says with which one the table comes out. An and Schorfheide estimate on
+simulated data."""
 
 model = Model(
     name="an_schorfheide_2007",

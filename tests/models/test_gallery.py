@@ -1,6 +1,7 @@
 """The linear gallery against independent log-likelihoods, gradients and published moments."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -13,6 +14,8 @@ from estim.likelihood.kalman import kalman_loglikelihood
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import ModelError
 from estim.models import list_models, load_model
+from estim.posterior import build_posterior
+from estim.samplers.mode import find_mode
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
 from estim.status import Status
 
@@ -46,6 +49,20 @@ def test_an_schorfheide(case):
     assert value == pytest.approx(entry["loglik"], abs=1e-6)
     logprior = sum(model.priors[n].log_prob(params[n]) for n in model.estimated)
     assert logprior == pytest.approx(entry["logprior"], abs=1e-9)
+
+
+def test_an_schorfheide_from_the_prior_means_to_a_mode_on_the_bound():
+    """Consumer prices push kappa to 1, the end of its uniform prior; the start is 93,000 log points below."""
+    model = replace(load_model("an_schorfheide_2007"), start={})
+    posterior = build_posterior(model, load_data("us_nk_cpi", "1983Q1", "2002Q4"))
+    assert posterior.logdensity_fn(posterior.start) < -90_000
+    kappa = {}
+    for density in ("params", "position"):
+        mode = find_mode(posterior, jax.random.key(0), num_starts=1, density=density)
+        assert mode.gradient_norm < 1e-5
+        kappa[density] = float(posterior.constrain_fn(mode.position)["kappa"])
+    assert kappa["params"] == pytest.approx(1.0, abs=1e-6)
+    assert kappa["position"] == pytest.approx(0.832, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["smets_wouters_2007", "schorfheide_2000"])
