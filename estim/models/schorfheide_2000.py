@@ -2,7 +2,9 @@
 Econometrics 15: the cash-in-advance model M1 (after Nason and Cogley 1994), known as fs2000.
 
 Households hold bank deposits that they cannot change when money is injected. Variables are in
-logs, and relative to technology A_t (real), or to M_t / A_t and M_t (nominal).
+logs, and relative to technology A_t (real), or to M_t / A_t and M_t (nominal). The priors are those of table 1, but
+for rho's standard deviation (0.223 in the paper, with a density that is infinite at 0) and mst, whose logarithm has
+the prior there.
 """
 
 from typing import Any, NamedTuple
