@@ -25,7 +25,11 @@ from estim.solution.sequence_space import (
     solve_moving_average,
 )
 from estim.solution.simulate import trend_path
-from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
+from estim.solution.stationary_equilibrium import (
+    HouseholdJacobians,
+    default_household_jacobians,
+    solve_household_jacobians,
+)
 from estim.status import SolutionError, Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
@@ -271,7 +275,7 @@ def household_parameters(model: Model) -> tuple[str, ...]:
 def solve_once(model: Model) -> HouseholdJacobians | AggregateResponses:
     """All of the solution that the estimated parameters, none of them the household's, leave as it is."""
     params, split = model.params(), cost_split(model)
-    given: Any = jax.jit(solve_household_jacobians, static_argnums=0)(model, params)
+    given: Any = default_household_jacobians(model)
     if not set(model.estimated) & set(split.aggregate):
         given = jax.jit(solve_aggregate_responses, static_argnums=0)(model, params, given)
     if int(given.status) != Status.OK:

@@ -12,11 +12,14 @@ Whittle 1963, Wiggins and Robinson 1965). Each order costs O(n_periods n_obs^3),
 reflection coefficients K have died out all later orders are the same: the rest is not computed.
 The whole costs (n_periods n_obs)^2 at the very most, against (n_periods n_obs)^3 for Cholesky's
 factorisation, which serves where observations are missing.
+
+The gradient needs no second pass: the filter's response to an impulse holds the coefficients of the last
+predictors, and these give the inverse of the covariance (Gohberg and Heinig 1974).
 """
 
 import math
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,18 +66,16 @@ def _loglikelihood(
     moving_average: MovingAverage, observations: Array, *, presample: int, method: str
 ) -> Scalar:
     compute = {
-        "auto": _fastest_logdensities,
-        "lattice": _lattice_logdensities,
-        "cholesky": _cholesky_logdensities,
+        "auto": _fastest_logdensity,
+        "lattice": _lattice_logdensity,
+        "cholesky": _cholesky_logdensity,
     }[method]
 
     @impossible_if_not_finite
     def loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
         covariances = autocovariances(moving_average, observations.shape[0])
         covariances = covariances.at[0].add(moving_average.obs_cov)
-        logdensities = compute(covariances, observations - moving_average.obs_intercept[None])
-        counted = jnp.arange(observations.shape[0]) >= presample
-        value = jnp.sum(jnp.where(counted, logdensities, 0.0))
+        value = compute(covariances, observations - moving_average.obs_intercept[None], presample)
         return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
 
     return loglikelihood(moving_average, observations)
@@ -108,18 +109,19 @@ def block_toeplitz(covariances: Array) -> Array:
     return blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
 
 
-def _fastest_logdensities(covariances: Array, centred: Array) -> Array:
+def _fastest_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:
     """The lattice filter where no number is missing, else Cholesky's factorisation."""
     missing = jnp.isnan(centred)
 
-    def lattice(covariances: Array, centred: Array) -> Array:
-        return _lattice_logdensities(covariances, jnp.where(missing, 0.0, centred))
+    def lattice(covariances: Array, centred: Array) -> Scalar:
+        return _lattice_logdensity(covariances, jnp.where(missing, 0.0, centred), presample)
 
-    return jax.lax.cond(missing.any(), _cholesky_logdensities, lattice, covariances, centred)
+    cholesky = partial(_cholesky_logdensity, presample=presample)
+    return jax.lax.cond(missing.any(), cholesky, lattice, covariances, centred)
 
 
-def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
-    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by Cholesky's factorisation of the whole covariance."""
+def _cholesky_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:
+    """log p(y | presample), by Cholesky's factorisation of the whole covariance."""
     n_periods, n_obs = centred.shape
     observed = ~jnp.isnan(centred).reshape(-1)
     full = block_toeplitz(covariances)
@@ -129,29 +131,75 @@ def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
     factor = jnp.linalg.cholesky(full)
     standardised = jax.scipy.linalg.solve_triangular(factor, values, lower=True)
     each = -0.5 * standardised**2 - jnp.log(jnp.diagonal(factor)) - 0.5 * math.log(2 * math.pi) * observed
-    return each.reshape(n_periods, n_obs).sum(axis=1)
+    return jnp.sum(each.reshape(n_periods, n_obs)[presample:])
 
 
-def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
-    """log p(y_t | y_1 ... y_{t-1}), ``[n_periods]``, by the lattice filter.
+def _lattice_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:
+    """log p(y | presample), by the lattice filter."""
+    value = _normal_logdensity(covariances, centred)
+    if presample:
+        value -= _normal_logdensity(covariances[:presample], centred[:presample])
+    return value
 
-    Arrays carry time on their last axis: ``f``, ``b`` ``[n_obs, 1 + n_obs, T]`` hold, for each of the two
-    prediction errors, its values at all dates and its covariances with the past.
+
+@jax.custom_jvp
+def _normal_logdensity(covariances: Array, centred: Array) -> Scalar:
+    """log p(y) of complete ``centred`` ``[T, n_obs]``."""
+    found = _lattice(covariances, centred, centred.T[:, None])
+    return jnp.sum(_normal_logpdf(found.errors, found.covariances))
+
+
+@_normal_logdensity.defjvp
+def _normal_logdensity_jvp(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Scalar, Scalar]:
+    """d log p(y) = (1/2) tr (x x' - S^-1) dS - x' dy, with S the covariance of the sample and x = S^-1 y."""
+    covariances, centred = primals
+    n_periods, n_obs = centred.shape
+    impulse = jnp.zeros((n_obs, n_obs, n_periods)).at[..., 0].set(jnp.eye(n_obs))
+    found = _lattice(covariances, centred, jnp.concatenate([centred.T[:, None], impulse], axis=1))
+    value = jnp.sum(_normal_logpdf(found.errors, found.covariances))
+    solved, inverse_sums = _inverse(found, centred)
+    row = solved.T[None]  # as one equation of n_obs columns
+    product_sums = _correlate(row, jnp.ones((1, 1)), row, n_periods)
+    slope = (product_sums - inverse_sums).at[0].multiply(0.5)  # Gamma_k, k > 0, is in S twice
+    return value, jnp.vdot(slope, tangents[0]) - jnp.vdot(solved, tangents[1])
+
+
+class _Lattice(NamedTuple):
+    """What the lattice filter finds: the prediction ``errors`` ``[T, n_obs]`` of all dates and their ``covariances``
+    ``[T, n_obs, n_obs]``; the ``forward`` and ``backward`` errors of the last order for all inputs but the first,
+    ``[n_obs, n_inputs - 1, T]``, and the covariances of these two."""
+
+    errors: Array
+    covariances: Array
+    forward: Array
+    backward: Array
+    cov_forward: Array
+    cov_backward: Array
+
+
+def _lattice(covariances: Array, centred: Array, inputs: Array) -> _Lattice:
+    """The filter of ``inputs`` ``[n_obs, n_inputs, T]``, the first of which are the observations.
+
+    Arrays carry time on their last axis: ``f``, ``b`` ``[n_obs, n_inputs + n_obs, T]`` hold, for each of the two
+    prediction errors, its values at all dates and its covariances with the past. What leaves the sample at
+    its end comes back at its beginning, at dates whose errors are final.
     """
     n_periods, n_obs = centred.shape
+    n_inputs = inputs.shape[1]
     padding = -n_periods % _ORDERS_AT_ONCE
     gamma = covariances.transpose(1, 2, 0)  # [i, j, k]: Cov(f_i(t), y_j(t-k))
-    data = centred.T[:, None]
-    forward = jnp.concatenate([data, gamma], axis=1)
+    both = jnp.concatenate([inputs, gamma], axis=1)
     orders = jnp.arange(n_periods + padding).reshape(-1, _ORDERS_AT_ONCE)
     date = jnp.arange(n_periods)
 
     def order(state, m):
         """Date m's prediction error is final at order m; then one lag more for the dates after it."""
         f, b, cov_f, cov_b, settled = state
-        b = jnp.concatenate([jnp.zeros((n_obs, 1 + n_obs, 1)), b[..., :-1]], axis=2)  # b_m(t-1)
+        b = jnp.concatenate([b[..., -1:], b[..., :-1]], axis=2)  # b_m(t-1)
         final = _column(f, m)[:, 0], cov_f
-        delta = _column(f, m + 1)[:, 1:]  # Cov(f_m(t), b_m(t-1)) = Cov(f_m(t), y_{t-m-1})
+        delta = _column(f, m + 1)[:, n_inputs:]  # Cov(f_m(t), b_m(t-1)) = Cov(f_m(t), y_{t-m-1})
         delta = jnp.where(m + 1 < n_periods, delta, 0.0)
         reflect_f = _solve_positive(cov_b, delta.T).T
         reflect_b = _solve_positive(cov_f, delta).T
@@ -175,12 +223,53 @@ def _lattice_logdensities(covariances: Array, centred: Array) -> Array:
         )
         return jax.lax.cond(size > REFLECTION_TOLERANCE, run, skip)
 
-    start = (forward, forward, covariances[0], covariances[0], jnp.inf, 0)
-    (f, _, cov_f, _, _, done), (errors, covs) = jax.lax.scan(chunk, start, orders)
+    start = (both, both, covariances[0], covariances[0], jnp.inf, 0)
+    (f, b, cov_f, cov_b, _, done), (errors, covs) = jax.lax.scan(chunk, start, orders)
     settled = (date >= done)[:, None]
     errors = jnp.where(settled, f[:, 0].T, errors.reshape(-1, n_obs)[:n_periods])
     covs = jnp.where(settled[..., None], cov_f, covs.reshape(-1, n_obs, n_obs)[:n_periods])
-    return _normal_logpdf(errors, covs)
+    behind = b[:, 1:n_inputs, (done - date) % n_periods]  # from the date that is predicted on
+    return _Lattice(errors, covs, f[:, 1:n_inputs], behind, cov_f, cov_b)
+
+
+def _inverse(found: _Lattice, centred: Array) -> tuple[Array, Array]:
+    """S^-1 y ``[T, n_obs]``, and the sums along the block diagonals of S^-1, ``[T, n_obs, n_obs]``.
+
+    With A_j the coefficient of y_{t-j} in the forward error f(t) and B_j that of y_{s+j} in the backward error of
+    predicting y_s, P and Q the errors' covariances (all of order T-1), and A_T = 0,
+
+        (S^-1)_{st} = sum_{i = 0}^{min(s, t)} B_{s-i}' Q^-1 B_{t-i} - sum_{i < min(s, t)} A_{T-s+i}' P^-1 A_{T-t+i}.
+
+    Source: Gohberg and Heinig (1974); for scalars Gohberg and Semencul (1972).
+    """
+    a, b = found.forward, found.backward
+    p, q = jnp.linalg.inv(found.cov_forward), jnp.linalg.inv(found.cov_backward)
+    n_periods = len(centred)
+    date = jnp.arange(n_periods)[None, None]
+    # Sum over t of (S^-1)_{t+k,t}: B_{j+k}' Q^-1 B_j occurs T-j-k times, A_j' P^-1 A_{j+k} j times.
+    sums = _correlate((n_periods - date) * b, q, b, n_periods)
+    sums -= _correlate(a, p, date * a, n_periods).swapaxes(1, 2)
+    mirrored = jnp.concatenate([jnp.zeros_like(a[..., :1]), a[..., :0:-1]], axis=2)  # A_{T-j}
+    y = centred.T[:, None]
+
+    def both_ways(c: Array, weight: Array) -> Array:
+        """sum_i C_{s-i}' W sum_t C_{t-i} y_t"""
+        length = next_fast_len(2 * n_periods - 1, real=True)
+        spectrum = jnp.fft.rfft(c, length)
+        inner = jnp.einsum("ijw,jkw->ikw", spectrum.conj(), jnp.fft.rfft(y, length))
+        inner = jnp.fft.rfft(jnp.fft.irfft(inner, length)[..., :n_periods], length)
+        outer = jnp.einsum("jiw,jl,lkw->ikw", spectrum, weight + 0j, inner)
+        return jnp.fft.irfft(outer, length)[:, 0, :n_periods].T
+
+    return both_ways(b, q) - both_ways(mirrored, p), sums
+
+
+def _correlate(x: Array, weight: Array, z: Array, num_lags: int) -> Array:
+    """sum_j X_{j+k}' W Z_j, k = 0 ... num_lags - 1, of ``[n, n_columns, T]``: ``[num_lags, n_columns, n_columns]``."""
+    length = next_fast_len(x.shape[2] + num_lags - 1, real=True)
+    first, second = jnp.fft.rfft(x, length), jnp.fft.rfft(z, length).conj()
+    spectrum = jnp.einsum("jiw,jl,lkw->wik", first, weight + 0j, second)
+    return jnp.fft.irfft(spectrum, length, axis=0)[:num_lags]
 
 
 def _solve_positive(matrix: Array, b: Array) -> Array:

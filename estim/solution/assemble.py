@@ -4,63 +4,72 @@ The product J P_u is formed by pulling the rows of J back through the transposed
 of two dense matrices occurs.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import lu_factor, lu_solve
 
 from estim.model import Model
 from estim.solution.blocks import Plan, find_plan
 from estim.solution.linearize import LinearModel
-from estim.solution.propagate import block_inputs, block_outputs, propagate_paths
+from estim.solution.propagate import Propagation, block_inputs, block_outputs, propagate_paths
 from estim.solution.stationary_equilibrium import HouseholdJacobians
 from estim.typing import Array
 
 
 class System(NamedTuple):
-    """``matrix`` of the targets by unknowns, ``[n, n]``; ``by_unknown`` of the block outputs, ``[n_outputs, T, n]``;
-    the household ``jacobian``; functions ``propagate(u, h, z, e)`` and ``respond(u, z, e)`` (block outputs in step)."""
+    """``matrix`` ``[n, n]`` of the targets by unknowns, whose paths have the ``shape`` (n_unknowns, T).
+
+    ``solve(z, wedges, gaps)`` finds the unknowns at which all targets are zero, and what follows: z are paths of
+    the exogenous variables ``[n_exogenous, T]``, wedges are added to the equations ``[n_equations, T]``, gaps to
+    the block outputs ``[n_outputs, T]``.
+    """
 
     plan: Plan
     shape: tuple[int, int]
     matrix: Array
-    by_unknown: Array
-    jacobian: Array
-    propagate: Any
-    respond: Any
-    pull_back: Any
-    no_h: Array
-    no_e: Array
+    solve: Callable[[Array, Array, Array], Propagation]
 
 
 def assemble(model: Model, linear: LinearModel, household: HouseholdJacobians) -> System:
     """The system at a model's linearisation and household Jacobians."""
     plan = find_plan(model)
-    jacobian = stack_jacobians(model, household)  # [n_outputs, T, n_inputs, T]
+    jacobian = stack_jacobians(model, household)
     n_outputs, horizon = jacobian.shape[:2]
     shape = len(plan.unknowns), horizon
-    no_u, no_h = jnp.zeros(shape), jnp.zeros((n_outputs, horizon))
-    no_e = jnp.zeros((len(model.shocks._fields), horizon))
-    no_z = jnp.zeros((sum(len(step.variables) for step in plan.exogenous), horizon))
+    nothing = jnp.zeros(shape)
+    propagate = partial(propagate_paths, model, plan, linear)
 
-    def propagate(u, h, z, e):
-        return propagate_paths(model, plan, linear, u, h, z, e)
+    def by_unknowns(u: Array, h: Array) -> Propagation:
+        z = jnp.zeros((sum(len(step.variables) for step in plan.exogenous), horizon))
+        return propagate(u, z, jnp.zeros((len(linear.now), horizon)), lambda _: h)
 
-    def respond(u, z, e):
-        h = jnp.einsum("otis,is->ot", jacobian, propagate(u, no_h, z, e).inputs)
-        return propagate(u, h, z, e)
+    rows = jacobian.reshape(n_outputs * horizon, -1, horizon)
+    pull_back = jax.linear_transpose(
+        lambda u: by_unknowns(u, jnp.zeros((n_outputs, horizon))).inputs, nothing
+    )
+    outputs = jax.vmap(lambda row: pull_back(row)[0])(rows).reshape(n_outputs, horizon, -1)  # J P_u
+    unit = jnp.eye(nothing.size).reshape(*shape, -1)
+    targets = jax.vmap(lambda u, h: by_unknowns(u, h).targets, -1, -1)(unit, outputs)
+    matrix = targets.reshape(nothing.size, -1)
+    factors = lu_factor(matrix)
 
-    def pull_back(through, like):
-        """J P, ``[n_outputs, T, n]``: the rows of J through the transposed map from paths `like` to inputs."""
-        transpose = jax.linear_transpose(lambda x: through(x).inputs, like)
-        rows = jacobian.reshape(n_outputs * horizon, -1, horizon)
-        return jax.vmap(lambda row: transpose(row)[0])(rows).reshape(n_outputs, horizon, -1)
+    def solve(z: Array, wedges: Array, gaps: Array) -> Propagation:
+        blocks = lambda inputs: gaps + jnp.einsum("otis,is->ot", jacobian, inputs)
 
-    by_unknown = pull_back(lambda u: propagate(u, no_h, no_z, no_e), no_u)
-    unit = jnp.eye(no_u.size).reshape(*shape, -1)
-    targets = jax.vmap(lambda u, h: propagate(u, h, no_z, no_e).targets, -1, -1)(unit, by_unknown)
-    matrix = targets.reshape(no_u.size, -1)
-    return System(plan, shape, matrix, by_unknown, jacobian, propagate, respond, pull_back, no_h, no_e)
+        def newton(u: Array, _: None) -> tuple[Array, Propagation]:
+            found = propagate(u, z, wedges, blocks)
+            return u - lu_solve(factors, found.targets.reshape(-1)).reshape(shape), found
+
+        _, steps = jax.lax.scan(
+            newton, nothing, length=2
+        )  # all is linear: the second step starts at the solution
+        return jax.tree.map(lambda step: step[-1], steps)
+
+    return System(plan, shape, matrix, solve)
 
 
 def stack_jacobians(model: Model, household: HouseholdJacobians) -> Array:

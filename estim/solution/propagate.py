@@ -1,9 +1,11 @@
 """Paths that follow from given ones by the plan's recursions, in deviations from the steady state.
 
 Equations are banded in time (lag, now, lead): each step of a plan costs a recursion, forward or
-backward, or a block-tridiagonal solve. All is zero before and after the horizon.
+backward, or a block-tridiagonal solve. All is zero before and after the horizon. What moves an equation
+without being one of its variables, a shock say, is its wedge: L x_{t-1} + N x_t + F x_{t+1} + wedge_t = 0.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -26,39 +28,53 @@ class Propagation(NamedTuple):
 
 
 def propagate_paths(
-    model: Model, plan: Plan, linear: LinearModel, u: Array, h: Array, z: Array, e: Array
+    model: Model,
+    plan: Plan,
+    linear: LinearModel,
+    u: Array,
+    z: Array,
+    wedges: Array,
+    blocks: Callable[[Array], Array],
 ) -> Propagation:
-    """Follow the plan from paths of unknowns ``[n_unknowns, T]``, block outputs, exogenous variables and shocks."""
+    """Follow the plan from paths of unknowns ``[n_unknowns, T]``, exogenous variables and wedges ``[n_equations, T]``.
+
+    `blocks` maps the inputs of the heterogeneous-agent blocks to their outputs ``[n_outputs, T]``.
+    """
     names = model.variables._fields
+    inputs = [names.index(i) for i in block_inputs(model)]
+    outputs = [names.index(o) for o in block_outputs(model)]
     processes = [j for step in plan.exogenous for j in step.variables]
     paths = dict(zip((*plan.unknowns, *processes), (*u, *z), strict=True))
-    supplied = {names.index(o): path for o, path in zip(block_outputs(model), h, strict=True)}
-    paths |= {j: supplied[j] for j in plan.supplied}
-    for step in plan.steps:
-        paths |= solve_step(model, linear, step, paths, e)
-    left = [equation_path(model, linear, i, paths, e) for i in plan.equations]
-    matched = [supplied[j] - paths[j] for j in plan.matched]
+    made: dict[int, Array] = {}
+    for step in (*plan.steps, None):
+        if not made and all(j in paths for j in inputs):  # before any step that reads an output: see the plan
+            made = dict(zip(outputs, blocks(jnp.stack([paths[j] for j in inputs])), strict=True))
+            paths |= {j: made[j] for j in plan.supplied}
+        if step is not None:
+            paths |= solve_step(model, linear, step, paths, wedges)
+    left = [equation_path(model, linear, i, paths, wedges) for i in plan.equations]
+    matched = [made[j] - paths[j] for j in plan.matched]
     return Propagation(
-        jnp.stack([paths[names.index(i)] for i in block_inputs(model)]),
+        jnp.stack([paths[j] for j in inputs]),
         jnp.stack([*left, *matched]),
         jnp.stack([paths[j] for j in range(len(names))]),
     )
 
 
-def process_paths(model: Model, plan: Plan, linear: LinearModel, e: Array) -> Array:
-    """Paths of the exogenous variables, ``[n_exogenous, T]``, after shocks ``[n_shocks, T]``."""
+def process_paths(model: Model, plan: Plan, linear: LinearModel, wedges: Array) -> Array:
+    """Paths of the exogenous variables, ``[n_exogenous, T]``, from wedges ``[n_equations, T]``."""
     paths: dict[int, Array] = {}
     for step in plan.exogenous:
-        paths |= solve_step(model, linear, step, paths, e)
-    return jnp.stack(list(paths.values())) if paths else jnp.zeros((0, e.shape[1]))
+        paths |= solve_step(model, linear, step, paths, wedges)
+    return jnp.stack(list(paths.values())) if paths else jnp.zeros((0, wedges.shape[1]))
 
 
 def equation_path(
-    model: Model, linear: LinearModel, equation: int, paths: dict[int, Array], e: Array
+    model: Model, linear: LinearModel, equation: int, paths: dict[int, Array], wedges: Array
 ) -> Array:
     """The residual of one equation at every date, from the paths that are there."""
     found = incidence(model)
-    total = jnp.zeros(e.shape[1])
+    total = wedges[equation]
     for j, path in paths.items():
         if found.lag[equation, j]:
             total += linear.lag[equation, j] * lagged(path)
@@ -66,19 +82,16 @@ def equation_path(
             total += linear.now[equation, j] * path
         if found.lead[equation, j]:
             total += linear.lead[equation, j] * led(path)
-    for k in range(e.shape[0]):
-        if found.shocks[equation, k]:
-            total += linear.shocks[equation, k] * e[k]
     return total
 
 
 def solve_step(
-    model: Model, linear: LinearModel, step: Step, paths: dict[int, Array], e: Array
+    model: Model, linear: LinearModel, step: Step, paths: dict[int, Array], wedges: Array
 ) -> dict[int, Array]:
     """Paths of the step's variables: L x_{t-1} + N x_t + F x_{t+1} = b_t, zero before and after the horizon."""
     found = incidence(model)
     rows, columns = list(step.equations), list(step.variables)
-    b = -jnp.stack([equation_path(model, linear, i, paths, e) for i in rows], axis=1)
+    b = -jnp.stack([equation_path(model, linear, i, paths, wedges) for i in rows], axis=1)
     at = jnp.ix_(jnp.array(rows), jnp.array(columns))
     inverse = jnp.linalg.inv(linear.now[at]) if len(rows) > 1 else 1 / linear.now[at]
     has_lag = any(found.lag[i, j] for i in rows for j in columns)

@@ -18,16 +18,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import lu_factor, lu_solve
+import numpy as np
 
 from estim.heterogeneity.fixed_point import largest
 from estim.model import Model
-from estim.solution.assemble import System, assemble
-from estim.solution.blocks import Plan, find_plan
+from estim.solution.assemble import System, assemble, stack_jacobians
+from estim.solution.blocks import find_plan
 from estim.solution.determinacy import determinacy_status
 from estim.solution.equations import measurement_covariance
 from estim.solution.linearize import LinearModel, linearize
-from estim.solution.propagate import Propagation, process_paths
+from estim.solution.propagate import block_inputs, block_outputs, process_paths
 from estim.solution.representations import MovingAverage
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
 from estim.status import Status
@@ -81,32 +81,45 @@ def solve_moving_average(
 
 
 def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians) -> tuple[Array, Array]:
-    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``."""
-    system = assemble(model, linear, household)
-    horizon = system.jacobian.shape[1]
-    z, e = _impulses(model, system.plan, linear, horizon)
-    u = jax.vmap(partial(_solve_unknowns, system, lu_factor(system.matrix)), -1, -1)(z, e)
-    response = jax.vmap(system.respond, -1, -1)(u, z, e)
-    determinate = determinacy_status(system.matrix, system.shape)
-    return response.variables, _status(response, linear, household.status, determinate)
+    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``.
 
-
-def _solve_unknowns(system: System, factors: tuple[Array, Array], z: Array, e: Array) -> Array:
-    """The paths of the unknowns ``[n_unknowns, T]`` at which all targets are zero.
-
-    With r(u, z, e) the targets, linear in all three, this solves r(u, 0, 0) = -r(0, z, e). The derivatives follow
-    from the function r and never touch its matrix, which would be differentiated column by column: by the
-    implicit function theorem du = -M^-1 dr, where dr is taken at the solution alone.
+    They solve R x = -D e, where R x are the residuals of all equations and blocks. Derivatives follow by the implicit
+    function theorem from R, which is a few products (`_residuals`), and never pass through how x is found:
+    dx = -R^-1 (dR x + dD e).
     """
-    nothing = [jnp.zeros_like(paths) for paths in (z, e)]
-    targets = lambda u, z, e: system.respond(u, z, e).targets
-    solve_by = lambda trans: lambda _, b: lu_solve(factors, b.reshape(-1), trans).reshape(b.shape)
-    return jax.lax.custom_linear_solve(
-        lambda u: targets(u, *nothing),
-        -targets(jnp.zeros(system.shape), z, e),
-        solve=solve_by(0),
-        transpose_solve=solve_by(1),
+    fixed_linear, fixed_household = jax.lax.stop_gradient((linear, household))
+    system = assemble(model, fixed_linear, fixed_household)
+    jacobian = stack_jacobians(model, household)
+    solve = jax.vmap(partial(_solve_residuals, model, fixed_linear, system), -1, -1)
+    impulses = jnp.pad(_at_date_0(linear.shocks, jacobian.shape[1]), ((0, jacobian.shape[0]), (0, 0), (0, 0)))
+    paths = jax.lax.custom_linear_solve(
+        partial(_residuals, model, linear, jacobian),
+        -impulses,
+        solve=lambda _, b: solve(b),
+        transpose_solve=lambda _, b: jax.linear_transpose(solve, b)(b)[0],
     )
+    left = _residuals(model, fixed_linear, jacobian, paths) + impulses
+    determinate = determinacy_status(system.matrix, system.shape)
+    return paths, _status(paths, left, linear, household.status, determinate)
+
+
+def _residuals(model: Model, linear: LinearModel, jacobian: Array, paths: Array) -> Array:
+    """What equations without shocks, and then blocks (h - J inputs), leave at ``paths`` ``[n_variables, T, n]``."""
+    names = model.variables._fields
+    before, after = (jnp.pad(paths, ((0, 0), around, (0, 0))) for around in ((1, 0), (0, 1)))
+    equations = sum(
+        jnp.einsum("ij,jtn->itn", matrix, x)
+        for matrix, x in ((linear.lag, before[:, :-1]), (linear.now, paths), (linear.lead, after[:, 1:]))
+    )
+    inputs, outputs = ([names.index(n) for n in of(model)] for of in (block_inputs, block_outputs))
+    blocks = paths[np.array(outputs)] - jnp.einsum("otis,isn->otn", jacobian, paths[np.array(inputs)])
+    return jnp.concatenate([equations, blocks])
+
+
+def _solve_residuals(model: Model, linear: LinearModel, system: System, b: Array) -> Array:
+    """All paths ``[n_variables, T]`` at which the residuals are ``b`` ``[n_equations + n_outputs, T]``."""
+    wedges, gaps = -b[: len(linear.now)], b[len(linear.now) :]
+    return system.solve(process_paths(model, system.plan, linear, wedges), wedges, gaps).variables
 
 
 def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJacobians) -> AggregateResponses:
@@ -114,29 +127,20 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     linear = linearize(model, params, household.variables)
     system = assemble(model, linear, household)
-    horizon = system.jacobian.shape[1]
-    processes = [j for step in system.plan.exogenous for j in step.variables]
-    z = jnp.eye(len(processes) * horizon).reshape(len(processes), horizon, -1)
-    by_process = system.pull_back(
-        lambda z: system.propagate(jnp.zeros(system.shape), system.no_h, z, system.no_e), z[..., 0]
-    )
-    no_u = jnp.zeros(system.shape)
-    targets = jax.vmap(lambda z, h: system.propagate(no_u, h, z, system.no_e).targets, -1, -1)(z, by_process)
-    u = -jnp.linalg.solve(system.matrix, targets.reshape(len(system.matrix), -1)).reshape(*system.shape, -1)
-    h = by_process + jnp.einsum("otk,ks->ots", system.by_unknown, u.reshape(-1, u.shape[-1]))
-    response = jax.vmap(lambda u, h, z: system.propagate(u, h, z, system.no_e), -1, -1)(u, h, z)
+    horizon = system.shape[1]
+    n_processes = sum(len(step.variables) for step in system.plan.exogenous)
+    z = jnp.eye(n_processes * horizon).reshape(n_processes, horizon, -1)
+    no_z, no_gaps = jnp.zeros((n_processes, horizon)), jnp.zeros((len(block_outputs(model)), horizon))
+    no_wedges = jnp.zeros((len(linear.now), horizon))
+    response = jax.vmap(lambda z: system.solve(z, no_wedges, no_gaps), -1, -1)(z)
     # Shocks that enter equations other than those of the processes.
-    no_z = jnp.zeros((len(processes), horizon))
-    e = _unit_impulses(model, horizon)
-    direct = jax.vmap(lambda e: system.respond(no_u, no_z, e).targets, -1, -1)(e)
-    u = -jnp.linalg.solve(system.matrix, direct.reshape(len(system.matrix), -1)).reshape(*system.shape, -1)
-    to_shocks = jax.vmap(lambda u, e: system.respond(u, no_z, e).variables, -1, -1)(u, e)
-    to_processes = _measure(linear, response.variables)
+    wedges = _at_date_0(linear.shocks, horizon)
+    direct = jax.vmap(lambda wedges: system.solve(no_z, wedges, no_gaps), -1, -1)(wedges)
     solved = largest(response.targets) <= _SOLVE_TOLERANCE * largest(response.variables)
     return AggregateResponses(
         params=params,
-        to_processes=to_processes.reshape(*to_processes.shape[:2], len(processes), horizon),
-        to_shocks=_measure(linear, to_shocks),
+        to_processes=_measure(linear, response.variables).reshape(-1, horizon, n_processes, horizon),
+        to_shocks=_measure(linear, direct.variables),
         linear=linear,
         status=jnp.select(
             [household.status != Status.OK, linear.status != Status.OK, ~solved],
@@ -149,23 +153,16 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
 def _with_processes(model: Model, params: Any, given: AggregateResponses) -> MovingAverage:
     """The solution where only parameters of the exogenous processes (and of the measurement) have moved."""
     linear = linearize(model, params, model.variables(*given.linear.steady_state))
-    horizon = given.to_shocks.shape[1]
-    z, _ = _impulses(model, find_plan(model), linear, horizon)
+    wedges = _at_date_0(linear.shocks, given.to_shocks.shape[1])
+    z = jax.vmap(partial(process_paths, model, find_plan(model), linear), -1, -1)(wedges)
     responses = jnp.einsum("otzs,zse->toe", given.to_processes, z) + jnp.moveaxis(given.to_shocks, 0, 1)
     status = jnp.where(given.status == Status.OK, _tail_status(jnp.moveaxis(responses, 0, 1)), given.status)
     return _moving_average(model, params, linear, responses, status)
 
 
-def _unit_impulses(model: Model, horizon: int) -> Array:
-    """One at date 0 in each shock, ``[n_shocks, T, n_shocks]``."""
-    n = len(model.shocks._fields)
-    return jnp.zeros((n, horizon, n)).at[:, 0].set(jnp.eye(n))
-
-
-def _impulses(model: Model, plan: Plan, linear: LinearModel, horizon: int) -> tuple[Array, Array]:
-    """Paths of the exogenous variables, ``[n_exogenous, T, n_shocks]``, and the impulses that move them."""
-    e = _unit_impulses(model, horizon)
-    return jax.vmap(lambda e: process_paths(model, plan, linear, e), -1, -1)(e), e
+def _at_date_0(shocks: Array, horizon: int) -> Array:
+    """A unit impulse in each shock as wedges of the equations, ``[n_equations, T, n_shocks]``."""
+    return jnp.pad(shocks[:, None], ((0, 0), (0, horizon - 1), (0, 0)))
 
 
 def _measure(linear: LinearModel, paths: Array) -> Array:
@@ -188,12 +185,14 @@ def _moving_average(
     )
 
 
-def _status(response: Propagation, linear: LinearModel, household_status: Array, determinate: Array) -> Array:
+def _status(
+    paths: Array, left: Array, linear: LinearModel, household_status: Array, determinate: Array
+) -> Array:
     """The first failure, in the order in which they would arise."""
-    size, residual = largest(response.variables), largest(response.targets)
+    size = largest(paths)
     failures = {
         Status.NOT_FINITE: ~jnp.isfinite(size),
-        Status.NOT_CONVERGED: ~(residual <= _SOLVE_TOLERANCE * size),
+        Status.NOT_CONVERGED: ~(largest(left) <= _SOLVE_TOLERANCE * size),
     }
     return jnp.select(
         [
@@ -203,7 +202,7 @@ def _status(response: Propagation, linear: LinearModel, household_status: Array,
             determinate != Status.OK,
         ],
         [household_status, linear.status, *failures, determinate],
-        _tail_status(response.variables),
+        _tail_status(paths),
     )
 
 

@@ -60,12 +60,30 @@ class HouseholdJacobians(NamedTuple):
 
 def solve_household_jacobians(model: Model, params: Any, horizon: int | None = None) -> HouseholdJacobians:
     """Steady state and fake-news Jacobians of every block of the model; the expensive part of a draw."""
-    equilibrium = solve_stationary_equilibrium(model, params)
+    return _with_jacobians(model, solve_stationary_equilibrium(model, params), horizon or model.horizon)
+
+
+def default_household_jacobians(model: Model) -> HouseholdJacobians:
+    """`solve_household_jacobians` at the model's default parameters, whose steady state others are searched from.
+
+    Raises:
+        SolutionError: the model has no steady state at its default parameters.
+    """
+    return jax.jit(_default_jacobians, static_argnums=0)(model, _reference(model))
+
+
+def _default_jacobians(model: Model, reference: "_Search") -> HouseholdJacobians:
+    known = lambda block, inputs, params, household: household
+    params, unknowns, households = model.params(), reference.unknowns, reference.households
+    _, (households, variables, params) = _evaluate(model, known, params, unknowns, households)
+    equilibrium = StationaryEquilibrium(params, variables, households, jnp.asarray(Status.OK.value))
+    return _with_jacobians(model, equilibrium, model.horizon)
+
+
+def _with_jacobians(model: Model, equilibrium: StationaryEquilibrium, horizon: int) -> HouseholdJacobians:
     found: dict[tuple[str, str], Array] = {}
     for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
-        found |= jacobians(
-            block, household, equilibrium.variables, equilibrium.params, horizon or model.horizon
-        )
+        found |= jacobians(block, household, equilibrium.variables, equilibrium.params, horizon)
     return HouseholdJacobians(equilibrium.params, equilibrium.variables, found, equilibrium.status)
 
 
@@ -77,7 +95,7 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
     Raises:
         SolutionError: the model has no steady state at its default parameters.
     """
-    reference = _reference(model)
+    reference = _directed_reference(model)
     fixed = jax.lax.stop_gradient(params)
     solution = _search(model, fixed, reference)
     found = _is_solved(solution)
@@ -114,33 +132,46 @@ class _Search(NamedTuple):
 
 @cache
 def _reference(model: Model) -> _Search:
-    """The steady state at the model's default parameters, from which others are searched: a constant."""
+    """The steady state at the model's default parameters: a constant."""
+    names, params = tuple(model.unknowns), model.params()
 
     @jax.jit
     def cold(params):
         unknowns, stated = jnp.array([getattr(params, n) for n in names], float), model.steady_state(params)
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        return _Search(
-            unknowns, households, jnp.zeros(len(names)), jnp.asarray(no_slope), *[jnp.array(jnp.inf)] * 2
-        )
+        no_slope = jnp.full((len(names), len(names)), jnp.nan)
+        return _Search(unknowns, households, jnp.zeros(len(names)), no_slope, *[jnp.array(jnp.inf)] * 2)
 
-    def slope(point):
-        """By differences, from the search's own program: good enough for Broyden's method to start from."""
-        ahead = [point.unknowns + step for step in np.diag(_DIFFERENCE * point.unknowns)]
-        gaps = [search(params, point._replace(unknowns=u, slope=no_slope)).gap - point.gap for u in ahead]
-        return np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
-
-    def search(*arguments):
-        return jax.tree.map(np.asarray, program(*jax.tree.map(np.asarray, arguments)))
-
-    names, params, program = tuple(model.unknowns), model.params(), jax.jit(partial(_search, model))
-    no_slope = np.full((len(names), len(names)), np.nan)
     with jax.ensure_compile_time_eval():
-        first = search(params, cold(params))
-        found = search(params, first._replace(slope=slope(first)))
+        first = _search_compiled(model, params, cold(params))
+        found = _search_compiled(model, params, _directed(model, first))
         if not _is_solved(found):
             raise SolutionError(Status.NO_STEADY_STATE, f"{model.name}, at its default parameters")
-        return found._replace(slope=slope(found))
+        return found
+
+
+@cache
+def _directed_reference(model: Model) -> _Search:
+    """The reference from which other steady states are searched."""
+    with jax.ensure_compile_time_eval():
+        return _directed(model, _reference(model))
+
+
+def _directed(model: Model, point: _Search) -> _Search:
+    """The point with a slope by differences, from the search's own program: good enough for Broyden's method."""
+    no_slope: Any = np.full_like(point.slope, np.nan)
+    ahead = [point.unknowns + step for step in np.diag(_DIFFERENCE * point.unknowns)]
+    searched = [
+        _search_compiled(model, model.params(), point._replace(unknowns=u, slope=no_slope)) for u in ahead
+    ]
+    gaps = [there.gap - point.gap for there in searched]
+    slope: Any = np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
+    return point._replace(slope=slope)
+
+
+def _search_compiled(model: Model, params: Any, start: _Search) -> _Search:
+    """`_search` of numbers, by one program for a model."""
+    return jax.tree.map(np.asarray, _compiled_search(model, *jax.tree.map(np.asarray, (params, start))))
 
 
 def _search(model: Model, params: Any, start: _Search) -> _Search:
@@ -187,6 +218,9 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
 
     start = jax.tree.map(jnp.asarray, start._replace(precision=jnp.array(0.0), move=jnp.array(jnp.inf)))
     return jax.lax.while_loop(unsolved, step, (start, jnp.array(1.0), 0))[0]
+
+
+_compiled_search = jax.jit(_search, static_argnums=0)
 
 
 def _distance(slope: Array, gap: Array, unknowns: Array, precision: Array) -> Array:

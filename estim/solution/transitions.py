@@ -10,15 +10,11 @@ where F' is the derivative at the steady state x*, the sequence-space system of 
 Source: Auclert, Bardóczy, Rognlie and Straub (2021, Econometrica 89, section 6).
 """
 
-from collections import namedtuple
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward
@@ -28,7 +24,6 @@ from estim.heterogeneity.household import Household, as_inputs, backward_step, l
 from estim.model import Model, ModelError
 from estim.solution.assemble import assemble
 from estim.solution.determinacy import determinacy_status
-from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
 from estim.solution.propagate import process_paths
 from estim.solution.sequence_space import TAIL_TOLERANCE
@@ -139,38 +134,18 @@ def equation_residuals(model: Model, params: Any, x: Array, rest: Array, impulse
 
 def _linear_correction(model: Model, equilibrium: Any, horizon: int) -> tuple[Any, Array]:
     """The change of all paths ``[n_variables, T]`` that removes given residuals to first order, and a `Status`."""
-    wedged = _with_wedges(model)
     params, variables = equilibrium.params, equilibrium.variables
     found: dict[tuple[str, str], Array] = {}
     for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
         found |= jacobians(block, household, variables, params, horizon)
-    linear = linearize(wedged, params, variables)
-    system = assemble(wedged, linear, HouseholdJacobians(params, variables, found, equilibrium.status))
-    factors, no_u = jsl.lu_factor(system.matrix), jnp.zeros(system.shape)
+    linear = linearize(model, params, variables)
+    system = assemble(model, linear, HouseholdJacobians(params, variables, found, equilibrium.status))
 
     def correct(left: Array, gaps: Array) -> Array:
-        z = process_paths(wedged, system.plan, linear, left)
-        # With the unknowns at rest; then they move so that the targets hold, and block outputs with them.
-        inputs = system.propagate(no_u, system.no_h, z, left).inputs
-        h = gaps + jnp.einsum("otis,is->ot", system.jacobian, inputs)
-        u = -jsl.lu_solve(factors, system.propagate(no_u, h, z, left).targets.reshape(-1))
-        return system.propagate(u.reshape(system.shape), h + system.by_unknown @ u, z, left).variables
+        return system.solve(process_paths(model, system.plan, linear, left), left, gaps).variables
 
     determinate = determinacy_status(system.matrix, system.shape)
     return correct, jnp.where(linear.status == Status.OK, determinate, linear.status)
-
-
-@cache
-def _with_wedges(model: Model) -> Model:
-    """The model with a shock of its own in every equation, in place of its shocks."""
-    Wedges = namedtuple("Wedges", [f"wedge_{k}" for k in range(len(incidence(model).equations))])  # type: ignore[misc]
-    no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
-
-    def residuals(lag, now, lead, wedges, params):
-        found = model.residuals(lag, now, lead, no_shocks, params)
-        return {name: value + wedge for (name, value), wedge in zip(found.items(), wedges, strict=True)}
-
-    return replace(model, shocks=Wedges, residuals=residuals, prior=model.params(), start={})
 
 
 def _shock_paths(model: Model, shocks: Mapping[str, Any], horizon: int) -> Array:

@@ -1,5 +1,7 @@
 """Likelihoods of a moving average, against the joint normal density of the stacked sample."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,12 +96,36 @@ def test_presample_is_conditioned_on(method):
     np.testing.assert_allclose(toeplitz_loglikelihood(ma, y, presample=7, method=method), want, rtol=1e-9)
 
 
-def test_lattice_and_cholesky_have_the_same_gradient():
+@pytest.mark.parametrize(("presample", "n_periods"), [(7, N_PERIODS), (0, 24), (0, 200)])
+def test_lattice_and_cholesky_have_the_same_gradient(presample, n_periods):
+    """Whether or not the number of periods is one of whole chunks, and where the filter ends early."""
+    ma = random_moving_average()
+    y = sample(ma, n_periods=n_periods)
+
+    @partial(jax.jit, static_argnums=0)
+    def value(method, psi, mean):
+        given = ma._replace(impulse_responses=psi, obs_intercept=mean)
+        return toeplitz_loglikelihood(given, y, method=method, presample=presample)
+
+    at = ma.impulse_responses, ma.obs_intercept
+    for ours, want in zip(
+        *[jax.grad(value, (1, 2))(method, *at) for method in ("lattice", "cholesky")], strict=True
+    ):
+        np.testing.assert_allclose(ours, want, rtol=1e-7, atol=1e-9)
+
+
+def test_the_gradient_has_a_derivative():
+    """Of the slope along psi, by differences."""
     ma = random_moving_average()
     y = sample(ma)
-    value = lambda psi, method: toeplitz_loglikelihood(ma._replace(impulse_responses=psi), y, method=method)
-    gradients = [jax.grad(value)(ma.impulse_responses, m) for m in ("lattice", "cholesky")]
-    np.testing.assert_allclose(*gradients, rtol=1e-7, atol=1e-9)
+    value = lambda scale: toeplitz_loglikelihood(
+        ma._replace(impulse_responses=scale * ma.impulse_responses), y
+    )
+    slope = jax.jit(jax.grad(value))
+    difference = (slope(1.0 + 1e-5) - slope(1.0 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(
+        jax.jit(jax.jvp, static_argnums=0)(slope, (1.0,), (1.0,))[1], difference, rtol=1e-6
+    )
 
 
 def test_whittle_approaches_the_exact_loglikelihood():

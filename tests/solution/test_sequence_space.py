@@ -27,7 +27,7 @@ from estim.solution.sequence_space import (
     solve_moving_average,
     solve_paths,
 )
-from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.solution.stationary_equilibrium import default_household_jacobians, solve_household_jacobians
 from estim.status import Status
 
 FOLDER = Path(__file__).parents[1] / "reference"
@@ -103,6 +103,14 @@ def test_impulse_responses_match_the_reference(moving_average, response):
     o, s = ["pi", "Y", "i"].index(observable), ["ishock", "X", "G"].index(shock)
     want = REFERENCE["impulse_responses_first10_exact"][response]
     np.testing.assert_allclose(moving_average.impulse_responses[:10, o, s], want, atol=1e-8)
+
+
+def test_the_default_household_is_not_searched_again(household):
+    """It is where the search for others begins."""
+    at_default = default_household_jacobians(MODEL)
+    anew = everything(MODEL.params())[0]
+    for known, found in zip(jax.tree.leaves(at_default), jax.tree.leaves(anew), strict=True):
+        np.testing.assert_allclose(known, found, rtol=1e-8, atol=1e-8)
 
 
 def test_goods_and_bond_markets_both_clear(household):
@@ -190,10 +198,14 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
     monkeypatch, household, responses, prior, at_once, slow
 ):
     solved = []
-    known = {"household": household, "aggregate": responses}
-    for what, solver in {"household": "household_jacobians", "aggregate": "aggregate_responses"}.items():
+    solvers = {
+        "default_household_jacobians": ("household", household),
+        "solve_household_jacobians": ("at a draw", household),
+        "solve_aggregate_responses": ("aggregate", responses),
+    }
+    for solver, (what, known) in solvers.items():
         monkeypatch.setattr(
-            f"estim.posterior.solve_{solver}", lambda *args, what=what: solved.append(what) or known[what]
+            f"estim.posterior.{solver}", lambda *args, w=what, known=known: solved.append(w) or known
         )
     model = replace(MODEL, prior=type(MODEL.prior)(**prior))
     posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
@@ -206,7 +218,7 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
 
 def test_what_is_solved_once_must_have_a_solution(monkeypatch, household):
     nothing = household._replace(status=jnp.array(Status.NO_STEADY_STATE))
-    monkeypatch.setattr("estim.posterior.solve_household_jacobians", lambda model, params: nothing)
+    monkeypatch.setattr("estim.posterior.default_household_jacobians", lambda model: nothing)
     data = pd.DataFrame(OBSERVATIONS, columns=MODEL.observables._fields)
     with pytest.raises(estim.SolutionError, match="auclert_rognlie_straub_2024: no steady state was found"):
         estim.build_posterior(MODEL, data)
