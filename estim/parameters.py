@@ -118,7 +118,9 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         return candidates[jax.random.categorical(key_choose, log_weights, shape=(_BLOCK,))]
 
     def sample(rng_key: Key, num: int) -> Array:
-        """In blocks of one shape: samplers of Gamma variables are slow to compile, and any number is asked for."""
+        """In blocks of one shape, and by the machine's own generator of bits: samplers of Gamma variables are slow to
+        compile, with JAX's twice as slow, and any number is asked for."""
+        rng_key = jax.random.key(jax.random.bits(rng_key), impl="rbg")
         blocks = [sample_block(jax.random.fold_in(rng_key, i)) for i in range(-(-num // _BLOCK))]
         return jnp.concatenate(blocks)[:num]
 

@@ -100,9 +100,9 @@ def _comparison(page: Page, runs: Mapping[str, RunDirectory], machine: str) -> I
         recipe["the whole"] = _minutes(_seconds(run) - _seconds(run, "rwmh", "nuts"))
     if "ours" in runs:
         ours |= _learnt(runs["ours"], "hmc")
-        ours["the whole"] = _minutes(_by_the_clock(runs["ours"]))
+        ours["the whole"] = _by_the_clock(runs["ours"])
     if "households" in runs:
-        ours["the whole, steady state at every draw"] = _minutes(_by_the_clock(runs["households"]))
+        ours["the whole, steady state at every draw"] = _by_the_clock(runs["households"])
     return page.table(
         ["", "Kase, Rigato and Rottner", "their recipe, here", "ours"],
         [[what, theirs, recipe[what], ours[what]] for what, theirs in THEIRS.items()],
@@ -139,9 +139,10 @@ def _seconds(run: RunDirectory, *names: str) -> float:
     return sum(both[name] for name in names or both)
 
 
-def _by_the_clock(run: RunDirectory) -> float:
+def _by_the_clock(run: RunDirectory) -> str:
     """Wall time of a run, its report included; of stages side by side the sum would be longer."""
-    return run.read_json("environment.json")["seconds"] + run.read_json("timings.json")["report"]
+    seconds = run.read_json("environment.json").get("seconds")  # runs of earlier versions lack it
+    return "not recorded" if seconds is None else _minutes(seconds + run.read_json("timings.json")["report"])
 
 
 def _minutes(value: float) -> str:

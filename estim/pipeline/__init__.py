@@ -75,11 +75,13 @@ def _estimate(
     find_laplace = partial(_mode, run, posterior, experiment.num_starts, step, key("mode"), progress)
     laplace = sample_routes(run, posterior, find_laplace, experiment.routes, key, progress)
     settings = experiment.surrogate
-    if settings:
-        surrogate = learning.train(run, posterior, settings, key("train"), progress)
-        learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
     teachers = settings.train_on if settings else ()
-    with ThreadPoolExecutor(1) as thread:  # beside the certificate: one compiles while the other computes
+    with ThreadPoolExecutor(1) as thread:  # beside the surrogate: one compiles while the other computes
+        if settings:
+            sliced = thread.submit(learning.slice_exact, run, posterior, laplace)
+            surrogate = learning.train(run, posterior, settings, key("train"), progress)
+            learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
+            sliced.result()
         said = thread.submit(_implications, run, model, posterior, data, teachers)
         if settings:
             learning.certify(run, posterior, surrogate, settings, key("certify"), progress)

@@ -11,7 +11,7 @@ from estim.experiment import SurrogateRoute
 from estim.pipeline.routes import draw_arrays, phase_progress
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import constrain, posterior_slices, thin, unconstrain
+from estim.results.analysis import constrain, logdensities, slice_positions, thin, unconstrain
 from estim.results.contents import read_evaluations, read_route
 from estim.results.store import RunDirectory, flatten
 from estim.samplers.mode import Laplace
@@ -128,15 +128,30 @@ def _plain(certificate: Certificate) -> dict[str, Any]:
     return {name: plain(value) for name, value in certificate._asdict().items()}
 
 
+def slice_exact(run: RunDirectory, posterior: Posterior, laplace: Laplace) -> None:
+    """The exact log-posterior along each parameter, the others at the mode."""
+    if run.has("slices.npz"):
+        return
+    with run.timed("slices"):
+        positions = slice_positions(laplace)
+        exact = logdensities(posterior, positions) - laplace.logdensity
+        params = constrain(posterior, positions)
+    arrays = {
+        "grids": np.stack([params[i, :, i] for i in range(len(params))]),  # in the model's units
+        "exact": exact,
+        "mode": constrain(posterior, laplace.mode[None])[0],
+    }
+    run.write_arrays("slices.npz", arrays)
+
+
 def compare(
     run: RunDirectory, posterior: Posterior, surrogate: Surrogate, laplace: Laplace, train_on: str
 ) -> None:
-    """What the figures of the surrogate show: slices through the mode, points proposed and accepted."""
+    """What the figures of the surrogate show: its slices beside the exact ones, points proposed and accepted."""
     if run.has("proposals.npz"):
         return
-    with run.timed("surrogate: slices"):
-        slices = posterior_slices(posterior, surrogate.posterior, laplace)
-    run.write_arrays("slices.npz", slices)
+    learnt = logdensities(surrogate.posterior, slice_positions(laplace)) - laplace.logdensity
+    run.write_arrays("slices.npz", run.read_arrays("slices.npz") | {"surrogate": learnt})
     proposed = read_evaluations(run, train_on)["position"]
     accepted = read_route(run, train_on).params
     run.write_arrays(

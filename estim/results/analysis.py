@@ -56,29 +56,20 @@ def _unconstrain_tile(unconstrain_fn: Callable[[Any], Array], names: tuple[str, 
     return jax.vmap(lambda row: unconstrain_fn(dict(zip(names, row, strict=True))))(tile)
 
 
-def posterior_slices(
-    exact: Posterior, surrogate: Posterior, laplace: Laplace, num_points: int = 41, reach: float = 3.0
-) -> dict[str, np.ndarray]:
-    """Two log-posteriors along each parameter, the others at the mode.
+def slice_positions(laplace: Laplace, num_points: int = 41, reach: float = 3.0) -> np.ndarray:
+    """Points along each parameter, the others at the mode, ``[dim, num_points, dim]``.
 
-    Returns:
-        ``grids`` in the model's units, ``exact`` and ``surrogate``, each ``[dim, num_points]``: the
-        log-posteriors less the exact one at the mode, up to `reach` conditional standard
-        deviations away from it; ``mode`` ``[dim]``.
+    They reach `reach` conditional standard deviations to both sides.
     """
-    dim = len(laplace.mode)
     width = reach / np.sqrt(np.diag(np.linalg.inv(laplace.covariance)))
     offsets = np.linspace(-1, 1, num_points)
-    positions = laplace.mode + offsets[None, :, None] * (np.eye(dim) * width)[:, None, :]
-    flat: Any = positions.reshape(-1, dim)
-    values = [evaluate_posterior(p, flat).logdensity.reshape(dim, num_points) for p in (exact, surrogate)]
-    params = constrain(exact, positions)
-    return {
-        "grids": np.stack([params[i, :, i] for i in range(dim)]),
-        "exact": values[0] - laplace.logdensity,
-        "surrogate": values[1] - laplace.logdensity,
-        "mode": constrain(exact, laplace.mode[None])[0],
-    }
+    return laplace.mode + offsets[None, :, None] * np.diag(width)[:, None, :]
+
+
+def logdensities(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
+    """The log-posterior ``[...]`` at ``positions`` ``[..., dim]``."""
+    evaluated = evaluate_posterior(posterior, positions.reshape(-1, positions.shape[-1]))
+    return np.asarray(evaluated.logdensity).reshape(positions.shape[:-1])
 
 
 def implications(
