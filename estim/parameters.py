@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.distributions import Distribution, biject_to
+from jax.scipy.special import ndtr, ndtri
+from jax.scipy.stats import norm
+from numpyro.distributions import Distribution, biject_to, constraints
+from numpyro.distributions.transforms import (
+    AffineTransform,
+    ComposeTransform,
+    ParameterFreeTransform,
+    Transform,
+)
 
 from estim.priors import Names
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
@@ -38,6 +46,35 @@ class Parameters(NamedTuple):
     logdet_fn: LogDensity
     logprior_fn: LogDensity
     sample_prior: Callable[[Key, int], Array]
+
+
+class NormalCDF(ParameterFreeTransform):
+    """From the real line onto (0, 1) by the distribution function of the standard normal.
+
+    A density that is positive at the ends of its interval, as a posterior pressed against a bound is,
+    has normal tails in these coordinates, and a uniform one is standard normal; the logit would
+    give exponential tails, which make the steps of gradient samplers small.
+    """
+
+    codomain = constraints.unit_interval
+
+    def __call__(self, x: Array) -> Array:
+        ends = jnp.finfo(jnp.result_type(x))
+        return jnp.clip(ndtr(x), ends.tiny, 1.0 - ends.eps)
+
+    def _inverse(self, y: Array) -> Array:
+        return ndtri(y)
+
+    def log_abs_det_jacobian(self, x: Array, y: Array, intermediates: Any = None) -> Array:
+        return norm.logpdf(x)
+
+
+def transform_onto(support: constraints.Constraint) -> Transform:
+    """From the real line onto a support: by `NormalCDF` onto an interval, else by NumPyro's own transform."""
+    if not isinstance(support, type(constraints.interval(0.0, 1.0))):
+        return biject_to(support)
+    low, high = support.lower_bound, support.upper_bound
+    return ComposeTransform([NormalCDF(), AffineTransform(low, high - low, domain=constraints.unit_interval)])
 
 
 class _Family(NamedTuple):
@@ -76,19 +113,19 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         return jnp.concatenate([part.ravel() for part in parts])[back]
 
     def constrain(position: Position) -> dict[str, Scalar]:
-        values = joined(by_family(lambda d, x: biject_to(d.support)(x), position))
+        values = joined(by_family(lambda d, x: transform_onto(d.support)(x), position))
         scalars = jax.lax.split(values, [1] * len(names))
         return {name: scalar.reshape(()) for name, scalar in zip(names, scalars, strict=True)}
 
     def unconstrain(values: ParamValues) -> Position:
         vector = jnp.stack([jnp.asarray(values[name], float) for name in names])
-        return joined(by_family(lambda d, value: biject_to(d.support).inv(value), vector))
+        return joined(by_family(lambda d, value: transform_onto(d.support).inv(value), vector))
 
     def summed(fn: Callable[[Distribution, Array, Scalar], Scalar], position: Position) -> Scalar:
         """Sum over the priors of ``fn(distribution, value, log-determinant of its transform)``."""
 
         def one(d: Distribution, x: Array) -> Scalar:
-            transform = biject_to(d.support)
+            transform = transform_onto(d.support)
             value = transform(x)
             return fn(d, value, transform.log_abs_det_jacobian(x, value))
 
@@ -104,7 +141,7 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
     @jax.vmap
     def draw(rng_key: Key) -> Position:
         keys = iter(jax.random.split(rng_key, len(families)))
-        one = lambda d, key: biject_to(d.support).inv(d.sample(key))
+        one = lambda d, key: transform_onto(d.support).inv(d.sample(key))
         return joined([jax.vmap(one)(d, jax.random.split(next(keys), len(places))) for d, places in families])
 
     @jax.jit

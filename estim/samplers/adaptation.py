@@ -7,34 +7,44 @@ is the kernel that samples, and after the last window its tuning does not move.
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import erfcinv
 
 from estim.samplers.base import Tuning
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
-_STUCK = 0.01
+_STUCK, _IDLE = 0.01, 0.97  # acceptance rates beyond which the step is changed no faster
 
 
 class Adaptation(NamedTuple):
     """What warm-up remembers from window to window.
 
-    ``num_windows``: how many are done; ``num_draws``: the effective draws behind the tuning's mean and covariance;
-    ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with.
+    ``num_windows``: how many are done; ``num_draws``: the effective draws behind the tuning's mean and the
+    two moments; ``covariance`` of the draws and ``information``, the second moment of the slopes of the
+    log-density there, ``[dim, dim]``; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with.
     """
 
     num_windows: np.ndarray
     num_draws: np.ndarray
+    covariance: np.ndarray
+    information: np.ndarray
     log_step_sizes: np.ndarray
 
 
-def init_adaptation(dim: int) -> Adaptation:
-    """Nothing adapted yet; the first covariance counts as ``10 dim`` draws."""
-    return Adaptation(np.array(0), np.array(10.0 * dim), np.zeros(NUM_WINDOWS))
+def init_adaptation(scale_tril: Any) -> Adaptation:
+    """Nothing adapted yet; the Gaussian with this Cholesky factor counts as ``10 dim`` draws."""
+    covariance = np.asarray(scale_tril @ scale_tril.T)
+    dim = len(covariance)
+    return Adaptation(
+        np.array(0), np.array(10.0 * dim), covariance, np.linalg.inv(covariance), np.zeros(NUM_WINDOWS)
+    )
 
 
 def window_lengths(num_warmup: int) -> list[int]:
-    """Steps in each window; they add up to `num_warmup`."""
-    edges = np.linspace(0, num_warmup, NUM_WINDOWS + 1).round().astype(int)
+    """Steps in each window, in proportion to its number; they add up to `num_warmup`."""
+    edges = (
+        (num_warmup * np.cumsum(np.arange(NUM_WINDOWS + 1)) / sum(range(NUM_WINDOWS + 1))).round().astype(int)
+    )
     return [int(n) for n in np.diff(edges)]
 
 
@@ -45,11 +55,13 @@ def adapt(
     acceptance_rate: np.ndarray,
     target_acceptance: float,
     last: bool,
+    gradient: Any = None,
     trajectory_gradient: Any = None,
 ) -> tuple[Tuning, Adaptation]:
     """The tuning for the next window.
 
-    The step size follows Robbins and Monro (1951) towards the target acceptance rate, and in
+    The step size e goes where the target acceptance rate a* is expected, by a = erfc(c e^2) with a constant c (Beskos
+    et al. 2013, for Hamiltonian dynamics), ever more carefully (Robbins and Monro 1951), and in
     the last window becomes the average of the second half. In the first five windows the rate is the harmonic
     mean over the chains (as in Hoffman, Radul and Sountsov 2021): a chain that is stuck where it began makes
     steps small until it moves. Mean and covariance, from the sixth window on, are running averages over the
@@ -57,10 +69,17 @@ def adapt(
     past, so that windows weigh in proportion to their number. A window counts by its effective draws:
     a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at the mode.
 
+    A kernel without slopes moves by the covariance C of the draws. One with slopes moves by the geometric mean
+    of C and the inverse of G = E (grad log p)(grad log p)', which minimises the Fisher divergence to a
+    Gaussian (Seyboldt, Carlson and Carpenter 2026): the two agree for a Gaussian, and elsewhere the mean is
+    narrow where the density bends too much for steps as wide as the posterior. A wall, beyond which
+    there is no density, does not show in the slopes.
+
     Args:
         position: draws of the window, ``[step, ..., dim]``.
         acceptance_rate: of each step, ``[step, chain]``, or one number.
         last: whether this is the last window.
+        gradient: the slope of the log-density at each draw, like `position`, of the kernels that know it.
         trajectory_gradient: of each step, the slope of the ChEES criterion in the log of the
             trajectory's length (Hoffman, Radul and Sountsov 2021), of the kernels that give it.
     """
@@ -68,7 +87,8 @@ def adapt(
     log_step = np.log(float(tuning.step_size))
     by_chain = np.mean(np.atleast_2d(acceptance_rate), axis=0)
     rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
-    log_step += 2.0 / np.sqrt(1 + k) * (float(rate) - target_acceptance)
+    expected = 0.5 * np.log(erfcinv(target_acceptance) / erfcinv(np.clip(rate, _STUCK, _IDLE)))
+    log_step += expected / np.sqrt(1 + k)
     log_steps = adaptation.log_step_sizes.copy()
     log_steps[k] = log_step
     if last:
@@ -76,32 +96,40 @@ def adapt(
 
     log_length = np.log(float(tuning.trajectory_length))
     if trajectory_gradient is not None:
-        slope, spread = np.mean(trajectory_gradient), np.sqrt(np.mean(trajectory_gradient**2))
-        log_length += 2.0 / np.sqrt(1 + k) * slope / max(spread, 1e-300)
+        slope = trajectory_gradient / max(np.max(np.abs(trajectory_gradient)), 1e-300)
+        log_length += 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
 
-    mean, scale_tril, count = (
-        np.asarray(tuning.mean),
-        np.asarray(tuning.scale_tril),
-        float(adaptation.num_draws),
-    )
+    mean, scale_tril = np.asarray(tuning.mean), np.asarray(tuning.scale_tril)
+    _, count, covariance, information, _ = adaptation
     draws = position.reshape(-1, mean.size)
     if k >= _BURN_IN:
         count = (1 - 1 / k) * count
-        effective = len(draws) * _efficiency(position, scale_tril)
+        effective = len(draws) * _efficiency(position, covariance)
         weight = effective / (count + effective)
         shift = draws - mean
         mean = mean + weight * shift.mean(axis=0)
-        covariance = (1 - weight) * scale_tril @ scale_tril.T + weight * (draws - mean).T @ shift / len(draws)
+        covariance = (1 - weight) * covariance + weight * (draws - mean).T @ shift / len(draws)
         covariance = (covariance + covariance.T) / 2
         scale_tril = np.linalg.cholesky(covariance)
-        count += effective
+        if gradient is not None:
+            slopes = gradient.reshape(-1, mean.size)
+            information = (1 - weight) * information + weight * slopes.T @ slopes / len(slopes)
+            scale_tril = _geometric_mean(scale_tril, information)
+        count = np.asarray(count + effective)
     return (
         Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length))),
-        Adaptation(np.array(k + 1), np.array(count), log_steps),
+        Adaptation(np.array(k + 1), count, covariance, information, log_steps),
     )
 
 
-def _efficiency(position: np.ndarray, scale_tril: np.ndarray) -> float:
+def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarray:
+    """Cholesky factor of the geometric mean L (L'GL)^-1/2 L' of C = LL' and G^-1."""
+    eigenvalues, vectors = np.linalg.eigh(scale_tril.T @ information @ scale_tril)
+    root = scale_tril @ (vectors * eigenvalues**-0.25)
+    return np.linalg.cholesky(root @ root.T)
+
+
+def _efficiency(position: np.ndarray, covariance: np.ndarray) -> float:
     """Effective draws a draw, (1 - r) / (1 + r) at the correlation r of a draw with the next.
 
     From how far the chains jump: E (x' - x)' C^-1 (x' - x) = 2 dim (1 - r).
@@ -110,6 +138,6 @@ def _efficiency(position: np.ndarray, scale_tril: np.ndarray) -> float:
     jumps = np.diff(position, axis=0).reshape(-1, dim)
     if len(jumps) == 0:
         return 1.0
-    squared = np.sum(np.linalg.solve(scale_tril, jumps.T) ** 2, axis=0)
+    squared = np.sum(jumps.T * np.linalg.solve(covariance, jumps.T), axis=0)
     correlation = np.clip(1.0 - np.mean(squared) / (2 * dim), 0.0, 1.0)
     return float((1.0 - correlation) / (1.0 + correlation))

@@ -55,6 +55,8 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
             "energy": energy[chosen],
         }
         acceptance_rate = jnp.mean(jnp.exp(jnp.minimum(energy[0] - energy[1:], 0.0)))
-        return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, stats, weights)
+        return new_state, Info(
+            as_draw(new_state), evaluations, acceptance_rate, stats, weights, new_state.gradient[None]
+        )
 
     return SamplingAlgorithm(init, step)

@@ -68,6 +68,7 @@ def build_nuts(
             evaluations=jax.tree.map(lambda leaf: leaf[:-1], evaluations),
             acceptance_rate=found.acceptance_rate,
             stats=stats,
+            gradient=after.logdensity_grad[None],
         )
 
     return SamplingAlgorithm(init, step)

@@ -178,7 +178,7 @@ def sample_chunks(
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
-        now = RunState(chains, tuning, init_adaptation(len(laplace.mode)), np.array(0))
+        now = RunState(chains, tuning, init_adaptation(laplace.scale_tril), np.array(0))
 
     ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
     while (step := int(now.step)) < num_steps:
@@ -199,6 +199,7 @@ def sample_chunks(
                 np.asarray(info.acceptance_rate),
                 target_acceptance,
                 last=step + count == num_warmup,
+                gradient=info.gradient,
                 trajectory_gradient=info.stats.get("trajectory_gradient"),
             )
             now = now._replace(tuning=tuning, adaptation=adaptation)
@@ -339,7 +340,7 @@ def _blank_state(
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()))
     one = jax.eval_shape(build(tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
-    return RunState(chains, tuning, init_adaptation(dim), np.array(0))
+    return RunState(chains, tuning, init_adaptation(tuning.scale_tril), np.array(0))
 
 
 @contextmanager

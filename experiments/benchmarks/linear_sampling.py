@@ -16,7 +16,7 @@ import estim
 from estim.samplers.mode import find_mode, laplace_approximation
 
 RUNS = {
-    "nuts": dict(num_samples=400, num_warmup=400),
+    "nuts": dict(num_samples=1_000, num_warmup=400),
     "rwmh": dict(num_samples=40_000, num_warmup=4_000),
 }
 

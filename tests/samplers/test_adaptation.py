@@ -19,7 +19,7 @@ def autoregression(correlation, seed=0):
 
 
 def after(position, num_windows=1):
-    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(DIM)
+    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
     adaptation = adaptation._replace(num_windows=np.array(10))
     for _ in range(num_windows):
         tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=False)
@@ -29,23 +29,47 @@ def after(position, num_windows=1):
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.98])
 def test_a_window_counts_by_its_effective_draws(correlation):
     _, num_draws = after(autoregression(correlation))
-    effective = num_draws - 0.9 * float(init_adaptation(DIM).num_draws)
+    effective = num_draws - 0.9 * float(init_adaptation(np.eye(DIM)).num_draws)
     expected = NUM_STEPS * NUM_CHAINS * (1 - correlation) / (1 + correlation)
     assert effective == pytest.approx(expected, rel=0.15)
 
 
 def test_windows_weigh_in_proportion_to_their_number():
     position = autoregression(0.0)
-    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(DIM)
+    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
     for k in range(20):
         tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=k == 19)
-    expected = (4 * float(init_adaptation(DIM).num_draws) + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))) / 19
+    expected = (
+        4 * float(init_adaptation(np.eye(DIM)).num_draws) + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))
+    ) / 19
     assert float(adaptation.num_draws) == pytest.approx(expected, rel=0.05)
 
 
 def test_draws_that_hardly_move_do_not_spoil_a_good_covariance():
     covariance, _ = after(autoregression(0.995), num_windows=3)
     assert np.abs(np.linalg.eigvalsh(covariance) - 1).max() < 0.2
+
+
+def test_slopes_and_few_draws_give_a_gaussian_its_covariance_exactly():
+    """The geometric mean of C' and (P C' P)^-1 is P^-1, whatever the draws' own covariance C' is."""
+    rng = np.random.default_rng(0)
+    root = np.tril(rng.normal(size=(DIM, DIM))) + 5 * np.eye(DIM)
+    position = rng.normal(size=(10, NUM_CHAINS, 1, DIM)) @ root.T
+    adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
+    tuning = Tuning(position.mean(axis=(0, 1, 2)), np.eye(DIM), np.array(1.0))
+    slopes = -(position - tuning.mean) @ np.linalg.inv(root @ root.T)
+    found, _ = adapt(tuning, adaptation, position, np.array(0.8), 0.8, last=False, gradient=slopes)
+    np.testing.assert_allclose(found.scale_tril, np.linalg.cholesky(root @ root.T), rtol=1e-6, atol=1e-6)
+
+
+def test_slopes_shorten_the_directions_in_which_the_density_bends():
+    """A density with curvature four times the inverse of its variance: half of that variance."""
+    position = autoregression(0.0)
+    position = position - position.mean(axis=(0, 1, 2))
+    adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
+    tuning = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0))
+    found, _ = adapt(tuning, adaptation, position, np.array(0.8), 0.8, last=False, gradient=-2.0 * position)
+    np.testing.assert_allclose(found.scale_tril @ found.scale_tril.T, 0.5 * np.eye(DIM), atol=1e-6)
 
 
 def test_chains_that_are_stuck_change_nothing():
@@ -60,6 +84,6 @@ def test_a_stuck_chain_makes_the_first_steps_small():
         np.tile([1, 1, 1, 0.0], (10, 1)),
     )
     for k, smaller in ((0, True), (10, False)):
-        adaptation = init_adaptation(DIM)._replace(num_windows=np.array(k))
+        adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(k))
         found, _ = adapt(tuning, adaptation, autoregression(0.0), acceptance_rate, 0.75, last=False)
         assert (found.step_size < 0.5) == smaller

@@ -18,7 +18,7 @@ VARIANTS = {
     "mpmh": ("mpmh", {}, 6000),
     "mpmh-chain": ("mpmh", {"selection": "chain", "num_draws": 3}, 6000),
     "mpmh-independent": ("mpmh", {"construction": "independent"}, 2000),
-    "hmc": ("hmc", {}, 2000),
+    "hmc": ("hmc", {}, 6000),
     "chees": ("chees", {}, 4000),
     "delayed_acceptance": ("delayed_acceptance", {"num_inner": 5}, 8000),
     "nuts": ("nuts", {}, 2000),

@@ -7,7 +7,7 @@ import numpyro.distributions as dist
 import pandas as pd
 import pytest
 from helpers_samplers import COVARIANCE, MEAN, gaussian
-from scipy.stats import multivariate_normal
+from scipy.stats import binom, multivariate_normal, norm
 from small_models import ar1
 
 from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
@@ -56,7 +56,13 @@ def bernoulli(successes, trials):
     )
 
 
-@pytest.mark.parametrize(("density", "expected"), [("position", (7 + 1) / (10 + 2)), ("params", 7 / 10)])
+def mode_of_position(successes, trials):
+    """The share of successes at which its likelihood times the density of its normal quantile is highest."""
+    share = np.linspace(0.5, 0.9, 400_001)
+    return share[np.argmax(binom.logpmf(successes, trials, share) + norm.logpdf(norm.ppf(share)))]
+
+
+@pytest.mark.parametrize(("density", "expected"), [("position", mode_of_position(7, 10)), ("params", 7 / 10)])
 def test_the_density_whose_mode_is_sought(density, expected):
     posterior = bernoulli(7, 10)
     mode = find_mode(posterior, jax.random.key(0), density=density)
