@@ -99,12 +99,13 @@ with_steady_state = replace(
 def with_quick(full: Experiment) -> Experiment:
     """The experiment with ``--set preset=quick``: shorter chains and less training, for a look."""
     routes = {
-        name: replace(route, num_samples=route.num_samples // 15, num_warmup=route.num_warmup // 4)
+        name: replace(route, num_samples=route.num_samples // 10, num_warmup=route.num_warmup // 4)
         for name, route in full.routes.items()
     }
     surrogate = replace(
         full.surrogate,
         num_samples=200,
+        num_warmup=1_000,
         num_refinement=0,
         num_certificate=400,
         settings={**full.surrogate.settings, "num_members": 2, "max_steps": 3_000},

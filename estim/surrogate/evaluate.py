@@ -15,8 +15,8 @@ from estim.samplers.chains import device_mesh
 from estim.samplers.states import evaluate_with_gradient, hashable
 from estim.typing import Array, LogDensity, Position
 
-BATCH = 64
-"""Points that one device evaluates at once."""
+BATCH, IN_TURN = 64, 8
+"""Points that one device is given at once; few where it takes them in turn, for the last batch is filled up."""
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -35,7 +35,7 @@ def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *,
     """
     mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
-    size = BATCH * mesh.size
+    size = (IN_TURN if in_turn and jax.default_backend() == "cpu" else BATCH) * mesh.size
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
     batches = [

@@ -51,8 +51,13 @@ _many_loglikelihoods = jax.jit(jax.vmap(member_loglikelihoods, in_axes=(None, No
 
 
 def ensemble_loglikelihoods(surrogate: Surrogate, position: np.ndarray) -> np.ndarray:
-    """Every member's log-likelihood ``[num_members, n]`` at host positions ``[n, dim]``."""
-    return np.asarray(_many_loglikelihoods(surrogate.scaling, surrogate.network, position))
+    """Every member's log-likelihood ``[num_members, n]`` at host positions ``[n, dim]``.
+
+    Filled up to a power of two, so that few shapes are compiled.
+    """
+    num = len(position)
+    filled = np.concatenate([position, np.repeat(position[:1], (1 << (num - 1).bit_length()) - num, axis=0)])
+    return np.asarray(_many_loglikelihoods(surrogate.scaling, surrogate.network, filled))[:, :num]
 
 
 def correction(scaling: Scaling, network: NetworkParams, z: Array) -> Array:

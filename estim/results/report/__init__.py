@@ -71,10 +71,10 @@ def _verdict(report: Report) -> dict[str, Any]:
     """One headline, and the numbers it rests on."""
     excused = _only_teachers(report)
     judged = {label: s for label, s in report.summaries.items() if label not in excused}
-    rhat = max(float(np.max(s.rhat)) for s in judged.values())
+    rhat, slowest = max((float(np.max(s.rhat)), label) for label, s in judged.items())
     ess = min(float(np.min(s.ess_bulk)) for s in judged.values())
     lines = [
-        f"Largest R-hat: {rhat:.4f} (wanted: below {MAX_RHAT}). "
+        f"Largest R-hat: {rhat:.4f}, of {slowest} (wanted: below {MAX_RHAT}). "
         f"Smallest effective sample size: {ess:,.0f} independent draws."
     ]
     count, agree = spell(len(judged)), True
