@@ -210,10 +210,15 @@ def jitter_a_teacher(size):
     ("size", "verdict", "headline"),
     [
         (0.2, "safe", "The surrogate's chains have converged, and its certificate calls their draws safe."),
+        (
+            0.2,
+            "use the correction",
+            "The surrogate's chains have converged, and its certificate asks for their draws to be corrected.",
+        ),
         (0.2, "refine", "The chains have not converged: do not use these draws."),
         (1.0, "safe", "The chains have not converged: do not use these draws."),
     ],
-    ids=["stands on its own", "not certified", "chains that never met"],
+    ids=["stands on its own", "to be corrected", "not certified", "chains that never met"],
 )
 def test_a_route_that_only_taught_need_not_have_converged(tmp_path, size, verdict, headline):
     run = write_run(tmp_path / "run", jitter_a_teacher(size), routes=("mpmh", "surrogate"))
@@ -222,7 +227,7 @@ def test_a_route_that_only_taught_need_not_have_converged(tmp_path, size, verdic
     write_report(run)
     found = run.read_json("verdict.json")
     assert found["headline"] == headline
-    assert ("was run to teach the surrogate" in found["lines"][-1]) == (found["tone"] == "good")
+    assert ("was run to teach the surrogate" in found["lines"][-1]) == (found["tone"] != "bad")
 
 
 def test_one_route_needs_no_comparison(tmp_path):

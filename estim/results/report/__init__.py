@@ -25,7 +25,7 @@ AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
 MAX_RHAT = 1.01
 MAX_TEACHER_RHAT = 1.1
-"""Of a route whose evaluations trained a safe surrogate (Gelman and Rubin's bound of old)."""
+"""Of a route whose evaluations trained a usable surrogate (Gelman and Rubin's bound of old)."""
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -104,7 +104,8 @@ def _verdict(report: Report) -> dict[str, Any]:
         if len(report.routes) == 1:
             headline = "The chains have converged."
         elif len(judged) == 1:
-            headline = "The surrogate's chains have converged, and its certificate calls their draws safe."
+            says = "calls their draws safe" if safe else "asks for their draws to be corrected"
+            headline = f"The surrogate's chains have converged, and its certificate {says}."
         else:
             headline = f"The {count} routes to the posterior agree, and all chains have converged."
     return {"tone": tone, "headline": headline, "lines": lines}
@@ -115,9 +116,10 @@ def _only_teachers(report: Report) -> list[str]:
 
     Their evaluations are what they are, wherever the chain was; what the surrogate made of these is judged by
     its certificate and by its own chains. Only that the chains had met, R-hat below MAX_TEACHER_RHAT, is asked
-    for: chains that each explored another region have not shown that there is no third.
+    for: chains that each explored another region have not shown that there is no third. A surrogate that has to
+    be refined excuses nobody.
     """
-    if not report.certificate or report.certificate["verdict"] != "safe":
+    if not report.certificate or report.certificate["verdict"] == "refine":
         return []
     teachers = [LABELS.get(name, name) for name in report.settings["surrogate"]["train_on"]]
     rhat = {label: float(np.max(report.summaries[label].rhat)) for label in teachers}
