@@ -1,6 +1,7 @@
 """The posterior mode by a gradient optimiser from several starts, and the Gaussian around it."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -72,40 +73,50 @@ def find_mode(
             transform, so that a parameter whose likelihood pushes it to a bound has its
             mode inside. ``"params"``: the density of the parameters in the model's units,
             which other programs report. Its mode can lie on a bound, where the position
-            is infinite; the search then ends far out, within 1e-6 of the bound or so.
+            is infinite; the search then ends far out, within 1e-6 of the bound or so. It begins at the
+            position's mode: a long step from elsewhere may end at a bound where all slopes vanish.
 
     A step to a point without a density is shortened by the line search.
 
     Raises:
         ModeError: none of the starts has a finite density.
     """
-    value_and_slope = _value_and_slope(posterior, density)
     scale = _prior_scale(posterior)
-
-    def search(start: np.ndarray, tolerance: float) -> tuple[float, np.ndarray, float]:
-        """The highest log-density from `start` on, where it is, and the largest slope there."""
-
-        def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
-            """Minus the log-density and its gradient at x = start + scale * u."""
-            value, slope = value_and_slope(start + scale * u)
-            return (-value, -scale * slope) if np.isfinite(value) else (np.inf, np.zeros_like(u))
-
-        best = np.inf
-        for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
-            result = minimize(
-                objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": tolerance}
-            )
-            start = start + scale * result.x
-            if result.success or not result.fun < best - tolerance:
-                break
-            best = result.fun
-        return -result.fun, start, np.max(np.abs(result.jac))
-
+    climb = partial(_climb, _value_and_slope(posterior, density), scale)
     starts = finite_starts(posterior, rng_key, num_starts)
-    found = [search(start, _ROUGH) for start in starts]
+    begin = list(starts)
+    if density == "params":
+        inside = partial(_climb, _value_and_slope(posterior), scale)
+        begin = [inside(start, _ROUGH)[1] for start in starts]
+    found = [climb(start, _ROUGH) for start in begin]
     highest = max(found, key=lambda f: f[0])
-    logdensity, position, slope = max(search(highest[1], _FINE), highest, key=lambda f: f[0])
+    logdensity, position, slope = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
     return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
+
+
+def _climb(
+    value_and_slope: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    scale: np.ndarray,
+    start: np.ndarray,
+    tolerance: float,
+) -> tuple[float, np.ndarray, float]:
+    """The highest log-density from `start` on, where it is, and the largest slope there in units of `scale`."""
+
+    def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log-density and its gradient at x = start + scale * u."""
+        value, slope = value_and_slope(start + scale * u)
+        return (-value, -scale * slope) if np.isfinite(value) else (np.inf, np.zeros_like(u))
+
+    best = np.inf
+    for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
+        result = minimize(
+            objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": tolerance}
+        )
+        start = start + scale * result.x
+        if result.success or not result.fun < best - tolerance:
+            break
+        best = result.fun
+    return -result.fun, start, np.max(np.abs(result.jac))
 
 
 def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: float = 1e-3) -> Laplace:
