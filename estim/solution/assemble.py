@@ -64,9 +64,7 @@ def assemble(model: Model, linear: LinearModel, household: HouseholdJacobians) -
             found = propagate(u, z, wedges, blocks)
             return u - lu_solve(factors, found.targets.reshape(-1)).reshape(shape), found
 
-        _, steps = jax.lax.scan(
-            newton, nothing, length=2
-        )  # all is linear: the second step starts at the solution
+        _, steps = jax.lax.scan(newton, nothing, length=2)  # linear: the second step starts at the solution
         return jax.tree.map(lambda step: step[-1], steps)
 
     return System(plan, shape, matrix, solve)
