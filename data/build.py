@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from estim.datasets import (
+    cash_in_advance_observables,
     describe,
     list_data,
     load_data,
@@ -40,7 +41,7 @@ PUREMACRO_PANELS = {
 }
 PUREMACRO_SERIES = ["GPDIC1", "FEDFUNDS", "CPIAUCSL", "CPILFESL", "UNRATE"]
 NEW_KEYNESIAN_PRICES = {"us_nk": "GDPDEF", "us_nk_cpi": "CPIAUCSL"}
-DERIVED = [*NEW_KEYNESIAN_PRICES, "us_sw07"]
+DERIVED = [*NEW_KEYNESIAN_PRICES, "us_cia", "us_sw07"]
 AUTHORS_NAMES = {
     "gdp_growth": "dy",
     "cons_growth": "dc",
@@ -140,7 +141,8 @@ def derive(name: str) -> pd.DataFrame:
         frame = new_keynesian_observables(load_data("us_quarterly_2026"), NEW_KEYNESIAN_PRICES[name])
         frame["INFL"] = 4.0 * (frame["INFL"] / 4.0).round(DECIMALS)  # rounded in % a quarter
     else:
-        frame = smets_wouters_observables(load_data("us_quarterly_2022"))
+        observables = {"us_cia": cash_in_advance_observables, "us_sw07": smets_wouters_observables}[name]
+        frame = observables(load_data("us_quarterly_2022"))
     return frame.dropna().round(DECIMALS)
 
 

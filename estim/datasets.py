@@ -136,6 +136,16 @@ def new_keynesian_observables(levels: pd.DataFrame, prices: str = "GDPDEF") -> p
     )
 
 
+def cash_in_advance_observables(levels: pd.DataFrame) -> pd.DataFrame:
+    """gp_obs and gy_obs of Schorfheide (2000), in natural logs, from GDP, GDPC1 and CNP16OV of FRED."""
+    return pd.DataFrame(
+        {
+            "gp_obs": growth(levels["GDP"] / levels["GDPC1"]) / 100.0,
+            "gy_obs": growth(levels["GDPC1"] / levels["CNP16OV"]) / 100.0,
+        }
+    )
+
+
 def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
     """The seven observables of Smets and Wouters (2007, data appendix) from the series of FRED.
 

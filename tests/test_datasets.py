@@ -184,7 +184,7 @@ def test_bad_files_in_words(tmp_path, text, words):
     [
         (
             {"name": "us_nkk"},
-            "unknown data set 'us_nkk'; shipped are us_nk, us_nk_cpi, us_sw07, us_sw07_authors",
+            "unknown data set 'us_nkk'; shipped are us_nk, us_nk_cpi, us_cia, us_sw07",
         ),
         ({"name": "none.csv"}, "no such file: none.csv"),
         ({"name": "us_nk", "start": "1950Q1"}, "start=1950Q1 lies outside us_nk, 1954Q3 to 2026Q1"),

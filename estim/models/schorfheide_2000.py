@@ -109,6 +109,12 @@ def measurement(now, lag, p):
     )
 
 
+published = dict(
+    alp=0.402, bet=0.9905, gam=0.0046, mst=1.0143, rho=0.846, psi=0.685, delta=0.0026, e_a=0.0137, e_m=0.00334
+)
+"""Posterior means on US data under the priors of table 1, as the tests of MacroModelling.jl (test_estimation.jl,
+github.com/thorek1/MacroModelling.jl) have them for this model."""
+
 model = Model(
     name="schorfheide_2000",
     variables=Variables,
@@ -120,4 +126,5 @@ model = Model(
     prior=Params(),
     reference='Schorfheide, F. (2000), "Loss Function-Based Evaluation of DSGE Models", Journal of Applied '
     "Econometrics 15(6)",
+    published=published,
 )

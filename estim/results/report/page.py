@@ -99,7 +99,9 @@ def mean_std(mean: float | None, std: float | None, digits: int) -> Markup:
 
 def percent_pair(estimate: list[float]) -> tuple[str, str]:
     places = 3 if estimate[1] is not None and estimate[1] < 1e-4 else 2
-    value, error = ("not finite" if v is None else f"{100 * v:.{places}f}\N{NO-BREAK SPACE}%" for v in estimate)
+    value, error = (
+        "not finite" if v is None else f"{100 * v:.{places}f}\N{NO-BREAK SPACE}%" for v in estimate
+    )
     return value, error
 
 
