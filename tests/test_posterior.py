@@ -52,6 +52,15 @@ def test_logprior_is_the_prior_and_the_jacobian(posterior):
     assert posterior.logprior_fn(position) == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_uniform_prior_is_standard_normal_in_its_position():
+    uniform = from_loglikelihood(lambda p: 0.0 * p["kappa"], {"kappa": dist.Uniform(2.0, 5.0)})
+    for x in (-40.0, -2.0, 0.3, 40.0):  # far out the value is at its bound, and the density goes on falling
+        value, slope = jax.value_and_grad(uniform.logprior_fn)(jnp.array([x]))
+        assert value == pytest.approx(scipy.stats.norm.logpdf(x), rel=1e-12)
+        assert slope[0] == pytest.approx(-x)
+        assert 2.0 <= uniform.constrain_fn(jnp.array([x]))["kappa"] <= 5.0
+
+
 def test_logdensity_is_the_sum_and_has_a_gradient(posterior):
     position = posterior.unconstrain_fn(VALUES)
     found = posterior.evaluate_fn(position)
