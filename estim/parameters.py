@@ -175,7 +175,7 @@ def _families(priors: Mapping[Names, Distribution], names: tuple[str, ...]) -> l
         members.setdefault((tree, *map(jnp.shape, arrays)), []).append((distribution, place))
     return [
         _Family(
-            jax.tree.map(lambda *rows: jnp.stack([jnp.asarray(row, float) for row in rows]), *distributions),
+            jax.tree.map(lambda *rows: np.stack([np.asarray(row, float) for row in rows]), *distributions),
             np.array(places),
         )
         for distributions, places in (zip(*family, strict=True) for family in members.values())

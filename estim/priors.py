@@ -108,8 +108,10 @@ def truncated(
     high = min(float(high), float(getattr(support, "upper_bound", math.inf)))
     if math.isinf(low) and math.isinf(high):
         return base
+    nothing = f"{call}: no prior mass lies between the bounds (support {support})"
+    _require(low < high, nothing)
     prior = Truncated(base, low, high, renormalise)
-    _require(bool(prior.mass > 0), f"{call}: no prior mass lies between the bounds (support {support})")
+    _require(bool(jnp.isfinite(prior._log_height)), nothing)
     return prior
 
 
@@ -226,10 +228,10 @@ class Affine(dist.TransformedDistribution):
 
 
 class Truncated(Distribution):
-    """A distribution restricted to [low, high]; see `truncated`. ``mass`` is its probability there."""
+    """A distribution restricted to [low, high]; see `truncated`."""
 
     arg_constraints: dict = {}  # noqa: RUF012
-    pytree_data_fields = ("base_dist", "_support", "_cdf_low", "mass")
+    pytree_data_fields = ("base_dist", "_support", "_log_height")
     pytree_aux_fields = ("renormalise",)
 
     def __init__(self, base: Distribution, low: float, high: float, renormalise: bool):
@@ -240,9 +242,18 @@ class Truncated(Distribution):
             self._support = constraints.less_than_eq(high)
         else:
             self._support = constraints.interval(low, high)
-        self._cdf_low = jnp.asarray(0.0) if math.isinf(low) else _cdf(base, low)
-        self.mass = (1.0 if math.isinf(high) else _cdf(base, high)) - self._cdf_low
+        self._log_height = -jnp.log(self.mass) if renormalise else jnp.zeros(())
         super().__init__()
+
+    @property
+    def mass(self) -> Array:
+        """The probability of [low, high] under the whole distribution."""
+        return self._cdf_at("upper_bound", 1.0) - self._cdf_at("lower_bound", 0.0)
+
+    def _cdf_at(self, bound: str, without: float) -> Any:
+        return (
+            _cdf(self.base_dist, getattr(self._support, bound)) if hasattr(self._support, bound) else without
+        )
 
     @property
     def support(self) -> constraints.Constraint:
@@ -252,22 +263,22 @@ class Truncated(Distribution):
         value = jnp.asarray(value)
         inside = self._support(value) & self.base_dist.support(value)
         x = jnp.where(inside, value, self._support.feasible_like(value))
-        logdensity = self.base_dist.log_prob(x) - (jnp.log(self.mass) if self.renormalise else 0.0)
-        return jnp.where(inside, logdensity, -jnp.inf)
+        return jnp.where(inside, self.base_dist.log_prob(x) + self._log_height, -jnp.inf)
 
     def cdf(self, value: Any) -> Array:
         """Of the restricted distribution, for a value in the support."""
-        return (self.base_dist.cdf(value) - self._cdf_low) / self.mass
+        return (self.base_dist.cdf(value) - self._cdf_at("lower_bound", 0.0)) / self.mass
 
     @jax.jit
     def icdf(self, q: Any) -> Array:
         """Quantiles, by bisection in unconstrained space (needs nothing but the base's cdf)."""
         constrain, q = biject_to(self._support), jnp.asarray(q)
+        aim = self._cdf_at("lower_bound", 0.0) + q * self.mass
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
             left, right = bracket
             middle = 0.5 * (left + right)
-            below = self.cdf(constrain(middle)) < q
+            below = self.base_dist.cdf(constrain(middle)) < aim
             return jnp.where(below, middle, left), jnp.where(below, right, middle)
 
         bottom = -50.0 if hasattr(self._support, "lower_bound") else 50.0  # x = high - exp(z) falls in z
