@@ -107,9 +107,14 @@ class Posterior(NamedTuple):
         return _assemble(loglikelihood, parameters, self.start)
 
 
+def takes_turns(in_turn: bool) -> bool:
+    """Whether evaluations that are better taken one after another are: on a machine whose devices are cores."""
+    return in_turn and jax.default_backend() == "cpu"
+
+
 def over[T](fn: Callable[..., T], in_turn: bool) -> Callable[..., T]:
     """`fn` over a leading axis of its arguments, side by side or, `in_turn` and on a CPU, one after another."""
-    if in_turn and jax.default_backend() == "cpu":
+    if takes_turns(in_turn):
         return lambda *arguments: jax.lax.map(lambda each: fn(*each), arguments)
     return jax.vmap(fn)
 

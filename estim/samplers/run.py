@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.posterior import Posterior
+from estim.posterior import Posterior, takes_turns
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
@@ -157,7 +157,7 @@ def sample_chunks(
     target_acceptance = row.target_acceptance(**settings)
 
     failures, seconds = Counter[str](), defaultdict[str, float](float)
-    in_turn = (row.unequal or posterior.in_turn) and jax.default_backend() == "cpu"
+    in_turn = takes_turns(row.unequal or posterior.in_turn)
     advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
     advance = partial(advance, rng_key, np.arange(num_chains))
     blank = _blank_state(build, posterior, num_chains)

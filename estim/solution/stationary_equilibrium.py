@@ -60,7 +60,7 @@ class HouseholdJacobians(NamedTuple):
 
 def solve_household_jacobians(model: Model, params: Any, horizon: int | None = None) -> HouseholdJacobians:
     """Steady state and fake-news Jacobians of every block of the model; the expensive part of a draw."""
-    return _with_jacobians(model, solve_stationary_equilibrium(model, params), horizon or model.horizon)
+    return household_jacobians(model, solve_stationary_equilibrium(model, params), horizon or model.horizon)
 
 
 def default_household_jacobians(model: Model) -> HouseholdJacobians:
@@ -77,10 +77,11 @@ def _default_jacobians(model: Model, reference: "_Search") -> HouseholdJacobians
     params, unknowns, households = model.params(), reference.unknowns, reference.households
     _, (households, variables, params) = _evaluate(model, known, params, unknowns, households)
     equilibrium = StationaryEquilibrium(params, variables, households, jnp.asarray(Status.OK.value))
-    return _with_jacobians(model, equilibrium, model.horizon)
+    return household_jacobians(model, equilibrium, model.horizon)
 
 
-def _with_jacobians(model: Model, equilibrium: StationaryEquilibrium, horizon: int) -> HouseholdJacobians:
+def household_jacobians(model: Model, equilibrium: StationaryEquilibrium, horizon: int) -> HouseholdJacobians:
+    """Fake-news Jacobians of every block at a steady state."""
     found: dict[tuple[str, str], Array] = {}
     for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
         found |= jacobians(block, household, equilibrium.variables, equilibrium.params, horizon)

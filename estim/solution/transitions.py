@@ -18,7 +18,6 @@ import jax.numpy as jnp
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward
-from estim.heterogeneity.fake_news import jacobians
 from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
 from estim.model import Model, ModelError
@@ -27,7 +26,7 @@ from estim.solution.determinacy import determinacy_status
 from estim.solution.linearize import linearize
 from estim.solution.propagate import process_paths
 from estim.solution.sequence_space import TAIL_TOLERANCE
-from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_stationary_equilibrium
+from estim.solution.stationary_equilibrium import household_jacobians, solve_stationary_equilibrium
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -134,12 +133,8 @@ def equation_residuals(model: Model, params: Any, x: Array, rest: Array, impulse
 
 def _linear_correction(model: Model, equilibrium: Any, horizon: int) -> tuple[Any, Array]:
     """The change of all paths ``[n_variables, T]`` that removes given residuals to first order, and a `Status`."""
-    params, variables = equilibrium.params, equilibrium.variables
-    found: dict[tuple[str, str], Array] = {}
-    for block, household in zip(model.het_blocks, equilibrium.households, strict=True):
-        found |= jacobians(block, household, variables, params, horizon)
-    linear = linearize(model, params, variables)
-    system = assemble(model, linear, HouseholdJacobians(params, variables, found, equilibrium.status))
+    linear = linearize(model, equilibrium.params, equilibrium.variables)
+    system = assemble(model, linear, household_jacobians(model, equilibrium, horizon))
 
     def correct(left: Array, gaps: Array) -> Array:
         return system.solve(process_paths(model, system.plan, linear, left), left, gaps).variables

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior, over
+from estim.posterior import Posterior, over, takes_turns
 from estim.samplers.chains import device_mesh
 from estim.samplers.states import evaluate_with_gradient, hashable
 from estim.typing import Array, LogDensity, Position
@@ -35,7 +35,7 @@ def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *,
     """
     mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
-    size = (IN_TURN if in_turn and jax.default_backend() == "cpu" else BATCH) * mesh.size
+    size = (IN_TURN if takes_turns(in_turn) else BATCH) * mesh.size
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
     batches = [
