@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.extend import core
 
 from estim.heterogeneity.household import as_inputs, backward_step
 from estim.model import Model
 from estim.solution.blocks import find_plan
 from estim.solution.incidence import incidence
+from estim.solution.partials import reads
 
 
 class CostSplit(NamedTuple):
@@ -63,12 +63,5 @@ def cost_split(model: Model) -> CostSplit:
 
 def _reads(fn: Callable[[Any], Any], params: Any) -> list[set[str]]:
     """For each output leaf of `fn`, the parameters that it depends on."""
-    closed = jax.make_jaxpr(fn)(jax.tree.map(float, params))
-    reads = {v: {n} for v, n in zip(closed.jaxpr.invars, params._fields, strict=True)}
-
-    def names_of(atoms: Any) -> set[str]:
-        return set().union(*(reads.get(a, set()) for a in atoms if isinstance(a, core.Var)))
-
-    for eqn in closed.jaxpr.eqns:
-        reads |= dict.fromkeys(eqn.outvars, names_of(eqn.invars))
-    return [names_of([v]) for v in closed.jaxpr.outvars]
+    program = jax.make_jaxpr(fn)(jax.tree.map(float, params))
+    return [{params._fields[i] for i in read} for read in reads(program)]

@@ -1,32 +1,49 @@
-"""A model's residuals and measurement as functions of a flat list of scalars, its measurement error as a matrix."""
+"""A model's residuals and measurement as programs of a flat list of scalars, its measurement error as a matrix."""
 
-from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 from estim.model import Model
 from estim.typing import Array
 
 
-def flat_residuals(model: Model, params) -> Callable[..., list[Any]]:
-    """``(*lag, *now, *lead, *shocks) -> residuals``, in the order of the equations."""
-    n = len(model.variables._fields)
+class Equations(NamedTuple):
+    """What a model's functions do, as JAX traced them once.
 
-    def residuals(*x):
-        lag, now, lead = (model.variables(*x[k * n : (k + 1) * n]) for k in range(3))
-        return list(model.residuals(lag, now, lead, model.shocks(*x[3 * n :]), params).values())
+    ``residuals`` is ``(*params, *lag, *now, *lead, *shocks) -> residuals``, whose ``names`` are the equations',
+    and ``measurement`` ``(*params, *now, *lag) -> observables``.
+    """
 
-    return residuals
-
-
-def flat_measurement(model: Model, params) -> Callable[..., list[Any]]:
-    """``(*now, *lag) -> observables``."""
-    n = len(model.variables._fields)
-    return lambda *x: list(model.measurement(model.variables(*x[:n]), model.variables(*x[n:]), params))
+    names: tuple[str, ...]
+    residuals: core.ClosedJaxpr
+    measurement: core.ClosedJaxpr
 
 
-def measurement_covariance(model: Model, params) -> Array:
+@cache
+def trace_equations(model: Model) -> Equations:
+    """The programs of a model."""
+    scalar = jax.ShapeDtypeStruct((), float)
+    names: list[str] = []
+
+    def residuals(params, lag, now, lead, shocks):
+        left = model.residuals(lag, now, lead, shocks, params)
+        names[:] = left
+        return [jnp.asarray(y, float) for y in left.values()]
+
+    def measurement(params, now, lag):
+        return [jnp.asarray(y, float) for y in model.measurement(now, lag, params)]
+
+    params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), float), model.params())
+    variables, shocks = (kind(*[scalar] * len(kind._fields)) for kind in (model.variables, model.shocks))
+    at_dates = jax.make_jaxpr(residuals)(params, variables, variables, variables, shocks)
+    return Equations(tuple(names), at_dates, jax.make_jaxpr(measurement)(params, variables, variables))
+
+
+def measurement_covariance(model: Model, params: Any) -> Array:
     """Covariance of the measurement errors ``[n_obs, n_obs]``, of whichever form the model gives."""
     n = len(model.observables._fields)
     if model.measurement_error is None:

@@ -6,15 +6,14 @@ Found once for each model, from the program that JAX traces: no values are invol
 from functools import cache
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model
-from estim.solution.equations import flat_measurement, flat_residuals
-from estim.solution.partials import sparse_partials
+from estim.solution.equations import trace_equations
+from estim.solution.partials import reads
 
 
 class Incidence(NamedTuple):
@@ -44,24 +43,20 @@ class Cover(NamedTuple):
 @cache
 def incidence(model: Model) -> Incidence:
     """The incidence of `model`. A product with a constant zero counts as present."""
-    n, e, o = (len(kind._fields) for kind in (model.variables, model.shocks, model.observables))
-    params = model.params()
-    state, shocks = model.variables(*[jnp.ones(())] * n), model.shocks(*[jnp.ones(())] * e)
-    equations = tuple(model.residuals(state, state, state, shocks, params))
-    in_equations = np.zeros((len(equations), 3 * n + e), bool)
-    in_measurement = np.zeros((o, 2 * n), bool)
+    equations, n = trace_equations(model), len(model.variables._fields)
+    in_equations, in_measurement = _pattern(equations.residuals), _pattern(equations.measurement)
+    given = len(model.param_names)
+    _, lag, now, lead, shocks = np.split(in_equations, given + n * np.arange(4), axis=1)
+    _, measured_now, measured_lag = np.split(in_measurement, given + n * np.arange(2), axis=1)
+    return Incidence(equations.names, lag, now, lead, shocks, measured_now, measured_lag)
 
-    def trace():
-        _, found = sparse_partials(flat_residuals(model, params), [1.0] * (3 * n + e))
-        for row, partials in zip(in_equations, found, strict=True):
-            row[list(partials)] = True
-        _, found = sparse_partials(flat_measurement(model, params), [1.0] * 2 * n)
-        for row, partials in zip(in_measurement, found, strict=True):
-            row[list(partials)] = True
 
-    jax.eval_shape(trace)
-    lag, now, lead, shock = np.split(in_equations, [n, 2 * n, 3 * n], axis=1)
-    return Incidence(equations, lag, now, lead, shock, *np.split(in_measurement, 2, axis=1))
+def _pattern(program: core.ClosedJaxpr) -> np.ndarray:
+    """Which inputs each output reads ``[n_outputs, n_inputs]``."""
+    pattern = np.zeros((len(program.out_avals), len(program.in_avals)), bool)
+    for row, read in zip(pattern, reads(program), strict=True):
+        row[list(read)] = True
+    return pattern
 
 
 def minimum_cover(pattern: np.ndarray) -> Cover:

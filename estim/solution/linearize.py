@@ -1,16 +1,17 @@
 """A model to first order around its steady state, with derivatives by JAX."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.model import Model
-from estim.solution.equations import flat_measurement, flat_residuals
-from estim.solution.partials import dense, sparse_partials
+from estim.solution.equations import trace_equations
+from estim.solution.partials import dense, differentiate, evaluate
 from estim.status import Status
-from estim.typing import Array
+from estim.typing import Array, Scalar
 
 _TOLERANCE = 1e-8
 
@@ -49,20 +50,24 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
         variables: the steady state, where `model.steady_state` does not give all of it.
     """
     n, e = len(model.variables._fields), len(model.shocks._fields)
+    equations, params = trace_equations(model), jax.tree.map(lambda p: jnp.asarray(p, float), params)
     residual, params = _residual_at_rest(model, params, variables)
-    steady = model.steady_state(params) if variables is None else variables
+    steady = _scalars(model.steady_state(params) if variables is None else variables)
+    given = jax.tree.leaves(params)
 
-    _, partials = sparse_partials(flat_residuals(model, params), [*steady, *steady, *steady, *[0.0] * e])
+    at = [*given, *steady, *steady, *steady, *[0.0] * e]
+    _, partials = differentiate(equations.residuals, at, range(len(given), len(at)))
     jacobian = dense(partials, 3 * n + e)
     lag, now, lead, shocks = jnp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
 
-    observed, partials = sparse_partials(flat_measurement(model, params), [*steady, *steady])
+    at = [*given, *steady, *steady]
+    observed, partials = differentiate(equations.measurement, at, range(len(given), len(at)))
     measured = dense(partials, 2 * n)
     measured_now, measured_lag = jnp.split(measured, 2, axis=1)
 
-    intercept, steady = _vector(observed), _vector(steady)
+    intercept, rest = jnp.stack(observed), jnp.stack(steady)
     # What an equation leaves is judged against the size of the terms in it.
-    scale = 1.0 + (jnp.abs(lag) + jnp.abs(now) + jnp.abs(lead)) @ jnp.abs(steady)
+    scale = 1.0 + (jnp.abs(lag) + jnp.abs(now) + jnp.abs(lead)) @ jnp.abs(rest)
     status = jnp.select(
         [
             ~jnp.all(jnp.abs(residual) <= _TOLERANCE * scale),
@@ -71,9 +76,7 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
         [Status.NO_STEADY_STATE, Status.NOT_FINITE],
         Status.OK,
     )
-    return LinearModel(
-        lead, now, lag, shocks, measured_now, measured_lag, intercept, steady, residual, status
-    )
+    return LinearModel(lead, now, lag, shocks, measured_now, measured_lag, intercept, rest, residual, status)
 
 
 def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Array, Any]:
@@ -84,13 +87,14 @@ def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Arra
     """
     fixed = jax.tree.map(jax.lax.stop_gradient, params)
     steady = model.steady_state(fixed) if variables is None else jax.lax.stop_gradient(variables)
-    residual = _vector(
-        flat_residuals(model, fixed)(*steady, *steady, *steady, *[0.0] * len(model.shocks._fields))
-    )
-    finite = jnp.isfinite(residual).all() & jnp.isfinite(_vector(steady)).all()
+    steady, no_shocks = _scalars(steady), [0.0] * len(model.shocks._fields)
+    at = [*jax.tree.leaves(fixed), *steady, *steady, *steady, *no_shocks]
+    residual = jnp.stack(evaluate(trace_equations(model).residuals, at))
+    finite = jnp.isfinite(residual).all() & jnp.isfinite(jnp.stack(steady)).all()
     residual = jnp.where(finite, residual, jnp.nan)
-    return residual, jax.tree.map(lambda p, default: jnp.where(finite, p, default), params, model.params())
+    choose = lambda p, default: jax.lax.select(finite, p, np.full(p.shape, default, float))
+    return residual, jax.tree.map(choose, params, model.params())
 
 
-def _vector(scalars: Sequence[Any]) -> Array:
-    return jnp.stack([jnp.asarray(x, float) for x in scalars])
+def _scalars(values: Iterable[Any]) -> list[Scalar]:
+    return [jnp.asarray(x, float) for x in values]

@@ -2,7 +2,9 @@
 
 A model's equations are many scalar functions that each read a few of many inputs. Every
 intermediate value carries its partial derivatives as {input: partial}, so that what does not
-depend on an input costs nothing, and the keys that are left say which input is in which output.
+depend on an input costs nothing. JAX takes longer over an operation than the machine does, each time
+that it traces and differentiates one; so a value is computed when a derivative asks for it only, and
+nothing twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.extend import core
 
 from estim.typing import Array, Scalar
@@ -29,8 +32,29 @@ def sparse_partials(
         inputs: the scalars at which to evaluate.
     """
     inputs = [jnp.asarray(x, float) for x in inputs]
-    closed = jax.make_jaxpr(lambda *x: [jnp.asarray(y, float) for y in fn(*x)])(*inputs)
-    return _evaluate(closed.jaxpr, closed.consts, inputs, [{i: 1.0} for i in range(len(inputs))])
+    program = jax.make_jaxpr(lambda *x: [jnp.asarray(y, float) for y in fn(*x)])(*inputs)
+    return differentiate(program, inputs, range(len(inputs)))
+
+
+def evaluate(program: core.ClosedJaxpr, inputs: Sequence[Any]) -> list[Scalar]:
+    """The outputs of a program."""
+    return _Values(program, inputs, _Once()).outputs()
+
+
+def differentiate(
+    program: core.ClosedJaxpr, inputs: Sequence[Any], active: range
+) -> tuple[list[Scalar], list[Partials]]:
+    """The outputs of a program, and their partial derivatives by the ``active`` ones of its inputs, as
+    numbered from the first of these on."""
+    values = _Values(program, inputs, _Once())
+    partials: list[Partials] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
+    partials = _push_forward(program, values, partials)
+    return values.outputs(), partials
+
+
+def reads(program: core.ClosedJaxpr) -> list[set[int]]:
+    """Which inputs of a program each of its outputs reads."""
+    return _reads_given(program, [{i} for i in range(len(program.jaxpr.invars))])
 
 
 def dense(rows: list[Partials], num_columns: int) -> Array:
@@ -49,62 +73,144 @@ def dense(rows: list[Partials], num_columns: int) -> Array:
     return jnp.asarray(matrix).at[tuple(np.transpose(at))].set(jnp.stack(computed), unique_indices=True)
 
 
-def _evaluate(jaxpr, consts, inputs, partials):
-    value: dict[core.Var, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *inputs), strict=True))
-    tangent: dict[core.Var, Partials] = dict(zip(jaxpr.invars, partials, strict=True))
+class _Once:
+    """Operations on values, the same on the same values done once."""
 
-    read = lambda atom: atom.val if isinstance(atom, core.Literal) else value[atom]
-    read_partials = lambda atom: {} if isinstance(atom, core.Literal) else tangent.get(atom, {})
+    def __init__(self) -> None:
+        self._done: dict[Any, Any] = {}
 
-    for eqn in jaxpr.eqns:
-        x, dx = [read(a) for a in eqn.invars], [read_partials(a) for a in eqn.invars]
-        y, dy = _apply(eqn, x, dx)
-        value.update(zip(eqn.outvars, y, strict=True))
-        tangent.update(zip(eqn.outvars, dy, strict=True))
-    return [read(a) for a in jaxpr.outvars], [read_partials(a) for a in jaxpr.outvars]
+    def __call__(self, operation: Callable[..., Any], *x: Any, **params: Any) -> Any:
+        same = operation, *params.items(), *(v.hex() if isinstance(v, float) else id(v) for v in x)
+        if same not in self._done:
+            self._done[same] = operation(*x, **params), x  # with x, whose identity nothing else then has
+        return self._done[same][0]
 
 
-def _apply(eqn, x: list[Any], dx: list[Partials]) -> tuple[list[Any], list[Partials]]:
-    """Outputs of one operation, and their partials."""
-    if eqn.primitive.name in ("jit", "pjit"):
-        closed = eqn.params["jaxpr"]
-        return _evaluate(closed.jaxpr, closed.consts, x, dx)
+class _Values:
+    """The values of a program's variables, each computed when it is asked for."""
 
-    def operation(*x):
-        y = eqn.primitive.bind(*x, **eqn.primitive.get_bind_params(eqn.params))
-        return y if eqn.primitive.multiple_results else [y]
+    def __init__(self, program: core.ClosedJaxpr, inputs: Sequence[Any], once: _Once):
+        jaxpr = program.jaxpr
+        self.once, self._wanted = once, jaxpr.outvars
+        self._made_by = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
+        self._known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*program.consts, *inputs), strict=True))
 
-    if not any(dx) or not all(jnp.issubdtype(v.aval.dtype, jnp.inexact) for v in eqn.outvars):
-        return operation(*x), [{} for _ in eqn.outvars]
+    def __getitem__(self, atom: Any) -> Any:
+        if isinstance(atom, core.Literal):
+            return float(atom.val) if jnp.issubdtype(atom.val.dtype, jnp.floating) else atom.val
+        asked = [atom]
+        while asked:
+            if asked[-1] in self._known:
+                asked.pop()
+                continue
+            eqn = self._made_by[asked[-1]]
+            if first := [a for a in eqn.invars if isinstance(a, core.Var) and a not in self._known]:
+                asked += first
+            else:
+                self.note(eqn, self._compute(eqn))
+        return self._known[atom]
+
+    def note(self, eqn: core.JaxprEqn, outputs: Sequence[Any]) -> None:
+        """What an operation yields."""
+        self._known.update(zip(eqn.outvars, outputs, strict=True))
+
+    def outputs(self) -> list[Any]:
+        return [self[a] for a in self._wanted]
+
+    def within(self, eqn: core.JaxprEqn) -> "_Values":
+        """Those of the program that an operation calls."""
+        return _Values(eqn.params["jaxpr"], [self[a] for a in eqn.invars], self.once)
+
+    def _compute(self, eqn: core.JaxprEqn) -> list[Any]:
+        if eqn.primitive.name in _CALLS:
+            return self.within(eqn).outputs()
+        return self.once(_bind, eqn.primitive, *(self[a] for a in eqn.invars), **eqn.params)
+
+
+_CALLS = ("jit", "pjit")
+
+
+def _bind(primitive: core.Primitive, *x: Any, **params: Any) -> list[Any]:
+    y = primitive.bind(*x, **primitive.get_bind_params(params))
+    return y if primitive.multiple_results else [y]
+
+
+def _push_forward(program: core.ClosedJaxpr, values: _Values, partials: Sequence[Partials]) -> list[Partials]:
+    """Partials of a program's outputs from those of its inputs."""
+    tangent: dict[core.Var, Partials] = dict(zip(program.jaxpr.invars, partials, strict=True))
+    read = lambda atom: {} if isinstance(atom, core.Literal) else tangent.get(atom, {})
+    for eqn in program.jaxpr.eqns:
+        dx = [read(a) for a in eqn.invars]
+        if any(dx) and all(_is_real(v) for v in eqn.outvars):
+            tangent.update(zip(eqn.outvars, _push_through(eqn, values, dx), strict=True))
+    return [read(a) for a in program.jaxpr.outvars]
+
+
+def _is_real(variable: Any) -> bool:
+    return jnp.issubdtype(variable.aval.dtype, jnp.inexact)
+
+
+def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[Partials]) -> list[Partials]:
+    """Partials of the outputs of one operation."""
+    once = values.once
+    operand = lambda k: values[eqn.invars[k]]
     match eqn.primitive.name:
         case "add":
-            return operation(*x), [_sum(*dx)]
+            return [_sum(once, *dx)]
         case "sub":
-            return operation(*x), [_sum(dx[0], _scaled(-1.0, dx[1]))]
+            return [_sum(once, dx[0], _scaled(once, -1.0, dx[1]))]
         case "neg":
-            return operation(*x), [_scaled(-1.0, dx[0])]
+            return [_scaled(once, -1.0, dx[0])]
         case "mul":
-            return operation(*x), [_sum(_scaled(x[1], dx[0]), _scaled(x[0], dx[1]))]
+            by_first = _scaled(once, operand(1), dx[0]) if dx[0] else {}
+            by_second = _scaled(once, operand(0), dx[1]) if dx[1] else {}
+            return [_sum(once, by_first, by_second)]
         case "div" if not dx[1]:
-            return operation(*x), [_scaled(1.0 / x[1], dx[0])]
-    active = [k for k, d in enumerate(dx) if d]
-    varying = lambda *a: operation(*(a[active.index(k)] if k in active else x[k] for k in range(len(x))))
+            divisor = operand(1)
+            factor = 1.0 / divisor if isinstance(divisor, float) else once(lax.div, 1.0, divisor)
+            return [_scaled(once, factor, dx[0])]
+        case name if name in _CALLS:
+            return _push_forward(eqn.params["jaxpr"], values.within(eqn), dx)
+    x, active = [values[a] for a in eqn.invars], [k for k, d in enumerate(dx) if d]
+    varying = lambda *a: _bind(
+        eqn.primitive, *(a[active.index(k)] if k in active else x[k] for k in range(len(x))), **eqn.params
+    )
     y, push = jax.linearize(varying, *(x[k] for k in active))
+    values.note(eqn, y)
     inputs = sorted(set().union(*dx))
     columns = [push(*(jnp.broadcast_to(dx[k].get(i, 0.0), jnp.shape(x[k])) for k in active)) for i in inputs]
-    return y, [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _sum(a: Partials, b: Partials) -> Partials:
-    return a | {i: a[i] + d if i in a else d for i, d in b.items()}
+def _sum(once: _Once, a: Partials, b: Partials) -> Partials:
+    def total(c, d):
+        return c + d if isinstance(c, float) and isinstance(d, float) else once(lax.add, c, d)
+
+    return a | {i: total(a[i], d) if i in a else d for i, d in b.items()}
 
 
-def _scaled(factor: Any, partials: Partials) -> Partials:
-    def product(d):
-        if isinstance(d, float) and abs(d) == 1.0:
-            return factor if d > 0 else -factor
-        if isinstance(factor, float) and abs(factor) == 1.0:
-            return d if factor > 0 else -d
-        return factor * d
+def _scaled(once: _Once, factor: Any, partials: Partials) -> Partials:
+    def product(c, d):
+        if isinstance(c, float) and isinstance(d, float):
+            return c * d
+        if isinstance(d, float):
+            c, d = d, c
+        if isinstance(c, float) and abs(c) == 1.0:
+            return d if c > 0 else once(lax.neg, d)
+        return once(lax.mul, c, d)
 
-    return {i: product(d) for i, d in partials.items()}
+    return {i: product(factor, d) for i, d in partials.items()}
+
+
+def _reads_given(program: core.ClosedJaxpr, inputs: Sequence[set[int]]) -> list[set[int]]:
+    """What the outputs read, from what each input stands for."""
+    found: dict[core.Var, set[int]] = dict(zip(program.jaxpr.invars, inputs, strict=True))
+    read = lambda atom: set() if isinstance(atom, core.Literal) else found.get(atom, set())
+    for eqn in program.jaxpr.eqns:
+        x = [read(a) for a in eqn.invars]
+        if eqn.primitive.name in _CALLS:
+            y = _reads_given(eqn.params["jaxpr"], x)
+        else:
+            y = [set().union(*x)] * len(eqn.outvars)
+        found.update(zip(eqn.outvars, y, strict=True))
+    return [read(a) for a in program.jaxpr.outvars]
