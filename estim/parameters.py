@@ -1,10 +1,11 @@
 """Priors as functions of an unconstrained position: transforms, log-density, draws.
 
-Priors of one family are stacked and handled at once: a model with thirty parameters has four or
-five families, and the program is compiled in a fraction of the time.
+Priors of one family are stacked and handled at once, and so are the supports of one kind: a model with
+thirty parameters has four or five families of priors, all on intervals perhaps, and the program is
+compiled in a fraction of the time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -78,13 +79,13 @@ def transform_onto(support: constraints.Constraint) -> Transform:
 
 
 class _Family(NamedTuple):
-    """Priors that differ in numbers only.
+    """Distributions, or supports, that differ in numbers only.
 
-    ``distribution`` holds k of them along a leading axis of its arrays; ``places`` are their components
+    ``members`` holds k of them along a leading axis of its arrays; ``places`` are their components
     of the position, ``[k]``, or ``[k, n]`` where each is of a vector.
     """
 
-    distribution: Distribution
+    members: Any
     places: np.ndarray
 
 
@@ -97,52 +98,49 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
             prior then are draws of `priors` resampled by it, twenty candidates to each.
     """
     names = tuple(n for own in priors for n in ([own] if isinstance(own, str) else own))
-    families = _families(priors, names)
-    order = np.concatenate([family.places.ravel() for family in families])
-    back = np.argsort(order)
+    distributions = _families(priors, names)
+    supports = _families({own: d.support for own, d in priors.items()}, names)
 
-    def by_family(fn: Callable[..., Any], vector: Array) -> list[Any]:
-        """``fn(distribution, its part of the vector)`` for all priors, family by family."""
-        parts = jax.lax.split(vector[order], [family.places.size for family in families])
-        return [
-            jax.vmap(fn)(family.distribution, part.reshape(family.places.shape))
-            for family, part in zip(families, parts, strict=True)
-        ]
+    @jax.jit
+    def transformed(position: Position) -> tuple[Array, Scalar]:
+        """The values ``[dim]`` at a position, and the log-determinant of the transform."""
 
-    def joined(parts: list[Array]) -> Array:
-        return jnp.concatenate([part.ravel() for part in parts])[back]
+        def one(support: constraints.Constraint, x: Array) -> tuple[Array, Array]:
+            transform = transform_onto(support)
+            value = transform(x)
+            return value, transform.log_abs_det_jacobian(x, value)
+
+        values, logdets = zip(*_by_family(supports, one, position), strict=True)
+        return _joined(supports, values), jnp.sum(jnp.concatenate(logdets))
+
+    def inverted(values: Array) -> Position:
+        return _joined(supports, _by_family(supports, lambda s, value: transform_onto(s).inv(value), values))
 
     def constrain(position: Position) -> dict[str, Scalar]:
-        values = joined(by_family(lambda d, x: transform_onto(d.support)(x), position))
-        scalars = jax.lax.split(values, [1] * len(names))
+        scalars = jax.lax.split(transformed(position)[0], [1] * len(names))
         return {name: scalar.reshape(()) for name, scalar in zip(names, scalars, strict=True)}
 
     def unconstrain(values: ParamValues) -> Position:
-        vector = jnp.stack([jnp.asarray(values[name], float) for name in names])
-        return joined(by_family(lambda d, value: transform_onto(d.support).inv(value), vector))
-
-    def summed(fn: Callable[[Distribution, Array, Scalar], Scalar], position: Position) -> Scalar:
-        """Sum over the priors of ``fn(distribution, value, log-determinant of its transform)``."""
-
-        def one(d: Distribution, x: Array) -> Scalar:
-            transform = transform_onto(d.support)
-            value = transform(x)
-            return fn(d, value, transform.log_abs_det_jacobian(x, value))
-
-        return jnp.sum(jnp.concatenate(by_family(one, position)))
+        return inverted(jnp.stack([jnp.asarray(values[name], float) for name in names]))
 
     def logdet(position: Position) -> Scalar:
-        return summed(lambda d, value, logdet: logdet, position)
+        return transformed(position)[1]
 
     def logprior(position: Position) -> Scalar:
-        total = summed(lambda d, value, logdet: d.log_prob(value) + logdet, position)
+        values, logdet = transformed(position)
+        logdensities = _by_family(distributions, lambda d, value: d.log_prob(value), values)
+        total = jnp.sum(jnp.concatenate(logdensities)) + logdet
         return total if joint_prior is None else total + joint_prior(constrain(position))
 
     @jax.vmap
     def draw(rng_key: Key) -> Position:
-        keys = iter(jax.random.split(rng_key, len(families)))
-        one = lambda d, key: transform_onto(d.support).inv(d.sample(key))
-        return joined([jax.vmap(one)(d, jax.random.split(next(keys), len(places))) for d, places in families])
+        keys = jax.random.split(rng_key, len(distributions))
+        one = lambda d, key: d.sample(key)
+        draws = [
+            jax.vmap(one)(d, jax.random.split(key, len(places)))
+            for (d, places), key in zip(distributions, keys, strict=True)
+        ]
+        return inverted(_joined(distributions, draws))
 
     @jax.jit
     def sample_block(rng_key: Key) -> Array:
@@ -166,17 +164,39 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
     )
 
 
-def _families(priors: Mapping[Names, Distribution], names: tuple[str, ...]) -> list[_Family]:
-    """The priors by what they have in common: the tree of their arrays, and the shapes of these."""
-    members: dict[Any, list[tuple[Distribution, Any]]] = {}
-    for own, distribution in priors.items():
-        arrays, tree = jax.tree.flatten(distribution)
+def _families(members: Mapping[Names, Any], names: tuple[str, ...]) -> list[_Family]:
+    """Distributions, or supports, by what they have in common: the tree of their arrays, and the shapes of these."""
+    alike: dict[Any, list[tuple[Any, Any]]] = {}
+    for own, member in members.items():
+        arrays, tree = jax.tree.flatten(member)
         place = names.index(own) if isinstance(own, str) else [names.index(n) for n in own]
-        members.setdefault((tree, *map(jnp.shape, arrays)), []).append((distribution, place))
+        alike.setdefault((tree, np.shape(place), *map(jnp.shape, arrays)), []).append((member, place))
     return [
         _Family(
-            jax.tree.map(lambda *rows: np.stack([np.asarray(row, float) for row in rows]), *distributions),
+            jax.tree.map(lambda *rows: np.stack([np.asarray(row, float) for row in rows]), *family),
             np.array(places),
         )
-        for distributions, places in (zip(*family, strict=True) for family in members.values())
+        for family, places in (zip(*pairs, strict=True) for pairs in alike.values())
     ]
+
+
+def _by_family(families: list[_Family], fn: Callable[..., Any], vector: Array) -> list[Any]:
+    """``fn(member, its part of the vector)`` for all members, family by family."""
+    parts = jax.lax.split(_taken(vector, _order(families)), [family.places.size for family in families])
+    return [
+        jax.vmap(fn)(family.members, part.reshape(family.places.shape))
+        for family, part in zip(families, parts, strict=True)
+    ]
+
+
+def _joined(families: list[_Family], parts: Iterable[Array]) -> Array:
+    """A vector from its parts by family."""
+    return _taken(jnp.concatenate([part.ravel() for part in parts]), np.argsort(_order(families)))
+
+
+def _order(families: list[_Family]) -> np.ndarray:
+    return np.concatenate([family.places.ravel() for family in families])
+
+
+def _taken(vector: Array, order: np.ndarray) -> Array:
+    return vector if np.array_equal(order, np.arange(order.size)) else vector[order]

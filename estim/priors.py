@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 from jax.scipy.special import gammaincc, gammaln
 from numpyro.distributions import Distribution, biject_to, constraints
 from numpyro.distributions.transforms import AffineTransform
-from scipy.optimize import brentq
 from scipy.special import poch
 
 from estim.typing import Array, Key, ParamValues
@@ -90,7 +90,7 @@ def inverse_gamma_2(mean: float, std: float) -> Distribution:
     """
     _positive_part("inverse_gamma_2", mean, std)
     shape = 2.0 + (mean / std) ** 2  # 2 when std is infinite
-    return dist.InverseGamma(jnp.asarray(shape), jnp.asarray(mean * (shape - 1.0)))
+    return dist.InverseGamma(np.asarray(shape), np.asarray(mean * (shape - 1.0)))
 
 
 def truncated(
@@ -111,7 +111,7 @@ def truncated(
     nothing = f"{call}: no prior mass lies between the bounds (support {support})"
     _require(low < high, nothing)
     prior = Truncated(base, low, high, renormalise)
-    _require(bool(jnp.isfinite(prior._log_height)), nothing)
+    _require(bool(np.isfinite(prior._log_height)), nothing)
     return prior
 
 
@@ -147,11 +147,9 @@ Names = str | tuple[str, ...]
 """Whose prior a distribution is: one parameter's, or those of a vector's components in their order."""
 
 
-def gather(names: Names, values: ParamValues) -> Array:
-    """The argument of the distribution with these names, ``[]`` or ``[n]``, from values by name."""
-    if isinstance(names, str):
-        return jnp.asarray(values[names], float)
-    return jnp.stack([jnp.asarray(values[name], float) for name in names])
+def gather(names: Names, values: ParamValues) -> np.ndarray:
+    """The argument of the distribution with these names, ``[]`` or ``[n]``, from numbers by name."""
+    return np.asarray(values[names] if isinstance(names, str) else [values[name] for name in names], float)
 
 
 def spread(names: Names, value: Any) -> dict[str, Any]:
@@ -184,7 +182,7 @@ class InverseGamma1(Distribution):
 
     def __init__(self, s: float, nu: float):
         _require(s > 0 and nu > 0, f"InverseGamma1(s={s}, nu={nu}): both must be positive")
-        self.s, self.nu = jnp.asarray(float(s)), jnp.asarray(float(nu))
+        self.s, self.nu = np.asarray(s, float), np.asarray(nu, float)
         super().__init__()
 
     def log_prob(self, value: Any) -> Array:
@@ -242,7 +240,7 @@ class Truncated(Distribution):
             self._support = constraints.less_than_eq(high)
         else:
             self._support = constraints.interval(low, high)
-        self._log_height = -jnp.log(self.mass) if renormalise else jnp.zeros(())
+        self._log_height = -jnp.log(self.mass) if renormalise else np.zeros(())
         super().__init__()
 
     @property
@@ -329,9 +327,11 @@ def _shift(base: Distribution, low: float) -> Distribution:
 
 
 def _solve(function: Callable[[float], float], left: float, right: float, call: str) -> float:
-    """The root of a decreasing function, or an error naming the prior that has none."""
+    """The root of a decreasing function by bisection, or an error naming the prior that has none."""
     _require(function(left) > 0 > function(right), f"{call}: no such distribution has this mean and std")
-    return brentq(function, left, right, xtol=1e-14, rtol=1e-14)
+    while left < (middle := 0.5 * (left + right)) < right:  # until no number lies between the two
+        left, right = (middle, right) if function(middle) > 0 else (left, middle)
+    return middle
 
 
 def _positive_part(family: str, mean: float, std: float, low: float = 0.0) -> str:
