@@ -12,7 +12,6 @@ from numbers import Real
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.priors import Component, Names, begin_at, gather
@@ -213,8 +212,8 @@ def _check_unknowns(model: Model) -> None:
 
 def _check_functions(model: Model) -> None:
     """Trace each function once on abstract scalars: do the parts fit together?"""
-    scalars = lambda kind: kind(*[jnp.zeros(())] * len(kind._fields))
-    params = type(model.prior)(*[jnp.zeros(())] * len(model.param_names))
+    scalars = lambda kind: kind(*[jax.ShapeDtypeStruct((), float)] * len(kind._fields))
+    params = scalars(type(model.prior))
     state, shocks = scalars(model.variables), scalars(model.shocks)
     observables = scalars(model.observables)
 
@@ -223,7 +222,7 @@ def _check_functions(model: Model) -> None:
     def trace(role: str, function: Callable, *args: Any) -> Any:
         """Output shapes of ``function(*args, params)``; notes which parameters it uses."""
         try:
-            jaxpr, shapes = jax.make_jaxpr(lambda p: function(*args, p), return_shape=True)(params)
+            jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args, params)
         except AttributeError as error:
             raise ModelError(
                 f"{model.name}: {role} uses '{error.name}', which is not in the prior (parameters "
@@ -231,7 +230,8 @@ def _check_functions(model: Model) -> None:
                 f"the shocks {_list(model.shocks._fields)}"
             ) from error
         read = {id(v) for eqn in jaxpr.jaxpr.eqns for v in eqn.invars} | {id(v) for v in jaxpr.jaxpr.outvars}
-        used.update(n for n, v in zip(model.param_names, jaxpr.jaxpr.invars, strict=True) if id(v) in read)
+        given = jaxpr.jaxpr.invars[-len(params) :]
+        used.update(n for n, v in zip(model.param_names, given, strict=True) if id(v) in read)
         return shapes
 
     def expect(role: str, result: Any, kind: type[Any]) -> None:

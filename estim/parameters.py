@@ -117,8 +117,7 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         return _joined(supports, _by_family(supports, lambda s, value: transform_onto(s).inv(value), values))
 
     def constrain(position: Position) -> dict[str, Scalar]:
-        scalars = jax.lax.split(transformed(position)[0], [1] * len(names))
-        return {name: scalar.reshape(()) for name, scalar in zip(names, scalars, strict=True)}
+        return dict(zip(names, jnp.unstack(transformed(position)[0]), strict=True))
 
     def unconstrain(values: ParamValues) -> Position:
         return inverted(jnp.stack([jnp.asarray(values[name], float) for name in names]))

@@ -45,7 +45,7 @@ def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distri
     )
     share = (mean - low) / (high - low)
     concentration = (largest / std) ** 2 - 1.0
-    base = dist.Beta(share * concentration, (1.0 - share) * concentration)
+    base = dist.Beta(np.asarray(share * concentration), np.asarray((1.0 - share) * concentration))
     return base if (low, high) == (0.0, 1.0) else Affine(base, low, high - low)
 
 

@@ -37,8 +37,8 @@ def trace_equations(model: Model) -> Equations:
     def measurement(params, now, lag):
         return [jnp.asarray(y, float) for y in model.measurement(now, lag, params)]
 
-    params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), float), model.params())
-    variables, shocks = (kind(*[scalar] * len(kind._fields)) for kind in (model.variables, model.shocks))
+    kinds = type(model.prior), model.variables, model.shocks
+    params, variables, shocks = (kind(*[scalar] * len(kind._fields)) for kind in kinds)
     at_dates = jax.make_jaxpr(residuals)(params, variables, variables, variables, shocks)
     return Equations(tuple(names), at_dates, jax.make_jaxpr(measurement)(params, variables, variables))
 
