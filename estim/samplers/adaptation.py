@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import erfcinv
 
 from estim.samplers.base import Tuning
+from estim.samplers.transport import learn_bend
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
@@ -21,7 +22,8 @@ class Adaptation(NamedTuple):
 
     ``num_windows``: how many are done; ``num_draws``: the effective draws behind the tuning's mean and the
     two moments; ``covariance`` of the draws and ``information``, the second moment of the slopes of the
-    log-density there, ``[dim, dim]``; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with.
+    log-density there, ``[dim, dim]``; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with;
+    ``draws`` and ``slopes`` ``[n, dim]`` of the later windows, where the bend is learnt from them.
     """
 
     num_windows: np.ndarray
@@ -29,14 +31,23 @@ class Adaptation(NamedTuple):
     covariance: np.ndarray
     information: np.ndarray
     log_step_sizes: np.ndarray
+    draws: np.ndarray
+    slopes: np.ndarray
 
 
 def init_adaptation(scale_tril: Any) -> Adaptation:
     """Nothing adapted yet; the Gaussian with this Cholesky factor counts as ``10 dim`` draws."""
     covariance = np.asarray(scale_tril @ scale_tril.T)
     dim = len(covariance)
+    nothing = np.zeros((0, dim))
     return Adaptation(
-        np.array(0), np.array(10.0 * dim), covariance, np.linalg.inv(covariance), np.zeros(NUM_WINDOWS)
+        num_windows=np.array(0),
+        num_draws=np.array(10.0 * dim),
+        covariance=covariance,
+        information=np.linalg.inv(covariance),
+        log_step_sizes=np.zeros(NUM_WINDOWS),
+        draws=nothing,
+        slopes=nothing,
     )
 
 
@@ -72,8 +83,8 @@ def adapt(
     A kernel without slopes moves by the covariance C of the draws. One with slopes moves by the geometric mean
     of C and the inverse of G = E (grad log p)(grad log p)', which minimises the Fisher divergence to a
     Gaussian (Seyboldt, Carlson and Carpenter 2026): the two agree for a Gaussian, and elsewhere the mean is
-    narrow where the density bends too much for steps as wide as the posterior. A wall, beyond which
-    there is no density, does not show in the slopes.
+    narrow where the density bends too much for steps as wide as the posterior. What a Gaussian misses it
+    moves along: see `estim.samplers.transport`. A wall, beyond which there is no density, does not show in the slopes.
 
     Args:
         position: draws of the window, ``[step, ..., dim]``.
@@ -100,7 +111,8 @@ def adapt(
         log_length += 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
 
     mean, scale_tril = np.asarray(tuning.mean), np.asarray(tuning.scale_tril)
-    _, count, covariance, information, _ = adaptation
+    _, count, covariance, information, _, kept_draws, kept_slopes = adaptation
+    bend = tuning.bend
     draws = position.reshape(-1, mean.size)
     if k >= _BURN_IN:
         count = (1 - 1 / k) * count
@@ -115,10 +127,17 @@ def adapt(
             slopes = gradient.reshape(-1, mean.size)
             information = (1 - weight) * information + weight * slopes.T @ slopes / len(slopes)
             scale_tril = _geometric_mean(scale_tril, information)
+            forgotten = len(kept_draws) // k
+            kept_draws = np.concatenate([kept_draws[forgotten:], draws])
+            kept_slopes = np.concatenate([kept_slopes[forgotten:], slopes])
+            w = np.linalg.solve(scale_tril, (kept_draws - mean).T).T
+            bend = learn_bend(w, kept_slopes @ scale_tril)
         count = np.asarray(count + effective)
+    if last:
+        kept_draws, kept_slopes = kept_draws[:0], kept_slopes[:0]
     return (
-        Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length))),
-        Adaptation(np.array(k + 1), count, covariance, information, log_steps),
+        Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length)), bend),
+        Adaptation(np.array(k + 1), count, covariance, information, log_steps, kept_draws, kept_slopes),
     )
 
 

@@ -43,18 +43,32 @@ class Info(NamedTuple):
     gradient: Array | None = None
 
 
+class Bend(NamedTuple):
+    """How a posterior departs from a Gaussian, by the map of `estim.samplers.transport`.
+
+    ``skew`` ``[dim]`` is e, ``log_scale`` ``[dim, dim]`` has the rows a_i, ``shift`` ``[dim, dim, dim]``
+    the matrices B_i.
+    """
+
+    skew: Array | np.ndarray
+    log_scale: Array | np.ndarray
+    shift: Array | np.ndarray
+
+
 class Tuning(NamedTuple):
-    """What warm-up adapts, and sampling holds fixed: a Gaussian sketch of the target and a scale.
+    """What warm-up adapts, and sampling holds fixed: a sketch of the target and a scale.
 
     ``mean`` ``[dim]``; ``scale_tril`` ``[dim, dim]``, the Cholesky factor of the covariance;
     ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal; ``trajectory_length`` ``[]``, the
-    mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian).
+    mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian); ``bend``, of
+    kernels that move by slopes, what a Gaussian misses.
     """
 
     mean: Array | np.ndarray
     scale_tril: Array | np.ndarray
     step_size: Array | np.ndarray
     trajectory_length: Array | np.ndarray | float = math.pi / 2
+    bend: Bend | None = None
 
 
 class Draws(NamedTuple):

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
+from estim.samplers.motion import leapfrog, start_motion
 from estim.samplers.states import GradientState, evaluate_with_gradient, first_gradient_state
-from estim.typing import Array, Key, Position
+from estim.typing import Key
 
 
 def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 100) -> SamplingAlgorithm:
@@ -16,10 +17,10 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
 
     Warm-up raises the criterion of Hoffman, Radul and Sountsov (2021), the expected change in the
     estimator of the expected square,
-        ChEES = E (|z'|^2 - |z|^2)^2 / 4,   z = L^-1 (x - ``tuning.mean``),
-    whose slope in the log length each step reports as ``trajectory_gradient``: with u' the final
-    momentum, t the time travelled and a the acceptance probability,
-        a t (|z'|^2 - |z|^2) z'u'.
+        ChEES = E (|z'|^2 - |z|^2)^2 / 4
+    in the coordinates z of `estim.samplers.transport`, whose slope in the log length each step reports as
+    ``trajectory_gradient``: with u' the final momentum, t the time travelled and a the acceptance
+    probability, a t (|z'|^2 - |z|^2) z'u'.
     Unlike NUTS, a step has no tree to build, and suits many chains side by side. Info's
     ``evaluations`` carries the end of the trajectory. BlackJAX adapts all at once; here it is
     window by window, so that a run can stop and go on.
@@ -27,34 +28,29 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
 
     init = partial(first_gradient_state, posterior)
 
-    def whitened(position: Position) -> Array:
-        return jax.scipy.linalg.solve_triangular(tuning.scale_tril, position - tuning.mean, lower=True)
-
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
         key_momentum, key_length, key_accept = jax.random.split(rng_key, 3)
         dtype, e = state.position.dtype, tuning.step_size
         length = 2.0 * tuning.trajectory_length * jax.random.uniform(key_length, (), dtype)
         num_steps = jnp.clip(jnp.ceil(length / e), 1, max_num_steps).astype(jnp.int32)
-        start = jax.random.normal(key_momentum, state.position.shape, dtype)
+        momentum = jax.random.normal(key_momentum, state.position.shape, dtype)
 
-        def leapfrog(_, carry):
+        def step_on(_, carry):
             now, u, _ = carry
-            u = u + 0.5 * e * (tuning.scale_tril.T @ now.gradient)
-            position = now.position + e * (tuning.scale_tril @ u)
-            evaluation, now = evaluate_with_gradient(posterior, position)
-            return now, u + 0.5 * e * (tuning.scale_tril.T @ now.gradient), evaluation
+            evaluation, now, u = leapfrog(posterior, tuning, now, u, e)
+            return now, u, evaluation
 
+        start = start_motion(tuning, state)
         nowhere = jax.eval_shape(lambda x: evaluate_with_gradient(posterior, x)[0], state.position)
-        carry = (state, start, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), nowhere))
-        end, u, evaluation = jax.lax.fori_loop(0, num_steps, leapfrog, carry)
+        carry = (start, momentum, jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), nowhere))
+        end, u, evaluation = jax.lax.fori_loop(0, num_steps, step_on, carry)
 
-        log_ratio = end.logdensity - state.logdensity + 0.5 * (start @ start - u @ u)
+        log_ratio = end.logdensity - start.logdensity + 0.5 * (momentum @ momentum - u @ u)
         log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
         acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=dtype)) < log_ratio
-        new_state = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), end, state)
-        z_end, z_start = whitened(end.position), whitened(state.position)
-        slope = num_steps * e * (z_end @ z_end - z_start @ z_start) * (z_end @ u)
+        new_state = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), end.state, state)
+        slope = num_steps * e * (end.z @ end.z - start.z @ start.z) * (end.z @ u)
         stats = {
             "diverging": log_ratio < -1000.0,
             "n_steps": num_steps,

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
-from estim.samplers.states import GradientState, evaluate_with_gradient, first_gradient_state
+from estim.samplers.motion import leapfrog, start_motion
+from estim.samplers.states import GradientState, first_gradient_state
 from estim.typing import Key
 
 
@@ -16,11 +17,10 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
 
     The current point takes a uniformly random place on a trajectory of ``num_steps + 1``
     points, and the next state is drawn among them with weights exp(-H), which Info returns
-    for Rao-Blackwellised averages. The step size is jittered by a tenth. In coordinates in
-    which the momentum u is standard normal, with L = ``scale_tril`` and step size e,
+    for Rao-Blackwellised averages. The step size e is jittered by a tenth. In the coordinates z of
+    `estim.samplers.transport`, with momentum u,
 
-        u <- u + (e/2) L' grad,   x <- x + e L u,   u <- u + (e/2) L' grad,
-        H = -log p(x) + u'u / 2.
+        u <- u + (e/2) grad,   z <- z + e u,   u <- u + (e/2) grad,   H = -log p(z) + u'u / 2.
     """
 
     init = partial(first_gradient_state, posterior)
@@ -29,26 +29,24 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
         key_momentum, key_place, key_jitter, key_select = jax.random.split(rng_key, 4)
         dtype = state.position.dtype
         step_size = tuning.step_size * jax.random.uniform(key_jitter, (), dtype, 0.9, 1.1)
-        first = (state, jax.random.normal(key_momentum, state.position.shape, dtype))
+        start = start_motion(tuning, state)
+        first = (start, jax.random.normal(key_momentum, state.position.shape, dtype))
         num_backward = jax.random.randint(key_place, (), 0, num_steps + 1)
 
-        def leapfrog(carry, i):
-            state_now, u = jax.tree.map(lambda a, b: jnp.where(i == num_backward, a, b), first, carry)
+        def step_on(carry, i):
+            now, u = jax.tree.map(lambda a, b: jnp.where(i == num_backward, a, b), first, carry)
             e = jnp.where(i < num_backward, -step_size, step_size)
-            u = u + 0.5 * e * (tuning.scale_tril.T @ state_now.gradient)
-            position = state_now.position + e * (tuning.scale_tril @ u)
-            evaluation, new = evaluate_with_gradient(posterior, position)
-            u = u + 0.5 * e * (tuning.scale_tril.T @ new.gradient)
-            return (new, u), (new, 0.5 * u @ u, evaluation)
+            evaluation, now, u = leapfrog(posterior, tuning, now, u, e)
+            return (now, u), (now, 0.5 * u @ u, evaluation)
 
-        _, (points, kinetic, evaluations) = jax.lax.scan(leapfrog, first, jnp.arange(num_steps))
-        candidates = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), state, points)
+        _, (points, kinetic, evaluations) = jax.lax.scan(step_on, first, jnp.arange(num_steps))
+        candidates = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), start, points)
         energy = (
             jnp.concatenate([0.5 * jnp.sum(first[1] ** 2, keepdims=True), kinetic]) - candidates.logdensity
         )
         weights = jax.nn.softmax(-energy)
         chosen = jax.random.categorical(key_select, -energy)
-        new_state = jax.tree.map(lambda leaf: leaf[chosen], candidates)
+        new_state = jax.tree.map(lambda leaf: leaf[chosen], candidates.state)
         stats = {
             "diverging": jnp.any(~(energy - energy[0] < 1000.0)),
             "n_steps": jnp.asarray(num_steps),

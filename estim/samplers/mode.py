@@ -58,8 +58,10 @@ class Laplace(NamedTuple):
 
     def tuning(self, step_size: float) -> Tuning:
         """The first tuning of a kernel, as arrays of 64-bit floats."""
-        values = (self.mode, self.scale_tril, step_size, np.pi / 2)
-        return Tuning(*(np.asarray(value, float) for value in values))
+        mode, scale_tril, step, length = (
+            np.asarray(value, float) for value in (self.mode, self.scale_tril, step_size, np.pi / 2)
+        )
+        return Tuning(mode, scale_tril, step, length)
 
 
 def find_mode(

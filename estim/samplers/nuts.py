@@ -13,8 +13,14 @@ from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
 from estim.samplers.states import GradientState, first_gradient_state
+from estim.samplers.transport import (
+    slope_at_coordinates,
+    slope_at_position,
+    to_coordinates,
+    to_position,
+)
 from estim.status import Status
-from estim.typing import Array, Key
+from estim.typing import Array, Key, Scalar
 
 
 def build_nuts(
@@ -27,22 +33,27 @@ def build_nuts(
 ) -> SamplingAlgorithm:
     """The No-U-Turn sampler (Hoffman and Gelman 2014) with multinomial trajectories (Betancourt 2017).
 
-    The inverse mass matrix is ``scale_tril @ scale_tril.T``. Info's ``evaluations`` carries the
-    two ends of the trajectory with their gradients (the inner points are not kept; `hmc` keeps
-    all); where an end has no density its status is NOT_FINITE, whatever the reason was.
+    It moves in the coordinates of `estim.samplers.transport`, with a unit mass matrix. Info's
+    ``evaluations`` carries the two ends of the trajectory with their gradients (the inner points are
+    not kept; `hmc` keeps all); where an end has no density its status is NOT_FINITE, whatever the reason was.
     `target_acceptance` is read by warm-up, which chooses the step size, not by the kernel.
     """
     del target_acceptance
-    logdensity_fn = posterior.logdensity_fn
     kernel = blackjax.mcmc.nuts.build_kernel(guarded_integrator, divergence_threshold)
-    inverse_mass_matrix = tuning.scale_tril @ tuning.scale_tril.T
+
+    def logdensity_fn(z: Array) -> Scalar:
+        position, logdet = to_position(tuning, z)
+        return posterior.logdensity_fn(position) + logdet
 
     init = partial(first_gradient_state, posterior)
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
-        before = blackjax.mcmc.hmc.HMCState(state.position, state.logdensity, state.gradient)
+        z = to_coordinates(tuning, state.position)
+        _, logdet = to_position(tuning, z)
+        slope = slope_at_coordinates(tuning, z, state.gradient)
+        before = blackjax.mcmc.hmc.HMCState(z, state.logdensity + logdet, slope)
         after, found = kernel(
-            rng_key, before, logdensity_fn, tuning.step_size, inverse_mass_matrix, max_num_doublings
+            rng_key, before, logdensity_fn, tuning.step_size, jnp.ones_like(z), max_num_doublings
         )
         ends = jax.tree.map(
             lambda left, right: jnp.stack([left, right]),
@@ -54,9 +65,9 @@ def build_nuts(
             (ends.position, ends.logdensity, ends.logdensity_grad),
             tuple(after),
         )
-        evaluations = jax.vmap(lambda *point: _split(posterior, *point))(*points)
+        evaluations, gradients = jax.vmap(lambda *point: _at_position(posterior, tuning, *point))(*points)
         last = jax.tree.map(lambda leaf: leaf[-1], evaluations)
-        new_state = GradientState(after.position, last.loglikelihood, last.logprior, after.logdensity_grad)
+        new_state = GradientState(last.position, last.loglikelihood, last.logprior, gradients[-1])
         stats = {
             "diverging": found.is_divergent,
             "n_steps": found.num_integration_steps,
@@ -68,7 +79,7 @@ def build_nuts(
             evaluations=jax.tree.map(lambda leaf: leaf[:-1], evaluations),
             acceptance_rate=found.acceptance_rate,
             stats=stats,
-            gradient=after.logdensity_grad[None],
+            gradient=gradients[-1:],
         )
 
     return SamplingAlgorithm(init, step)
@@ -98,9 +109,17 @@ def guarded_integrator(logdensity_fn: Callable, kinetic_energy: Callable) -> Cal
     return step
 
 
-def _split(posterior: Posterior, position: Array, logdensity: Array, gradient: Array) -> Evaluations:
-    """An evaluation from a log-density: the prior is cheap, the likelihood is what remains."""
+def _at_position(
+    posterior: Posterior, tuning: Tuning, z: Array, logdensity: Array, slope: Array
+) -> tuple[Evaluations, Array]:
+    """The evaluation at a point of a trajectory, and the slope of its log-density there.
+
+    The prior is cheap, the likelihood is what remains of the log-density.
+    """
+    position, logdet = to_position(tuning, z)
+    gradient = slope_at_position(tuning, z, slope)
     logprior, prior_gradient = jax.value_and_grad(posterior.logprior_fn)(position)
-    loglikelihood = jnp.where(jnp.isfinite(logdensity), logdensity - logprior, -jnp.inf)
-    status = jnp.where(jnp.isfinite(logdensity), Status.OK.value, Status.NOT_FINITE.value)
-    return Evaluations(position, loglikelihood, logprior, status.astype(jnp.int32), gradient - prior_gradient)
+    finite = jnp.isfinite(logdensity)
+    loglikelihood = jnp.where(finite, logdensity - logdet - logprior, -jnp.inf)
+    status = jnp.where(finite, Status.OK.value, Status.NOT_FINITE.value).astype(jnp.int32)
+    return Evaluations(position, loglikelihood, logprior, status, gradient - prior_gradient), gradient

@@ -20,13 +20,15 @@ class Algorithm(NamedTuple):
     """A row: how the kernel is built, its first step size by dimension, and what warm-up aims for.
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
-    Gaussian whose covariance is known; ``target_acceptance`` takes the settings. Steps of
-    ``unequal`` length are better taken one chain after another where a device is a core.
+    Gaussian whose covariance is known; ``target_acceptance`` takes the settings. A kernel that moves by
+    ``slopes`` does so in coordinates that bend. Steps of ``unequal`` length are better taken one chain after
+    another where a device is a core.
     """
 
     build: Callable[..., SamplingAlgorithm]
     first_step_size: Callable[[int], float]
     target_acceptance: Callable[..., float]
+    slopes: bool = False
     unequal: bool = False
 
     @property
@@ -47,10 +49,10 @@ def _nuts_target(target_acceptance: float = 0.8, **_: Any) -> float:
 ALGORITHMS: dict[str, Algorithm] = {
     "rwmh": Algorithm(with_fast_moves(build_random_walk), lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
     "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), lambda dim: 2.2 / dim**0.5, _move_rate),
-    "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
-    "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8),
+    "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
+    "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
     "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, _nuts_target, unequal=True),
+    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, _nuts_target, slopes=True, unequal=True),
 }
 
 

@@ -22,7 +22,8 @@ from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_fa
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.registry import POPULATIONS, algorithm_named
+from estim.samplers.registry import POPULATIONS, Algorithm, algorithm_named
+from estim.samplers.transport import straight
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -160,7 +161,7 @@ def sample_chunks(
     in_turn = takes_turns(row.unequal or posterior.in_turn)
     advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
     advance = partial(advance, rng_key, np.arange(num_chains))
-    blank = _blank_state(build, posterior, num_chains)
+    blank = _blank_state(row, build, posterior, num_chains)
     with _timed(seconds, "compile"):
         jax.block_until_ready(advance(blank.chains, blank.tuning, 0, 0))
 
@@ -173,7 +174,7 @@ def sample_chunks(
             laplace = laplace()
         with _timed(seconds, "mode"):
             laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
-        tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))
+        tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(bend=blank.tuning.bend)
         with _timed(seconds, "compile"):
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
@@ -333,11 +334,12 @@ def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
 
 
 def _blank_state(
-    build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior, num_chains: int
+    row: Algorithm, build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior, num_chains: int
 ) -> RunState:
-    """A `RunState` of the right structure, shapes and types, in which no number means anything."""
+    """A `RunState` of the right structure, shapes and types, in which nothing is learnt yet."""
     dim = len(posterior.start)
-    tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()))
+    bend = straight(dim) if row.slopes else None
+    tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
     one = jax.eval_shape(build(tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
     return RunState(chains, tuning, init_adaptation(tuning.scale_tril), np.array(0))

@@ -1,0 +1,140 @@
+"""The transport map: a bijection with the Jacobian it states, and learnt so that a bent density becomes straight."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from estim.samplers.base import Bend, Tuning
+from estim.samplers.transport import (
+    _LEVEL,
+    learn_bend,
+    slope_at_coordinates,
+    slope_at_position,
+    straight,
+    to_coordinates,
+    to_position,
+)
+
+DIM = 4
+
+
+def random_tuning(size):
+    rng = np.random.default_rng(3)
+    before = np.tri(DIM, k=-1)
+    shift = rng.normal(size=(DIM, DIM, DIM)) * before[:, :, None] * before[:, None, :]
+    bend = Bend(
+        size * rng.normal(size=DIM),
+        size * before * rng.normal(size=(DIM, DIM)),
+        size * (shift + shift.transpose(0, 2, 1)) / 2,
+    )
+    scale_tril = np.tril(rng.normal(size=(DIM, DIM))) + 2 * np.eye(DIM)
+    return Tuning(rng.normal(size=DIM), scale_tril, np.ones(()), bend=bend)
+
+
+TUNING = random_tuning(0.5)
+MAPS = jax.jit(lambda z: (to_position(TUNING, z), jax.jacfwd(lambda z: to_position(TUNING, z)[0])(z)))
+BACK = jax.jit(partial(to_coordinates, TUNING))
+
+
+def position_written_out(tuning, z):
+    """The formula at the head of the module, index by index."""
+    skew, log_scale, shift = tuning.bend
+    h = z / np.sqrt(1 + (z / 4) ** 2)
+    w = np.zeros(DIM)
+    for i in range(DIM):
+        s = np.sinh(np.arcsinh(z[i]) + skew[i]) - _LEVEL * skew[i]
+        w[i] = s * np.exp(sum(log_scale[i, j] * h[j] for j in range(i)))
+        w[i] += sum(shift[i, j, k] * (h[j] * h[k] - (j == k)) for j in range(i) for k in range(i))
+    return tuning.mean + tuning.scale_tril @ w
+
+
+@pytest.mark.parametrize("distance", [0.3, 2.0, 30.0])
+def test_a_bijection_with_the_jacobian_it_states(distance):
+    for z in distance * np.random.default_rng(0).normal(size=(5, DIM)):
+        (x, logdet), jacobian = MAPS(z)
+        np.testing.assert_allclose(x, position_written_out(TUNING, z), rtol=1e-12)
+        np.testing.assert_allclose(BACK(x), z, rtol=1e-8, atol=1e-8)
+        expected = np.linalg.slogdet(jacobian)[1] - np.log(np.diag(TUNING.scale_tril)).sum()
+        assert float(logdet) == pytest.approx(expected, abs=1e-9)
+        np.testing.assert_array_equal(np.triu(jacobian, 1), 0.0)
+
+
+def test_the_jacobian_by_finite_differences():
+    z, step = np.array([0.5, -1.0, 0.3, 0.8]), 1e-5
+    moved = [position_written_out(TUNING, z + step * e) for e in (*np.eye(DIM), *-np.eye(DIM))]
+    differences = (np.stack(moved[:DIM]) - np.stack(moved[DIM:])).T / (2 * step)
+    np.testing.assert_allclose(MAPS(z)[1], differences, rtol=1e-7, atol=1e-8)
+
+
+def test_slopes_there_and_back():
+    precision = np.diag([1.0, 2.0, 3.0, 4.0])
+    logdensity = lambda x: -0.5 * x @ precision @ x
+
+    def in_coordinates(z):
+        x, logdet = to_position(TUNING, z)
+        return logdensity(x) + logdet
+
+    z = jnp.array([0.5, -1.0, 0.3, 0.8])
+    gradient = jax.grad(logdensity)(to_position(TUNING, z)[0])
+    slope = slope_at_coordinates(TUNING, z, gradient)
+    np.testing.assert_allclose(slope, jax.grad(in_coordinates)(z), rtol=1e-12)
+    np.testing.assert_allclose(slope_at_position(TUNING, z, slope), gradient, rtol=1e-10)
+
+
+def test_without_a_bend_it_is_the_gaussian_map():
+    z = jnp.array([0.5, -1.0, 0.3, 0.8])
+    for tuning in (TUNING._replace(bend=None), TUNING._replace(bend=straight(DIM))):
+        x, logdet = to_position(tuning, z)
+        np.testing.assert_allclose(x, TUNING.mean + TUNING.scale_tril @ z, rtol=1e-12)
+        np.testing.assert_allclose(to_coordinates(tuning, x), z, rtol=1e-12)
+        assert float(logdet) == pytest.approx(0.0, abs=1e-14)
+
+
+def test_the_skewing_function_has_mean_zero_to_first_order():
+    level, _ = quad(lambda z: np.sqrt(1 + z**2) * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi), -np.inf, np.inf)
+    assert pytest.approx(level, abs=1e-6) == _LEVEL
+
+
+def bent_draws(size, num_draws):
+    """Draws of w whose coordinates z are standard normal, with the exact slopes of their log-density."""
+    tuning = random_tuning(size)._replace(mean=np.zeros(DIM), scale_tril=np.eye(DIM))
+    z = jnp.asarray(np.random.default_rng(1).normal(size=(num_draws, DIM)))
+
+    @jax.jit
+    @jax.vmap
+    def draw(z):
+        return to_position(tuning, z)[0], slope_at_position(tuning, z, -z)
+
+    return tuning, *map(np.asarray, draw(z))
+
+
+def test_a_slight_bend_is_learnt_from_few_draws():
+    tuning, w, slopes = bent_draws(0.02, 400)
+    for learnt, true in zip(learn_bend(w, slopes), tuning.bend, strict=True):
+        np.testing.assert_allclose(learnt, true, atol=0.008)
+        assert np.abs(true).max() > 0.025
+
+
+def test_slopes_become_straighter():
+    """The Fisher divergence from a standard normal, on draws from which nothing was learnt."""
+    _, w, slopes = bent_draws(0.12, 4000)
+    learnt = Tuning(np.zeros(DIM), np.eye(DIM), np.ones(()), bend=learn_bend(w[:2000], slopes[:2000]))
+
+    @jax.jit
+    @jax.vmap
+    def residual(w, slope):
+        z = to_coordinates(learnt, w)
+        return slope_at_coordinates(learnt, z, slope) + z
+
+    after = np.mean(np.asarray(residual(w[2000:], slopes[2000:])) ** 2)
+    assert after < 0.25 * np.mean((w[2000:] + slopes[2000:]) ** 2)
+
+
+def test_a_gaussian_stays_straight():
+    w = np.random.default_rng(2).normal(size=(50, DIM))
+    for part in learn_bend(w, -w):
+        np.testing.assert_allclose(part, 0.0, atol=1e-12)
