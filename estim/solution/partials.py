@@ -8,6 +8,7 @@ nothing twice.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -36,6 +37,7 @@ def sparse_partials(
     return differentiate(program, inputs, range(len(inputs)))
 
 
+@partial(jax.jit, static_argnums=0)
 def evaluate(program: core.ClosedJaxpr, inputs: Sequence[Any]) -> list[Scalar]:
     """The outputs of a program."""
     return _Values(program, inputs, _Once()).outputs()
