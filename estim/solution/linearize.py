@@ -55,16 +55,14 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
     steady = _scalars(model.steady_state(params) if variables is None else variables)
 
     at = [*params, *steady, *steady, *steady, *[0.0] * e]
-    _, partials = differentiate(equations.residuals, at, range(len(params), len(at)))
-    jacobian = dense(partials, 3 * n + e)
+    jacobian = dense(differentiate(equations.residuals, at, range(len(params), len(at))), 3 * n + e)
     lag, now, lead, shocks = jnp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
 
     at = [*params, *steady, *steady]
-    observed, partials = differentiate(equations.measurement, at, range(len(params), len(at)))
-    measured = dense(partials, 2 * n)
+    measured = dense(differentiate(equations.measurement, at, range(len(params), len(at))), 2 * n)
     measured_now, measured_lag = jnp.split(measured, 2, axis=1)
 
-    intercept, rest = jnp.stack(observed), jnp.stack(steady)
+    intercept, rest = jnp.stack(evaluate(equations.measurement, at)), jnp.stack(steady)
     # What an equation leaves is judged against the size of the terms in it.
     scale = 1.0 + (jnp.abs(lag) + jnp.abs(now) + jnp.abs(lead)) @ jnp.abs(rest)
     status = jnp.select(

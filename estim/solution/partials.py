@@ -34,7 +34,7 @@ def sparse_partials(
     """
     inputs = [jnp.asarray(x, float) for x in inputs]
     program = jax.make_jaxpr(lambda *x: [jnp.asarray(y, float) for y in fn(*x)])(*inputs)
-    return differentiate(program, inputs, range(len(inputs)))
+    return evaluate(program, inputs), differentiate(program, inputs, range(len(inputs)))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -43,15 +43,11 @@ def evaluate(program: core.ClosedJaxpr, inputs: Sequence[Any]) -> list[Scalar]:
     return _Values(program, inputs, _Once()).outputs()
 
 
-def differentiate(
-    program: core.ClosedJaxpr, inputs: Sequence[Any], active: range
-) -> tuple[list[Scalar], list[Partials]]:
-    """The outputs of a program, and their partial derivatives by the ``active`` ones of its inputs, as
-    numbered from the first of these on."""
-    values = _Values(program, inputs, _Once())
+def differentiate(program: core.ClosedJaxpr, inputs: Sequence[Any], active: range) -> list[Partials]:
+    """The partial derivatives of a program's outputs by the ``active`` ones of its inputs, which are numbered
+    from the first of these on."""
     partials: list[Partials] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
-    partials = _push_forward(program, values, partials)
-    return values.outputs(), partials
+    return _push_forward(program, _Values(program, inputs, _Once()), partials)
 
 
 def reads(program: core.ClosedJaxpr) -> list[set[int]]:
