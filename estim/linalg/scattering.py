@@ -34,6 +34,7 @@ _RESIDUAL = 1e-8
 
 
 @jax.custom_jvp
+@jax.jit
 def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Scalar]:
     """The stable V with v_t = V m_t, which solves V = (G + F V)(E + H V), and its `Status`.
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.solution.partials import sparse_partials
+from estim.solution.partials import differentiate, reads, sparse_partials
 
 X = [0.3, -1.2, 2.0]
 
@@ -42,3 +42,30 @@ def test_is_the_jacobian(fn, pattern):
 def test_partials_that_are_constant_are_compiled_in():
     _, (row,) = sparse_partials(lambda a, b: [a - b], [1.0, 2.0])
     assert row == {0: 1.0, 1: -1.0} and all(isinstance(d, float) for d in row.values())
+
+
+@pytest.mark.parametrize(
+    "fn,operations",
+    [
+        (lambda p, x, y: [p * x + y, p * x - 3.0 * y], []),  # coefficients are there
+        (lambda p, x, y: [(1 - p**2) * x, y - (1 - p**2) * x], ["integer_pow", "sub", "neg"]),  # once
+        (lambda p, x, y: [x / (1 + p), (x - y) / (1 + p)], ["add", "div", "neg"]),
+        (lambda p, x, y: [jax.jit(lambda z: (1 + p) * z)(x) + (1 + p) * y], ["add"]),
+    ],
+)
+def test_operations_of_derivatives_are_few(fn, operations):
+    program = jax.make_jaxpr(fn)(*X)
+    derivatives = jax.make_jaxpr(lambda *x: differentiate(program, x, range(1, 3)))(*X)
+    assert [e.primitive.name for e in derivatives.jaxpr.eqns] == operations
+
+
+def test_reads_are_what_each_output_depends_on():
+    def fn(a, b, c):
+        return [
+            a + 2.0,
+            jnp.where(a > b, 1.0, c),
+            jax.jit(lambda x, y: (x, y * b))(a, c)[0],
+            jnp.stack([b, c]).sum(),
+        ]
+
+    assert reads(jax.make_jaxpr(fn)(*X)) == [{0}, {0, 1, 2}, {0}, {1, 2}]
