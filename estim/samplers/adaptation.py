@@ -9,12 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import erfcinv
 
-from estim.samplers.base import Tuning
+from estim.samplers.base import Info, Tuning
 from estim.samplers.transport import learn_bend
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
+_KEPT = 5_000
 _STUCK, _IDLE = 0.01, 0.97  # acceptance rates beyond which the step is changed no faster
+
+
+class Visited(NamedTuple):
+    """Points ``[n, dim]`` and the slopes of the log-density there."""
+
+    position: np.ndarray
+    slope: np.ndarray
 
 
 class Adaptation(NamedTuple):
@@ -23,7 +31,7 @@ class Adaptation(NamedTuple):
     ``num_windows``: how many are done; ``num_draws``: the effective draws behind the tuning's mean and the
     two moments; ``covariance`` of the draws and ``information``, the second moment of the slopes of the
     log-density there, ``[dim, dim]``; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with;
-    ``draws`` and ``slopes`` ``[n, dim]`` of the later windows, where the bend is learnt from them.
+    ``visited``: where the density was evaluated lately, from which the bend is learnt.
     """
 
     num_windows: np.ndarray
@@ -31,23 +39,21 @@ class Adaptation(NamedTuple):
     covariance: np.ndarray
     information: np.ndarray
     log_step_sizes: np.ndarray
-    draws: np.ndarray
-    slopes: np.ndarray
+    visited: Visited
 
 
 def init_adaptation(scale_tril: Any) -> Adaptation:
     """Nothing adapted yet; the Gaussian with this Cholesky factor counts as ``10 dim`` draws."""
     covariance = np.asarray(scale_tril @ scale_tril.T)
     dim = len(covariance)
-    nothing = np.zeros((0, dim))
+    nowhere = np.zeros((0, dim))
     return Adaptation(
         num_windows=np.array(0),
         num_draws=np.array(10.0 * dim),
         covariance=covariance,
         information=np.linalg.inv(covariance),
         log_step_sizes=np.zeros(NUM_WINDOWS),
-        draws=nothing,
-        slopes=nothing,
+        visited=Visited(nowhere, nowhere),
     )
 
 
@@ -62,12 +68,9 @@ def window_lengths(num_warmup: int) -> list[int]:
 def adapt(
     tuning: Tuning,
     adaptation: Adaptation,
-    position: np.ndarray,
-    acceptance_rate: np.ndarray,
+    info: Info,
     target_acceptance: float,
     last: bool,
-    gradient: Any = None,
-    trajectory_gradient: Any = None,
 ) -> tuple[Tuning, Adaptation]:
     """The tuning for the next window.
 
@@ -87,16 +90,14 @@ def adapt(
     moves along: see `estim.samplers.transport`. A wall, beyond which there is no density, does not show in the slopes.
 
     Args:
-        position: draws of the window, ``[step, ..., dim]``.
-        acceptance_rate: of each step, ``[step, chain]``, or one number.
+        info: the window, with leading axes ``[step, chain]``, on the host. ``trajectory_gradient`` among its
+            statistics is the slope of the ChEES criterion in the log of the trajectory's length (Hoffman,
+            Radul and Sountsov 2021).
         last: whether this is the last window.
-        gradient: the slope of the log-density at each draw, like `position`, of the kernels that know it.
-        trajectory_gradient: of each step, the slope of the ChEES criterion in the log of the
-            trajectory's length (Hoffman, Radul and Sountsov 2021), of the kernels that give it.
     """
     k = int(adaptation.num_windows)
     log_step = np.log(float(tuning.step_size))
-    by_chain = np.mean(np.atleast_2d(acceptance_rate), axis=0)
+    by_chain = np.mean(np.atleast_2d(info.acceptance_rate), axis=0)
     rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
     expected = 0.5 * np.log(erfcinv(target_acceptance) / erfcinv(np.clip(rate, _STUCK, _IDLE)))
     log_step += expected / np.sqrt(1 + k)
@@ -106,13 +107,14 @@ def adapt(
         log_step = np.mean(log_steps[(k + 1) // 2 : k + 1])
 
     log_length = np.log(float(tuning.trajectory_length))
-    if trajectory_gradient is not None:
+    if (trajectory_gradient := info.stats.get("trajectory_gradient")) is not None:
         slope = trajectory_gradient / max(np.max(np.abs(trajectory_gradient)), 1e-300)
         log_length += 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
 
     mean, scale_tril = np.asarray(tuning.mean), np.asarray(tuning.scale_tril)
-    _, count, covariance, information, _, kept_draws, kept_slopes = adaptation
+    _, count, covariance, information, _, visited = adaptation
     bend = tuning.bend
+    position = np.asarray(info.draws.position)
     draws = position.reshape(-1, mean.size)
     if k >= _BURN_IN:
         count = (1 - 1 / k) * count
@@ -123,22 +125,31 @@ def adapt(
         covariance = (1 - weight) * covariance + weight * (draws - mean).T @ shift / len(draws)
         covariance = (covariance + covariance.T) / 2
         scale_tril = np.linalg.cholesky(covariance)
-        if gradient is not None:
-            slopes = gradient.reshape(-1, mean.size)
+        if info.gradient is not None:
+            slopes = info.gradient[:, :, -position.shape[2] :].reshape(-1, mean.size)
             information = (1 - weight) * information + weight * slopes.T @ slopes / len(slopes)
             scale_tril = _geometric_mean(scale_tril, information)
-            forgotten = len(kept_draws) // k
-            kept_draws = np.concatenate([kept_draws[forgotten:], draws])
-            kept_slopes = np.concatenate([kept_slopes[forgotten:], slopes])
-            w = np.linalg.solve(scale_tril, (kept_draws - mean).T).T
-            bend = learn_bend(w, kept_slopes @ scale_tril)
+            visited = Visited(
+                *(np.concatenate(rows)[-_KEPT:] for rows in zip(visited, _visited(info), strict=True))
+            )
+            w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
+            bend = learn_bend(w, visited.slope @ scale_tril)
         count = np.asarray(count + effective)
     if last:
-        kept_draws, kept_slopes = kept_draws[:0], kept_slopes[:0]
+        visited = Visited(*(rows[:0] for rows in visited))
     return (
         Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length)), bend),
-        Adaptation(np.array(k + 1), count, covariance, information, log_steps, kept_draws, kept_slopes),
+        Adaptation(np.array(k + 1), count, covariance, information, log_steps, visited),
     )
+
+
+def _visited(info: Info) -> Visited:
+    """The points of a window that have a density: those evaluated, and the draws."""
+    position = np.concatenate([info.evaluations.position, info.draws.position], axis=2)
+    logdensity = np.concatenate([info.evaluations.logdensity, info.draws.logdensity], axis=2)
+    slope = np.asarray(info.gradient)
+    finite = np.isfinite(logdensity) & np.isfinite(slope).all(axis=-1)
+    return Visited(position[finite], slope[finite])
 
 
 def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarray:

@@ -31,8 +31,9 @@ class Info(NamedTuple):
     kernels); ``evaluations`` every point at which it computed the density, ``[n]``;
     ``stats`` maps ArviZ statistic names to scalars; ``weights`` ``[n + 1]``, of kernels that
     can give them, weight the state before the step and then the evaluations, so that the
-    weighted average estimates an expectation (Rao-Blackwell), else None; ``gradient`` ``[num_draws, dim]``,
-    of kernels that know it, is the slope of the log-density at the draws, from which warm-up learns.
+    weighted average estimates an expectation (Rao-Blackwell), else None; ``gradient``
+    ``[n + num_draws, dim]``, of kernels that know it, is the slope of the log-density at the
+    evaluations and then at the draws, from which warm-up learns.
     """
 
     draws: Evaluations

@@ -57,8 +57,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
             "trajectory_gradient": jnp.where(jnp.isfinite(slope), acceptance_rate * slope, 0.0),
         }
         evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)
-        return new_state, Info(
-            as_draw(new_state), evaluations, acceptance_rate, stats, gradient=new_state.gradient[None]
-        )
+        gradient = jnp.stack([end.state.gradient, new_state.gradient])
+        return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, stats, gradient=gradient)
 
     return SamplingAlgorithm(init, step)

@@ -52,9 +52,8 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
             "n_steps": jnp.asarray(num_steps),
             "energy": energy[chosen],
         }
+        gradient = jnp.concatenate([points.state.gradient, new_state.gradient[None]])
         acceptance_rate = jnp.mean(jnp.exp(jnp.minimum(energy[0] - energy[1:], 0.0)))
-        return new_state, Info(
-            as_draw(new_state), evaluations, acceptance_rate, stats, weights, new_state.gradient[None]
-        )
+        return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, stats, weights, gradient)
 
     return SamplingAlgorithm(init, step)

@@ -79,7 +79,7 @@ def build_nuts(
             evaluations=jax.tree.map(lambda leaf: leaf[:-1], evaluations),
             acceptance_rate=found.acceptance_rate,
             stats=stats,
-            gradient=gradients[-1:],
+            gradient=gradients,
         )
 
     return SamplingAlgorithm(init, step)

@@ -194,14 +194,7 @@ def sample_chunks(
         now = now._replace(chains=chains, step=np.array(step + count))
         if warming_up:
             tuning, adaptation = adapt(
-                now.tuning,
-                now.adaptation,
-                np.asarray(info.draws.position),
-                np.asarray(info.acceptance_rate),
-                target_acceptance,
-                last=step + count == num_warmup,
-                gradient=info.gradient,
-                trajectory_gradient=info.stats.get("trajectory_gradient"),
+                now.tuning, now.adaptation, info, target_acceptance, last=step + count == num_warmup
             )
             now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]

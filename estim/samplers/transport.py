@@ -79,8 +79,8 @@ def learn_bend(w: np.ndarray, slopes: np.ndarray) -> Bend:
 
     To first order in the map z + t(z), w has the density of a standard normal times exp(c) if
     z't - div t = c, and the slopes tell of c: slope + w = grad c. A cubic c with coefficients T_ijk / 3
-    of the Hermite polynomials of w is fitted to them, coordinate by coordinate, by least squares, made
-    symmetric in i, j, k, and given to the last of the three coordinates: z_i z_j z_k becomes a shift of z_i
+    of the Hermite polynomials of w is fitted to them, coordinate by coordinate, by least squares (a slope
+    that is far from -w counts little, as under Cauchy errors), made symmetric in i, j, k, and given to the last of the three coordinates: z_i z_j z_k becomes a shift of z_i
     along z_j z_k, z_i^2 z_j a scale of z_i, z_i^3 its skew. Every draw gives `dim` equations, so that a few
     hundred draws suffice; of fewer, a ridge makes a map that is nearly straight. What falls is the Fisher
     divergence from the standard normal (by which Seyboldt, Carlson and Carpenter 2026 choose metrics and flows).
@@ -90,8 +90,10 @@ def learn_bend(w: np.ndarray, slopes: np.ndarray) -> Bend:
     h = _bounded(w)
     pairs = h[:, i] * h[:, j] - (i == j)
     features = np.concatenate([np.ones((num_draws, 1)), h, pairs], axis=1)
-    ridge = np.full(features.shape[1], 0.3 * pairs.shape[1])
-    coefficients = np.linalg.solve(features.T @ features + np.diag(ridge), features.T @ (slopes + w))
+    crooked = slopes + w
+    weighted = features / (1.0 + np.mean(crooked**2, axis=1, keepdims=True))
+    ridge = 0.3 * pairs.shape[1] * np.eye(features.shape[1])
+    coefficients = np.linalg.solve(weighted.T @ features + ridge, weighted.T @ crooked)
     by_pair = coefficients[1 + dim :] * np.where(i == j, 1.0, 0.5)[:, None]
     T = np.zeros((dim, dim, dim))
     T[:, i, j] = T[:, j, i] = by_pair.T

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from estim.evaluations import Evaluations
 from estim.samplers.adaptation import adapt, init_adaptation
-from estim.samplers.base import Tuning
+from estim.samplers.base import Info, Tuning
 
 DIM, NUM_STEPS, NUM_CHAINS = 20, 200, 4
 
@@ -18,11 +19,19 @@ def autoregression(correlation, seed=0):
     return np.stack(x)
 
 
+def window(position, acceptance_rate, gradient=None):
+    """A window in which nothing but the draws was evaluated."""
+    nothing = np.zeros((*position.shape[:2], 0))
+    draws = Evaluations(position, np.zeros(position.shape[:3]), np.zeros(position.shape[:3]), None)
+    evaluations = Evaluations(np.zeros((*nothing.shape, DIM)), nothing, nothing, None)
+    return Info(draws, evaluations, np.asarray(acceptance_rate), {}, gradient=gradient)
+
+
 def after(position, num_windows=1):
     tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
     adaptation = adaptation._replace(num_windows=np.array(10))
     for _ in range(num_windows):
-        tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=False)
+        tuning, adaptation = adapt(tuning, adaptation, window(position, 0.3), 0.3, last=False)
     return tuning.scale_tril @ tuning.scale_tril.T, float(adaptation.num_draws)
 
 
@@ -38,7 +47,7 @@ def test_windows_weigh_in_proportion_to_their_number():
     position = autoregression(0.0)
     tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
     for k in range(20):
-        tuning, adaptation = adapt(tuning, adaptation, position, np.array(0.3), 0.3, last=k == 19)
+        tuning, adaptation = adapt(tuning, adaptation, window(position, 0.3), 0.3, last=k == 19)
     expected = (
         4 * float(init_adaptation(np.eye(DIM)).num_draws) + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))
     ) / 19
@@ -58,7 +67,7 @@ def test_slopes_and_few_draws_give_a_gaussian_its_covariance_exactly():
     adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
     tuning = Tuning(position.mean(axis=(0, 1, 2)), np.eye(DIM), np.array(1.0))
     slopes = -(position - tuning.mean) @ np.linalg.inv(root @ root.T)
-    found, _ = adapt(tuning, adaptation, position, np.array(0.8), 0.8, last=False, gradient=slopes)
+    found, _ = adapt(tuning, adaptation, window(position, 0.8, slopes), 0.8, last=False)
     np.testing.assert_allclose(found.scale_tril, np.linalg.cholesky(root @ root.T), rtol=1e-6, atol=1e-6)
 
 
@@ -68,7 +77,7 @@ def test_slopes_shorten_the_directions_in_which_the_density_bends():
     position = position - position.mean(axis=(0, 1, 2))
     adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
     tuning = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0))
-    found, _ = adapt(tuning, adaptation, position, np.array(0.8), 0.8, last=False, gradient=-2.0 * position)
+    found, _ = adapt(tuning, adaptation, window(position, 0.8, -2.0 * position), 0.8, last=False)
     np.testing.assert_allclose(found.scale_tril @ found.scale_tril.T, 0.5 * np.eye(DIM), atol=1e-6)
 
 
@@ -85,5 +94,5 @@ def test_a_stuck_chain_makes_the_first_steps_small():
     )
     for k, smaller in ((0, True), (10, False)):
         adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(k))
-        found, _ = adapt(tuning, adaptation, autoregression(0.0), acceptance_rate, 0.75, last=False)
+        found, _ = adapt(tuning, adaptation, window(autoregression(0.0), acceptance_rate), 0.75, last=False)
         assert (found.step_size < 0.5) == smaller
