@@ -1,13 +1,16 @@
-"""Do 90 % bands contain the truth nine times in ten? Fifty data sets that Hansen's (1985) model made itself.
+"""Do 90 % bands contain the truth nine times in ten? Fifty data sets that a model made itself.
+
+    python experiments/coverage.py hansen_1985      (or an_schorfheide_2007, or another linear model of the gallery)
 
 Parameters are drawn from the prior, a sample of 80 quarters from the model at these parameters, and each
 sample is estimated: parameters and data are then a draw of their joint distribution, so that the bands
-of a correct posterior contain the truth with probability 0.9 exactly, parameter by parameter. The
-fifty random walks advance side by side in one compiled program, each with a tuning of its own. The
-truth is itself a draw of the posterior and serves as the starting point. The last line is JSON.
+of a correct posterior contain the truth with probability 0.9 exactly, parameter by parameter. NUTS runs
+on one data set after the other in one compiled program, with a tuning for each. The truth is itself
+a draw of the posterior and serves as the starting point. The last line is JSON.
 """
 
 import json
+import sys
 
 import arviz as az
 import jax
@@ -18,14 +21,16 @@ import estim
 from estim.posterior import from_loglikelihood, model_loglikelihood
 from estim.samplers.adaptation import NUM_WINDOWS, adapt, init_adaptation
 from estim.samplers.base import Tuning
-from estim.samplers.random_walk import build_random_walk
+from estim.samplers.nuts import build_nuts
+from estim.samplers.states import first_gradient_state
+from estim.samplers.transport import straight
 from estim.solution import solve_state_space
 from estim.solution.simulate import simulate
 
 NUM_DATA_SETS, NUM_PERIODS = 50, 80
-WINDOW, NUM_KEPT_WINDOWS, THIN = 500, 40, 10
+WINDOW, NUM_KEPT_WINDOWS = 40, 20
 
-model = estim.load_model("hansen_1985")
+model = estim.load_model(sys.argv[1] if sys.argv[1:] else "hansen_1985")
 
 
 def posterior_given(observations):
@@ -55,17 +60,15 @@ def draw_truth_and_data(rng_key):
 
 
 @jax.jit
-@jax.vmap
-def advance(rng_key, observations, position, tuning):
-    """`WINDOW` steps on one data set: the last position, all of them, and the acceptance rates."""
-    kernel = build_random_walk(posterior_given(observations), tuning)
+def advance(rng_key, data, states, tunings):
+    """`WINDOW` steps on each data set, one after the other: the last states, and what each step did."""
 
-    def step(state, key):
-        state, info = kernel.step(key, state)
-        return state, (state.position, info.acceptance_rate)
+    def advance_one(args):
+        key, observations, state, tuning = args
+        kernel = build_nuts(posterior_given(observations), tuning)
+        return jax.lax.scan(lambda state, key: kernel.step(key, state), state, jax.random.split(key, WINDOW))
 
-    state, (positions, rates) = jax.lax.scan(step, kernel.init(position), jax.random.split(rng_key, WINDOW))
-    return state.position, positions, rates
+    return jax.lax.map(advance_one, (jax.random.split(rng_key, len(data)), data, states, tunings))
 
 
 def estimate(rng_key, truth, data):
@@ -73,20 +76,20 @@ def estimate(rng_key, truth, data):
     n, dim = truth.shape
     prior = posterior_given(data[0])
     spread = np.linalg.cholesky(np.cov(np.asarray(prior.sample_prior(rng_key, 500)).T))
-    tunings = [Tuning(np.asarray(x), spread, np.array(2.38 / dim**0.5)) for x in truth]
-    adaptations = [init_adaptation(dim)] * n
-    position, kept = truth, []
+    tunings = [Tuning(np.asarray(x), spread, np.array(0.1), bend=straight(dim)) for x in truth]
+    adaptations = [init_adaptation(spread)] * n
+    start = lambda args: first_gradient_state(posterior_given(args[0]), args[1])
+    states, kept = jax.jit(lambda *args: jax.lax.map(start, args))(data, truth), []
     for window in range(NUM_WINDOWS + NUM_KEPT_WINDOWS):
-        keys = jax.random.split(jax.random.fold_in(rng_key, window), n)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *tunings)
-        position, positions, rates = advance(keys, data, position, stacked)
+        states, info = jax.device_get(advance(jax.random.fold_in(rng_key, window), data, states, stacked))
         if window < NUM_WINDOWS:
-            last = window == NUM_WINDOWS - 1
-            rows = zip(tunings, adaptations, np.asarray(positions), np.asarray(rates), strict=True)
-            adapted = [adapt(*row, target_acceptance=0.25, last=last) for row in rows]
+            infos = [jax.tree.map(lambda rows, i=i: rows[i, :, None], info) for i in range(n)]
+            rows = zip(tunings, adaptations, infos, strict=True)
+            adapted = [adapt(*row, target_acceptance=0.8, last=window == NUM_WINDOWS - 1) for row in rows]
             tunings, adaptations = (list(column) for column in zip(*adapted, strict=True))
         else:
-            kept.append(np.asarray(positions)[:, ::THIN])
+            kept.append(info.draws.position[:, :, 0])
     values = jax.jit(jax.vmap(jax.vmap(prior.constrain_fn)))(np.concatenate(kept, axis=1))
     return np.stack([values[name] for name in prior.param_names], axis=-1)
 
