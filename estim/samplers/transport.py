@@ -38,10 +38,8 @@ def to_position(tuning: Tuning, z: Array) -> tuple[Position, Scalar]:
     skew, log_scale, shift = tuning.bend
     h, angle = _bounded(z), jnp.arcsinh(z) + skew
     exponent = log_scale @ h
-    slope = jax.lax.stop_gradient(
-        shift @ h
-    )  # B h once: h'Bh = 2 (Bh)'h - h'Bh has the slope of its first term
-    bent = 2.0 * slope @ h - jax.lax.stop_gradient(slope @ h) - jnp.trace(shift, axis1=1, axis2=2)
+    curve = jax.lax.stop_gradient(shift @ h)  # B h, multiplied once: the slope of h'Bh is that of 2 (Bh)'h
+    bent = 2.0 * curve @ h - jax.lax.stop_gradient(curve @ h) - jnp.trace(shift, axis1=1, axis2=2)
     w = (jnp.sinh(angle) - _LEVEL * skew) * jnp.exp(exponent) + bent
     logdet = jnp.sum(exponent + jnp.log(jnp.cosh(angle)) - 0.5 * jnp.log1p(z**2))
     return mean + scale_tril @ w, logdet
@@ -75,21 +73,22 @@ def slope_at_position(tuning: Tuning, z: Array, slope: Array) -> Array:
 
 
 def learn_bend(w: np.ndarray, slopes: np.ndarray) -> Bend:
-    """The bend that makes slopes straight, from draws of w and the slopes of the log-density there, ``[n, dim]``.
+    """The bend that makes slopes straight, from points w and the slopes of their log-density there, ``[n, dim]``.
 
     To first order in the map z + t(z), w has the density of a standard normal times exp(c) if
     z't - div t = c, and the slopes tell of c: slope + w = grad c. A cubic c with coefficients T_ijk / 3
-    of the Hermite polynomials of w is fitted to them, coordinate by coordinate, by least squares (a slope
-    that is far from -w counts little, as under Cauchy errors), made symmetric in i, j, k, and given to the last of the three coordinates: z_i z_j z_k becomes a shift of z_i
-    along z_j z_k, z_i^2 z_j a scale of z_i, z_i^3 its skew. Every draw gives `dim` equations, so that a few
-    hundred draws suffice; of fewer, a ridge makes a map that is nearly straight. What falls is the Fisher
-    divergence from the standard normal (by which Seyboldt, Carlson and Carpenter 2026 choose metrics and flows).
+    of the Hermite polynomials of w is fitted to them, coordinate by coordinate, by least squares (where a
+    slope that is far from -w counts little, as under Cauchy errors), made symmetric in i, j, k, and given to
+    the last of the three coordinates: z_i z_j z_k becomes a shift of z_i along z_j z_k, z_i^2 z_j a scale of
+    z_i, z_i^3 its skew. Every point gives `dim` equations, so that a few hundred suffice; of fewer, a ridge
+    makes a map that is nearly straight. What falls is the Fisher divergence from the standard
+    normal, by which Seyboldt, Carlson and Carpenter (2026) choose metrics and flows.
     """
-    num_draws, dim = w.shape
+    num_points, dim = w.shape
     i, j = np.triu_indices(dim)
     h = _bounded(w)
     pairs = h[:, i] * h[:, j] - (i == j)
-    features = np.concatenate([np.ones((num_draws, 1)), h, pairs], axis=1)
+    features = np.concatenate([np.ones((num_points, 1)), h, pairs], axis=1)
     crooked = slopes + w
     weighted = features / (1.0 + np.mean(crooked**2, axis=1, keepdims=True))
     ridge = 0.3 * pairs.shape[1] * np.eye(features.shape[1])
