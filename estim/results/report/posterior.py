@@ -50,13 +50,13 @@ def posterior_section(report: Report) -> list[Item]:
                 entry["name"],
                 entry["family"],
                 mean_std(entry["mean"], entry["std"], places),
-                number(mode[i], places),
-                *(mean_std(s.mean[i], s.std[i], places) for s in report.summaries.values()),
-                f"{number(low, places)} – {number(high, places)}",
                 *(
                     [number(published[entry["name"]], places) if entry["name"] in published else "–"]
                     * bool(published)
                 ),
+                number(mode[i], places),
+                *(mean_std(s.mean[i], s.std[i], places) for s in report.summaries.values()),
+                f"{number(low, places)} – {number(high, places)}",
             ]
         )
     return [
@@ -65,10 +65,10 @@ def posterior_section(report: Report) -> list[Item]:
                 "",
                 "prior",
                 "mean (sd)",
+                *["published"] * bool(published),
                 "mode",
                 *report.summaries,
                 "90 % interval",
-                *["published"] * bool(published),
             ],
             rows,
             "Prior and posterior. Posterior mean and, in parentheses, standard deviation by every route; "
