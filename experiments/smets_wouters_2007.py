@@ -26,7 +26,7 @@ experiment = Experiment(
         train_on=("hmc",),
         num_refinement=4_000,
         num_samples=800,
-        num_chains=256,
+        num_chains=512,
         thin=40,
         settings={"num_members": 2, "max_steps": 40_000, "learning_rate": 3e-3, "drop_fraction": 0.02},
     ),
