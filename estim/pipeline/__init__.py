@@ -34,6 +34,7 @@ from estim.results.contents import finished_routes, read_route
 from estim.results.describe import describe_environment, describe_model
 from estim.results.report import write_report
 from estim.results.store import RunDirectory
+from estim.runtime import release_memory
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.typing import Key
 
@@ -74,6 +75,7 @@ def _estimate(
     step = _WIDE_STEP if household_parameters(model) else _STEP
     find_laplace = partial(_mode, run, posterior, experiment.num_starts, step, key("mode"), progress)
     laplace = sample_routes(run, posterior, find_laplace, experiment.routes, key, progress)
+    release_memory()
     settings = experiment.surrogate
     teachers = settings.train_on if settings else ()
     with ThreadPoolExecutor(1) as thread:  # beside the surrogate: one compiles while the other computes
@@ -82,6 +84,7 @@ def _estimate(
             surrogate = learning.train(run, posterior, settings, key("train"), progress)
             learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
             sliced.result()
+            release_memory()
         said = thread.submit(_implications, run, model, posterior, data, teachers)
         if settings:
             learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
