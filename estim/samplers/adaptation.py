@@ -96,21 +96,10 @@ def adapt(
         last: whether this is the last window.
     """
     k = int(adaptation.num_windows)
-    log_step = np.log(float(tuning.step_size))
-    by_chain = np.mean(np.atleast_2d(info.acceptance_rate), axis=0)
-    rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
-    expected = 0.5 * np.log(erfcinv(target_acceptance) / erfcinv(np.clip(rate, _STUCK, _IDLE)))
-    log_step += expected / np.sqrt(1 + k)
     log_steps = adaptation.log_step_sizes.copy()
-    log_steps[k] = log_step
-    if last:
-        log_step = np.mean(log_steps[(k + 1) // 2 : k + 1])
-
-    log_length = np.log(float(tuning.trajectory_length))
-    if (trajectory_gradient := info.stats.get("trajectory_gradient")) is not None:
-        slope = trajectory_gradient / max(np.max(np.abs(trajectory_gradient)), 1e-300)
-        log_length += 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
-
+    log_steps[k] = _log_step_size(tuning, info, target_acceptance, k)
+    log_step = np.mean(log_steps[(k + 1) // 2 : k + 1]) if last else log_steps[k]
+    log_length = _log_trajectory_length(tuning, info, k)
     mean, scale_tril = np.asarray(tuning.mean), np.asarray(tuning.scale_tril)
     _, count, covariance, information, _, visited = adaptation
     bend = tuning.bend
@@ -141,6 +130,23 @@ def adapt(
         Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length)), bend),
         Adaptation(np.array(k + 1), count, covariance, information, log_steps, visited),
     )
+
+
+def _log_step_size(tuning: Tuning, info: Info, target_acceptance: float, k: int) -> float:
+    """Of the step with which the target would have been met, a part of the way there after window k."""
+    by_chain = np.mean(np.atleast_2d(info.acceptance_rate), axis=0)
+    rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
+    expected = 0.5 * np.log(erfcinv(target_acceptance) / erfcinv(np.clip(rate, _STUCK, _IDLE)))
+    return np.log(float(tuning.step_size)) + expected / np.sqrt(1 + k)
+
+
+def _log_trajectory_length(tuning: Tuning, info: Info, k: int) -> float:
+    """Up the slope of the kernel's criterion, where it reports one; as it was elsewhere."""
+    log_length = np.log(float(tuning.trajectory_length))
+    if (slope := info.stats.get("trajectory_gradient")) is None:
+        return log_length
+    slope = slope / max(np.max(np.abs(slope)), 1e-300)
+    return log_length + 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
 
 
 def _visited(info: Info) -> Visited:
