@@ -116,8 +116,11 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
     def inverted(values: Array) -> Position:
         return _joined(supports, _by_family(supports, lambda s, value: transform_onto(s).inv(value), values))
 
+    def by_name(values: Array) -> dict[str, Scalar]:
+        return dict(zip(names, jnp.unstack(values), strict=True))
+
     def constrain(position: Position) -> dict[str, Scalar]:
-        return dict(zip(names, jnp.unstack(transformed(position)[0]), strict=True))
+        return by_name(transformed(position)[0])
 
     def unconstrain(values: ParamValues) -> Position:
         return inverted(jnp.stack([jnp.asarray(values[name], float) for name in names]))
@@ -129,7 +132,7 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         values, logdet = transformed(position)
         logdensities = _by_family(distributions, lambda d, value: d.log_prob(value), values)
         total = jnp.sum(jnp.concatenate(logdensities)) + logdet
-        return total if joint_prior is None else total + joint_prior(constrain(position))
+        return total if joint_prior is None else total + joint_prior(by_name(values))
 
     @jax.vmap
     def draw(rng_key: Key) -> Position:

@@ -58,10 +58,8 @@ class Laplace(NamedTuple):
 
     def tuning(self, step_size: float) -> Tuning:
         """The first tuning of a kernel, as arrays of 64-bit floats."""
-        mode, scale_tril, step, length = (
-            np.asarray(value, float) for value in (self.mode, self.scale_tril, step_size, np.pi / 2)
-        )
-        return Tuning(mode, scale_tril, step, length)
+        sketch = np.asarray(self.mode, float), np.asarray(self.scale_tril, float)
+        return Tuning(*sketch, np.asarray(step_size, float), np.asarray(np.pi / 2))
 
 
 def find_mode(

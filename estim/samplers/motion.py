@@ -8,7 +8,7 @@ from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import GradientState, evaluate_with_gradient
-from estim.samplers.transport import slope_at_coordinates, to_coordinates, to_position
+from estim.samplers.transport import follow, to_coordinates
 from estim.typing import Array, Scalar
 
 
@@ -22,7 +22,10 @@ class Moving(NamedTuple):
 
 
 def start_motion(tuning: Tuning, state: GradientState) -> Moving:
-    return _moving(tuning, to_coordinates(tuning, state.position), state)
+    """A state at rest, in coordinates."""
+    z = to_coordinates(tuning, state.position)
+    _, in_coordinates = follow(tuning, z)
+    return Moving(state, z, *in_coordinates(state.logdensity, state.gradient))
 
 
 def leapfrog(
@@ -31,11 +34,7 @@ def leapfrog(
     """One leapfrog with momentum u ``[dim]``: what was evaluated, where the state is, and its momentum."""
     u = u + 0.5 * step_size * now.slope
     z = now.z + step_size * u
-    evaluation, state = evaluate_with_gradient(posterior, to_position(tuning, z)[0])
-    new = _moving(tuning, z, state)
+    position, in_coordinates = follow(tuning, z)
+    evaluation, state = evaluate_with_gradient(posterior, position)
+    new = Moving(state, z, *in_coordinates(state.logdensity, state.gradient))
     return evaluation, new, u + 0.5 * step_size * new.slope
-
-
-def _moving(tuning: Tuning, z: Array, state: GradientState) -> Moving:
-    _, logdet = to_position(tuning, z)
-    return Moving(state, z, state.logdensity + logdet, slope_at_coordinates(tuning, z, state.gradient))

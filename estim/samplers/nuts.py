@@ -12,13 +12,9 @@ from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
+from estim.samplers.motion import start_motion
 from estim.samplers.states import GradientState, first_gradient_state
-from estim.samplers.transport import (
-    slope_at_coordinates,
-    slope_at_position,
-    to_coordinates,
-    to_position,
-)
+from estim.samplers.transport import slope_at_position, to_position
 from estim.status import Status
 from estim.typing import Array, Key, Scalar
 
@@ -48,12 +44,10 @@ def build_nuts(
     init = partial(first_gradient_state, posterior)
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
-        z = to_coordinates(tuning, state.position)
-        _, logdet = to_position(tuning, z)
-        slope = slope_at_coordinates(tuning, z, state.gradient)
-        before = blackjax.mcmc.hmc.HMCState(z, state.logdensity + logdet, slope)
+        start = start_motion(tuning, state)
+        before = blackjax.mcmc.hmc.HMCState(start.z, start.logdensity, start.slope)
         after, found = kernel(
-            rng_key, before, logdensity_fn, tuning.step_size, jnp.ones_like(z), max_num_doublings
+            rng_key, before, logdensity_fn, tuning.step_size, jnp.ones_like(start.z), max_num_doublings
         )
         ends = jax.tree.map(
             lambda left, right: jnp.stack([left, right]),

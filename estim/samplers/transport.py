@@ -12,6 +12,7 @@ Sources: Parno and Marzouk (2018), SIAM/ASA Journal on Uncertainty Quantificatio
 chain runs, from its draws; Jones and Pewsey (2009), Biometrika 96, for s.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -60,14 +61,14 @@ def to_coordinates(tuning: Tuning, position: Position) -> Array:
     return jax.lax.scan(next_row, jnp.zeros_like(w), (jnp.arange(len(w)), w, tuning.bend))[0]
 
 
-def slope_at_coordinates(tuning: Tuning, z: Array, gradient: Array) -> Array:
-    """From the slope of the log-density of x at the position of z, that of the log-density of z."""
-    _, pull = jax.vjp(partial(to_position, tuning), z)
-    return pull((gradient, jnp.ones(())))[0]
+def follow(tuning: Tuning, z: Array) -> tuple[Position, Callable[[Scalar, Array], tuple[Scalar, Array]]]:
+    """The position at z, and the function from the log-density of x there and its slope to those of z."""
+    (position, logdet), pull = jax.vjp(partial(to_position, tuning), z)
+    return position, lambda logdensity, gradient: (logdensity + logdet, pull((gradient, jnp.ones(())))[0])
 
 
 def slope_at_position(tuning: Tuning, z: Array, slope: Array) -> Array:
-    """The way back: from the slope of the log-density of z, that of the log-density of x."""
+    """From the slope of the log-density of z, that of the log-density of x at its position."""
     jacobian, logdet_slope = jax.jacrev(partial(to_position, tuning))(z)
     return solve_triangular(jacobian, slope - logdet_slope, trans=1, lower=True)
 

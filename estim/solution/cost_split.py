@@ -4,17 +4,15 @@ A draw that moves only shock parameters reuses `AggregateResponses`; one that mo
 parameters too reuses `HouseholdJacobians`; household parameters move the steady state.
 """
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import numpy as np
 
 from estim.heterogeneity.household import as_inputs, backward_step
 from estim.model import Model
 from estim.solution.blocks import find_plan
-from estim.solution.incidence import incidence
+from estim.solution.equations import trace_equations
 from estim.solution.partials import reads
 
 
@@ -36,10 +34,6 @@ def cost_split(model: Model) -> CostSplit:
         rest = model.steady_state(p)
         return model.residuals(rest, rest, rest, no_shocks, p)
 
-    def away_from_rest(p):
-        away = model.variables(*np.linspace(0.5, 0.6, len(model.variables._fields)))
-        return model.residuals(away, away, away, model.shocks(*np.ones(len(no_shocks))), p)
-
     def households(p):
         rest = model.steady_state(p)
         steps = []
@@ -49,9 +43,9 @@ def cost_split(model: Model) -> CostSplit:
             steps.append(backward_step(block, value, inputs, grids, p))
         return rest, steps, [residuals(p)[t] for t in model.targets if t in residuals(p)]
 
-    household = set().union(*_reads(households, params))
+    household = set().union(*_names(model, reads(jax.make_jaxpr(households)(jax.tree.map(float, params)))))
     exogenous = {e for step in find_plan(model).exogenous for e in step.equations}
-    by_equation = _reads(lambda p: [away_from_rest(p)[n] for n in incidence(model).equations], params)
+    by_equation = _names(model, reads(trace_equations(model).residuals))
     aggregate = set().union(*(names for e, names in enumerate(by_equation) if e not in exogenous))
     names = [n for n in model.param_names if n not in model.unknowns]
     return CostSplit(
@@ -61,7 +55,6 @@ def cost_split(model: Model) -> CostSplit:
     )
 
 
-def _reads(fn: Callable[[Any], Any], params: Any) -> list[set[str]]:
-    """For each output leaf of `fn`, the parameters that it depends on."""
-    program = jax.make_jaxpr(fn)(jax.tree.map(float, params))
-    return [{params._fields[i] for i in read} for read in reads(program)]
+def _names(model: Model, outputs: list[set[int]]) -> list[set[str]]:
+    """The parameters that each output of a program reads, whose first inputs they are."""
+    return [{model.param_names[i] for i in read if i < len(model.param_names)} for read in outputs]

@@ -11,8 +11,8 @@ from scipy.integrate import quad
 from estim.samplers.base import Bend, Tuning
 from estim.samplers.transport import (
     _LEVEL,
+    follow,
     learn_bend,
-    slope_at_coordinates,
     slope_at_position,
     straight,
     to_coordinates,
@@ -74,14 +74,16 @@ def test_slopes_there_and_back():
     precision = np.diag([1.0, 2.0, 3.0, 4.0])
     logdensity = lambda x: -0.5 * x @ precision @ x
 
-    def in_coordinates(z):
+    def in_coordinates_written_out(z):
         x, logdet = to_position(TUNING, z)
         return logdensity(x) + logdet
 
     z = jnp.array([0.5, -1.0, 0.3, 0.8])
-    gradient = jax.grad(logdensity)(to_position(TUNING, z)[0])
-    slope = slope_at_coordinates(TUNING, z, gradient)
-    np.testing.assert_allclose(slope, jax.grad(in_coordinates)(z), rtol=1e-12)
+    x, in_coordinates = follow(TUNING, z)
+    gradient = jax.grad(logdensity)(x)
+    value, slope = in_coordinates(logdensity(x), gradient)
+    np.testing.assert_allclose(value, in_coordinates_written_out(z), rtol=1e-12)
+    np.testing.assert_allclose(slope, jax.grad(in_coordinates_written_out)(z), rtol=1e-12)
     np.testing.assert_allclose(slope_at_position(TUNING, z, slope), gradient, rtol=1e-10)
 
 
@@ -128,7 +130,8 @@ def test_slopes_become_straighter():
     @jax.vmap
     def residual(w, slope):
         z = to_coordinates(learnt, w)
-        return slope_at_coordinates(learnt, z, slope) + z
+        _, in_coordinates = follow(learnt, z)
+        return in_coordinates(0.0, slope)[1] + z
 
     after = np.mean(np.asarray(residual(w[2000:], slopes[2000:])) ** 2)
     assert after < 0.25 * np.mean((w[2000:] + slopes[2000:]) ** 2)
