@@ -20,7 +20,7 @@ from estim.samplers.states import first_gradient_state
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.solution.simulate import simulate, trend_path
+from estim.solution.simulate import simulate
 from estim.status import Status
 from estim.typing import Position
 
@@ -59,7 +59,7 @@ def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[
     solution = solve_compiled(model, model.params())
     yield _solution(solution)
     if data is None:
-        observations = simulate(solution, jax.random.key(0), 80) + trend_path(model, model.params(), 80)
+        observations = simulate(solution, jax.random.key(0), 80)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     posterior = build_posterior(model, data)
     evaluate = jax.jit(posterior.evaluate_fn)  # compiled once, for all that follows

@@ -31,19 +31,21 @@ class Model:
         variables, shocks, observables: NamedTuple types that list the names.
         steady_state: ``params -> variables``.
         residuals: ``(lag, now, lead, shocks, params) -> {equation name: residual}``;
-            zero at a solution. Shocks are independent with unit variance: scale them in
-            the equation that they enter (``params.sigma_z * shocks.eps_z``).
+            zero at a solution. Shocks have unit variance: scale them in the equation that
+            they enter (``params.sigma_z * shocks.eps_z``).
         measurement: ``(now, lag, params) -> observables``.
         prior: a NamedTuple of parameters. A leaf that is a number is calibrated, a NumPyro
             distribution is estimated; parameters that depend on each other have the
             components of one distribution (`estim.priors.jointly`).
+        shock_correlation: ``params -> [n_shocks, n_shocks]``, the correlation matrix of the shocks, of any
+            rank; None where they are independent.
         joint_prior: ``params -> log-density``, a term added to the log-prior, for beliefs about
             what the parameters imply, such as the moments of a variable; or None. It
             need not be normalised, and -inf excludes a point.
         measurement_error: ``params -> observables`` of standard deviations, or a covariance matrix
             ``[n_obs, n_obs]`` where the errors are correlated; or None.
-        trend: ``params -> observables`` of slopes: what the data grow by each period beside the
-            measurement, from the first observation on; or None.
+        trend: ``params -> observables``, what the data grow by each period beside the measurement,
+            from the first observation on; or None.
         het_blocks: heterogeneous-agent blocks (`estim.heterogeneity.block.HetBlock`);
             non-empty means the model is solved in sequence space.
         unknowns: calibrated parameters that the steady state solves for, with their bounds:
@@ -70,6 +72,7 @@ class Model:
     residuals: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]
     measurement: Callable[[Any, Any, Any], Any]
     prior: Any
+    shock_correlation: Callable[[Any], Any] | None = None
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
     trend: Callable[[Any], Any] | None = None
@@ -264,6 +267,10 @@ def _check_functions(model: Model) -> None:
         error = trace("measurement_error", model.measurement_error)
         if getattr(error, "shape", None) != (len(observables),) * 2:
             expect("measurement_error", error, type(observables))
+    if model.shock_correlation is not None:
+        shape, n = getattr(trace("shock_correlation", model.shock_correlation), "shape", None), len(shocks)
+        if shape != (n, n):
+            raise ModelError(f"{model.name}: shock_correlation has shape {shape}; {n} shocks need {(n, n)}")
     if model.trend is not None:
         expect("trend", trace("trend", model.trend), type(observables))
     if model.joint_prior is not None:

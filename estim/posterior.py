@@ -11,7 +11,7 @@ from numpyro.distributions import Distribution
 
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
+from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.parameters import JointPrior, Parameters, parameterise
@@ -24,7 +24,6 @@ from estim.solution.sequence_space import (
     solve_aggregate_responses,
     solve_moving_average,
 )
-from estim.solution.simulate import trend_path
 from estim.solution.stationary_equilibrium import (
     HouseholdJacobians,
     default_household_jacobians,
@@ -301,9 +300,6 @@ def model_loglikelihood(
 
     `given` is what is known of the solution already, see `solve_moving_average`.
     """
-    if not model.het_blocks:  # decided on the data as they are, before a trend is taken out
-        options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
-    observations = without_trend(model, params, observations)
     if options.get("start") == "approximate_diffuse":  # in every direction of what state? The variables
         solution: StateSpace | MovingAverage = solve_state_space_in_variables(model, params)
     else:
@@ -313,13 +309,6 @@ def model_loglikelihood(
     else:
         value = kalman_loglikelihood(solution, observations, presample=presample, **options)
     return value, solution.status
-
-
-def without_trend(model: Model, params: Any, observations: Any) -> Any:
-    """Observations ``[n_periods, n_obs]`` less what they grow by along the model's trend."""
-    if model.trend is None:
-        return observations
-    return observations - trend_path(model, params, observations.shape[0])
 
 
 def solve_representation(

@@ -39,11 +39,11 @@ def variables_state_space(rule: DecisionRule) -> StateSpace:
 
     With it each analysis is about the model's variables instead of its observables.
     """
-    n_variables, n_shocks = rule.policy.shape[0], rule.selection.shape[1]
+    n_variables = rule.policy.shape[0]
     return StateSpace(
         transition=rule.transition,
         selection=rule.selection,
-        state_cov=jnp.eye(n_shocks),
+        state_cov=rule.shock_cov,
         design=rule.policy,
         obs_intercept=rule.steady_state,
         obs_cov=jnp.zeros((n_variables, n_variables)),

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import impulse_responses, shock_impact
-from estim.linalg import solve_discrete_lyapunov
+from estim.solution.initial_state import stationary_part
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import Status
 from estim.typing import Array
 
 
@@ -20,7 +19,8 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
         horizons: periods ahead, from 1; ``inf`` is the unconditional variance.
 
     Returns:
-        Shares that add to one; NaN for an observable that does not move.
+        Shares that add to one; NaN for an observable that does not move, and at ``inf`` for one that depends on a
+        unit root.
     """
     finite = [int(h) for h in horizons if h != float("inf")]
     squares = impulse_responses(solution, max(finite, default=1)) ** 2
@@ -39,8 +39,9 @@ def _unconditional(solution: StateSpace | MovingAverage) -> Array:
         return jnp.sum(impulse_responses(solution, len(solution.impulse_responses)) ** 2, axis=0)
 
     def alone(impact: Array) -> Array:
-        cov, status = solve_discrete_lyapunov(solution.transition, impact[:, None] * impact[None, :])
+        one = solution._replace(selection=impact[:, None], state_cov=jnp.ones((1, 1)))
+        cov, level_free = stationary_part(one)
         variance = jnp.einsum("is,st,it->i", solution.design, cov, solution.design)
-        return jnp.where(status == Status.OK, variance, jnp.nan)
+        return jnp.where(level_free, jnp.maximum(variance, 0.0), jnp.nan)
 
     return jax.vmap(alone, in_axes=1, out_axes=1)(shock_impact(solution))

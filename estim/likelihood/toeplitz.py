@@ -27,7 +27,7 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from estim.likelihood.kalman import impossible_if_not_finite
-from estim.solution.representations import MovingAverage
+from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -75,7 +75,8 @@ def _loglikelihood(
     def loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
         covariances = autocovariances(moving_average, observations.shape[0])
         covariances = covariances.at[0].add(moving_average.obs_cov)
-        value = compute(covariances, observations - moving_average.obs_intercept[None], presample)
+        centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
+        value = compute(covariances, centred, presample)
         return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
 
     return loglikelihood(moving_average, observations)
