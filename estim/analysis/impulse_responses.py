@@ -3,7 +3,6 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 
 from estim.linalg import semidefinite_cholesky
 from estim.solution.representations import MovingAverage, StateSpace

@@ -27,7 +27,10 @@ from estim.typing import Array, Key
 _SINGULAR = 1e-12
 """A forecast variance below this share of the observable's own, given those before it, is none."""
 
-_UNSEEN = 1e-9
+_CANCELS = 1e-9
+"""What is left of a sum of terms that is smaller than this share of them is rounding."""
+
+_UNSEEN = 1e-12
 """A direction of delta of which the sample says less than this share of what it says of the others is not seen."""
 
 
@@ -151,18 +154,21 @@ def smooth_given_levels(
     end = jnp.zeros((n, n + 1)), jnp.zeros((n, n))
     states, shocks = jax.lax.scan(backward, end, (M, P, V, y), reverse=True)[1]
     singular = (~(pivots > _SINGULAR * variances.max(axis=0)[None]) & ~jnp.isnan(y)).any(axis=1)
-    return GivenLevels(states, shocks, *_levels(products), singular)
+    effect, terms = jnp.abs(V[:, :, 1:]), jnp.abs(Z) @ jnp.abs(M[:, :, 1:])
+    told = ((effect > _CANCELS * terms) & ~jnp.isnan(y)[:, :, None]).any(axis=(0, 1))
+    return GivenLevels(states, shocks, *_levels(products, told), singular)
 
 
-def _levels(products: Array) -> tuple[Gaussian, Array]:
+def _levels(products: Array, told: Array) -> tuple[Gaussian, Array]:
     """Delta given the sample, and the projector on what the sample says anything of.
 
     ``products`` are those of the whitened forecast errors u_0 + U delta: least squares, with each
-    component of delta in its own units.
+    component of delta that the sample depends on (``told`` ``[n_states]``) in its own units.
     """
     S, s = products[1:, 1:], products[1:, 0]
     scale = jnp.sqrt(jnp.diagonal(S))
-    unit = jnp.where(scale > 0, 1 / jnp.where(scale > 0, scale, 1.0), 0.0)
+    told = told & (scale > 0)
+    unit = jnp.where(told, 1 / jnp.where(told, scale, 1.0), 0.0)
     values, vectors = jnp.linalg.eigh(S * unit[:, None] * unit[None, :])
     seen = values > _UNSEEN * jnp.maximum(values.max(initial=0.0), 1e-300)
     inverse = (vectors * jnp.where(seen, 1 / jnp.where(seen, values, 1.0), 0.0)[None, :]) @ vectors.T

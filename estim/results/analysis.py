@@ -97,7 +97,7 @@ def implications(
 
     @jax.jit
     def history(solution: StateSpace | MovingAverage) -> Array:
-        parts = historical_decomposition(solution, observations)
+        parts = historical_decomposition(solution, jnp.asarray(observations))
         rest = jnp.stack([parts.initial, parts.measurement_error], axis=2)
         return jnp.concatenate([parts.shocks, rest], axis=2)
 

@@ -1,6 +1,7 @@
 """Draw observations from a solved model."""
 
 from functools import partial
+
 import jax
 import jax.numpy as jnp
 
