@@ -1,5 +1,6 @@
 """What a run directory holds, read back as arrays for the report and for people; needs no JAX."""
 
+import io
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -74,9 +75,17 @@ def read_evaluations(run: RunDirectory, route: str) -> dict[str, Array]:
 
 
 def read_data(run: RunDirectory) -> pd.DataFrame:
-    """The data used, with its quarterly index."""
-    frame = pd.read_csv(run.file("data.csv"), index_col=0)
-    frame.index = pd.PeriodIndex(frame.index, freq="Q", name="date")
+    """The data used, to the last bit, with its index of periods.
+
+    Raises:
+        StoreError: there are none, or they are not as they were written.
+    """
+    text = run.read_text("data.csv")
+    try:
+        frame = pd.read_csv(io.StringIO(text), index_col=0, float_precision="round_trip").astype(float)
+        frame.index = pd.PeriodIndex(frame.index, freq=pd.Period(frame.index[0]).freq, name="date")
+    except (ValueError, IndexError, pd.errors.ParserError) as error:
+        raise StoreError(f"{run.file('data.csv')}: not the data of a run: {error}") from error
     return frame
 
 

@@ -65,7 +65,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_trace(run):
     with pytest.raises(RuntimeError, match="disk full"):
         run._write("settings.json", lambda temporary: _write_half(temporary))
     assert run.read_json("settings.json") == {"seed": 1}
-    assert [p.name for p in run.path.iterdir()] == ["settings.json"]
+    assert {p.name for p in run.path.iterdir()} == {"settings.json", "manifest.csv"}
 
 
 def _write_half(temporary):
