@@ -100,7 +100,8 @@ def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("runs") / arguments.file.stem
     experiment, data = load_any_experiment(arguments.file, arguments.settings, arguments.data)
     title = experiment.title or experiment.settings()["model"]
-    return _pipeline(title, out, lambda progress: run_experiment(experiment, out, progress, data=data))
+    given = {} if data is None else {"data": data}
+    return _pipeline(title, out, lambda progress: run_experiment(experiment, out, progress, **given))
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -120,7 +121,7 @@ def _pipeline(title: str, out: Path, work: Callable[["Progress"], "RunDirectory"
             run = work(progress)
     except KeyboardInterrupt as stop:
         console.print(
-            f"\nStopped; nothing that was finished is lost. To go on: estim resume {out}",
+            f"\nStopped. What was finished is kept in {out}. To go on: estim resume {out}",
             markup=False,
             soft_wrap=True,
         )

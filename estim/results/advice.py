@@ -13,6 +13,9 @@ LOST_CHUNK = (
 )
 
 
+LEFT_OUT = "is missing, and its draws are left out: `estim resume` makes the same draws again"
+
+
 def is_input(name: str) -> bool:
     return name in INPUTS or name.startswith("modules/")
 

@@ -1,5 +1,6 @@
 """What a run directory holds, read back as arrays for the report and for people; needs no JAX."""
 
+import csv
 import io
 from collections import Counter
 from typing import Any, NamedTuple
@@ -82,11 +83,12 @@ def read_data(run: RunDirectory) -> pd.DataFrame:
     """
     text = run.read_text("data.csv")
     try:
-        frame = pd.read_csv(io.StringIO(text), index_col=0, float_precision="round_trip").astype(float)
-        frame.index = pd.PeriodIndex(frame.index, freq=pd.Period(frame.index[0]).freq, name="date")
-    except (ValueError, IndexError, pd.errors.ParserError) as error:
+        (_, *columns), *rows = csv.reader(io.StringIO(text))
+        index = pd.PeriodIndex([row[0] for row in rows], freq=pd.Period(rows[0][0]).freq, name="date")
+        numbers = [[float(field) if field else np.nan for field in row[1:]] for row in rows]
+        return pd.DataFrame(numbers, index, columns)
+    except (ValueError, IndexError) as error:
         raise StoreError(f"{run.file('data.csv')}: not the data of a run: {error}") from error
-    return frame
 
 
 def read_prior(run: RunDirectory) -> Array:

@@ -22,6 +22,7 @@ import io
 import json
 import os
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -173,15 +174,21 @@ class RunDirectory:
         """Names of the chunks in `folder`, in order.
 
         Raises:
-            StoreError: one is missing, or one is there that the run has not written.
+            StoreError: one is missing before another, or one is there that the run has not written.
+
+        Warns:
+            RunWarning: the last ones are missing.
         """
         listed = [n for n in self.listed() if n.startswith(f"{folder}/chunk-")]
         there = [f"{folder}/{p.name}" for p in self.file(folder).glob("chunk-*.npz")]
         if strange := sorted(set(there) - set(listed)) if self._list.exists() else []:
             raise StoreError(f"{self.file(strange[0])}: {advice.STRANGE}")
-        if lost := [n for n in listed if n not in there and not self._is_pending(n)]:
-            raise StoreError(f"{self.file(lost[0])}: {advice.LOST_CHUNK}")
-        return sorted(there, key=_chunk_number)
+        there = sorted(there, key=_chunk_number)
+        for name in (n for n in listed if n not in there and not self._is_pending(n)):
+            if there and _chunk_number(name) < _chunk_number(there[-1]):
+                raise StoreError(f"{self.file(name)}: {advice.LOST_CHUNK}")
+            warnings.warn(RunWarning(f"{self.file(name)} {advice.LEFT_OUT}"), stacklevel=2)
+        return there
 
     def append_chunk(self, folder: str, arrays: Mapping[str, Any]) -> None:
         there = self.chunks(folder)
