@@ -36,7 +36,7 @@ from estim.pipeline.beginning import (
 from estim.pipeline.memory import require_memory
 from estim.pipeline.routes import sample_routes
 from estim.pipeline.stages import find_laplace, is_finished, require_same_density, say_implications
-from estim.posterior import build_posterior, household_parameters
+from estim.posterior import Posterior, build_posterior, household_parameters
 from estim.progress import Progress, silent
 from estim.results.contents import read_data
 from estim.results.report import write_report
@@ -76,17 +76,21 @@ def run_experiment(
     model, run = experiment.load_model(), RunDirectory(out)
     require_memory(experiment, len(model.estimated))
     fresh = not is_begun(run)
+    posterior, seconds = None, time.perf_counter()
     if fresh:  # whatever is wrong with the experiment is found before anything is written
         data = experiment.load_data() if data is None else data
-        build_posterior(model, data, **experiment.likelihood)
+        posterior = build_posterior(model, data, **experiment.likelihood)
+        seconds = time.perf_counter() - seconds
     with run.locked(create=True):
         if fresh and data is not None and not is_begun(run):
             begin(run, experiment, model, data)
+            run.note_time("setting up", seconds)
         else:
             require_continuable(run)
             require_same(run, experiment, model)
             same_data(run, experiment, data)
-        _complete(run, experiment, model, progress)
+            posterior = None
+        _complete(run, experiment, model, posterior, progress)
     return run
 
 
@@ -110,14 +114,26 @@ def resume_run(out: str | Path, progress: Progress = silent) -> RunDirectory:
         model = experiment.load_model()
         require_same(run, experiment, model)
         say_what_changed(run, experiment)
-        _complete(run, experiment, model, progress)
+        _complete(run, experiment, model, None, progress)
     return run
 
 
-def _complete(run: RunDirectory, experiment: Experiment, model: Model, progress: Progress) -> None:
-    """All that is not there yet; the report anew."""
+def _complete(
+    run: RunDirectory, experiment: Experiment, model: Model, posterior: Posterior | None, progress: Progress
+) -> None:
+    """All that is not there yet; the report anew.
+
+    Args:
+        posterior: where the run has just begun; else it is made of the run's own data, and has to be what it was.
+    """
+    data = read_data(run)
     with _clocked(run):
-        _estimate(run, experiment, model, read_data(run), progress)
+        if posterior is None:
+            with run.timed("setting up"):
+                posterior = build_posterior(model, data, **experiment.likelihood)
+            if not is_finished(run, experiment):
+                require_same_density(run, posterior)
+        _estimate(run, experiment, model, posterior, data, progress)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     run.write_json("environment.json", run.read_json("environment.json") | {"peak_memory_mib": round(peak)})
     with run.timed("report"):
@@ -125,13 +141,14 @@ def _complete(run: RunDirectory, experiment: Experiment, model: Model, progress:
 
 
 def _estimate(
-    run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame, progress: Progress
+    run: RunDirectory,
+    experiment: Experiment,
+    model: Model,
+    posterior: Posterior,
+    data: pd.DataFrame,
+    progress: Progress,
 ) -> None:
     """All stages but the report."""
-    with run.timed("setting up"):
-        posterior = build_posterior(model, data, **experiment.likelihood)
-    if not is_finished(run, experiment):
-        require_same_density(run, posterior)
 
     def key(stage: str) -> Key:
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))

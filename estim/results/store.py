@@ -203,7 +203,9 @@ class RunDirectory:
         """Note in ``timings.json`` how many seconds a stage took."""
         begun = time.perf_counter()
         yield
-        seconds = time.perf_counter() - begun
+        self.note_time(stage, time.perf_counter() - begun)
+
+    def note_time(self, stage: str, seconds: float) -> None:
         with self._writing:
             known = self.read_json("timings.json") if self.has("timings.json") else {}
             self.write_json("timings.json", known | {stage: seconds})

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.posterior import Posterior, takes_turns
+from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
@@ -99,11 +100,19 @@ def sample(
 
     Raises:
         ValueError: unknown algorithm or setting.
-        SamplerError: a starting point without a density.
+        SamplerError: a starting point without a density; more draws than there is memory for.
     """
     if algorithm in POPULATIONS:
         return POPULATIONS[algorithm](
             posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
+        )
+    points = (
+        num_samples * num_chains * (1 + math.ceil((settings.get("num_proposals") or 1) / thin_evaluations))
+    )
+    if (needed := 8 * points * (len(posterior.start) + 3)) > (available := available_memory()):
+        raise SamplerError(
+            f"{num_chains:,} chains of {num_samples:,} draws and the points evaluated for them are {needed:,} bytes, "
+            f"and this machine has {available:,}: ask for fewer, or for a thin_evaluations above {thin_evaluations}"
         )
     chunks: list[Chunk] = []
     run = sample_chunks(
@@ -151,6 +160,7 @@ def sample_chunks(
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
     """
+    require_own_runtime()
     row = algorithm_named(algorithm, settings)
     build = partial(row.build, posterior, **settings)
     if spread == "chains":

@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior, over, takes_turns
+from estim.runtime import require_own_runtime
 from estim.samplers.chains import device_mesh
 from estim.samplers.states import evaluate_with_gradient, hashable
 from estim.stopping import raise_if_stopped
@@ -35,6 +36,7 @@ def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *,
     Args:
         in_turn: see `Posterior`.
     """
+    require_own_runtime()
     mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     size = (IN_TURN if takes_turns(in_turn) else BATCH) * mesh.size

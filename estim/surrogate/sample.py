@@ -19,6 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
 from estim.evaluations import Evaluations
+from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.samplers.chains import device_mesh
 from estim.stopping import raise_if_stopped
@@ -195,11 +196,17 @@ def sample_surrogate(
         Draws in float32, ``[chain, draw]`` first; no true posterior is evaluated, so its evaluations are empty.
 
     Raises:
-        ValueError: `num_chains` is not a multiple of TILE.
+        ValueError: `num_chains` is not a multiple of TILE, or the draws do not fit into memory.
     """
     if num_chains % TILE or num_chains <= 0:
         raise ValueError(f"num_chains={num_chains} is not a multiple of {TILE}")
     dim = surrogate.scaling.center.shape[0]
+    needed, available = 4 * num_chains * num_samples * (dim + 3), available_memory()
+    if out is None and needed > available:
+        raise ValueError(
+            f"{num_chains:,} chains of {num_samples:,} draws are {needed:,} bytes, and this machine has "
+            f"{available:,}: ask for fewer, or stream them into a folder with `out`"
+        )
     num_tiles = num_chains // TILE
     mesh = device_mesh(num_tiles, jax.local_devices())
     together = mesh.size * max(n for n in range(1, TILES_TOGETHER + 1) if num_tiles % (n * mesh.size) == 0)
