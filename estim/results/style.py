@@ -85,7 +85,8 @@ def route_styles(routes: Iterable[str]) -> dict[str, dict[str, Any]]:
             styles[route] = {"color": SURROGATE, "linestyle": DASHES[PALETTE.index(SURROGATE)]}
             continue
         again, slot = divmod(taken, len(slots))  # beyond the palette a colour comes back with another dash
-        dash = DASHES[(slots[slot] + again) % len(DASHES)]
+        distinct = list(dict.fromkeys(DASHES))
+        dash = distinct[(distinct.index(DASHES[slots[slot]]) + again) % len(distinct)]
         styles[route] = {"color": PALETTE[slots[slot]], "linestyle": dash}
         taken += 1
     return styles

@@ -28,8 +28,7 @@ def require_run(run: RunDirectory) -> None:
     if "settings.json" in listed:
         return
     if not run.has("settings.json"):
-        lost = f" and has lost files: {', '.join(run.missing())}" if run.missing() else ""
-        raise StoreError(f"{run.path}: there is no settings.json{lost}; is this the directory of a run?")
+        raise StoreError(f"{run.path}: there is no settings.json; is this the directory of a run?")
     raise StoreError(
         f"{run.path}: there is no {manifest.NAME} that lists its files: it was made by a version of estim before "
         "0.2, or copied in part. Copy all of it, or begin anew in another directory"
