@@ -14,6 +14,7 @@ from estim.datasets import load_data, select_observables
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_compiled
+from estim.runtime import require_own_runtime
 from estim.solution import responses
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import SolutionError, Status
@@ -86,6 +87,7 @@ def impulse_responses(
 
 def _checked(model: Model, params: ParamValues | None) -> ParamValues:
     """The model's parameters as a mapping of floats, once known to be valid."""
+    require_own_runtime()
     values = model.params(params)._asdict()
     model.check_support(values)
     return {name: float(value) for name, value in values.items()}

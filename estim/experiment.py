@@ -4,9 +4,7 @@ An experiment file is Python and ends in ``experiment = Experiment(...)``; a use
 stand in the same file. What a run saved (``settings.json``) is an experiment file too.
 """
 
-import importlib.util
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -18,6 +16,8 @@ from estim.datasets import load_data, select_observables
 from estim.dynare import read_mod
 from estim.model import Model
 from estim.models import load_model
+from estim.results.names import why_no_names
+from estim.user_code import NotPythonError, import_file
 
 
 class ExperimentError(ValueError):
@@ -137,6 +137,8 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.routes:
             raise ExperimentError("an experiment needs at least one route")
+        if reason := why_no_names(self.routes):
+            raise ExperimentError(reason)
         teachers = self.surrogate.train_on if self.surrogate else ()
         if unknown := [name for name in teachers if name not in self.routes]:
             raise ExperimentError(
@@ -252,16 +254,10 @@ def _import_file(path: Path) -> Any:
     """Execute a Python file as a module; its folder is importable meanwhile."""
     if not path.is_file():
         raise ExperimentError(f"{path}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ExperimentError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent.resolve()))
     try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
+        return import_file(path)
+    except NotPythonError as error:
+        raise ExperimentError(str(error)) from error
 
 
 def _plain(value: Any) -> Any:

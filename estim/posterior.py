@@ -16,6 +16,7 @@ from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.parameters import JointPrior, Parameters, parameterise
 from estim.priors import Names, begin_at
+from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
 from estim.solution.representations import MovingAverage, StateSpace
@@ -236,6 +237,7 @@ def build_posterior(
         DataError: an observable is not a column of the data, or a column is not numeric.
         SolutionError: what is solved once has no solution at the calibrated parameters.
     """
+    require_own_runtime()
     observations = select_observables(data, model.observables._fields, model.name).to_numpy()
     start = {n: v for n, v in model.start.items() if n in model.estimated}
     build = partial(from_loglikelihood, prior=model.priors, start=start)

@@ -11,7 +11,7 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "typing", "status", "evaluations", "progress"],
+    ["runtime", "typing", "status", "evaluations", "progress", "stopping", "user_code"],
     ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],

@@ -23,10 +23,15 @@ def read_table(folder: Path, settings: EstimationSettings) -> pd.DataFrame:
     """
     if settings.datafile is None:
         raise DataError("the file names no data ('estimation' without 'datafile'): give them with --data")
-    path = next((p for e in _EXTENSIONS if (p := folder / f"{settings.datafile}{e}").is_file()), None)
+    path = find_table(folder, settings)
     if path is None:
         raise DataError(f"there is no data file {settings.datafile} in {folder}")
     return read_file(path, settings)
+
+
+def find_table(folder: Path, settings: EstimationSettings) -> Path | None:
+    """The file called ``settings.datafile`` in `folder`, with or without its extension."""
+    return next((p for e in _EXTENSIONS if (p := folder / f"{settings.datafile}{e}").is_file()), None)
 
 
 def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:

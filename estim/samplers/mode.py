@@ -14,6 +14,7 @@ from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
 from estim.status import Status
+from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
 
 Density = Literal["position", "params"]
@@ -203,6 +204,7 @@ def _value_and_slope(
     logdet = jax.jit(jax.value_and_grad(posterior.logdet_fn))
 
     def value_and_slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+        raise_if_stopped()
         found = first_gradient_state(posterior, jnp.asarray(x))
         if not np.isfinite(found.logdensity):
             return -np.inf, np.full(len(x), np.nan)

@@ -17,8 +17,10 @@ from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Draws, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
+from estim.samplers.pace import Pace
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.states import State
+from estim.stopping import raise_if_stopped
 from estim.typing import Key
 
 _FIRST_STEP = 2.38
@@ -64,6 +66,8 @@ def sample_smc(
 
     advance = build_advance(build, device_mesh(num_samples, jax.local_devices()), num_mutations, True)
 
+    pace = Pace(num_mutations)
+
     def one_run(rng_key: Key) -> tuple[State, list[Evaluations], float, int]:
         key_prior, key_mutate, key_resample = jax.random.split(rng_key, 3)
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key_resample)))
@@ -81,17 +85,27 @@ def sample_smc(
             tuning = Tuning(mean, np.linalg.cholesky(covariance), np.array(step_size))
             chosen = _systematic(rng, weights)
             particles = jax.tree.map(operator.itemgetter(chosen), particles)
-            states, info = advance(
-                key_mutate,
-                np.arange(num_samples),
-                particles,
-                (tuning, next_phi),
-                stage * num_mutations,
-                num_mutations,
-            )
-            particles, evaluations = _on_host(states), _on_host(info.evaluations)
-            evaluated.append(jax.tree.map(lambda rows: rows.reshape(-1, *rows.shape[3:]), evaluations))
-            step_size *= np.exp(2.0 * (float(np.mean(info.acceptance_rate)) - _TARGET_ACCEPTANCE))
+            rates = []
+            for step, count in pace.parts(num_mutations):
+                raise_if_stopped()
+                states, info = advance(
+                    key_mutate,
+                    np.arange(num_samples),
+                    particles,
+                    (tuning, next_phi),
+                    stage * num_mutations + step,
+                    count,
+                )
+                particles = _on_host(states)
+                rates.append(np.asarray(info.acceptance_rate)[:count])
+                evaluated.append(
+                    jax.tree.map(
+                        lambda rows, count=count: np.array(rows)[:count].reshape(-1, *rows.shape[3:]),
+                        info.evaluations,
+                    )
+                )
+            rate = float(np.mean(np.concatenate(rates)))
+            step_size *= np.exp(2.0 * (rate - _TARGET_ACCEPTANCE))
             phi, stage = next_phi, stage + 1
         return particles, evaluated, log_evidence, stage
 

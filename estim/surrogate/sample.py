@@ -19,8 +19,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
 from estim.evaluations import Evaluations
+from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.samplers.chains import device_mesh
+from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import Scaling
 from estim.surrogate.fit import Surrogate, correction
 from estim.surrogate.network import NetworkParams
@@ -31,6 +33,9 @@ TILE = 256
 
 CHUNK_STEPS = 200
 """Steps of a chain in one call of the compiled function, rounded up to a whole draw."""
+
+TILES_TOGETHER = 4
+"""Tiles of a device in one call, at most: it should take no more than some seconds."""
 
 TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
@@ -191,13 +196,20 @@ def sample_surrogate(
         Draws in float32, ``[chain, draw]`` first; no true posterior is evaluated, so its evaluations are empty.
 
     Raises:
-        ValueError: `num_chains` is not a multiple of TILE.
+        ValueError: `num_chains` is not a multiple of TILE, or the draws do not fit into memory.
     """
     if num_chains % TILE or num_chains <= 0:
         raise ValueError(f"num_chains={num_chains} is not a multiple of {TILE}")
     dim = surrogate.scaling.center.shape[0]
+    needed, available = 4 * num_chains * num_samples * (dim + 3), available_memory()
+    if out is None and needed > available:
+        raise ValueError(
+            f"{num_chains:,} chains of {num_samples:,} draws are {needed:,} bytes, and this machine has "
+            f"{available:,}: ask for fewer, or stream them into a folder with `out`"
+        )
     num_tiles = num_chains // TILE
     mesh = device_mesh(num_tiles, jax.local_devices())
+    together = mesh.size * max(n for n in range(1, TILES_TOGETHER + 1) if num_tiles % (n * mesh.size) == 0)
     chunk_draws = -(-CHUNK_STEPS // thin)
     start_all, chunk = _build_chunk(surrogate.posterior.logprior_fn, mesh, chunk_draws, thin)
     learnt = (Scaling(*(jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling)), surrogate.network)
@@ -207,7 +219,14 @@ def sample_surrogate(
     def advance(key: Key, index: int, states: TileState, proposal_tril: np.ndarray):
         keys = jax.random.split(jax.random.fold_in(key, index), num_tiles)
         move = Move(jnp.asarray(proposal_tril, jnp.float32), jnp.asarray(temperature, jnp.float32))
-        return chunk(*learnt, jax.device_put(keys, spread), states, move)
+        parts = []
+        for begin in range(0, num_tiles, together):
+            raise_if_stopped()
+            some = jax.tree.map(lambda rows, i=begin: rows[i : i + together], (keys, states))
+            parts.append(chunk(*learnt, *jax.device_put(some, spread), move))
+            if begin + together < num_tiles:
+                jax.block_until_ready(parts[-1])
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
 
     clock = time.perf_counter()
     z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)

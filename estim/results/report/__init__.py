@@ -20,6 +20,7 @@ from estim.results.report.posterior import (
 from estim.results.report.reading import LABELS, Report
 from estim.results.report.surrogate import certificate_sentence, correction_sentence, surrogate_section
 from estim.results.store import RunDirectory
+from estim.results.verify import require_run
 
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
@@ -32,8 +33,15 @@ def write_report(run: RunDirectory) -> Path:
     """Write ``report.html`` into the run directory and return its path.
 
     Raises:
-        StoreError: the directory is not that of a run, or no route has finished a chunk.
+        StoreError: the directory is not that of a run, another process is at work in it, a file is damaged or
+            missing, or no route has finished a chunk.
     """
+    require_run(run)
+    with run.locked():
+        return _write_report(run)
+
+
+def _write_report(run: RunDirectory) -> Path:
     report = Report(run)
     sections = [
         ("What was estimated", estimated_section(report)),
