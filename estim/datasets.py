@@ -244,6 +244,14 @@ def _quarter(text: str) -> pd.Period:
     raise ValueError(text)
 
 
+def is_quarter(text: str) -> bool:
+    """Whether `text` is a date like 1966Q1 or 1966-01-01."""
+    try:
+        return bool(_quarter(text))
+    except ValueError:
+        return False
+
+
 def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
     """The quarters from `start` to `end`, both included; `where` names the data in an error."""
     bounds = []

@@ -11,7 +11,7 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "typing", "status", "evaluations", "progress"],
+    ["runtime", "arguments", "typing", "status", "evaluations", "progress"],
     ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
@@ -25,7 +25,7 @@ LAYERS = [
     ["results"],
     ["models", "dynare"],
     ["check", "api"],
-    ["experiment"],
+    ["experiment", "experiment_settings"],
     ["pipeline"],
     ["cli"],
 ]
