@@ -253,7 +253,7 @@ def _is_a(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
     if kind is float:
-        return _is_number(value) and (isinstance(value, jax.core.Tracer) or _finite(value))
+        return _is_number(value) and (isinstance(value, jax.core.Tracer) or is_finite(value))
     if kind is jax.Array:
         return isinstance(value, jax.Array) or _is_numeric(value)
     if kind is callable or get_origin(kind) is not None:
@@ -267,7 +267,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
 
 
-def _finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether a number can be a finite float."""
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number that no float can hold

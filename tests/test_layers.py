@@ -11,10 +11,11 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "arguments", "typing", "status", "evaluations", "progress"],
+    ["runtime", "arguments", "tracing", "typing", "status", "evaluations", "progress"],
     ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
+    ["model_checks"],
     ["model"],
     ["solution"],
     ["likelihood"],

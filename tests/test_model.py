@@ -32,7 +32,7 @@ class TooMany(NamedTuple):
 MISTAKES = {
     "one equation too many": (
         dict(residuals=lambda lag, now, lead, e, p: {"law": now.x - p.rho * lag.x, "extra": now.x - p.sigma}),
-        r"2 equations \(extra, law\) for 1 variables \(x\)",
+        r"2 equations \(law, extra\) for 1 variables \(x\)",
     ),
     "residuals in a list": (dict(residuals=lambda lag, now, lead, e, p: [now.x]), "must return a dict"),
     "vector equation": (
@@ -41,7 +41,7 @@ MISTAKES = {
     ),
     "parameter not in the prior": (
         dict(residuals=lambda lag, now, lead, e, p: {"law": now.x - p.rho * lag.x - p.sigma_x * e.e}),
-        "residuals uses 'sigma_x', which is not in the prior",
+        "residuals, equation 'law' uses 'sigma_x', which is not in the prior .*did you mean 'sigma'",
     ),
     "unknown variable": (
         dict(measurement=lambda now, lag, p: Observables(now.output)),

@@ -1,4 +1,4 @@
-"""The options of a model's likelihood, checked where they are handed in: kinds and ranges, then whether they fit the data."""
+"""The options of a model's likelihood, checked where they are handed in: by themselves, together, on the data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
