@@ -10,7 +10,7 @@ people hand in goes through here: settings of an experiment, from a file, from `
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from numbers import Integral, Real
@@ -60,6 +60,10 @@ def multiple_of(step: int) -> Condition:
     return Condition(f"that is a multiple of {step}", lambda value: value > 0 and value % step == 0)
 
 
+Number = Annotated[
+    Any, Condition("a number", lambda value: _is_number(value) and value == value, says_all=True)
+]
+"""Infinite ones too."""
 Positive = Annotated[int, at_least(1)]
 NonNegative = Annotated[int, at_least(0)]
 PositiveReal = Annotated[float, above(0)]
@@ -153,6 +157,31 @@ def checked[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def names_arguments[C: type](error: type[Exception]) -> Callable[[C], C]:
+    """A class whose construction with an argument too few or too many ends in `error`, which lists them."""
+
+    def decorate(cls: C) -> C:
+        construct = cls.__init__  # type: ignore[misc]
+        signature = inspect.signature(construct)
+
+        @wraps(construct)
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                signature.bind(self, *args, **kwargs)
+            except TypeError as wrong:
+                unknown = next((key for key in kwargs if key not in signature.parameters), "")
+                hint = did_you_mean(unknown, signature.parameters)
+                raise error(
+                    f"{cls.__name__}({', '.join(list(signature.parameters)[1:])}): {wrong}{hint}"
+                ) from None
+            construct(self, *args, **kwargs)
+
+        cls.__init__ = __init__  # type: ignore[misc]
+        return cls
+
+    return decorate
+
+
 def signature_of(function: Callable[..., Any]) -> str:
     """The names of a function's arguments, in brackets."""
     return "(" + ", ".join(inspect.signature(function).parameters) + ")"
@@ -233,7 +262,7 @@ def _convert_collection(value: Any, annotation: Any, origin: type, arguments: tu
         return tuple(converted) if issubclass(origin, tuple) else value
     if not isinstance(value, origin) or (issubclass(origin, Sequence) and isinstance(value, str | bytes)):
         raise _Mismatch(_words(annotation), value)
-    if issubclass(origin, Mapping) and arguments:
+    if isinstance(value, Mapping) and arguments:
         for key, item in value.items():
             _inside(key, arguments[0], f": the name {shown(key)}")
             _inside(item, arguments[1], f"[{shown(key)}]")
@@ -262,6 +291,8 @@ def _is_a(value: Any, kind: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
+    if isinstance(value, int) and not is_finite(value):
+        return False
     if isinstance(value, np.ndarray | jax.Array):
         return value.shape == () and value.dtype.kind in "iuf"
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
@@ -318,7 +349,7 @@ def _words(annotation: Any) -> str:
 
 
 @cache
-def annotations(owner: Any) -> dict[str, Any]:
+def annotations(owner: Hashable) -> dict[str, Any]:
     """The annotations of a function or a dataclass; those that only a type checker can see are left out."""
     try:
         return get_type_hints(owner, include_extras=True)

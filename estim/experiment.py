@@ -24,6 +24,7 @@ from estim.arguments import (
     check,
     check_fields,
     did_you_mean,
+    names_arguments,
     settings_of,
     shown,
 )
@@ -53,6 +54,7 @@ _LONGEST_FILE = 10_000_000
 _NOT_SETTINGS = ("model", "presets", "source")
 
 
+@names_arguments(ExperimentError)
 @dataclass(frozen=True)
 class Experiment:
     """What to estimate, on which data, by which routes. Frozen, printable, repeatable.

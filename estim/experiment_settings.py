@@ -17,6 +17,7 @@ from estim.arguments import (
     check_settings,
     did_you_mean,
     multiple_of,
+    names_arguments,
     settings_of,
     shown,
 )
@@ -60,6 +61,7 @@ def complete(
     return dict(settings)
 
 
+@names_arguments(ExperimentError)
 @dataclass(frozen=True)
 class Route:
     """One sampler and how long it runs.
@@ -88,6 +90,7 @@ class Route:
             object.__setattr__(self, "settings", settings)
 
 
+@names_arguments(ExperimentError)
 @dataclass(frozen=True)
 class SurrogateRoute:
     """A network trained on what another route evaluated, and the chains that run on it.

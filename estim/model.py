@@ -12,13 +12,14 @@ from typing import Any
 import jax
 from numpyro.distributions import Distribution
 
-from estim.arguments import Positive, did_you_mean, is_finite, shown
+from estim.arguments import Positive, did_you_mean, is_finite, names_arguments, shown
 from estim.model_checks import check_model_parts, components, is_number, listed, quoted
 from estim.priors import Component, Names, begin_at, gather
 from estim.tracing import ModelError as ModelError  # where it has always been found
 from estim.typing import ParamValues
 
 
+@names_arguments(ModelError)
 @dataclass(frozen=True, eq=False)
 class Model:
     """A structural model. Frozen and static: closed over by compiled code, never traced.

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
-from estim.arguments import ArgumentError, check_fields, did_you_mean, shown
+from estim.arguments import ArgumentError, check_fields, did_you_mean, is_finite, shown
 from estim.priors import Component
 from estim.tracing import ModelError, call
 
@@ -57,7 +57,7 @@ def _check_names(model: Any) -> None:
 
 
 def _check_prior(model: Any) -> None:
-    prior = model.prior
+    prior: Any = model.prior
     if isinstance(prior, type) and hasattr(prior, "_fields"):
         raise ModelError(
             f"{model.name}: 'prior' must be a NamedTuple of parameters: write {prior.__name__}()"
@@ -89,14 +89,15 @@ def _check_prior(model: Any) -> None:
             raise ModelError(
                 f"{model.name}: the prior of '{name}' is {shown(leaf)}; give a number or a distribution{call_it}"
             )
-        elif isinstance(leaf, Real) and np.isnan(float(leaf)):
-            raise ModelError(
-                f"{model.name}: the prior of '{name}' is {leaf!r}; give a number or a distribution"
-            )
+        elif not is_finite(leaf):
+            raise ModelError(f"{model.name}: the prior of '{name}' is {shown(leaf)}; give a finite number")
 
 
 def _check_values(model: Any) -> None:
-    """Values by the names of parameters."""
+    """Blocks that are blocks, and values by the names of parameters."""
+    for block in model.het_blocks:
+        if not hasattr(block, "outputs"):
+            raise ModelError(f"{model.name}: het_blocks must hold HetBlocks, not {shown(block)}")
     for role, values in (("start", model.start), ("published", model.published)):
         if unknown := [n for n in values if n not in model.param_names]:
             hint = did_you_mean(unknown[0], model.param_names)
@@ -138,9 +139,10 @@ def _check_functions(model: Any) -> None:
         "shocks": model.shocks._fields,
     }
     used: set[str] = set()
+    written: list[str] = []  # names of the equations
 
-    def trace(role: str, function: Any, read: Callable[[Any], list[Any]], **arguments: Any) -> None:
-        """Call `function` on symbols; `read` checks what it returns. Notes which parameters it uses."""
+    def trace(role: str, function: Any, read: Callable[[Any], list[Any]], **arguments: Any) -> set[str]:
+        """Call `function` on symbols; `read` checks what it returns. Returns the names that it reads."""
 
         def traced(given: dict[str, Any]) -> list[Any]:
             ordered = {name: given[name] for name in arguments}
@@ -153,16 +155,16 @@ def _check_functions(model: Any) -> None:
         read_by = {id(v) for equation in program.eqns for v in equation.invars} | set(
             map(id, program.outvars)
         )
-        for (path, _), variable in zip(jax.tree.leaves_with_path(arguments), program.invars, strict=True):
-            if path[0].key == "params" and id(variable) in read_by:
-                used.add(path[1].name)
+        leaves = zip(jax.tree.leaves_with_path(arguments), program.invars, strict=True)
+        found = {(path[0].key, path[1].name) for (path, _), variable in leaves if id(variable) in read_by}
+        used.update(name for argument, name in found if argument == "params")
+        return {name for argument, name in found if argument != "params"}
 
-    def a_tuple(role: str, kind: type[Any]) -> Callable[[Any], list[Any]]:
+    def a_tuple(role: str, kind: type[Any], instead: str = "") -> Callable[[Any], list[Any]]:
         def read(result: Any) -> list[Any]:
             if not isinstance(result, kind):
-                raise ModelError(
-                    f"{model.name}: {role} must return {kind.__name__}{kind._fields}, not {shown(result)}"
-                )
+                what = f"{kind.__name__}{kind._fields}{instead}"
+                raise ModelError(f"{model.name}: {role} must return {what}, not {shown(result)}")
             return [_scalar(model, f"{role}: '{n}'", value) for n, value in result._asdict().items()]
 
         return read
@@ -175,28 +177,20 @@ def _check_functions(model: Any) -> None:
         for name in result:
             if not isinstance(name, str) or not name.strip():
                 raise ModelError(f"{model.name}: the name of an equation must be text, not {shown(name)}")
-        values = [_scalar(model, f"equation '{n}'", value) for n, value in result.items()]
-        _check_count(model, result)
-        return values
+        written[:] = result
+        return [_scalar(model, f"equation '{n}'", value) for n, value in result.items()]
 
     def error_terms(result: Any) -> list[Any]:
-        matrix = (len(model.observables._fields),) * 2
-        if not isinstance(result, tuple) and getattr(result, "shape", None) == matrix and _is_real(result):
+        n = len(model.observables._fields)
+        if not isinstance(result, tuple) and getattr(result, "shape", None) == (n, n) and _is_real(result):
             return [result]
-        return a_tuple("measurement_error", model.observables)(result)
+        return a_tuple("measurement_error", model.observables, f" or a covariance matrix [{n}, {n}]")(result)
 
     shocks = _symbols(model.shocks)
     trace("steady_state", model.steady_state, a_tuple("steady_state", model.variables), params=params)
-    trace(
-        "residuals",
-        model.residuals,
-        equations,
-        lag=state,
-        now=state,
-        lead=state,
-        shocks=shocks,
-        params=params,
-    )
+    dated = {"lag": state, "now": state, "lead": state}
+    found = trace("residuals", model.residuals, equations, **dated, shocks=shocks, params=params)
+    _check_count(model, written, found)
     observed = a_tuple("measurement", model.observables)
     trace("measurement", model.measurement, observed, now=state, lag=state, params=params)
     if model.measurement_error is not None:
@@ -215,18 +209,22 @@ def _symbols(kind: type[Any]) -> Any:
     return kind(*[jax.ShapeDtypeStruct((), float)] * len(kind._fields))
 
 
-def _check_count(model: Any, residuals: Mapping[str, Any]) -> None:
-    supplied = [n for block in model.het_blocks for n in getattr(block, "outputs", ())]
+def _check_count(model: Any, equations: list[str], found: set[str]) -> None:
+    """As many equations as variables; `found` are the variables that stand in one."""
+    supplied = [n for block in model.het_blocks for n in block.outputs]
     wanted = [n for n in model.variables._fields if n not in supplied]
-    if len(residuals) != len(wanted):
+    if len(equations) != len(wanted):
+        absent = [n for n in wanted if n not in found]
         raise ModelError(
-            f"{model.name}: {len(residuals)} equations {listed(residuals)} for {len(wanted)} variables {listed(wanted)}"
+            f"{model.name}: {len(equations)} equations {listed(equations)} for {len(wanted)} variables {listed(wanted)}"
+            + (f"; none contains {quoted(absent)}" if absent else "")
         )
 
 
 def _scalar(model: Any, what: str, value: Any) -> Any:
     if not is_number(value) and not _is_real(value):
-        raise ModelError(f"{model.name}: {what} is {shown(value)}, not a number")
+        words = f"of type {value.dtype}" if hasattr(value, "dtype") else shown(value)
+        raise ModelError(f"{model.name}: {what} is {words}, not a real number")
     if np.shape(value) != ():
         raise ModelError(f"{model.name}: {what} has shape {np.shape(value)}; it must be a scalar")
     return value

@@ -20,7 +20,7 @@ import numpy as np
 from estim.arguments import did_you_mean, shown, signature_of
 
 _OURS = Path(__file__).parent
-_LIBRARIES = (*(str(Path(package.__file__).parent) for package in (jax, np)), "site-packages", "<frozen")
+_LIBRARIES = (*(str(Path(str(package.__file__)).parent) for package in (jax, np)), "site-packages", "<frozen")
 
 
 class ModelError(ValueError):
@@ -81,7 +81,7 @@ def _explained(
 ) -> str:
     """What an exception of a traced function means, as the end of a sentence that begins with the function."""
     if isinstance(error, AttributeError) and any(error.obj is given for given in arguments.values()):
-        return f" uses '{error.name}', {_unknown_name(error.name, error.obj, arguments, names)}"
+        return f" uses '{error.name}', {_unknown_name(str(error.name), error.obj, arguments, names)}"
     if isinstance(error, jax.errors.TracerBoolConversionError):
         return (
             ": 'if', 'while', 'and', 'or', 'not', min and max ask whether something holds, which is not known of a "
