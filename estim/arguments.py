@@ -10,7 +10,7 @@ people hand in goes through here: settings of an experiment, from a file, from `
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from numbers import Integral, Real
@@ -348,9 +348,13 @@ def _words(annotation: Any) -> str:
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
-@cache
-def annotations(owner: Hashable) -> dict[str, Any]:
+def annotations(owner: Any) -> dict[str, Any]:
     """The annotations of a function or a dataclass; those that only a type checker can see are left out."""
+    return _annotations(owner)
+
+
+@cache
+def _annotations(owner: Any) -> dict[str, Any]:
     try:
         return get_type_hints(owner, include_extras=True)
     except NameError:

@@ -66,7 +66,7 @@ def _check_prior(model: Any) -> None:
         raise ModelError(
             f"{model.name}: 'prior' must be a NamedTuple of parameters, not {type(prior).__name__}"
         )
-    for name, leaf in prior._asdict().items():
+    for name, leaf in zip(model.prior._fields, model.prior, strict=True):
         if name in RESERVED["parameters"]:
             raise ModelError(
                 f"{model.name}: a parameter cannot be called '{name}': {RESERVED['parameters'][name]}"

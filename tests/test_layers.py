@@ -12,6 +12,8 @@ ROOT = Path(estim.__file__).parent
 
 LAYERS = [
     ["runtime", "arguments", "tracing", "typing", "status", "evaluations", "progress"],
+    ["tables"],
+    ["observations"],
     ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
