@@ -283,7 +283,7 @@ def _is_a(value: Any, kind: Any) -> bool:
         return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
     if kind is float:
         return _is_number(value) and (isinstance(value, jax.core.Tracer) or is_finite(value))
-    if kind is jax.Array:
+    if kind in (jax.Array, np.ndarray):
         return isinstance(value, jax.Array) or _is_numeric(value)
     if kind is callable or get_origin(kind) is not None:
         return callable(value) if kind is callable else isinstance(value, type)

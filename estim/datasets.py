@@ -25,7 +25,9 @@ _DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
 
 
 @checked
-def load_data(name: str | Path, start: str | None = None, end: str | None = None) -> pd.DataFrame:
+def load_data(
+    name: str | Path, start: str | pd.Period | None = None, end: str | pd.Period | None = None
+) -> pd.DataFrame:
     """A quarterly frame: one of the shipped data sets by its name, or a CSV file by its path.
 
     Args:
@@ -249,7 +251,9 @@ def is_quarter(text: str) -> bool:
         return False
 
 
-def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
+def select_sample(
+    frame: pd.DataFrame, start: str | pd.Period | None, end: str | pd.Period | None, where: str
+) -> pd.DataFrame:
     """The quarters from `start` to `end`, both included; `where` names the data in an error."""
     bounds = []
     for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):

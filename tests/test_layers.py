@@ -19,7 +19,7 @@ LAYERS = [
     ["heterogeneity"],
     ["model_checks"],
     ["model"],
-    ["solution"],
+    ["solution", "measurement_error"],
     ["likelihood"],
     ["analysis"],
     ["posterior"],

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, Positive, check_settings, checked, settings_of
 from estim.posterior import Posterior, takes_turns
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
@@ -68,15 +69,16 @@ class Chunk(NamedTuple):
     seconds: dict[str, float]
 
 
+@checked
 def sample(
     posterior: Posterior,
     algorithm: str,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 4,
-    num_warmup: int = 500,
-    thin_evaluations: int = 1,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 4,
+    num_warmup: NonNegative = 500,
+    thin_evaluations: Positive = 1,
     **settings: Any,
 ) -> Draws:
     """Draws from a posterior.
@@ -92,10 +94,11 @@ def sample(
     Ctrl-C ends the run and returns the draws that are finished.
 
     Raises:
-        ValueError: unknown algorithm or setting.
+        ArgumentError: an unknown algorithm or setting, or a value out of its range.
         SamplerError: a starting point without a density.
     """
     if algorithm in POPULATIONS:
+        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
         return POPULATIONS[algorithm](
             posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
         )
