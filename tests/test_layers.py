@@ -11,7 +11,7 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "arguments", "tracing", "typing", "status", "evaluations", "progress"],
+    ["runtime", "kinds", "arguments", "tracing", "typing", "status", "evaluations", "progress"],
     ["tables"],
     ["observations"],
     ["priors", "parameters", "datasets", "fred"],

@@ -8,6 +8,7 @@ independent of one another.
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import checked
 from estim.likelihood.smoothing import sample_smoothed, smooth
 from estim.likelihood.square_root import covariance_root
 from estim.likelihood.start import Gaussian
@@ -15,6 +16,7 @@ from estim.solution.representations import StateSpace
 from estim.typing import Array, Key
 
 
+@checked
 @jax.jit
 def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gaussian:
     """Distribution of the observables after the sample.
@@ -39,6 +41,7 @@ def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gauss
     return Gaussian(jnp.where(free, signal, path), jnp.where(both_free, signal_cov + H[None], 0.0))
 
 
+@checked
 @jax.jit
 def sample_forecast(rng_key: Key, state_space: StateSpace, observations: Array, path: Array) -> Array:
     """One path ``[horizon, n_obs]`` of the observables after the sample; arguments as in `forecast`."""

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import impulse_responses
+from estim.arguments import checked
 from estim.likelihood.smoothing import smooth
 from estim.likelihood.toeplitz import autocovariances, block_toeplitz
 from estim.solution.representations import MovingAverage, StateSpace
@@ -24,6 +25,7 @@ class HistoricalDecomposition(NamedTuple):
     measurement_error: Array
 
 
+@checked
 @jax.jit
 def historical_decomposition(
     solution: StateSpace | MovingAverage, observations: Array

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.analysis.moments import theoretical_moments
+from estim.arguments import NonNegative, checked
 from estim.solution.representations import StateSpace
 from estim.typing import Array
 
@@ -38,8 +39,9 @@ class Identification(NamedTuple):
     sensitivity: np.ndarray
 
 
+@checked
 def local_identification(
-    solve: Callable[[Mapping[str, Array]], StateSpace], params: Mapping[str, float], num_lags: int = 4
+    solve: Callable[[Mapping[str, Array]], StateSpace], params: Mapping[str, float], num_lags: NonNegative = 4
 ) -> Identification:
     """Rank and singular vectors of the Jacobian of means and autocovariances.
 

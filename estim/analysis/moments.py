@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, checked
 from estim.likelihood.start import stationary_start
 from estim.solution.representations import StateSpace
 from estim.typing import Array
@@ -28,8 +29,9 @@ class Moments(NamedTuple):
         return self.autocovariance / (self.sd[:, None] * self.sd[None, :])[None]
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
+def theoretical_moments(state_space: StateSpace, num_lags: NonNegative) -> Moments:
     """The model's unconditional moments, Z T^k P Z' (+ H at k = 0); NaN where it is not stationary."""
     T, Z = state_space.transition, state_space.design
 
@@ -40,8 +42,9 @@ def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
     return Moments(state_space.obs_intercept, autocovariance.at[0].add(state_space.obs_cov))
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def sample_moments(observations: Array, num_lags: int) -> Moments:
+def sample_moments(observations: Array, num_lags: NonNegative) -> Moments:
     """The same of data y ``[n_periods, n_obs]``, each from the pairs that are observed (NaN is missing)."""
     y = jnp.asarray(observations)
     seen = ~jnp.isnan(y)

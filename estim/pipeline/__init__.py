@@ -23,6 +23,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from estim.arguments import checked
 from estim.experiment import Experiment, ExperimentError
 from estim.model import Model
 from estim.pipeline import learning
@@ -44,6 +45,7 @@ _NUM_PRIOR_DRAWS = 4000
 _NUM_RESPONSES = 200
 
 
+@checked
 def run_experiment(experiment: Experiment, out: str | Path, progress: Progress = silent) -> RunDirectory:
     """Run an experiment, or go on with it, in the directory `out`, and write its report.
 

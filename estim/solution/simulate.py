@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive, checked
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import Model
 from estim.solution.representations import MovingAverage, StateSpace
@@ -13,8 +14,9 @@ from estim.status import Status
 from estim.typing import Array, Key
 
 
+@checked
 @partial(jax.jit, static_argnames="num_periods")
-def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int) -> Array:
+def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: Positive) -> Array:
     """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew.
 
     They are those of the representation: add `trend_path` where the model has a trend.
