@@ -158,7 +158,8 @@ def test_settings_are_a_functions_keyword_only_arguments():
     assert list(known) == ["unit", "rows"] and list(settings_of(Settings)) == ["steps", "shape"]
     assert check_settings(known, {"unit": "km"}, "measure") == {"unit": "km"}
     with pytest.raises(
-        ArgumentError, match=r"measure has no setting \['uniit'\]; it has \['unit', 'rows'\]; did you mean 'unit'"
+        ArgumentError,
+        match=r"measure has no setting \['uniit'\]; it has \['unit', 'rows'\]; did you mean 'unit'",
     ):
         check_settings(known, {"uniit": "km"}, "measure")
     with pytest.raises(ArgumentError, match=r"here\.unit must be one of"):
@@ -171,7 +172,9 @@ def test_nothing_is_suggested_where_nothing_is_near():
 
 
 ANYTHING = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.complex_numbers()),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.complex_numbers()
+    ),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
     max_leaves=5,
 )

@@ -17,9 +17,7 @@ Horizon = Annotated[Number, at_least(1)]
 
 
 @checked
-def variance_decomposition(
-    solution: StateSpace | MovingAverage, horizons: Sequence[Horizon]
-) -> Array:
+def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Sequence[Horizon]) -> Array:
     """Shares ``[n_horizons, n_obs, n_shocks + 1]`` of the forecast-error variance; the last is measurement error.
 
     Args:
