@@ -115,7 +115,7 @@ def _unknown_name(
 
 
 def find_place(traceback: TracebackType | None) -> Place:
-    """The last line of the user's that a traceback passes, and the equation whose value is computed there."""
+    """The last line of the user's that a traceback passes, and the equation whose value the first ones compute."""
     found = Place()
     for frame, _ in walk_tb(traceback):
         code = frame.f_code
@@ -126,7 +126,7 @@ def find_place(traceback: TracebackType | None) -> Place:
         source = linecache.getline(code.co_filename, line or 0, frame.f_globals).strip()
         text = f"{Path(code.co_filename).name}, line {line}" + (f": `{source}`" if source else "")
         name = _equation_at(code, (line or 0, start or 0), frame.f_globals)
-        found = Place(text, name or found.equation)
+        found = Place(text, found.equation or name)
     return found
 
 
@@ -149,7 +149,8 @@ def _equation_at(code: CodeType, position: tuple[int, int], module: dict[str, An
         tree = ast.parse("".join(linecache.getlines(code.co_filename, module)))
     except (SyntaxError, ValueError, RecursionError):
         return ""
-    first = min((line, column) for line, _, column, _ in code.co_positions() if line and column is not None)
+    wide = [(line, left) for line, _, left, right in code.co_positions() if line and left != right]
+    first = min(((line, column) for line, column in wide if column is not None), default=(0, 0))
     found = ""
     for key, value in _named_expressions(tree):  # inner ones after outer ones
         begin, end = (value.lineno, value.col_offset), (value.end_lineno or 0, value.end_col_offset or 0)
