@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import xarray as xr
 
-from estim.arguments import Positive, checked
+from estim.arguments import NonNegative, Positive, checked
 from estim.datasets import load_data, select_observables
 from estim.likelihood.options import check_options
 from estim.measurement_error import check_measurement_error
@@ -29,7 +29,7 @@ def loglikelihood(
     params: Any,
     data: Any,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     **options: Any,
 ) -> float:
     """Log-likelihood of a model at given parameters, constants included.

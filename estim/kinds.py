@@ -136,13 +136,7 @@ def _is_numeric(value: Any) -> bool:
         return False
 
 
-_KINDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    jax.Array: "an array of numbers",
-}
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def in_words(annotation: Any) -> str:
@@ -164,6 +158,8 @@ def in_words(annotation: Any) -> str:
         if origin is type:
             return "a class"
         return "a function" if origin is Callable else "a list"
+    if annotation in _ARRAYS:
+        return "an array of numbers"
     if annotation in _KINDS:
         return _KINDS[annotation]
     name = getattr(annotation, "__name__", str(annotation))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
-from estim.arguments import ArgumentError, checked
+from estim.arguments import ArgumentError, NonNegative, checked
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
 from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
@@ -238,7 +238,7 @@ def build_posterior(
     model: Model,
     data: Any,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     **likelihood_options: Any,
 ) -> Posterior:
     """The posterior of a model's estimated parameters given data.
