@@ -23,6 +23,7 @@ from estim.arguments import (
     annotations,
     check,
     check_fields,
+    checked,
     did_you_mean,
     names_arguments,
     settings_of,
@@ -196,6 +197,7 @@ def from_settings(
     return Experiment(**plain | built, source=source)
 
 
+@checked
 def load_experiment(path: str | Path) -> Experiment:
     """The experiment that a file defines: ``experiment`` of a Python file, or a run's ``settings.json``.
 
@@ -235,6 +237,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return settings
 
 
+@checked
 def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
     """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
 
@@ -265,6 +268,8 @@ def _import_file(path: Path) -> Any:
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
+    except SystemExit:
+        raise ExperimentError(f"{path}: ends the program where it should define an experiment") from None
     finally:
         sys.path.pop(0)
     return module

@@ -10,20 +10,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.arguments import NonNegative, Positive, check_settings, checked, settings_of
+from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
 from estim.posterior import Posterior, takes_turns
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.registry import POPULATIONS, Algorithm, algorithm_named
+from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.transport import straight
 from estim.status import Status
 from estim.typing import Array, Key
@@ -95,7 +95,7 @@ def sample(
 
     Raises:
         ArgumentError: an unknown algorithm or setting, or a value out of its range.
-        SamplerError: a starting point without a density.
+        SamplerError: a starting point without a density, or starting points of a wrong shape.
     """
     if algorithm in POPULATIONS:
         check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
@@ -131,7 +131,7 @@ def sample_chunks(
     laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
     progress: Progress | None = None,
-    spread: Literal["chains", "proposals"] = "chains",
+    spread: Spread = "chains",
     state: RunState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[RunState, Chunk]]:
@@ -149,6 +149,12 @@ def sample_chunks(
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
     """
     row = algorithm_named(algorithm, settings)
+    check(spread, Spread, "spread")
+    shape = (num_chains, len(posterior.start))
+    if initial_positions is not None and np.shape(initial_positions) != shape:
+        raise SamplerError(
+            f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
+        )
     build = partial(row.build, posterior, **settings)
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())
