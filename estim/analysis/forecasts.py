@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import block_diag
 
+from estim.arguments import checked
 from estim.likelihood.smoothing import raise_if_singular, sample_smoothed, smooth_given_levels
 from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace, trend_path
 from estim.typing import Array, Key
 
 
+@checked
 def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gaussian:
     """Distribution of the observables after the sample.
 
@@ -52,6 +54,7 @@ def _forecast(state_space: StateSpace, observations: Array, path: Array) -> tupl
     return Gaussian(jnp.where(free, mean, path), jnp.where(both_free, expected.cov, 0.0)), found.singular
 
 
+@checked
 @jax.jit
 def sample_forecast(rng_key: Key, state_space: StateSpace, observations: Array, path: Array) -> Array:
     """One path ``[horizon, n_obs]`` of the observables after the sample; arguments as in `forecast`."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import checked
 from estim.likelihood.smoothing import Smoothed, smooth
 from estim.likelihood.toeplitz import autocovariances, block_toeplitz
 from estim.solution.representations import MovingAverage, StateSpace, without_trend
@@ -24,6 +25,7 @@ class HistoricalDecomposition(NamedTuple):
     measurement_error: Array
 
 
+@checked
 def historical_decomposition(
     solution: StateSpace | MovingAverage, observations: Array
 ) -> HistoricalDecomposition:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.analysis.moments import theoretical_moments
+from estim.arguments import NonNegative, checked
 from estim.solution.representations import StateSpace
 from estim.status import SolutionError, Status
 from estim.typing import Array
@@ -48,10 +49,11 @@ class Identification(NamedTuple):
         return self.directions / np.where(self.sensitivity > 0, self.sensitivity, 1.0)[None, :]
 
 
+@checked
 def local_identification(
     solve: Callable[[Mapping[str, Array]], StateSpace],
     params: Mapping[str, float],
-    num_lags: int | None = None,
+    num_lags: NonNegative | None = None,
 ) -> Identification:
     """Rank and singular vectors of the Jacobian of means and autocovariances.
 

@@ -4,13 +4,15 @@ from functools import partial
 
 import jax
 
+from estim.arguments import Positive, checked
 from estim.linalg import semidefinite_cholesky
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 
+@checked
 @partial(jax.jit, static_argnames="horizon")
-def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
+def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -> Array:
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves

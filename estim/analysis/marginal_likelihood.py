@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import chi2
 
+from estim.arguments import Fraction, checked
 from estim.typing import Array
 
 
@@ -22,8 +23,9 @@ class HarmonicMean(NamedTuple):
     standard_error: np.ndarray
 
 
+@checked
 def modified_harmonic_mean(
-    position: Array, logdensity: Array, truncations: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    position: Array, logdensity: Array, truncations: Sequence[Fraction] = (0.1, 0.3, 0.5, 0.7, 0.9)
 ) -> HarmonicMean:
     """ln p(y) by Geweke's modified harmonic mean: p(y)^-1 = E[f / p(y, theta)], f a truncated normal.
 
@@ -63,6 +65,7 @@ def _batch_standard_error(values: np.ndarray, num_batches: int = 20) -> float:
     return float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
+@checked
 def model_probabilities(
     log_marginal_likelihood: Mapping[str, float], prior: Mapping[str, float] | None = None
 ) -> dict[str, float]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, checked
 from estim.solution.initial_state import stationary_part
 from estim.solution.representations import StateSpace
 from estim.typing import Array
@@ -28,8 +29,9 @@ class Moments(NamedTuple):
         return self.autocovariance / (self.sd[:, None] * self.sd[None, :])[None]
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
+def theoretical_moments(state_space: StateSpace, num_lags: NonNegative) -> Moments:
     """The model's unconditional moments, Z T^k P Z' (+ H at k = 0), about the trend where there is one.
 
     An observable that depends on a unit root has none: its moments are NaN, those of the others are not.
@@ -50,8 +52,9 @@ def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
     return Moments(mean, jnp.where(both[None], autocovariance, jnp.nan))
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def sample_moments(observations: Array, num_lags: int) -> Moments:
+def sample_moments(observations: Array, num_lags: NonNegative) -> Moments:
     """The same of data y ``[n_periods, n_obs]``, each from the pairs that are observed (NaN is missing)."""
     y = jnp.asarray(observations)
     seen = ~jnp.isnan(y)

@@ -1,17 +1,22 @@
 """How much of the variance of what cannot be forecast each shock brings."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import impulse_responses, shock_impact
+from estim.arguments import Number, at_least, checked
 from estim.solution.initial_state import stationary_part
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
+Horizon = Annotated[Number, at_least(1)]
 
-def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Sequence[int | float]) -> Array:
+
+@checked
+def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Sequence[Horizon]) -> Array:
     """Shares ``[n_horizons, n_obs, n_shocks + 1]`` of the forecast-error variance; the last is measurement error.
 
     Args:

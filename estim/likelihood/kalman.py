@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative
 from estim.likelihood.chandrasekhar import stationary_logdensities
 from estim.likelihood.diffuse import diffuse_loglikelihood
 from estim.likelihood.failure import impossible_if_not_finite
@@ -25,7 +26,7 @@ def kalman_loglikelihood(
     state_space: StateSpace,
     observations: Array,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     start: Start = "stationary",
     method: Method = "auto",
 ) -> Scalar:

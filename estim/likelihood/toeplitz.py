@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.fft import next_fast_len
 
+from estim.arguments import NonNegative
 from estim.likelihood.kalman import impossible_if_not_finite
 from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
@@ -39,7 +40,7 @@ def toeplitz_loglikelihood(
     moving_average: MovingAverage,
     observations: Array,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     method: Literal["auto", "lattice", "cholesky"] = "auto",
 ) -> Scalar:
     """log p(y), the constant -(n/2) log(2 pi) for each observed number included.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
+from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
@@ -63,8 +64,9 @@ class Laplace(NamedTuple):
         return Tuning(*sketch, np.asarray(step_size, float), np.asarray(np.pi / 2))
 
 
+@checked
 def find_mode(
-    posterior: Posterior, rng_key: Key, *, num_starts: int = 4, density: Density = "position"
+    posterior: Posterior, rng_key: Key, *, num_starts: Positive = 4, density: Density = "position"
 ) -> Mode:
     """The mode of a posterior, by BFGS from ``posterior.start`` and from prior draws.
 
@@ -120,7 +122,10 @@ def _climb(
     return -result.fun, start, np.max(np.abs(result.jac))
 
 
-def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: float = 1e-3) -> Laplace:
+@checked
+def laplace_approximation(
+    posterior: Posterior, mode: Mode | Position, *, step: PositiveReal = 1e-3
+) -> Laplace:
     """The Gaussian with the curvature of the log-density at its mode.
 
     Args:

@@ -10,12 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
 from estim.posterior import Posterior, takes_turns
 from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
@@ -24,7 +25,7 @@ from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.pace import Pace
-from estim.samplers.registry import POPULATIONS, Algorithm, algorithm_named
+from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.transport import straight
 from estim.status import Status
 from estim.stopping import stop_is_asked
@@ -75,15 +76,16 @@ class Chunk(NamedTuple):
     seconds: dict[str, float]
 
 
+@checked
 def sample(
     posterior: Posterior,
     algorithm: str,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 4,
-    num_warmup: int = 500,
-    thin_evaluations: int = 1,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 4,
+    num_warmup: NonNegative = 500,
+    thin_evaluations: Positive = 1,
     **settings: Any,
 ) -> Draws:
     """Draws from a posterior.
@@ -99,10 +101,12 @@ def sample(
     Ctrl-C ends the run and returns the draws that are finished.
 
     Raises:
-        ValueError: unknown algorithm or setting.
-        SamplerError: a starting point without a density; more draws than there is memory for.
+        ArgumentError: an unknown algorithm or setting, or a value out of its range.
+        SamplerError: a starting point without a density, or starting points of a wrong shape; more draws than
+            there is memory for.
     """
     if algorithm in POPULATIONS:
+        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
         return POPULATIONS[algorithm](
             posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
         )
@@ -143,7 +147,7 @@ def sample_chunks(
     laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
     progress: Progress | None = None,
-    spread: Literal["chains", "proposals"] = "chains",
+    spread: Spread = "chains",
     state: RunState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[RunState, Chunk]]:
@@ -162,6 +166,12 @@ def sample_chunks(
     """
     require_own_runtime()
     row = algorithm_named(algorithm, settings)
+    check(spread, Spread, "spread")
+    shape = (num_chains, len(posterior.start))
+    if initial_positions is not None and np.shape(initial_positions) != shape:
+        raise SamplerError(
+            f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
+        )
     build = partial(row.build, posterior, **settings)
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())

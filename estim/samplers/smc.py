@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
+from estim.arguments import Fraction, Positive
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Draws, SamplingAlgorithm, Tuning, count_failures
@@ -31,10 +32,10 @@ def sample_smc(
     posterior: Posterior,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 2,
-    num_mutations: int | None = None,
-    ess_fraction: float = 0.5,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 2,
+    num_mutations: Positive | None = None,
+    ess_fraction: Fraction = 0.5,
 ) -> Draws:
     """Draws and the marginal likelihood by tempered SMC (Herbst and Schorfheide 2014).
 

@@ -5,13 +5,15 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive, checked
 from estim.solution.initial_state import initial_state
 from estim.solution.representations import MovingAverage, StateSpace, trend_path
 from estim.typing import Array, Key
 
 
+@checked
 @partial(jax.jit, static_argnames="num_periods")
-def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int) -> Array:
+def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: Positive) -> Array:
     """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew, their trend included."""
     if isinstance(solution, StateSpace):
         return simulate_states(solution, rng_key, num_periods)[2]

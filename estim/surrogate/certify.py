@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from estim.arguments import Positive, checked
 from estim.posterior import Posterior
 from estim.surrogate.correct import WeightedDraws, weigh_draws
 from estim.surrogate.estimates import (
@@ -81,13 +82,14 @@ VERDICTS = {
 """What each verdict asks of the user."""
 
 
+@checked
 def certify(
     posterior: Posterior,
     surrogate: Surrogate,
     draws: np.ndarray,
     rng_key: Key,
     *,
-    num_evaluations: int = 2000,
+    num_evaluations: Positive = 2000,
 ) -> Certificate:
     """Compares the surrogate with the true posterior along the surrogate's chain.
 

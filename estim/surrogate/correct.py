@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.estimates import batch_means, evenly_spaced, pareto_smooth
@@ -37,8 +38,9 @@ class WeightedDraws(NamedTuple):
         return float(1 / np.sum(self.weight**2))
 
 
+@checked
 def weigh_draws(
-    posterior: Posterior, surrogate: Surrogate, draws: np.ndarray, *, num_evaluations: int = 2000
+    posterior: Posterior, surrogate: Surrogate, draws: np.ndarray, *, num_evaluations: Positive = 2000
 ) -> WeightedDraws:
     """Weights p/p_hat of `num_evaluations` of the surrogate's ``draws`` ``[chain, draw, dim]``, evenly spaced.
 
@@ -56,7 +58,8 @@ def weigh_draws(
     return WeightedDraws(position, weight, khat, true)
 
 
-def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: int) -> np.ndarray:
+@checked
+def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: Positive) -> np.ndarray:
     """Draws of the true posterior ``[num_samples, dim]``: each point about ``num_samples * weight`` times.
 
     Systematic resampling, in random order. More than `effective_sample_size` of them repeat themselves.
@@ -72,6 +75,7 @@ def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: int) -> n
     return weighted.position[index][np.asarray(jax.random.permutation(key_order, num_samples))]
 
 
+@checked
 def correct_means(
     weighted: WeightedDraws, draws: np.ndarray, function: Callable[[np.ndarray], np.ndarray] = lambda x: x
 ) -> tuple[np.ndarray, np.ndarray]:

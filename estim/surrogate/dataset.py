@@ -53,6 +53,11 @@ class TrainingSet(NamedTuple):
     gradient_weight: Array | None = None
 
 
+def fewest_points(dim: int) -> int:
+    """How many points a surrogate of `dim` parameters needs at least."""
+    return 10 * (dim + 1)
+
+
 def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evaluations, dict[str, int]]:
     """Finite and distinct points above the lowest ``drop_fraction`` of log-densities, and the counts of each step.
 
@@ -74,9 +79,9 @@ def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evalu
     kept = np.sort(distinct[order[int(drop_fraction * len(order)) :]])
     counts["low_density"] = len(distinct) - len(kept)
     counts["kept"] = len(kept)
-    if len(kept) < 10 * (dim + 1):
+    if len(kept) < fewest_points(dim):
         raise ValueError(
-            f"a surrogate of {dim} parameters needs at least {10 * (dim + 1)} distinct finite points, "
+            f"a surrogate of {dim} parameters needs at least {fewest_points(dim)} distinct finite points, "
             f"but only {len(kept)} of {counts['evaluations']} evaluations are left"
         )
     return jax.tree.map(lambda leaf: leaf[kept], flat), counts

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
@@ -79,6 +80,7 @@ def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: N
     return posterior.with_loglikelihood(loglikelihood_fn)
 
 
+@checked
 def fit_surrogate(
     posterior: Posterior,
     evaluations: Evaluations,

@@ -1,6 +1,19 @@
 """Recipes: how a surrogate is trained, as data that prints itself."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from estim.arguments import (
+    ArgumentError,
+    Fraction,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+    at_least,
+    below,
+    check_fields,
+    did_you_mean,
+)
 
 
 @dataclass(frozen=True)
@@ -24,22 +37,28 @@ class Recipe:
         learning_rate: at the start; it falls to zero along a cosine.
         weight_decay: of AdamW.
         patience: share of the epochs without a better validation loss after which training stops.
+
+    Raises:
+        ArgumentError: a field is of a wrong kind or out of its range.
     """
 
     whiten: bool = True
     quadratic: bool = True
-    drop_fraction: float = 0.2
-    density_temperature: float | None = 3.0
-    gradient_weight: float = 10.0
-    hidden: tuple[int, ...] = (128, 128, 128)
-    num_members: int = 2
-    validation_fraction: float = 0.05
-    num_epochs: int = 400
-    max_steps: int = 20_000
-    batch_size: int = 128
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
-    patience: float = 0.3
+    drop_fraction: Annotated[float, at_least(0), below(1)] = 0.2
+    density_temperature: PositiveReal | None = 3.0
+    gradient_weight: NonNegativeReal = 10.0
+    hidden: tuple[Positive, ...] = (128, 128, 128)
+    num_members: Positive = 2
+    validation_fraction: Fraction = 0.05
+    num_epochs: Positive = 400
+    max_steps: Positive = 20_000
+    batch_size: Positive = 128
+    learning_rate: PositiveReal = 5e-3
+    weight_decay: NonNegativeReal = 1e-2
+    patience: PositiveReal = 0.3
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 RECIPES = {
@@ -67,10 +86,12 @@ def get_recipe(recipe: str | Recipe) -> Recipe:
     """A recipe by name, or the recipe itself.
 
     Raises:
-        ValueError: no recipe has that name.
+        ArgumentError: no recipe has that name.
     """
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
-        raise ValueError(f"unknown recipe {recipe!r}; the recipes are {sorted(RECIPES)}")
+        raise ArgumentError(
+            f"unknown recipe {recipe!r}; the recipes are {sorted(RECIPES)}{did_you_mean(recipe, RECIPES)}"
+        )
     return RECIPES[recipe]

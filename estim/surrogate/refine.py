@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.dataset import density_weights
@@ -23,13 +24,14 @@ TAIL_TEMPERATURE = 2.0
 """Of half of these points: a Gaussian's tails are then wide enough for weights p/p_hat of finite variance."""
 
 
+@checked
 def refine(
     posterior: Posterior,
     surrogate: Surrogate,
     evaluations: Evaluations,
     rng_key: Key,
     *,
-    num_evaluations: int = 1000,
+    num_evaluations: Positive = 1000,
     gradient: bool = True,
     recipe: str | Recipe = "estim",
     progress: Progress | None = None,

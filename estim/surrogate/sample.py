@@ -18,6 +18,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
+from estim.arguments import NonNegative, Positive, PositiveReal, checked
 from estim.evaluations import Evaluations
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
@@ -168,15 +169,16 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
     )
 
 
+@checked
 def sample_surrogate(
     surrogate: Surrogate,
     rng_key: Key,
     *,
-    num_samples: int,
+    num_samples: Positive,
     num_chains: int = 2 * TILE,
-    num_warmup: int = 2000,
-    thin: int = 1,
-    temperature: float = 1.0,
+    num_warmup: NonNegative = 2000,
+    thin: Positive = 1,
+    temperature: PositiveReal = 1.0,
     out: Path | None = None,
     progress: Callable[[str, int, int, float], Any] | None = None,
 ) -> Draws:
