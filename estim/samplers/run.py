@@ -179,7 +179,7 @@ def sample_chunks(
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
-        now = RunState(chains, tuning, init_adaptation(laplace.scale_tril), np.array(0))
+        now = RunState(chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0))
 
     ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
     while (step := int(now.step)) < num_steps:
@@ -194,7 +194,12 @@ def sample_chunks(
         now = now._replace(chains=chains, step=np.array(step + count))
         if warming_up:
             tuning, adaptation = adapt(
-                now.tuning, now.adaptation, info, target_acceptance, last=step + count == num_warmup
+                now.tuning,
+                now.adaptation,
+                info,
+                target_acceptance,
+                last=step + count == num_warmup,
+                law=row.law,
             )
             now = now._replace(tuning=tuning, adaptation=adaptation)
         rate = count / seconds[phase]
@@ -335,7 +340,7 @@ def _blank_state(
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
     one = jax.eval_shape(build(tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
-    return RunState(chains, tuning, init_adaptation(tuning.scale_tril), np.array(0))
+    return RunState(chains, tuning, init_adaptation(tuning.mean, tuning.scale_tril), np.array(0))
 
 
 @contextmanager
