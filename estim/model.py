@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from numpyro.distributions import Distribution
 
-from estim.priors import Component, Names, begin_at, gather
+from estim.priors import Component, Names, PriorError, begin_at, check_prior, gather
 from estim.typing import ParamValues
 
 
@@ -164,7 +164,12 @@ def _check_prior(model: Model) -> None:
         )
     for name, leaf in model.prior._asdict().items():
         if isinstance(leaf, Distribution):
-            if leaf.shape() != ():
+            if leaf.shape() == ():
+                try:
+                    check_prior(name, leaf)
+                except PriorError as error:
+                    raise ModelError(f"{model.name}: {error}") from None
+            else:
                 raise ModelError(
                     f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar, "
                     f"for several parameters take `jointly` of a distribution"

@@ -14,7 +14,7 @@ from estim.evaluations import Evaluations
 from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
-from estim.parameters import JointPrior, Parameters, parameterise
+from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.priors import Names, begin_at
 from estim.solution.cost_split import cost_split
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
@@ -68,6 +68,7 @@ class Posterior(NamedTuple):
         evaluate_fn: position -> `Evaluations` of that one point, with its status.
         start: a position to begin a search from, ``[dim]``.
         logdet_fn: log |det d params / d position|.
+        initial: where tempered SMC begins, see `Initial`.
         split: how an evaluation divides where some components are much cheaper to move than others,
             else None; samplers make use of it by themselves.
         in_turn: on a CPU many positions are evaluated faster one after another than side by side, as
@@ -84,6 +85,7 @@ class Posterior(NamedTuple):
     evaluate_fn: Callable[[Position], Evaluations]
     start: Position
     logdet_fn: LogDensity
+    initial: Initial
     split: Split | None = None
     in_turn: bool = False
 
@@ -103,6 +105,7 @@ class Posterior(NamedTuple):
             self.logdet_fn,
             self.logprior_fn,
             self.sample_prior,
+            self.initial,
         )
         return _assemble(loglikelihood, parameters, self.start)
 
@@ -134,12 +137,16 @@ def from_loglikelihood(
         loglikelihood: ``{name: value} -> scalar`` or ``(scalar, status)``, in JAX.
         prior: NumPyro distributions by parameter name; one of a vector by a tuple of names:
             ``{"sigma": Gamma(2.0, 1.0), ("a", "b"): MultivariateNormal(mean, covariance)}``.
-        start: where a search begins; the prior mean where a name is not listed.
+        start: where a search begins, in the support of the priors (from its very end it is moved a little inside);
+            the prior mean where a name is not listed, or the median where there is no finite mean.
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
         prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
             ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
         slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
             are slow too, since one transform makes them; where that leaves none, there is no `Split`.
+
+    Raises:
+        PriorError: a prior that cannot be used, or a start outside its support; the message names the parameter.
     """
     parameters = parameterise(prior, joint_prior)
     constrain = parameters.constrain_fn
@@ -160,7 +167,9 @@ def from_logdensity(
     """A posterior from a bare log-density of an unconstrained position.
 
     All of it counts as log-likelihood; the "prior" is flat, and `sample_prior` scatters
-    starting points as a unit normal around `start` ``[dim]``.
+    starting points as a unit normal around `start` ``[dim]``. Tempered SMC begins from draws near and far
+    around `start` (standard deviations of 1, 3 and 10) and divides their density out, so that its draws are those of
+    `logdensity`, and its marginal likelihood is the integral of that.
     """
     start = jnp.asarray(start, float)
     names = param_names or tuple(f"x{i}" for i in range(start.shape[0]))
@@ -172,6 +181,7 @@ def from_logdensity(
         logdet_fn=flat,
         logprior_fn=flat,
         sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
+        initial=scattered(start),
     )
     return _assemble(logdensity, parameters, start)
 
@@ -209,6 +219,7 @@ def _assemble(
         evaluate_fn=evaluate,
         start=start,
         logdet_fn=parameters.logdet_fn,
+        initial=parameters.initial,
         split=Split(slow, prepare, evaluate_given) if prepare and len(slow) < len(start) else None,
     )
 

@@ -221,6 +221,16 @@ def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarr
     return np.linalg.cholesky(root @ root.T)
 
 
+def cholesky_of_few(covariance: np.ndarray) -> np.ndarray:
+    """Cholesky factor of a covariance; where draws are too few for one, of the mean of it and its diagonal."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        variance = np.diag(covariance)
+        variance = np.maximum(variance, max(1e-12 * float(variance.max()), 1e-300))
+        return np.linalg.cholesky(0.5 * (covariance + np.diag(variance)))
+
+
 def _efficiency(position: np.ndarray, covariance: np.ndarray) -> float:
     """Effective draws a draw, (1 - r) / (1 + r) at the correlation r of a draw with the next.
 

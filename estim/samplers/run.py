@@ -18,7 +18,7 @@ import numpy as np
 
 from estim.posterior import Posterior, takes_turns
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
-from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
+from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
@@ -35,10 +35,6 @@ _CAPACITY = 1024
 _FIRST_CHUNK = 10
 _MAX_TRIES = 100
 _BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has this number
-
-
-class SamplerError(ValueError):
-    """A run cannot begin; the message names the culprit."""
 
 
 class RunState(NamedTuple):
