@@ -177,15 +177,14 @@ def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[s
     values: dict[str, Any] = {}
     for names, prior in priors.items():
         own = (names,) if isinstance(names, str) else tuple(names)
-        middle = None if set(own) <= start.keys() else spread(names, centre(prior))
-        begun = gather(names, (middle or {}) | {name: start[name] for name in own if name in start})
+        listed = {name: start[name] for name in own if name in start}
+        begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
         if not _inside(prior, begun):
-            if not bool(np.all(np.asarray(prior.support(jnp.asarray(begun))))) and not _inside(
-                prior, inner := begun + 1e-9 * (centre(prior) - begun)
-            ):
-                given = ", ".join(f"{name} = {value:g}" for name, value in zip(own, np.atleast_1d(begun)))
+            middle = centre(prior)
+            if not _inside(prior, begun + 1e-9 * (middle - begun)):
+                given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
                 raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")
-            begun = begun + 1e-3 * (centre(prior) - begun)
+            begun = begun + 1e-3 * (middle - begun)
         values |= {name: begun[i] if begun.ndim else begun[()] for i, name in enumerate(own)}
     return values
 

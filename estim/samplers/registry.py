@@ -22,8 +22,8 @@ class Algorithm(NamedTuple):
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
     Gaussian whose covariance is known; ``target_acceptance`` takes the settings; ``law`` is that of the acceptance
-    rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that bend. Steps of ``unequal`` length are better taken one chain after
-    another where a device is a core.
+    rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that
+    bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core.
     """
 
     build: Callable[..., SamplingAlgorithm]

@@ -276,9 +276,10 @@ def _begin(
 ) -> tuple[Any, Counter[str]]:
     """The first states ``[chain]``, all with a finite density, and the failures met on the way.
 
-    Starting points are drawn at twice the width of `laplace`. One without a density, or with one
-    so low that a chain could be stuck there (for a Gaussian 2 dim below the mode is expected,
-    4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
+    Starting points are drawn at twice the width of `laplace`; where several modes were found, that of one chain
+    after another around one mode after another, but for modes with less than a thousandth of the mass. One without
+    a density, or with one so low that a chain could be stuck there (for a Gaussian 2 dim below the mode
+    is expected, 4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
 
     Raises:
         SamplerError: a point of `initial_positions` has no density, or none was found.
@@ -297,13 +298,13 @@ def _begin(
         return states, failures
 
     dim = len(laplace.mode)
-    lowest = laplace.logdensity - 4 * dim - 10
+    centre, width, height = laplace.begin_at(num_chains)
+    lowest = height - 4 * dim - 10
     states = None
     for attempt in range(_MAX_TRIES):
         key = jax.random.fold_in(jax.random.fold_in(rng_key, _BEGIN_KEY), attempt)
         noise = jax.random.normal(key, (num_chains, dim))
-        scatter = 2.0 * 0.9**attempt * laplace.scale_tril
-        found = init(laplace.mode[None, :] + noise @ scatter.T)
+        found = init(centre + 2.0 * 0.9**attempt * np.einsum("cij,cj->ci", width, noise))
         if not np.all(np.isfinite(found.logdensity)):
             evaluate = jax.jit(posterior.evaluate_fn)
             failures += count_failures([evaluate(x).status for x in found.position])
@@ -311,7 +312,7 @@ def _begin(
         if np.all(states.logdensity > lowest):
             return states, failures
     raise SamplerError(
-        f"no starting point with a log-density above {lowest:.6g} in {_MAX_TRIES} tries a chain; "
+        f"no starting point with a log-density above {np.max(lowest):.6g} in {_MAX_TRIES} tries a chain; "
         f"evaluations that failed: {dict(failures)}"
     )
 

@@ -90,7 +90,7 @@ def sample_smc(
         reasons = {Status[name].message: n for name, n in count_failures(together.status).items()}
         raise SamplerError(
             f"smc: {len(finite)} of {len(together.status)} draws of the prior have a density, too few for "
-            f"{num_samples} particles; of the others: {reasons}. Where does the prior say that the model has a solution?"
+            f"{num_samples} particles; of the others: {reasons}. Does the prior lie where the model has a solution?"
         )
 
     def one_run(rng_key: Key) -> tuple[State, list[Evaluations], float, int]:
