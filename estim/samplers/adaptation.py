@@ -100,7 +100,8 @@ def adapt(
     chain that is stuck where it began makes steps small until it moves. Mean and covariance, from the sixth window
     on, are running averages over the draws of all chains (Andrieu and Thoms 2008, algorithm 4); window k, counted
     from 0, forgets 1/k of the past, so that windows weigh in proportion to their number. A window counts by its
-    effective draws: a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at the mode.
+    effective draws: a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at
+    the mode.
 
     A kernel without slopes moves by mean m and covariance C of the draws. One with slopes moves by the Gaussian of
     least Fisher divergence (Seyboldt, Carlson and Carpenter 2026): with g the mean of the slopes and G their
