@@ -177,16 +177,30 @@ def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[s
     values: dict[str, Any] = {}
     for names, prior in priors.items():
         own = (names,) if isinstance(names, str) else tuple(names)
-        listed = {name: start[name] for name in own if name in start}
-        begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
-        if not _inside(prior, begun):
-            middle = centre(prior)
-            if not _inside(prior, begun + 1e-9 * (middle - begun)):
-                given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
-                raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")
-            begun = begun + 1e-3 * (middle - begun)
-        values |= {name: begun[i] if begun.ndim else begun[()] for i, name in enumerate(own)}
+        if _traced((prior, [start.get(name) for name in own])):  # of numbers to be nothing is known
+            values |= {} if set(own) <= start.keys() else spread(names, prior.mean)
+            values |= {name: start[name] for name in own if name in start}
+            continue
+        with jax.ensure_compile_time_eval():
+            values |= _begin_at(names, prior, start)
     return values
+
+
+def _begin_at(names: Names, prior: Distribution, start: ParamValues) -> dict[str, Any]:
+    own = (names,) if isinstance(names, str) else tuple(names)
+    listed = {name: start[name] for name in own if name in start}
+    begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
+    if not _inside(prior, begun):
+        middle = centre(prior)
+        if not _inside(prior, begun + 1e-9 * (middle - begun)):
+            given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
+            raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")
+        begun = begun + 1e-3 * (middle - begun)
+    return spread(names, begun)
+
+
+def _traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 class PriorError(ValueError):
@@ -225,6 +239,8 @@ def check_prior(names: Names, prior: Any) -> None:
         raise PriorError(
             f"{whose}, {kind}, has a support that no transform leads onto: {prior.support}"
         ) from None
+    if _traced(prior):
+        return
     numbers = [np.asarray(leaf) for leaf in jax.tree.leaves(prior)]
     if any(np.isnan(array).any() for array in numbers if np.issubdtype(array.dtype, np.floating)):
         raise PriorError(f"{whose}, {kind}, has a parameter that is not a number")

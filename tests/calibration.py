@@ -26,12 +26,17 @@ def posterior_given(y):
     return from_loglikelihood(lambda p: jnp.sum(dist.Normal(p["mu"], p["sigma"]).log_prob(y)), PRIOR)
 
 
+WITHOUT_DATA = posterior_given(jnp.zeros(NUM_OBS))
+
+
+@jax.jit
 def simulate(rng_key, position):
     """Five numbers given a position."""
-    params = posterior_given(jnp.zeros(NUM_OBS)).constrain_fn(position)
+    params = WITHOUT_DATA.constrain_fn(position)
     return params["mu"] + params["sigma"] * jax.random.normal(rng_key, (NUM_OBS,))
 
 
+@jax.jit
 def rank_among(draws, behind):
     """The rank ``[dim]`` of the position behind the data among `NUM_RANKS` - 1 of the draws ``[n, dim]``, far apart."""
     thinned = draws[:: -(len(draws) // NUM_RANKS)][: NUM_RANKS - 1]
@@ -46,7 +51,7 @@ def ranks_of_route(rng_key, route: Callable, num_replicates: int) -> np.ndarray:
     rows = []
     for key in jax.random.split(rng_key, num_replicates):
         key_prior, key_data, key_route = jax.random.split(key, 3)
-        behind, start = posterior_given(jnp.zeros(NUM_OBS)).sample_prior(key_prior, 2)
+        behind, start = WITHOUT_DATA.sample_prior(key_prior, 2)
         rows.append(rank_among(jnp.asarray(route(key_route, simulate(key_data, behind), start)), behind))
     return np.array(rows)
 

@@ -14,9 +14,10 @@ def exact(rng_key, y, start, width=1.0, shift=0.0):
     """Independent draws: a cell of a grid in proportion to its density, and a point within it."""
     key_cell, key_place = jax.random.split(rng_key)
     cell = jax.random.categorical(key_cell, on_grid(y), shape=(8,))
-    place = jax.random.uniform(key_place, (8, 2), minval=-0.5, maxval=0.5) * np.array([0.1, 0.05])
+    place = jax.random.uniform(key_place, (8, 2), minval=-0.5, maxval=0.5) * np.array([[0.1, 0.05]])
     draws = jnp.asarray(GRID.reshape(-1, 2))[cell] + place
-    return draws.mean(axis=0) + width * (draws - draws.mean(axis=0)) + shift
+    mean = draws.mean(axis=0, keepdims=True)
+    return mean + width * (draws - mean) + shift
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_flat_and_convex_directions_get_a_finite_width():
 
 def test_no_start_with_a_density_says_why():
     posterior = from_logdensity(lambda x: -jnp.inf * jnp.sum(x**2 + 1), jnp.zeros(2))
-    with pytest.raises(ModeError, match=r"posterior.start \(a value is not finite\) and 200 prior draws"):
+    with pytest.raises(ModeError, match=r"posterior.start \(a value is not finite\) and 400 prior draws"):
         find_mode(posterior, jax.random.key(0))
 
 
@@ -151,7 +151,7 @@ def hills(*centres, heights=None):
     """Unit normals in the plane around (c, 0), each as high as its number says."""
     heights = jnp.zeros(len(centres)) if heights is None else jnp.asarray(heights)
     places = jnp.stack([jnp.array(centres, float), jnp.zeros(len(centres))], axis=1)
-    logdensity = lambda x: jax.nn.logsumexp(heights - 0.5 * jnp.sum((x - places) ** 2, axis=1))
+    logdensity = lambda x: jax.nn.logsumexp(heights - 0.5 * jnp.sum((x[None] - places) ** 2, axis=1))
     return from_logdensity(logdensity, jnp.array([0.5, 0.0]))
 
 
