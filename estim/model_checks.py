@@ -14,7 +14,7 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, check_fields, did_you_mean, is_finite, shown
-from estim.priors import Component
+from estim.priors import Component, PriorError, check_prior
 from estim.tracing import ModelError, call
 
 RESERVED = {
@@ -77,6 +77,10 @@ def _check_prior(model: Any) -> None:
                     f"{model.name}: the prior of '{name}' has shape {leaf.shape()}; it must be scalar, "
                     f"for several parameters take `jointly` of a distribution"
                 )
+            try:
+                check_prior(name, leaf)
+            except PriorError as error:
+                raise ModelError(f"{model.name}: {error}") from None
         elif isinstance(leaf, Component):
             names, size = components(prior, leaf.joint), leaf.joint.shape()[0]
             if [getattr(prior, n).place for n in names] != list(range(size)):

@@ -16,7 +16,7 @@ from estim.likelihood.options import check_options
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.measurement_error import check_measurement_error
 from estim.model import Model, ModelError
-from estim.parameters import JointPrior, Parameters, parameterise
+from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.priors import Names, begin_at
 from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
@@ -70,6 +70,7 @@ class Posterior(NamedTuple):
         evaluate_fn: position -> `Evaluations` of that one point, with its status.
         start: a position to begin a search from, ``[dim]``.
         logdet_fn: log |det d params / d position|.
+        initial: where tempered SMC begins, see `Initial`.
         split: how an evaluation divides where some components are much cheaper to move than others,
             else None; samplers make use of it by themselves.
         in_turn: on a CPU many positions are evaluated faster one after another than side by side, as
@@ -86,6 +87,7 @@ class Posterior(NamedTuple):
     evaluate_fn: Callable[[Position], Evaluations]
     start: Position
     logdet_fn: LogDensity
+    initial: Initial
     split: Split | None = None
     in_turn: bool = False
 
@@ -105,6 +107,7 @@ class Posterior(NamedTuple):
             self.logdet_fn,
             self.logprior_fn,
             self.sample_prior,
+            self.initial,
         )
         return _assemble(loglikelihood, parameters, self.start)
 
@@ -137,12 +140,16 @@ def from_loglikelihood(
         loglikelihood: ``{name: value} -> scalar`` or ``(scalar, status)``, in JAX.
         prior: NumPyro distributions by parameter name; one of a vector by a tuple of names:
             ``{"sigma": Gamma(2.0, 1.0), ("a", "b"): MultivariateNormal(mean, covariance)}``.
-        start: where a search begins; the prior mean where a name is not listed.
+        start: where a search begins, in the support of the priors (from its very end it is moved a little inside);
+            the prior mean where a name is not listed, or the median where there is no finite mean.
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
         prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
             ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
         slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
             are slow too, since one transform makes them; where that leaves none, there is no `Split`.
+
+    Raises:
+        PriorError: a prior that cannot be used, or a start outside its support; the message names the parameter.
     """
     if not prior:
         raise ArgumentError("from_loglikelihood: prior must have a parameter at least")
@@ -176,7 +183,9 @@ def from_logdensity(
     """A posterior from a bare log-density of an unconstrained position.
 
     All of it counts as log-likelihood; the "prior" is flat, and `sample_prior` scatters
-    starting points as a unit normal around `start` ``[dim]``.
+    starting points as a unit normal around `start` ``[dim]``. Tempered SMC begins from draws near and far
+    around `start` (standard deviations of 1, 3 and 10) and divides their density out, so that its draws are those of
+    `logdensity`, and its marginal likelihood is the integral of that.
     """
     start = jnp.asarray(start, float)
     if start.ndim != 1 or not start.size or len(param_names or start) != start.size:
@@ -192,6 +201,7 @@ def from_logdensity(
         logdet_fn=flat,
         logprior_fn=flat,
         sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
+        initial=scattered(start),
     )
     return _assemble(logdensity, parameters, start)
 
@@ -229,6 +239,7 @@ def _assemble(
         evaluate_fn=evaluate,
         start=start,
         logdet_fn=parameters.logdet_fn,
+        initial=parameters.initial,
         split=Split(slow, prepare, evaluate_given) if prepare and len(slow) < len(start) else None,
     )
 

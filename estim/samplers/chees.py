@@ -47,7 +47,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: Positive
         end, u, evaluation = jax.lax.fori_loop(0, num_steps, step_on, carry)
 
         log_ratio = end.logdensity - start.logdensity + 0.5 * (momentum @ momentum - u @ u)
-        log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
+        log_ratio = jnp.where(jnp.isfinite(end.logdensity) & ~jnp.isnan(log_ratio), log_ratio, -jnp.inf)
         acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=dtype)) < log_ratio
         new_state = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), end.state, state)

@@ -45,6 +45,7 @@ def build_delayed_acceptance(
         end, inner_rate = jax.lax.scan(move, start, jax.random.split(key_inner, num_inner))
         evaluation, proposal = evaluate(exact, end.position)
         log_ratio = proposal.logdensity - state.logdensity + start.logdensity - end.logdensity
+        log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = accept(accepted, proposal, state)
         return new_state, Info(

@@ -97,7 +97,10 @@ def build_multiple_proposal(
         key_propose, key_select = jax.random.split(rng_key)
         evaluations, proposals = evaluate_all(propose(key_propose, state.position, num_proposals))
         candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), state, proposals)
-        weights = jax.nn.softmax(candidates.logdensity + jax.vmap(log_correction)(candidates.position))
+        log_weights = candidates.logdensity + jax.vmap(log_correction)(candidates.position)
+        log_weights = jnp.where(jnp.isnan(log_weights), -jnp.inf, log_weights)
+        stay = jnp.all(jnp.isneginf(log_weights))  # a chain that began without a density waits for one
+        weights = jax.nn.softmax(log_weights.at[0].set(jnp.where(stay, 0.0, log_weights[0])))
         chosen = select(key_select, weights, num_draws)
         drawn = jax.tree.map(lambda leaf: leaf[chosen], candidates)
         draws = Evaluations(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of
+from estim.samplers.adaptation import StepLaw
 from estim.samplers.base import Draws, SamplingAlgorithm
 from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
@@ -24,14 +25,15 @@ class Algorithm(NamedTuple):
     """A row: how the kernel is built, its first step size by dimension, and what warm-up aims for.
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
-    Gaussian whose covariance is known; ``target_acceptance`` takes the settings. A kernel that moves by
-    ``slopes`` does so in coordinates that bend. Steps of ``unequal`` length are better taken one chain after
-    another where a device is a core.
+    Gaussian whose covariance is known; ``target_acceptance`` takes the settings; ``law`` is that of the acceptance
+    rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that
+    bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core.
     """
 
     build: Callable[..., SamplingAlgorithm]
     first_step_size: Callable[[int], float]
     target_acceptance: Callable[..., float]
+    law: StepLaw
     slopes: bool = False
     unequal: bool = False
 
@@ -50,13 +52,23 @@ def _nuts_target(target_acceptance: float = 0.8, **_: Any) -> float:
     return target_acceptance
 
 
+def _by_root(scale: float) -> Callable[[int], float]:
+    return lambda dim: scale / dim**0.5
+
+
+def _by_fourth_root(dim: int) -> float:
+    return 1.2 / dim**0.25
+
+
 ALGORITHMS: dict[str, Algorithm] = {
-    "rwmh": Algorithm(with_fast_moves(build_random_walk), lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), lambda dim: 2.2 / dim**0.5, _move_rate),
-    "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
-    "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
-    "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, _nuts_target, slopes=True, unequal=True),
+    "rwmh": Algorithm(with_fast_moves(build_random_walk), _by_root(2.38), lambda **_: 0.25, "random_walk"),
+    "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), _by_root(2.2), _move_rate, "candidates"),
+    "hmc": Algorithm(build_hmc, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
+    "chees": Algorithm(build_chees, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
+    "delayed_acceptance": Algorithm(
+        build_delayed_acceptance, _by_root(2.38), lambda **_: 0.25, "random_walk"
+    ),
+    "nuts": Algorithm(build_nuts, _by_fourth_root, _nuts_target, "hamiltonian", slopes=True, unequal=True),
 }
 
 
