@@ -20,12 +20,10 @@ from estim.surrogate.estimates import (
 )
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
+from estim.surrogate.recipe import MIN_MEMBERS
 from estim.surrogate.sample import propose, tune_step
 from estim.surrogate.verdict import VERDICTS, Findings, judge
 from estim.typing import Key
-
-MIN_MEMBERS = 5
-"""Members of an ensemble from which on their variance is used: that of two has one degree of freedom."""
 
 
 class Certificate(NamedTuple):
