@@ -17,6 +17,7 @@ from estim.surrogate.estimates import (
     margin_shifts,
     margins,
     reliable_khat,
+    tail_khat,
 )
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
@@ -178,6 +179,7 @@ def certify_weighted(
         wrong_reject=batch_means(np.maximum(a - a_hat, 0)),
         shift=shift,
         shift_error=shift_error,
+        tail_khat=tail_khat(learnt, weighted.position, weighted.weight),
     )
     verdict, reasons = judge(findings)
     error, calibration = _errors(surrogate, current, log_p[weighted.plain] - log_p_hat, log_p_hat)

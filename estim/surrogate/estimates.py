@@ -161,6 +161,22 @@ def margin_shifts(
         return np.stack([mean, np.sqrt(variance) - learnt.sd, *(-below / learnt.density)]) / learnt.sd
 
 
+def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pareto k-hat ``[dim]`` of the terms ``w (x - mean)^2`` of each parameter's variance under p.
+
+    The weights may be harmless and a variance still rest on few points, where p has heavy tails: the standard error of
+    a mean of terms is finite below one half (Vehtari et al. 2024, on functions).
+
+    Args:
+        learnt, values, weight: as for `margin_shifts`; infinite where a weight is not a number.
+    """
+    if not np.isfinite(weight).all():
+        return np.full(values.shape[1], np.inf)
+    with np.errstate(divide="ignore"):
+        log_terms = np.log(weight)[:, None] + 2 * np.log(np.abs(values - learnt.mean))
+    return np.array([pareto_khat(column) for column in log_terms.T])
+
+
 def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray, np.ndarray]:
     """Rank-normalised split R-hat and effective sample size of draws ``[chain, draw, dim]``, both ``[dim]``.
 

@@ -27,6 +27,9 @@ MAX_RHAT = 1.05
 MAX_TEACHER_RHAT = 1.01
 """Of an exact sampler's few long chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021)."""
 
+MAX_TAIL_KHAT = 0.5
+"""Of the terms of a corrected variance, whose own error, the Monte Carlo standard error, is finite below this."""
+
 MIN_EFFECTIVE = 100
 """Effective evaluations behind the weights, below which their own errors are guesses."""
 
@@ -35,7 +38,7 @@ MIN_EFFECTIVE_DRAWS = 400
 
 
 class Findings(NamedTuple):
-    """What a verdict rests on; estimates by parameter are ``[4, dim]``, in the rows of `TOLERANCE`."""
+    """What a verdict rests on: see `Certificate`; R-hats, effective draws and ``tail_khat`` are by parameter."""
 
     names: tuple[str, ...]
     rhat: np.ndarray
@@ -49,16 +52,17 @@ class Findings(NamedTuple):
     wrong_reject: Estimate
     shift: np.ndarray
     shift_error: np.ndarray
+    tail_khat: np.ndarray
 
 
 def judge(found: Findings) -> tuple[str, tuple[str, ...]]:
     """A word of `VERDICTS` and its reasons, each with the figure and its limit.
 
-    *Not certified*: what the weights say cannot be relied on, or leaves a margin uncertain by more than its
-    tolerance, so that neither the draws nor their correction is known to be right. *Use the correction*: they
-    can be relied on, and they find an error. *Safe*: they find none, two standard errors included.
+    *Not certified*: what the weights say cannot be relied on, or leaves a margin uncertain by its tolerance, so that
+    neither the draws nor their correction is known to be right. *Use the correction*: they can be relied on, and they
+    find an error. *Safe*: they find none, two standard errors included.
     """
-    refusals = [*_chains(found), *_weights(found)]
+    refusals = [*_chains(found), *_weights(found), *_tails(found)]
     errors = [*_decisions(found), *_margins(found)]
     word = "not certified" if refusals else "use the correction" if errors else "safe"
     return word, (*refusals, *errors)
@@ -100,12 +104,25 @@ def _weights(found: Findings) -> list[str]:
             "refine or evaluate more"
         )
     for row, (what, limit) in enumerate(TOLERANCE.items()):
-        if not np.all(2 * found.shift_error[row] < limit):
-            worst = _largest(found.names, 2 * found.shift_error[row])
+        if not np.all(found.shift_error[row] < limit):
+            worst = _largest(found.names, found.shift_error[row])
             reasons.append(
                 f"the weights leave the {what} uncertain by {worst}, wanted below {limit}: refine or evaluate more"
             )
     return reasons
+
+
+def _tails(found: Findings) -> list[str]:
+    """A standard deviation that has to be corrected must not rest on a handful of points far out."""
+    row = list(TOLERANCE).index("standard deviation")
+    to_be_corrected = _bound(found)[row] >= TOLERANCE["standard deviation"]
+    khat = np.where(to_be_corrected, found.tail_khat, -np.inf)
+    if np.all(khat < MAX_TAIL_KHAT):
+        return []
+    return [
+        f"heavy tails: the corrected standard deviation rests on few points, k-hat {_largest(found.names, khat)}, "
+        f"wanted below {MAX_TAIL_KHAT}: refine"
+    ]
 
 
 def _decisions(found: Findings) -> list[str]:
@@ -119,7 +136,7 @@ def _decisions(found: Findings) -> list[str]:
 
 def _margins(found: Findings) -> list[str]:
     reasons = []
-    bound = np.abs(found.shift) + 2 * found.shift_error
+    bound = _bound(found)
     for row, (what, limit) in enumerate(TOLERANCE.items()):
         if not np.all(bound[row] < limit):
             j = _worst(bound[row])
@@ -128,6 +145,11 @@ def _margins(found: Findings) -> list[str]:
                 f"{found.shift_error[row, j]:.3f}, wanted below {limit}"
             )
     return reasons
+
+
+def _bound(found: Findings) -> np.ndarray:
+    """How far off the margins may be, two standard errors included, ``[4, dim]``."""
+    return np.abs(found.shift) + 2 * found.shift_error
 
 
 def _worst(values: np.ndarray) -> int:
