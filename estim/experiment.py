@@ -49,7 +49,7 @@ class SurrogateRoute:
         thin: iterations of a chain for each draw that is kept.
         num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
             once more.
-        num_certificate: evaluations of the exact posterior that the certificate rests on; four sevenths of
+        num_certificate: evaluations of the exact posterior that the certificate rests on; three fifths of
             them are weighed, and their weights correct the means.
         settings: fields of the recipe that are to be different.
     """

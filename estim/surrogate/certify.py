@@ -115,8 +115,8 @@ def certify(
 ) -> Certificate:
     """Compares the surrogate with the true posterior along the surrogate's chain, and a little beyond.
 
-    Three sevenths of the evaluations are the chain's draws x, evenly spaced; one seventh are draws stretched outward
-    (`estim.surrogate.stretch`); three sevenths proposals x' of the surrogate's random walk, with a step at which it
+    Two fifths of the evaluations are the chain's draws x, evenly spaced; one fifth are draws stretched outward
+    (`estim.surrogate.stretch`); two fifths proposals x' of the surrogate's random walk, with a step at which it
     accepts TARGET_ACCEPTANCE. With p the true posterior and p_hat the surrogate's, a = min(1, p(x')/p(x)) and
     a_hat = min(1, p_hat(x')/p_hat(x)). What follows from the figures is in `judge`. A region that neither
     the surrogate's chains nor the teacher's ever entered is not seen.
@@ -127,7 +127,7 @@ def certify(
         teacher: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
 
     Raises:
-        ValueError: fewer than 200 evaluations, or fewer draws than four sevenths of them, or a draw that is not finite.
+        ValueError: fewer than 200 evaluations, or fewer draws than three fifths of them, or a draw that is not finite.
     """
     if num_evaluations < 200:
         raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
@@ -137,7 +137,7 @@ def certify(
 
 def weighing(num_evaluations: int) -> dict[str, int]:
     """The arguments of `weigh_draws` that leave a certificate one evaluation for a proposal of each plain draw."""
-    num_plain = 3 * num_evaluations // 7
+    num_plain = 2 * num_evaluations // 5
     return {"num_evaluations": num_evaluations - num_plain, "num_stretched": num_evaluations - 2 * num_plain}
 
 

@@ -58,7 +58,7 @@ def weigh_draws(
 
     Args:
         num_stretched: how many of them are stretched outward, so that tails which the surrogate lacks are looked
-            at; a quarter where None.
+            at; a third where None.
 
     Raises:
         ValueError: fewer draws than evaluations, or one of the draws is not finite.
@@ -67,7 +67,7 @@ def weigh_draws(
     if not np.isfinite(source).all():
         raise ValueError("draws: some of the surrogate's draws are not finite")
     stretches = build_stretches(np.asarray(draws, float).reshape(-1, source.shape[1]))
-    num_stretched = num_evaluations // 4 if num_stretched is None else num_stretched
+    num_stretched = num_evaluations // 3 if num_stretched is None else num_stretched
     counts = share_out(num_evaluations - num_stretched, num_stretched, len(stretches.matrix))
     # In an order that has nothing to do with where a draw stands in its chain.
     which = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))

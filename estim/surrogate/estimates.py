@@ -190,9 +190,10 @@ def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray
     if length < 4:
         return np.full(dim, np.nan), np.full(dim, np.nan)
     thinned = np.asarray(draws[:, :: min(max(1, chains * length // max_draws), length // 4)], float)
+    halves = thinned.reshape(2, -1, dim) if chains == 1 and thinned.shape[1] % 2 == 0 else thinned
     axes = {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(invalid="ignore", divide="ignore"):
-        rhat = array_stats.rhat(thinned, method="rank", **axes)
+        rhat = array_stats.rhat(halves, method="rank", **axes)
         bulk = array_stats.ess(thinned, method="bulk", **axes)
         tail = array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes)
     moves = (

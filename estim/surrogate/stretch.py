@@ -19,8 +19,8 @@ import numpy as np
 RADIAL = 1.5
 """The radial stretch is 1 + RADIAL / sqrt(dim): a Gaussian's radius, sqrt(dim), and two of its standard deviations."""
 
-ALONG = 2.0
-"""The stretch of one parameter: its tails are looked at as if its standard deviation were twice as large."""
+ALONG = (2.0, 4.0)
+"""The stretches of one parameter: its tails are looked at as if its standard deviation were so many times as large."""
 
 
 class Stretches(NamedTuple):
@@ -45,26 +45,29 @@ class Stretches(NamedTuple):
 
 
 def build_stretches(draws: np.ndarray) -> Stretches:
-    """The identity, the radial map and one along each parameter, of ``draws`` ``[n, dim]``."""
+    """The identity, the radial map and those along each parameter, of ``draws`` ``[n, dim]``."""
     dim = draws.shape[1]
     covariance = np.atleast_2d(np.cov(draws.T))
     variance = np.diag(covariance)
     # A parameter that never moves has nothing to be stretched: its map is the identity.
     follow = np.divide(covariance, variance, where=variance > 0, out=np.zeros_like(covariance))
 
-    def maps(radial: float, along: float) -> np.ndarray:
-        each = [np.outer((along - 1) * follow[:, j], np.eye(dim)[j]) for j in range(dim)]
-        return np.eye(dim) + np.stack([np.zeros((dim, dim)), (radial - 1) * np.eye(dim), *each])
+    def maps(exponent: int) -> np.ndarray:
+        radial = (1 + RADIAL / np.sqrt(dim)) ** exponent
+        along = [
+            np.outer((c**exponent - 1) * follow[:, j], np.eye(dim)[j]) for j in range(dim) for c in ALONG
+        ]
+        return np.eye(dim) + np.stack([np.zeros((dim, dim)), (radial - 1) * np.eye(dim), *along])
 
-    radial = 1 + RADIAL / np.sqrt(dim)
-    return Stretches(draws.mean(axis=0), maps(radial, ALONG), maps(1 / radial, 1 / ALONG))
+    return Stretches(draws.mean(axis=0), maps(1), maps(-1))
 
 
 def share_out(num_plain: int, num_stretched: int, num_maps: int) -> np.ndarray:
-    """How many points each map makes ``[num_maps]``: half of the stretched ones radial, half along parameters."""
-    num_along, num_params = num_stretched // 2, num_maps - 2
-    along = num_along // num_params + (np.arange(num_params) < num_along % num_params)
-    return np.concatenate([[num_plain, num_stretched - num_along], along])
+    """Points that each map makes ``[num_maps]``: a third of the stretched ones radial, the rest along parameters."""
+    num_radial, num_others = num_stretched // 3, num_maps - 2
+    num_along = num_stretched - num_radial
+    along = num_along // num_others + (np.arange(num_others) < num_along % num_others)
+    return np.concatenate([[num_plain, num_radial], along])
 
 
 def mixture_logdensity(stretches: Stretches, counts: np.ndarray, log_p_hat: np.ndarray) -> np.ndarray:

@@ -21,14 +21,14 @@ TOLERANCE = {"mean": 0.1, "standard deviation": 0.05, "5 % quantile": 0.1, "95 %
 """Largest error of each figure of a posterior margin: standard deviations, of the standard deviation a share of it."""
 
 MAX_RHAT = 1.05
-"""Of the surrogate's chains, which are many and short: half a chain of n independent draws has sqrt(1 + 2/n), and
-1.05 means that half a chain is about ten autocorrelation times long. Chains of thousands of draws lie far below."""
+"""Of the surrogate's chains, which are many and short: halves of n draws with autocorrelation time tau have
+sqrt(1 + (tau - 1) / n) where nothing is wrong, so that 1.05 asks for halves ten autocorrelation times long."""
 
 MAX_TEACHER_RHAT = 1.01
 """Of an exact sampler's few long chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021)."""
 
-MAX_TAIL_KHAT = 0.5
-"""Of the terms of a corrected variance, whose own error, the Monte Carlo standard error, is finite below this."""
+MAX_TAIL_KHAT = 0.4
+"""Of the terms of a corrected variance: its Monte Carlo error is finite below one half, and k-hat is known to 0.1."""
 
 MIN_EFFECTIVE = 100
 """Effective evaluations behind the weights, below which their own errors are guesses."""

@@ -102,7 +102,13 @@ def write_surrogate(run, rng):
         "kl_divergence": [0.01, None],
         "total_variation": [0.021, 0.002],
     }
-    numbers = {"rhat": 1.004, "teacher_rhat": None, "step_size": 0.71, "pareto_khat": 0.31, "reliable_khat": 0.68}
+    numbers = {
+        "rhat": 1.004,
+        "teacher_rhat": None,
+        "step_size": 0.71,
+        "pareto_khat": 0.31,
+        "reliable_khat": 0.68,
+    }
     shifts = {"mean_shift": 0.02, "sd_shift": 0.01, "quantile_shift": 0.03, "largest_error": 0.4}
     counts = {"ensemble_calibration": None, "effective_evaluations": 900.0, "num_failures": 0}
     words = {"num_evaluations": 2000, "verdict": "safe", "reasons": []}
@@ -220,7 +226,9 @@ def test_the_headline_says_what_the_certificate_says(tmp_path, verdict, tone, ad
     page = html.unescape(write_report(run).read_text())
     found = run.read_json("verdict.json")
     assert found["tone"] == tone
-    assert found["headline"] == f"The four routes to the posterior agree, and all chains have converged.{added}"
+    assert (
+        found["headline"] == f"The four routes to the posterior agree, and all chains have converged.{added}"
+    )
     assert VERDICTS[verdict] in page
     assert ("Because the mean of kappa is off by 0.4." in page) == (verdict != "safe")
     assert ("does not vouch for this correction" in page) == (verdict == "not certified")
@@ -232,7 +240,9 @@ def test_a_teacher_must_have_converged_like_every_route(tmp_path):
 
     run = write_run(tmp_path / "run", jitter, routes=("mpmh", "surrogate"))
     write_report(run)
-    assert run.read_json("verdict.json")["headline"] == "The chains have not converged: do not use these draws."
+    assert (
+        run.read_json("verdict.json")["headline"] == "The chains have not converged: do not use these draws."
+    )
 
 
 def test_one_route_needs_no_comparison(tmp_path):
