@@ -98,14 +98,15 @@ class SurrogateRoute:
     Attributes:
         train_on: the routes whose evaluations it learns from; where they come with gradients, it
             learns from these too.
-        recipe: how it learns, a name in `estim.surrogate.recipe.RECIPES`.
+        recipe: how it learns, a name in `estim.surrogate.recipe.RECIPES`; "estim" is an ensemble where
+            there is refinement, which asks for its variance, and "single" where there is none.
         max_points: at most so many of the evaluations of each, evenly spread over the run.
         num_samples: draws kept, a chain.
         thin: iterations of a chain for each draw that is kept.
         num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
             once more.
-        num_certificate: evaluations of the exact posterior that the certificate rests on; half of them are
-            draws, whose weights correct the means.
+        num_certificate: evaluations of the exact posterior that the certificate rests on; three fifths of
+            them are weighed, and their weights correct the means.
         settings: fields of the recipe that are to be different.
 
     Raises:
@@ -121,9 +122,7 @@ class SurrogateRoute:
     thin: Positive = 10
     num_refinement: NonNegative = 0
     num_certificate: Annotated[int, at_least(100)] = 4_000
-    settings: Mapping[str, Any] = field(
-        default_factory=lambda: {"num_members": 1, "max_steps": 16_000, "learning_rate": 5e-3}
-    )
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"max_steps": 16_000, "learning_rate": 5e-3})
 
     def __post_init__(self) -> None:
         with refused():
@@ -133,9 +132,9 @@ class SurrogateRoute:
             get_recipe(self.recipe)
         if not self.train_on:
             raise ExperimentError("train_on must name a route at least")
-        if self.num_certificate // 2 > self.num_samples * self.num_chains:
+        if 3 * self.num_certificate // 5 > self.num_samples * self.num_chains:
             raise ExperimentError(
-                f"num_certificate={self.num_certificate}: half of these are draws, of which there are only "
+                f"num_certificate={self.num_certificate}: three fifths of these are draws, of which there are only "
                 f"num_samples * num_chains = {self.num_samples * self.num_chains}"
             )
 
@@ -171,7 +170,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             max_points=8_000,
             num_samples=150,
             num_certificate=1_000,
-            settings={"num_members": 1, "max_steps": 5_000, "learning_rate": 5e-3},
+            settings={"max_steps": 5_000, "learning_rate": 5e-3},
         ),
     },
 }

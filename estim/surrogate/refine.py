@@ -12,7 +12,7 @@ from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
-from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.recipe import MIN_MEMBERS, Recipe, get_recipe
 from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.train import Progress
 from estim.typing import Key
@@ -41,8 +41,8 @@ def refine(
     Candidates are draws of the surrogate's posterior, half of them at temperature 2, which
     reach into the tails, where a surrogate that is too low would otherwise never be found out. They
     are chosen with probability proportional to their weight in training (there it is important)
-    times the variance among the ensemble's members (there it is unsure; with one member, the
-    weight alone).
+    times the variance among the ensemble's members (there it is unsure; with fewer than MIN_MEMBERS, whose variance is
+    mostly chance, the weight alone).
 
     Args:
         evaluations: those the surrogate was trained on.
@@ -60,7 +60,7 @@ def refine(
     logdensity = members.mean(axis=0) + np.asarray(evaluate_logprior(posterior.logprior_fn, candidates))
     temperature = get_recipe(recipe).density_temperature
     value = density_weights(logdensity, candidates.shape[1], temperature)
-    value = value * members.var(axis=0) if len(members) > 1 else value
+    value = value * members.var(axis=0) if len(members) >= MIN_MEMBERS else value
     chosen = jax.random.choice(
         key_choose, len(candidates), (num_evaluations,), replace=False, p=value / value.sum()
     )
