@@ -81,14 +81,16 @@ def determined(state_space: StateSpace, directions: Array, observations: Array) 
     seen = ~jnp.isnan(observations)
     n, n_obs = T.shape[0], Z.shape[0]
     first = Z @ U
-    reads = jnp.linalg.norm(first, axis=1) > _READ * jnp.linalg.norm(Z, axis=1)
+    sizes = jnp.linalg.norm(first, axis=1)
+    reads = sizes > _READ * jnp.linalg.norm(Z, axis=1)
+    order = jnp.argsort(-sizes)  # what weighs most in |X1' X1| is taken first, which saves digits
 
     def unfinished(search: _Search):
         return (search.row < seen.size) & (jnp.trace(search.unknown) > 0.5)
 
     def look(search: _Search) -> _Search:
         row, effects, unknown, rows, parts, rank, periods = search
-        period, series = row // n_obs, row % n_obs
+        period, series = row // n_obs, order[row % n_obs]
         effect = effects[series]
         new = unknown @ (unknown @ effect)
         size, whole = jnp.linalg.norm(new), jnp.linalg.norm(effect)
@@ -97,7 +99,7 @@ def determined(state_space: StateSpace, directions: Array, observations: Array) 
         here = tells & (jnp.arange(n) == rank)
         return _Search(
             row=row + 1,
-            effects=jnp.where(series == n_obs - 1, effects @ T @ U, effects),
+            effects=jnp.where(row % n_obs == n_obs - 1, effects @ T @ U, effects),
             unknown=unknown - jnp.outer(new, new),
             rows=jnp.where(here[:, None], effect / jnp.where(tells, whole, 1.0), rows),
             parts=jnp.where(here[:, None], new, parts),

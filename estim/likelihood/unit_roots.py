@@ -12,58 +12,70 @@ from estim.typing import Array, Scalar
 UNIT_ROOT = 1 - 1e-6
 """A root of at least this modulus is a unit root."""
 
-_RADII = (1 - 7e-4, 1 - 7e-5, 1 - 7e-6, UNIT_ROOT)
 _MAX_STEPS = 60
 _TOLERANCE = 1e-8  # of a step; convergence is quadratic
-_MAX_BALANCING = 40
+_CORRECTIONS = 2
+_BALANCING = 40
+_NEGLIGIBLE = 1e-6  # the square of an entry of T that needs no balancing
 
 
 @jax.custom_jvp
 def unit_root_projector(T: Array) -> Array:
     """Orthogonal projector U ``[n, n]`` on the space in which T ``[n, n]`` has its unit roots.
 
-    Rounding moves a root at one that comes m times by some eps^(1/m), a triple one by 1e-5, but not their
-    product. So the circle that parts the roots is the smallest of a few outside of which the product of
-    the roots has modulus one; a stationary root close to one, which would spoil it, falls to the next.
-
-    The derivative is that of an invariant subspace: with V = I - U and V T U = 0,
+    A Cayley transform maps a circle that parts the roots to the imaginary axis, and Newton's iteration for the
+    matrix sign (Roberts 1980) gives the spectral projector E: E (E + E' - I)^-1 is the orthogonal one with the
+    same range. Newton's steps for the invariant subspace (Stewart 1973) then restore the digits that repeated
+    roots cost. The derivative is that of such a subspace: with V = I - U and V T U = 0,
 
         dU = Y + Y',    Y (U T U) - (V T V) Y = V dT U,
 
     a Sylvester equation.
     """
-
-    def unsettled(carry):
-        circle, _, settled = carry
-        return (circle < len(_RADII)) & ~settled
-
-    def part(carry):
-        circle, _, _ = carry
-        U = _beyond(T, jnp.asarray(_RADII)[circle])
-        _, logdet = jnp.linalg.slogdet(U @ T @ U + jnp.eye(T.shape[0]) - U)
-        return circle + 1, U, logdet >= math.log(UNIT_ROOT)
-
-    return jax.lax.while_loop(unsettled, part, (0, jnp.zeros_like(T), jnp.array(False)))[1]
+    identity = jnp.eye(T.shape[0])
+    units = _balance(T**2, _NEGLIGIBLE, _NEGLIGIBLE)
+    E = _beyond(T * units[None, :] / units[:, None], _circle(T))
+    E = E * units[:, None] / units[None, :]
+    U = E @ jnp.linalg.inv(E + E.T - identity)
+    for _ in range(_CORRECTIONS):
+        U = 0.5 * (U + U.T)
+        U = U @ U @ (3 * identity - 2 * U)
+        Y = _tilt(T, U, T)
+        U = (U + Y) @ jnp.linalg.solve(identity + Y.T @ Y, (U + Y).T)
+    return U
 
 
 @unit_root_projector.defjvp
 def _unit_root_projector_jvp(primals, tangents):
     (T,), (dT,) = primals, tangents
     U = unit_root_projector(T)
-    V = jnp.eye(T.shape[0]) - U
-    backward = U @ jnp.linalg.inv(U @ T @ U + V)
-    Y, _ = solve_sylvester(V @ T @ V, backward, V @ dT @ backward)
+    Y = _tilt(T, U, dT)
     return U, Y + Y.T
 
 
-def _beyond(T: Array, radius: Scalar) -> Array:
-    """The orthogonal projector on the space of the roots beyond a radius.
+def _tilt(T: Array, U: Array, disturbance: Array) -> Array:
+    """Y of dU = Y + Y' for a ``disturbance`` dT, with Y = V Y U."""
+    V = jnp.eye(T.shape[0]) - U
+    backward = U @ jnp.linalg.inv(U @ T @ U + V)  # the inverse of T on the space, whose roots are one
+    return solve_sylvester(V @ T @ V, backward, V @ disturbance @ backward)[0]
 
-    A Cayley transform maps the circle to the imaginary axis; Newton's iteration for the matrix sign (Roberts
-    1980) then gives the spectral projector E, and E (E + E' - I)^-1 is the orthogonal one with its range.
+
+def _circle(T: Array) -> Scalar:
+    """The radius halfway between the unit roots of T and the others.
+
+    Rounding moves a root at one that comes m times by some eps^(1/m), a triple one by 1e-5, but not the product
+    of the m. So the m largest are unit roots if their product is one, as they are if each is.
     """
+    moduli = jnp.sort(jnp.abs(jnp.linalg.eigvals(T)), descending=True)
+    together = jnp.cumsum(jnp.log(jnp.maximum(moduli, 1e-300))) >= math.log(UNIT_ROOT)
+    count = jnp.max(jnp.where(together | (moduli >= UNIT_ROOT), jnp.arange(1, T.shape[0] + 1), 0), initial=0)
+    padded = jnp.concatenate([jnp.ones(1), moduli, jnp.zeros(1)])
+    return 0.5 * (jnp.minimum(padded[count], 1.0) + padded[count + 1])
+
+
+def _beyond(T: Array, radius: Scalar) -> Array:
+    """The spectral projector on the space of the roots beyond a radius."""
     identity = jnp.eye(T.shape[0])
-    sign = jnp.linalg.solve(T - radius * identity, T + radius * identity)
 
     def unfinished(carry):
         step, sign, change = carry
@@ -76,11 +88,9 @@ def _beyond(T: Array, radius: Scalar) -> Array:
         following = 0.5 * (scale * sign + inverse / scale)
         return step + 1, following, _size(following - sign)
 
+    sign = jnp.linalg.solve(T - radius * identity, T + radius * identity)
     sign = jax.lax.while_loop(unfinished, newton, (0, sign, jnp.array(jnp.inf)))[1]
-    spectral = 0.5 * (identity + sign)
-    U = spectral @ jnp.linalg.inv(spectral + spectral.T - identity)
-    U = 0.5 * (U + U.T)
-    return U @ U @ (3 * identity - 2 * U)  # Newton's step for U U = U
+    return 0.5 * (identity + sign)
 
 
 def _size(matrix: Array) -> Scalar:
@@ -91,20 +101,26 @@ def _size(matrix: Array) -> Scalar:
 def balancing(state_space: StateSpace) -> Array:
     """Units ``[n_states]`` of the states in which the rows of [T, R Q^1/2] are of the size of the columns of [T; Z].
 
-    Osborne's iteration, damped since all units move at once. In such units rounding errors do not
-    depend on those that the state came in.
+    In such units rounding errors do not depend on those that the state came in.
     """
     T, R, Q, Z, *_ = state_space
-    shocks, read = jnp.diagonal(R @ Q @ R.T), (Z**2).sum(axis=0)
-    squares = jnp.where(jnp.eye(T.shape[0], dtype=bool), 0.0, T**2)
+    return _balance(T**2, jnp.diagonal(R @ Q @ R.T), (Z**2).sum(axis=0))
+
+
+def _balance(squares: Array, into: Array | float, out_of: Array | float) -> Array:
+    """Units in which the rows of a matrix, given its squares, and what is ``into`` each are of its columns' size.
+
+    Osborne's iteration (1960), damped since all units move at once.
+    """
+    squares = jnp.where(jnp.eye(squares.shape[0], dtype=bool), 0.0, squares)
 
     def move(_, units):
-        rows = (squares @ units**2 + shocks) / units**2
-        columns = (squares.T @ units**-2 + read) * units**2
+        rows = (squares @ units**2 + into) / units**2
+        columns = (squares.T @ units**-2 + out_of) * units**2
         ratio = jnp.where((rows > 0) & (columns > 0), rows / columns, 1.0)
         return units * ratio**0.125
 
-    return jax.lax.fori_loop(0, _MAX_BALANCING, move, jnp.ones(T.shape[0]))
+    return jax.lax.fori_loop(0, _BALANCING, move, jnp.ones(squares.shape[0]))
 
 
 def in_units(state_space: StateSpace, units: Array) -> StateSpace:
