@@ -6,17 +6,16 @@ Here failure raises, with a message that names the culprit; inside compiled code
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import pandas as pd
 import xarray as xr
 
 from estim.datasets import load_data, select_observables
 from estim.model import Model
 from estim.models import load_model
-from estim.posterior import model_loglikelihood, solve_compiled
+from estim.posterior import checked_presample, explain, model_loglikelihood, solve_compiled
 from estim.solution import responses
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import SolutionError, Status
+from estim.status import SolutionError
 from estim.typing import ParamValues
 
 
@@ -34,23 +33,24 @@ def loglikelihood(
         model: a `Model` or the name of one in the gallery.
         params: values that override the model's defaults, in its own units.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
-        presample: periods at the start that are filtered but not counted.
+        presample: periods at the start that are filtered but not counted: a whole number from 0
+            to less than those of the data.
         options: passed on to `estim.likelihood.kalman.kalman_loglikelihood`.
 
     Raises:
         ModelError: a parameter is unknown or outside its prior's support.
-        DataError: the data lack an observable.
-        SolutionError: the model has no solution there; the message says why.
+        DataError: the data lack an observable, or `presample` is out of range.
+        SolutionError: the model has no solution or no likelihood there; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
+    presample = checked_presample(presample, len(observations))
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
     value, status = evaluate(model, model.params(values), observations, presample=presample, **options)
-    status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
-    if status:
-        raise SolutionError(status, model.name)
+    if int(status):
+        raise SolutionError(int(status), model.name, explain(model, int(status)))
     return float(value)
 
 

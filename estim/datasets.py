@@ -101,8 +101,7 @@ def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "
     """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
 
     Raises:
-        DataError: a column is missing or holds something else than numbers, or some period has
-            no observation at all.
+        DataError: a column is missing or holds something else than numbers, or all numbers are missing.
     """
     if absent := [n for n in names if n not in frame.columns]:
         raise DataError(
@@ -261,8 +260,9 @@ def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where
 
 
 def _require_observations(frame: pd.DataFrame, where: str) -> None:
+    """A period in which nothing is observed is legal, a sample of such periods is not."""
     empty = frame.index[frame.isna().all(axis=1)]
-    if len(empty):
+    if len(empty) == len(frame):
         shown = ", ".join(map(str, empty[:4])) + (f" and {len(empty) - 4} more" if len(empty) > 4 else "")
         raise DataError(f"{where}: every number is missing in {shown}")
 

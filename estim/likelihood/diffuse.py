@@ -66,9 +66,7 @@ def diffuse_loglikelihood(state_space: StateSpace, observations: Array, presampl
     state_space = in_units(state_space, units)
     start = diffuse_start(state_space)
     whole = _given(state_space, start, observations).loglikelihood
-    return (
-        whole - _given(state_space, start, observations[:presample]).loglikelihood if presample else whole
-    )
+    return whole - _given(state_space, start, observations[:presample]).loglikelihood if presample else whole
 
 
 @jax.jit

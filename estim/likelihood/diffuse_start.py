@@ -107,8 +107,8 @@ def determined(state_space: StateSpace, directions: Array, observations: Array) 
             periods=jnp.where(tells, period + 1, periods),
         )
 
-    nothing = jnp.zeros_like(T)
-    start = _Search(0, jnp.where(reads[:, None], first, 0.0), U, nothing, nothing, 0, 0)
+    nothing, zero = jnp.zeros_like(T), jnp.array(0)
+    start = _Search(zero, jnp.where(reads[:, None], first, 0.0), U, nothing, nothing, zero, zero)
     found = jax.lax.while_loop(unfinished, look, start)
     used = jnp.arange(n) < found.rank
     # coordinates in which those rows are an identity: triangular, since `parts` come of them in turn

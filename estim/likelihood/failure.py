@@ -17,7 +17,7 @@ class Outcome(NamedTuple):
     status: Scalar
 
 
-def outcome(value: Scalar, *faults: tuple[Any, Scalar]) -> Outcome:
+def outcome(value: Scalar, *faults: tuple[Any, Scalar | int]) -> Outcome:
     """The value with the first of the statuses that is not OK.
 
     Args:
@@ -46,7 +46,7 @@ def impossible_if_not_finite[T](loglikelihood: Callable[..., T]) -> Callable[...
     """
 
     def value(*args) -> tuple[Scalar, Scalar | None]:
-        found = loglikelihood(*args)
+        found: Any = loglikelihood(*args)
         value, status = found if isinstance(found, Outcome) else (found, None)
         return jnp.where(jnp.isfinite(value), value, -jnp.inf), status
 

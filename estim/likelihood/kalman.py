@@ -31,9 +31,7 @@ def kalman_loglikelihood(
     method: Method = "auto",
 ) -> Scalar:
     """Log-density of the observations, every constant included: the value of `kalman_likelihood`, which see."""
-    return kalman_likelihood(
-        state_space, observations, presample=presample, start=start, method=method
-    ).value
+    return kalman_likelihood(state_space, observations, presample=presample, start=start, method=method).value
 
 
 def kalman_likelihood(

@@ -51,7 +51,9 @@ def singular_moving_average(moving_average: MovingAverage) -> Scalar:
     )
 
 
-def _everywhere(tied: Callable[..., Scalar], transfer: Callable[[float], Array], Q: Array, H: Array) -> Scalar:
+def _everywhere(
+    tied: Callable[..., Scalar], transfer: Callable[[float], Array], Q: Array, H: Array
+) -> Scalar:
     first, second = (tied(transfer(z), Q, H) for z in _POINTS)
     return first & second
 
