@@ -167,7 +167,7 @@ def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
     return Rung(
         "The log-density is finite at the start",
         status == Status.OK,
-        lines if status == Status.OK else (status.message,),
+        lines if status == Status.OK else (posterior.explain(status),),
     )
 
 
@@ -183,7 +183,9 @@ def _calibrated_likelihood(model: Model, data: Any) -> Rung:
 def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Rung:
     positions = np.asarray(posterior.sample_prior(jax.random.key(1), num_draws))
     status = np.array([int(evaluate(position).status) for position in positions])
-    lines = tuple(f"{np.sum(status == s)} of {num_draws}: {Status(s).message}" for s in np.unique(status))
+    lines = tuple(
+        f"{np.sum(status == s)} of {num_draws}: {posterior.explain(int(s))}" for s in np.unique(status)
+    )
     return Rung("The log-density is finite on draws from the prior", bool(np.any(status == Status.OK)), lines)
 
 

@@ -19,6 +19,8 @@ class Status(IntEnum):
     NOT_FINITE = 5
     OUT_OF_SUPPORT = 6
     HORIZON_TOO_SHORT = 7
+    SINGULAR_OBSERVABLES = 9
+    NO_STATIONARY_START = 10
 
     @property
     def message(self) -> str:
@@ -34,12 +36,22 @@ _MESSAGES = {
     Status.NOT_FINITE: "a value is not finite",
     Status.OUT_OF_SUPPORT: "a parameter lies outside the support of its prior",
     Status.HORIZON_TOO_SHORT: "the responses have not died out at the end of the horizon",
+    Status.SINGULAR_OBSERVABLES: (
+        "stochastic singularity: the observables are tied to each other, by fewer shocks and measurement errors "
+        "than observables, by one of variance zero, or by an identity; add measurement errors or shocks, or "
+        "observe fewer series"
+    ),
+    Status.NO_STATIONARY_START: (
+        "the state has no stationary distribution to start from (a root of its transition is not below one); "
+        "take start='diffuse'"
+    ),
 }
 
 
 class SolutionError(ValueError):
     """A model has no usable solution at the given parameters."""
 
-    def __init__(self, status: int | Status, context: str = ""):
+    def __init__(self, status: int | Status, context: str = "", message: str | None = None):
         self.status = Status(int(status))
-        super().__init__(f"{context}: {self.status.message}" if context else self.status.message)
+        message = message or self.status.message
+        super().__init__(f"{context}: {message}" if context else message)

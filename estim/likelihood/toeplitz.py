@@ -28,6 +28,7 @@ from scipy.fft import next_fast_len
 
 from estim.arguments import NonNegative
 from estim.likelihood.kalman import impossible_if_not_finite
+from estim.likelihood.singularity import SMALLEST_SHARE, singular_moving_average
 from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -78,7 +79,8 @@ def _loglikelihood(
         covariances = covariances.at[0].add(moving_average.obs_cov)
         centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
         value = compute(covariances, centred, presample)
-        return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
+        tied = singular_moving_average(moving_average) & ~jnp.isnan(observations).any()
+        return jnp.where((moving_average.status == Status.OK) & ~tied, value, -jnp.inf)
 
     return loglikelihood(moving_average, observations)
 
@@ -132,7 +134,11 @@ def _cholesky_logdensity(covariances: Array, centred: Array, presample: int) -> 
     values = jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0)
     factor = jnp.linalg.cholesky(full)
     standardised = jax.scipy.linalg.solve_triangular(factor, values, lower=True)
-    each = -0.5 * standardised**2 - jnp.log(jnp.diagonal(factor)) - 0.5 * math.log(2 * math.pi) * observed
+    pivots = jnp.diagonal(factor)
+    pivots = jnp.where(
+        pivots**2 > SMALLEST_SHARE * jnp.diagonal(full), pivots, jnp.nan
+    )  # else it is singular
+    each = -0.5 * standardised**2 - jnp.log(pivots) - 0.5 * math.log(2 * math.pi) * observed
     return jnp.sum(each.reshape(n_periods, n_obs)[presample:])
 
 

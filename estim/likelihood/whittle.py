@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.likelihood.kalman import impossible_if_not_finite
+from estim.likelihood.singularity import singular_moving_average
 from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -36,4 +37,5 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     quadratic = jnp.vdot(transform, jnp.linalg.solve(spectrum, transform[..., None])[..., 0]).real
     _, logdet = jnp.linalg.slogdet(spectrum)
     value = -0.5 * (n_periods * n_obs * math.log(2 * math.pi) + jnp.sum(logdet) + quadratic)
-    return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
+    well = (moving_average.status == Status.OK) & ~singular_moving_average(moving_average)
+    return jnp.where(well, value, -jnp.inf)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import Positive, checked
-from estim.solution.initial_state import initial_state
+from estim.solution.initial_state import stationary_part
 from estim.solution.representations import MovingAverage, StateSpace, trend_path
 from estim.typing import Array, Key
 
@@ -35,7 +35,7 @@ def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tup
     """
     T, R, Q, Z, d, H = solution[:6]
     keys = jax.random.split(rng_key, 3)
-    past = _normal(keys[0], initial_state(solution).stationary_cov, 1)[0]
+    past = _normal(keys[0], stationary_part(solution)[0], 1)[0]
     shocks, errors = _normal(keys[1], Q, num_periods), _normal(keys[2], H, num_periods)
 
     def step(state, shock):
