@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.linalg import semidefinite_cholesky
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
@@ -37,4 +38,4 @@ def _root(Q: Array) -> Array:
     scale = jnp.where(sd > 0, sd, 1.0)
     idle = jnp.diag(jnp.where(sd > 0, 0.0, 1.0))
     correlation = Q / (scale[:, None] * scale[None, :]) + idle
-    return sd[:, None] * jnp.linalg.cholesky(correlation)
+    return sd[:, None] * semidefinite_cholesky(correlation)

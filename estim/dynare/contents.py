@@ -84,6 +84,7 @@ class Contents:
     priors: dict[tuple[str, ...], Prior] = field(default_factory=dict)
     options: dict[str, dict[str, Option]] = field(default_factory=dict)
     selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    homotopy: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from estim.dynare.contents import Contents
 from estim.dynare.identifiers import Identifiers
-from estim.dynare.printer import number
+from estim.dynare.printer import as_float, number
 from estim.dynare.priors import prior_source, start
 from estim.dynare.system import System
 
@@ -85,7 +85,7 @@ def build_fields(system: System) -> Fields:
     return Fields(
         contents=c,
         identifiers=identifiers,
-        defaults={k: prior_source(c, p) if (p := priors[k]) else number(v) for k, v in values.items()},
+        defaults={k: prior_source(c, p) if (p := priors[k]) else as_float(number(v)) for k, v in values.items()},
         comments={k: c.parameters[k[1]].long_name if k[0] == "parameter" else "" for k in values},
         start={identifiers[k]: x for k, p in priors.items() if p and math.isfinite(x := start(p))},
     )

@@ -2,6 +2,8 @@
 
 import linecache
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import jax.numpy as jnp
 import pandas as pd
 
 from estim.dynare.collect import collect
+from estim.dynare.contents import Contents
 from estim.dynare.data import prepare, read_file, read_table
 from estim.dynare.fields import build_fields
 from estim.dynare.macro import expand
@@ -23,12 +26,20 @@ from estim.dynare.settings import (
     stoch_simul_settings,
 )
 from estim.dynare.source import ModFileError, UnsupportedError
+from estim.dynare.static_system import leaves_open
 from estim.dynare.steady_state import search
 from estim.dynare.stoch_simul import StochSimul, stoch_simul
 from estim.dynare.system import System, build_system
 from estim.model import Model, ModelError
+from estim.solution.linearize import linearize
+from estim.status import Status
 
-_TOLERANCE = 1e-5  # Dynare's own, for a steady state that the file gives
+_EXACT = 1e-8
+"""A steady state that leaves no more holds, whatever the size of the terms."""
+
+_TOLERANCE = 1e-5
+"""Dynare's own, for a steady state that the file gives; one that leaves more than `linearize` lets pass is where
+a search begins."""
 
 
 class ModFile(NamedTuple):
@@ -130,8 +141,8 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
     Raises:
         ModFileError: as `read_mod`.
     """
-    source = expand(path, defines)
     try:
+        source = expand(path, defines)
         contents = collect(source, parse(source))
         matlab = path.with_name(f"{path.stem}_steadystate.m")
         if contents.steady_state is None and matlab.exists():
@@ -161,15 +172,58 @@ def convert_mod(path: str | Path, target: str | Path) -> Path:
 
 def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
     """The module's source and its model, with a steady state that was found to hold."""
+    c, searched = system.contents, replace(system, steady_state=None)
     namespace = _execute(system, text, path)
+    if c.linear and c.steady_state is None and system.steady_state is not None and any(c.initial.values()):
+        # Where the equations leave something open, what 'initval' says of it counts.
+        other = _module(searched, path)
+        found = _execute(searched, other, path)
+        if leaves_open(found["static_residuals"], found["GUESS"], _floats(found["model"].params())):
+            system, text, namespace = searched, other, found
     model = namespace["model"]
-    if "GUESS" in namespace:
-        levels, left = search(namespace["static_residuals"], namespace["GUESS"], model.params())
-        _require_steady(system, left, levels._asdict(), path)
-        text = _module(system, path, dict(zip(system.contents.variables, map(float, levels), strict=True)))
+    if "GUESS" in namespace and not c.linear:
+        levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
+        _require_steady(left, levels._asdict(), path)
+        text = _module(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
         return text, _execute(system, text, path)["model"]
-    _check_steady_state(system, model, path)
+    if system.unchecked:
+        return text, model
+    levels, left = _at_rest(model)
+    largest = max(abs(float(r)) for r in left.values())
+    if largest <= _EXACT or int(jax.jit(lambda p: linearize(model, p))(model.params()).status) == Status.OK:
+        return text, model
+    if c.steady_state is None:
+        system = searched
+    elif largest <= _tolerance(c):
+        system = replace(system, refined=True)
+    else:
+        _require_steady(left, levels, path)
+    text = _module(system, path)
+    model = _execute(system, text, path)["model"]
+    levels, left = _at_rest(model)
+    _require_steady(left, levels, path)
     return text, model
+
+
+def _stages(system: System, model: Model) -> list[Any]:
+    """The parameters at which a steady state is searched for: the model's own, at the end of its homotopy."""
+    fields, c, params = build_fields(system), system.contents, _floats(model.params())
+    moves = {fields.identifiers["parameter", n]: v for n, v in c.homotopy.items() if ("parameter", n) in fields.identifiers}
+    steps = max((len(values) for values in moves.values()), default=0)
+    return [params._replace(**{n: float(values[k]) for n, values in moves.items()}) for k in range(steps - 1)] + [params]
+
+
+def _floats(params: Any) -> Any:
+    return type(params)(*map(float, params))
+
+
+def _tolerance(c: Contents) -> float:
+    """What an equation may leave at a steady state that the file gives: Dynare's number, or its option `tolf`."""
+    given = c.options.get("steady", {}).get("tolf")
+    try:
+        return max(_TOLERANCE, float(given.value or "")) if given else _TOLERANCE
+    except ValueError:
+        raise c.source.error(f"'tolf' must be a number, not {given.value}", given.at) from None
 
 
 def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
@@ -185,8 +239,12 @@ def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
         raise _with_place(system, error, path) from error
     except (ArithmeticError, ValueError, TypeError) as error:
         raise ModFileError(f"{path}: {error}") from error
-    except (RecursionError, MemoryError, SyntaxError):
+    except (RecursionError, MemoryError):
         raise ModFileError(f"{path}: an expression is nested too deeply") from None
+    except SyntaxError as error:
+        deep = "too many nested" in str(error) or "too complex" in str(error)
+        what = "an expression is nested too deeply" if deep else f"it cannot be written in Python: {error.msg}"
+        raise ModFileError(f"{path}: {what}") from None
     return namespace
 
 
@@ -199,24 +257,21 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
     return ModFileError(f"{path}: {error}")
 
 
-def _check_steady_state(system: System, model: Model, path: Path) -> None:
-    """The steady state that the file gives must solve its equations, at the starting values."""
-    if any("nocheck" in options for options in system.contents.options.values()):
-        return
-
-    @jax.jit
-    def at_rest(params):
-        levels = model.steady_state(params)
-        shocks = model.shocks(*[0.0] * len(model.shocks._fields))
-        left = model.residuals(levels, levels, levels, shocks, params)
-        floats = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, float), tree)
-        return floats(levels), floats(left)
-
-    levels, left = at_rest(model.params())
-    _require_steady(system, left, levels._asdict(), path)
+@partial(jax.jit, static_argnums=0)
+def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
+    levels = model.steady_state(params)
+    shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+    left = model.residuals(levels, levels, levels, shocks, params)
+    return jax.tree.map(lambda x: jnp.asarray(x, float), (levels, left))
 
 
-def _require_steady(system: System, left: dict[str, Any], levels: dict[str, Any], path: Path) -> None:
+def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The steady state at the starting values, and what each equation leaves there."""
+    levels, left = _residuals_at_rest(model, _floats(model.params()))
+    return levels._asdict(), left
+
+
+def _require_steady(left: dict[str, Any], levels: dict[str, Any], path: Path) -> None:
     """Raise with a table of residuals unless all are small."""
     if all(abs(float(r)) < _TOLERANCE for r in left.values()):
         return
