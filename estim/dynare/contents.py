@@ -21,6 +21,7 @@ from estim.dynare.syntax import (
     Equation,
     Expectation,
     Expression,
+    Move,
     Name,
     Number,
     Option,
@@ -60,9 +61,26 @@ class Prior:
     high: float = math.nan
 
 
+@dataclass(frozen=True)
+class Values:
+    """What a command sees: the values above it. Of shocks and errors, names are sorted in ``corr`` and
+    ``covariance``; ``initial`` are those of `initval`."""
+
+    parameters: dict[str, float]
+    stderr: dict[str, float]
+    corr: dict[tuple[str, ...], float]
+    covariance: dict[tuple[str, ...], float]
+    initial: dict[str, float]
+
+
 @dataclass
 class Contents:
-    """The file's declarations, equations and settings; dictionaries keep its order."""
+    """The file's declarations, equations and settings; dictionaries keep its order.
+
+    ``moves`` are the lines of `homotopy_setup`, ``homotopy`` the values that parameters took on their way by it,
+    ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
+    set a name; ``estimated`` are the priors that an `estimation` saw.
+    """
 
     source: Source
     variables: dict[str, Symbol] = field(default_factory=dict)
@@ -84,7 +102,18 @@ class Contents:
     priors: dict[tuple[str, ...], Prior] = field(default_factory=dict)
     options: dict[str, dict[str, Option]] = field(default_factory=dict)
     selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
     homotopy: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    seen: dict[str, Values] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    restrictions: dict[str, int] = field(default_factory=dict)
+    estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+
+    def note(self, command: str) -> None:
+        """Keep what a command sees."""
+        self.seen.pop(command, None)
+        copies = (dict(v) for v in (self.values, self.stderr, self.corr, self.covariance, self.initial))
+        self.seen[command] = Values(*copies)
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)
@@ -130,6 +159,9 @@ class Contents:
                     raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
 
     def unknown(self, name: str, at: int, known: Iterable[str]) -> ModFileError:
+        if name in self.skipped:
+            line = self.source.locate(self.skipped[name]).line
+            return self.source.error(f"'{name}' is set by Matlab code that is skipped, in line {line}", at)
         close = difflib.get_close_matches(name, list(known), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return self.source.error(f"unknown name '{name}'{hint}", at)

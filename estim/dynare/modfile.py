@@ -1,6 +1,7 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
 import linecache
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -55,6 +56,8 @@ class ModFile(NamedTuple):
             that Dynare solves a model before it is estimated.
         names: Dynare's name of every variable and shock -> its name in ``model``; they differ for
             words that Python does not allow.
+        at_stoch_simul: the values at which its `stoch_simul` command is computed, where they are not the
+            model's own: a command sees the values above it.
     """
 
     model: Model
@@ -64,6 +67,7 @@ class ModFile(NamedTuple):
     path: Path
     calibration: dict[str, float]
     names: dict[str, str]
+    at_stoch_simul: dict[str, float]
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -84,7 +88,7 @@ class ModFile(NamedTuple):
     def run_stoch_simul(self) -> StochSimul:
         """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.
 
-        At the file's calibration, or at the start of the estimation where that comes first.
+        At the values above the command, or at the start of the estimation where that comes first.
 
         Raises:
             SolutionError: the model has no unique stable solution.
@@ -93,7 +97,7 @@ class ModFile(NamedTuple):
         ours = lambda names: tuple(self.names[name] for name in names)
         return stoch_simul(
             self.model,
-            {} if asked.estimated else self.calibration,
+            self.at_stoch_simul,
             asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks)),
         )
 
@@ -123,15 +127,17 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     estimation, asked = estimation_settings(contents), stoch_simul_settings(contents)
     text, model = _build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
-    names |= dict(zip(contents.shocks, model.shocks._fields, strict=True))
+    names |= dict(zip(contents.shocks, model.shocks._fields, strict=bool(contents.shocks)))
+    fields = build_fields(system)
     return ModFile(
         model=model,
         estimation=estimation,
         stoch_simul=asked,
         source=text,
         path=path,
-        calibration=build_fields(system).calibration(),
+        calibration=fields.calibration(),
         names=names,
+        at_stoch_simul=fields.at_stoch_simul(),
     )
 
 
@@ -181,6 +187,11 @@ def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
         if leaves_open(found["static_residuals"], found["GUESS"], _floats(found["model"].params())):
             system, text, namespace = searched, other, found
     model = namespace["model"]
+    if model.joint_prior is not None and not math.isfinite(model.joint_prior(_floats(model.params()))):
+        raise ModFileError(
+            f"{path}: the correlations and covariances at the start of the estimation are those of no random "
+            "variables: their matrix is not positive semidefinite"
+        )
     if "GUESS" in namespace and not c.linear:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
         _require_steady(left, levels._asdict(), path)

@@ -54,7 +54,8 @@ class _Module:
     def sections(self) -> Iterable[str]:
         write, c = self.write, self.contents
         yield named_tuple("Variables", {write.variables[v]: self._comment(v) for v in self.system.variables})
-        yield named_tuple("Shocks", {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()})
+        shocks = {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()}
+        yield named_tuple("Shocks", shocks or {self._idle(): "the file has none"})
         yield named_tuple("Observables", {write.variables[v]: self._comment(v) for v in self.observables})
         fields = self.fields
         yield named_tuple(
@@ -65,7 +66,15 @@ class _Module:
         yield from steady_state_source(self.system, write, self.guess)
         yield from self._residuals()
         yield from self._measurement()
+        yield from self._joint_prior()
         yield self._model()
+
+    def _idle(self) -> str:
+        """A shock that no equation reads: a model without any has a steady state all the same."""
+        name = "no_shock"
+        while name in self.write.variables.taken:
+            name += "_"
+        return name
 
     def _comment(self, name: str) -> str:
         return self.contents.variables[name].long_name if name in self.contents.variables else ""
@@ -158,12 +167,21 @@ class _Module:
             implied = ["_, implied = at_rest(p)"] if self.system.implied else []
             yield function("trend(p)", [*implied, f"return {call('Observables', slopes)}"])
 
+    def _joint_prior(self) -> Iterable[str]:
+        if not (groups := self.fields.constrained):
+            return
+        lines = ['"""Zero where the correlations are those of random variables, else minus infinity."""']
+        factors = [f"semidefinite_cholesky({self._correlation(group)})" for group in groups]
+        legal = [f"jnp.isfinite({factor}).all()" for factor in factors]
+        yield function("joint_prior(p)", [*lines, f"return jnp.where({' & '.join(legal)}, 0.0, -jnp.inf)"])
+
     def _model(self) -> str:
         arguments = {"name": quote(self.name), "variables": "Variables", "shocks": "Shocks"}
         arguments |= {"observables": "Observables"}
         arguments |= {n: n for n in ("steady_state", "residuals", "measurement")}
         arguments |= {"measurement_error": "measurement_error"} if self.fields.measurement_errors else {}
         arguments |= {"trend": "trend"} if self.contents.trends else {}
+        arguments |= {"joint_prior": "joint_prior"} if self.fields.constrained else {}
         arguments |= {"prior": "Params()"}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})

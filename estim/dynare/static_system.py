@@ -81,12 +81,12 @@ def regular(slope: Array) -> Array:
     fixed = jnp.where(finite, fixed, jnp.eye(len(fixed)))
     size = jnp.abs(fixed).max(axis=1, keepdims=True)
     scaled = fixed / jnp.where(size > 0, size, 1.0)
-    width = jnp.abs(scaled).max(axis=0)
+    width = jnp.abs(scaled).max(axis=0, keepdims=True)
     pivots = jnp.abs(jnp.diagonal(jax.lax.linalg.lu(scaled / jnp.where(width > 0, width, 1.0))[0]))
 
     def complete(scaled: Array) -> Array:
         U, s, Vt = jnp.linalg.svd(scaled)
-        return (U * (s <= _CANCELLED * s[0])) @ Vt
+        return (U * (s <= _CANCELLED * s[0])[None, :]) @ Vt
 
     open_ = jax.lax.cond(pivots.min() > _CANCELLED, jnp.zeros_like, complete, scaled)
     return slope + jnp.where(size > 0, size, 1.0) * open_

@@ -98,7 +98,7 @@ def search(
     kind = type(guess)
     system = jax.jit(lambda x, params: read_system(static_residuals, kind, x, params))
     with np.errstate(all="ignore"):
-        at = kind(*map(float, guess))
+        at = kind(*np.array(guess, float))
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
