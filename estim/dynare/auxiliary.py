@@ -26,6 +26,8 @@ from estim.dynare.syntax import (
     rebuild,
 )
 
+MAX_AUXILIARIES = 2_000
+
 
 class Auxiliary(NamedTuple):
     """A variable added to the model: its equation is ``variable = definition``, and
@@ -94,6 +96,11 @@ class Auxiliaries:
             name += "_"
         self._taken.add(name)
         self.added[name] = auxiliary
+        if len(self.added) > MAX_AUXILIARIES:
+            raise self._contents.source.error(
+                f"leads, lags and expectations take more than {MAX_AUXILIARIES} auxiliary variables",
+                self._contents.equations[0].at,
+            )
         return name
 
 

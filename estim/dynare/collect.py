@@ -7,12 +7,12 @@ import numpy as np
 
 from estim.dynare.contents import Contents
 from estim.dynare.estimated import estimated_params, estimated_params_bounds, estimated_params_init
-from estim.dynare.functions import FUNCTIONS, OPERATORS
+from estim.dynare.functions import DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.native import native
 from estim.dynare.settings import number, whole
 from estim.dynare.shocks import set_shock_stderr_value, shocks, sigma_e
 from estim.dynare.source import Source
-from estim.dynare.syntax import Assignment, Call, Option, Statement, names, walk
+from estim.dynare.syntax import Assignment, Call, Expression, Name, Option, Statement, children, names, walk
 
 _DECLARATIONS = {
     "var": "variables",
@@ -30,6 +30,9 @@ _SILENT = {
 """Commands that change nothing in the model or its estimation and print at most."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
+
+MAX_LENGTH = 100_000
+"""No equation may be longer, nor all of them ten times as long."""
 
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
@@ -136,13 +139,33 @@ def _model(c: Contents, s: Statement) -> None:
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
             c.check_names(item.value)
+            c.weights[item.name] = _weigh(c, item.at, item.value)
             c.locals[item.name] = item
             continue
         for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
             raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
         c.check_names(item.left)
         c.check_names(item.right)
+        _weigh(c, item.at, item.left, item.right)
         c.equations.append(item)
+
+
+def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
+    """How long expressions are once their local variables and differences are written out."""
+
+    def weigh(expression: Expression) -> int:
+        match expression:
+            case Name(name) if name in c.weights:
+                return c.weights[name]
+            case Call(function, (operand,)) if function == DIFFERENCE:
+                return 1 + 2 * weigh(operand)
+        return 1 + sum(map(weigh, children(expression)))
+
+    weight = sum(map(weigh, expressions))
+    c.length += weight
+    if weight > MAX_LENGTH or c.length > 10 * MAX_LENGTH:
+        raise c.source.error("the model is too long once its local variables are written out", at)
+    return weight
 
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
@@ -152,6 +175,7 @@ def _steady_state_model(c: Contents, s: Statement) -> None:
             if isinstance(node, Call) and node.function not in FUNCTIONS:
                 raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
         c.check_names(assignment.value, own)
+        _weigh(c, assignment.at, assignment.value)
         if c.role(assignment.name) not in (None, "variables", "parameters"):
             c.require(assignment.name, assignment.at, "variables", "parameters")
         own.add(assignment.name)

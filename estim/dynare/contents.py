@@ -30,6 +30,9 @@ from estim.dynare.syntax import (
     walk,
 )
 
+MAX_PERIODS = 500
+"""No lead or lag may be longer."""
+
 _KINDS = {
     "variables": "an endogenous variable",
     "shocks": "an exogenous variable",
@@ -79,7 +82,9 @@ class Contents:
 
     ``moves`` are the lines of `homotopy_setup`, ``homotopy`` the values that parameters took on their way by it,
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
-    set a name; ``estimated`` are the priors that an `estimation` saw.
+    set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
+    of local variables, written out, and ``length`` that of all equations;
+    ``centred_over`` is the length of a sample whose trends lose their means.
     """
 
     source: Source
@@ -108,12 +113,20 @@ class Contents:
     skipped: dict[str, int] = field(default_factory=dict)
     restrictions: dict[str, int] = field(default_factory=dict)
     estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
+    length: int = 0
+    centred_over: int | None = None
 
     def note(self, command: str) -> None:
         """Keep what a command sees."""
         self.seen.pop(command, None)
-        copies = (dict(v) for v in (self.values, self.stderr, self.corr, self.covariance, self.initial))
-        self.seen[command] = Values(*copies)
+        self.seen[command] = self.now
+
+    @property
+    def now(self) -> Values:
+        """The values as they are."""
+        given = (self.values, self.stderr, self.corr, self.covariance, self.initial)
+        return Values(*map(dict, given))
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)
@@ -151,12 +164,22 @@ class Contents:
         for node in walk(expression):
             if isinstance(node, Call):
                 self.check_call(node)
+            if isinstance(node, Expectation):
+                self.check_date(node.period, node.at)
             if isinstance(node, Name):
                 role = self.role(node.name)
                 if role is None and node.name not in {*CONSTANTS, *more}:
                     raise self.unknown(node.name, node.at, self.names)
+                self.check_date(node.lag, node.at)
                 if node.lag and role not in ("variables", "shocks"):
                     raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
+
+    def check_date(self, periods: int, at: int) -> None:
+        """Raise for what is too far away: each period of it is a variable of the model."""
+        if abs(periods) > MAX_PERIODS:
+            raise self.source.error(
+                f"leads and lags of more than {MAX_PERIODS} periods are not supported", at
+            )
 
     def unknown(self, name: str, at: int, known: Iterable[str]) -> ModFileError:
         if name in self.skipped:

@@ -1,17 +1,22 @@
 """The data of an `estimation` command: CSV, spreadsheets, Matlab files, and Dynare's options on them."""
 
+import csv
+import math
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.io import loadmat
 
 from estim.datasets import DataError
+from estim.dynare.matlab_data import saved_vectors, written_vectors
 from estim.dynare.settings import EstimationSettings
 
 _EXTENSIONS = ("", ".m", ".mat", ".csv", ".xlsx")
+_MISSING = {"", "nan", "na", "n/a", "null", "."}
 _QUARTER = r"\d{4}[Qq][1-4]"
 
 
@@ -33,16 +38,19 @@ def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:
     """The series of a file, by its extension."""
     match path.suffix.lower():
         case ".mat":
-            frame = _columns(path, _saved_vectors(path))
+            frame = _columns(path, saved_vectors(path))
         case ".m":
-            frame = _columns(path, _matlab_vectors(path.read_text(errors="replace")))
+            frame = _columns(path, written_vectors(path))
         case ".xlsx":
-            frame = _dated(pd.read_excel(path, sheet_name=settings.sheet, **_cells(settings.cells)))
+            frame = _dated(_spreadsheet(path, settings), path.name)
         case ".csv":
-            frame = _dated(pd.read_csv(path, skipinitialspace=True))
+            frame = _dated(_read_csv(path), path.name)
         case _:
             raise DataError(f"{path.name}: data are read from .csv, .xlsx, .mat and .m files")
-    return frame.rename(columns=lambda name: str(name).strip())
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    if repeated := sorted(set(frame.columns[frame.columns.duplicated()])):
+        raise DataError(f"{path.name}: column {repeated[0]} comes twice")
+    return frame
 
 
 def prepare(
@@ -62,17 +70,9 @@ def prepare(
         raise DataError(
             f"'varobs' lists {', '.join(absent)}, which the data lack; they have {', '.join(frame)}"
         )
-    first, last = settings.first_obs - 1, len(frame)
-    if settings.nobs is not None:
-        last = first + settings.nobs
-    if not 0 <= first < last <= len(frame):
-        raise DataError(
-            f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
-        )
-    selected = frame[list(observables)].iloc[first:last]
+    selected = sample(frame, settings)[list(observables)]
     for name in selected:
-        if not pd.api.types.is_numeric_dtype(selected[name]):
-            raise DataError(f"column {name} does not hold numbers but {selected[name].dtype}")
+        _require_numbers(selected[name])
     if settings.log:
         if (selected <= 0).any(axis=None):
             raise DataError(
@@ -84,43 +84,98 @@ def prepare(
     return selected.rename(columns=dict(observables)).astype(float)
 
 
+def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
+    """The rows that `first_obs` and `nobs` ask for.
+
+    Raises:
+        DataError: the frame has not so many.
+    """
+    first, last = settings.first_obs - 1, len(frame)
+    if settings.nobs is not None:
+        last = first + settings.nobs
+    if not 0 <= first < last <= len(frame):
+        raise DataError(
+            f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
+        )
+    return frame.iloc[first:last]
+
+
+def _require_numbers(column: pd.Series) -> None:
+    """Raise for a series that holds something else than real numbers and NaN."""
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "?"
+    if kind == "O":
+        text = next((v for v in column if not isinstance(v, int | float) or isinstance(v, bool)), None)
+        raise DataError(f"column {column.name} does not hold numbers but {text!r}")
+    if not pd.api.types.is_numeric_dtype(column) or kind in "bc":
+        what = {"b": "true and false", "c": "complex numbers"}.get(kind, column.dtype)
+        raise DataError(f"column {column.name} does not hold numbers but {what}")
+    infinite = np.isinf(column.to_numpy(float))
+    if infinite.any():
+        raise DataError(
+            f"column {column.name}, row {column.index[np.argmax(infinite)]}: the number is infinite"
+        )
+
+
 def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Vectors by name; other shapes are left out, other lengths are an error."""
-    vectors = {k: np.ravel(v) for k, v in arrays.items() if np.issubdtype(np.asarray(v).dtype, np.number)}
-    vectors = {k: v for k, v in vectors.items() if v.size > 1}
+    vectors = {k: np.ravel(v) for k, v in arrays.items() if np.size(v) == max(np.shape(v), default=0) > 1}
     lengths = {k: v.size for k, v in vectors.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(f"{path.name}: expected vectors of one length, found {lengths}")
-    return pd.DataFrame(vectors).astype(float)
+    return pd.DataFrame(vectors)
 
 
-def _saved_vectors(path: Path) -> dict[str, np.ndarray]:
-    try:
-        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
-    except (NotImplementedError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read ({error}): in Matlab, save it with '-v7'") from error
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The columns of a CSV file, those of numbers as numbers; a row counts its line in the file.
 
-
-def _matlab_vectors(text: str) -> dict[str, np.ndarray]:
-    """``name = [numbers];`` of a Matlab script that does nothing else."""
-    text = re.sub(r"%[^\n]*", "", text).replace("...", " ")
-    found = {}
-    for name, body in re.findall(r"([A-Za-z_]\w*)\s*=\s*\[([^\]]*)\]", text):
-        words = re.split(r"[\s,;]+", body.strip())
+    Raises:
+        DataError: the file has no rows, or one that has not as many fields as the header.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file, skipinitialspace=True)
         try:
-            found[name] = np.array([float(w) for w in words])
-        except ValueError:
-            continue
-    return found
+            rows = [(reader.line_num, [f.strip() for f in row]) for row in reader if any(map(str.strip, row))]
+        except csv.Error as error:
+            raise DataError(f"{path.name}, line {reader.line_num}: {error}") from None
+    if len(rows) < 2:
+        raise DataError(f"{path.name}: the file has no rows")
+    header = rows[0][1]
+    for line, row in rows[1:]:
+        if len(row) != len(header):
+            raise DataError(
+                f"{path.name}, line {line}: {len(row)} fields, where the header has {len(header)}"
+            )
+    columns = [_numbers(list(column)) for column in zip(*(row for _, row in rows[1:]), strict=True)]
+    return pd.concat([pd.Series(c) for c in columns], axis=1, keys=header)
 
 
-def _dated(frame: pd.DataFrame) -> pd.DataFrame:
-    """A first column of quarters becomes the index."""
+def _numbers(texts: list[str]) -> list[Any]:
+    """The texts as numbers where all of them are, else as they stand."""
+    try:
+        return [math.nan if t.lower() in _MISSING else float(t.replace("_", "?")) for t in texts]
+    except ValueError:
+        return texts
+
+
+def _spreadsheet(path: Path, settings: EstimationSettings) -> pd.DataFrame:
+    try:
+        return pd.read_excel(path, sheet_name=settings.sheet, **_cells(settings.cells))
+    except DataError:
+        raise
+    except Exception as error:  # whatever the readers of spreadsheets make of a broken one
+        raise DataError(f"{path.name} cannot be read: {error}") from error
+
+
+def _dated(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A first column of quarters becomes the index; they follow one another without gaps."""
     first = frame.iloc[:, 0].astype(str).str.strip() if frame.shape[1] else pd.Series(dtype=str)
-    if len(first) and first.str.fullmatch(_QUARTER).eq(True).all():
-        index = pd.PeriodIndex(first.str.upper(), freq="Q", name="date")
-        return frame.iloc[:, 1:].set_index(index)
-    return frame
+    if not len(first) or not first.str.fullmatch(_QUARTER).eq(True).all():
+        return frame
+    index = pd.PeriodIndex(first.str.upper(), freq="Q", name="date")
+    for before, now in pairwise(index):
+        if now != before + 1:
+            raise DataError(f"{where}: {now} comes after {before}; the quarters must follow one another")
+    return frame.iloc[:, 1:].set_index(index)
 
 
 def _cells(cells: str | None) -> dict:

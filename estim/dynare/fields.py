@@ -48,7 +48,7 @@ class Fields:
     def calibration(self) -> dict[str, float]:
         """The values that the file assigns to what it estimates, by field."""
         c = self.contents
-        given = self._values(Values(c.values, c.stderr, c.corr, c.covariance, c.initial))
+        given = self._values(c.now)
         return {self.identifiers[key]: given[key] for key in c.priors if key in given}
 
     def at_stoch_simul(self) -> dict[str, float]:
@@ -60,7 +60,10 @@ class Fields:
         seen, c = self.contents.seen, self.contents
         if "stoch_simul" not in seen:
             return self.calibration()
-        at, own = self._values(seen["stoch_simul"]), self._values(Values(c.values, c.stderr, c.corr, c.covariance, c.initial))
+        at, own = (
+            self._values(seen["stoch_simul"]),
+            self._values(Values(c.values, c.stderr, c.corr, c.covariance, c.initial)),
+        )
         after = "estimation" in seen and list(seen)[-1] == "stoch_simul"
         changed = {key for key in at if at[key] != own.get(key)}
         keys = changed if after else changed | {*c.priors}
@@ -78,7 +81,9 @@ class Fields:
                 covariance = values.covariance.get(pair)
                 by_covariance = covariance is not None and not (pair in values.corr and self.contents.priors)
                 ratio = (covariance or 0.0) / spread if spread else 0.0
-                given["corr", *pair] = max(-1.0, min(1.0, ratio)) if by_covariance else values.corr.get(pair, 0.0)
+                given["corr", *pair] = (
+                    max(-1.0, min(1.0, ratio)) if by_covariance else values.corr.get(pair, 0.0)
+                )
             elif kind == "corr" and ("corr", *pair) not in self.contents.priors:
                 given["corr", *pair] = 0.0
         return given
@@ -133,7 +138,9 @@ def build_fields(system: System) -> Fields:
     fields = Fields(
         contents=c,
         identifiers=identifiers,
-        defaults={k: prior_source(c, p) if (p := priors[k]) else as_float(number(v)) for k, v in values.items()},
+        defaults={
+            k: prior_source(c, p) if (p := priors[k]) else as_float(number(v)) for k, v in values.items()
+        },
         comments={k: c.parameters[k[1]].long_name if k[0] == "parameter" else "" for k in values},
         start={identifiers[k]: x for k, p in priors.items() if p and math.isfinite(x := start(p))},
     )

@@ -28,7 +28,7 @@ def imports(body: str) -> str:
 def docstring(text: str) -> str:
     """The text as a docstring of one line, whatever is in it."""
     escape = lambda c: f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
-    return '"""' + "".join(c if c.isprintable() and c not in "\"\\" else escape(c) for c in text) + '"""'
+    return '"""' + "".join(c if c.isprintable() and c not in '"\\' else escape(c) for c in text) + '"""'
 
 
 def named_tuple(name: str, comments: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> str:

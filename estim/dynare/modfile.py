@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import pandas as pd
 
+from estim.datasets import DataError
 from estim.dynare.collect import collect
 from estim.dynare.contents import Contents
-from estim.dynare.data import prepare, read_file, read_table
+from estim.dynare.data import prepare, read_file, read_table, sample
 from estim.dynare.fields import build_fields
 from estim.dynare.macro import expand
 from estim.dynare.module import module_source
@@ -83,7 +84,13 @@ class ModFile(NamedTuple):
         elif not isinstance(data, pd.DataFrame):
             data = read_file(Path(data), self.estimation)
         dynare = {ours: name for name, ours in self.names.items()}
-        return prepare(data, {dynare[f]: f for f in self.model.observables._fields}, self.estimation)
+        frame = prepare(data, {dynare[f]: f for f in self.model.observables._fields}, self.estimation)
+        if (periods := self.estimation.centred_over) not in (None, len(frame)):
+            raise DataError(
+                f"the model's trends have lost their means over {periods} periods, but there are {len(frame)} in the "
+                "data: 'nobs' in the file must say how many"
+            )
+        return frame
 
     def run_stoch_simul(self) -> StochSimul:
         """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.
@@ -155,10 +162,26 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
             raise UnsupportedError(
                 f"{path}: a steady state computed by Matlab ({matlab.name}) is not supported by estim"
             )
+        contents.centred_over = _centred_over(contents, path)
         system = build_system(contents)
         return system, _module(system, path)
     except RecursionError:
         raise ModFileError(f"{path}: an expression is nested too deeply") from None
+
+
+def _centred_over(c: Contents, path: Path) -> int | None:
+    """The number of periods in the sample, where `prefilter` takes the means out of trends."""
+    settings = estimation_settings(c)
+    if not (settings.prefilter and c.trends):
+        return None
+    try:
+        return settings.nobs or len(sample(read_table(path.parent, settings), settings))
+    except DataError as error:
+        at = next(o["prefilter"].at for o in c.options.values() if "prefilter" in o)
+        raise c.source.error(
+            f"'prefilter' takes the mean out of trends too; over how many periods, 'nobs' must say ({error})",
+            at,
+        ) from None
 
 
 def _module(system: System, path: Path, guess: dict[str, float] | None = None) -> str:
@@ -218,10 +241,11 @@ def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
 
 def _stages(system: System, model: Model) -> list[Any]:
     """The parameters at which a steady state is searched for: the model's own, at the end of its homotopy."""
-    fields, c, params = build_fields(system), system.contents, _floats(model.params())
-    moves = {fields.identifiers["parameter", n]: v for n, v in c.homotopy.items() if ("parameter", n) in fields.identifiers}
-    steps = max((len(values) for values in moves.values()), default=0)
-    return [params._replace(**{n: float(values[k]) for n, values in moves.items()}) for k in range(steps - 1)] + [params]
+    params, known = _floats(model.params()), build_fields(system).identifiers
+    moves = {known[k]: v for n, v in system.contents.homotopy.items() if (k := ("parameter", n)) in known}
+    steps = range(max(map(len, moves.values()), default=1) - 1)
+    on_the_way = [{n: float(v[min(k, len(v) - 1)]) for n, v in moves.items()} for k in steps]
+    return [*(params._replace(**values) for values in on_the_way), params]
 
 
 def _floats(params: Any) -> Any:
@@ -254,7 +278,9 @@ def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
         raise ModFileError(f"{path}: an expression is nested too deeply") from None
     except SyntaxError as error:
         deep = "too many nested" in str(error) or "too complex" in str(error)
-        what = "an expression is nested too deeply" if deep else f"it cannot be written in Python: {error.msg}"
+        what = (
+            "an expression is nested too deeply" if deep else f"it cannot be written in Python: {error.msg}"
+        )
         raise ModFileError(f"{path}: {what}") from None
     return namespace
 

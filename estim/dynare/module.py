@@ -142,6 +142,9 @@ class _Module:
             values[field] = f"now.{field}"
             if settings.prefilter:
                 values[field] += f" - steady.{field}"
+                if name in c.trends:  # the mean of 1, ..., n
+                    mean = number((settings.centred_over or 0) / 2 + 0.5)
+                    values[field] += f" - {mean} * ({write.parameter(c.trends[name])})"
             elif name in c.trends and settings.first_obs > 1:
                 values[field] += f" + {settings.first_obs - 1} * ({write.parameter(c.trends[name])})"
         if settings.prefilter:

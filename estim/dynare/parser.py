@@ -210,7 +210,9 @@ class _Statements(_Expressions):
     trend = assignment
 
     def homotopy_line(self, name, first, last):
-        return Move(str(name), None if last is None else first, first if last is None else last, self._at(name))
+        return Move(
+            str(name), None if last is None else first, first if last is None else last, self._at(name)
+        )
 
     def set_value(self, name, value):
         return Name(str(name)[1:-1], at=self._at(name)), value

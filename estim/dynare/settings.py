@@ -19,7 +19,8 @@ class EstimationSettings(NamedTuple):
     ``first_obs`` counts rows of the data file from 1; ``nobs`` is None for all that follow.
     ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
-    number, see `STARTS`.
+    number, see `STARTS`. ``centred_over`` is the number of periods over which `prefilter` takes the mean out of
+    trends too, None where there are none.
     """
 
     datafile: str | None = None
@@ -31,6 +32,7 @@ class EstimationSettings(NamedTuple):
     lik_init: int = 1
     sheet: str | int = 0
     cells: str | None = None
+    centred_over: int | None = None
 
 
 class StochSimulSettings(NamedTuple):
@@ -69,6 +71,7 @@ def estimation_settings(c: Contents) -> EstimationSettings:
         lik_init=lik_init,
         sheet=_text(options.get("xls_sheet")) or 0,
         cells=_text(options.get("xls_range")),
+        centred_over=c.centred_over,
     )
 
 

@@ -38,7 +38,9 @@ def read_system(
     Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
     """
     n = len(kind._fields)
-    dated = lambda *x: list(static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values())
+    dated = lambda *x: list(
+        static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values()
+    )
     value, partials = sparse_partials(dated, [*levels] * 3)
     by_date = dense(partials, 3 * n).reshape(n, 3, n)
     slope, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)

@@ -51,7 +51,7 @@ def _find(static_residuals: StaticResiduals, kind: type[Any], guess: Array, para
     """The root near `guess`, or NaN."""
 
     def go_on(state):
-        _, _, left, share, _, small = state  # near the root, no further than steps are of use
+        *_, share, _, small = state  # near the root, no further than steps are of use
         return (share == 1.0) | ((share > _SHORTEST) & ~small)
 
     def attempt(state):
