@@ -125,8 +125,8 @@ class Contents:
     @property
     def now(self) -> Values:
         """The values as they are."""
-        given = (self.values, self.stderr, self.corr, self.covariance, self.initial)
-        return Values(*map(dict, given))
+        pairs = dict(self.corr), dict(self.covariance)
+        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial))
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)

@@ -33,8 +33,8 @@ def write_experiment(mod: ModFile, folder: Path, data: str | None = None) -> Pat
     series, target = folder / f"{mod.model.name}.csv", folder / f"{mod.model.name}.py"
     frame.to_csv(series, index_label="date")
     source = mod.source.replace(
-        "from estim.model import Model",
-        "from estim.experiment import Experiment\nfrom estim.model import Model",
+        "\nfrom estim.model import Model\n",
+        "\nfrom estim.experiment import Experiment\nfrom estim.model import Model\n",
         1,
     )
     experiment = (

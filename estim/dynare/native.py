@@ -21,6 +21,10 @@ _OPTION = re.compile(
     r"|logdata|order|linear|steadystate|prior_trunc|dsge_var|noconstant|xls_sheet|xls_range|homotopy_\w+|varobs"
     r"|trend_coeffs?|endogenous_prior\w*|heteroskedastic_filter|occbin|block|bytecode)\b[^=\n;]*=(?!=)"
 )
+_SWALLOWED = re.compile(
+    r"[;,]\s*(model|shocks|initval|steady_state_model|estimated_params\w*|observation_trends|homotopy_setup|varobs"
+    r"|varexo|var|parameters|estimation|stoch_simul|set_param_value)\b"
+)
 _SCRIPT = re.compile(r"\s*(?:run\s*\(?\s*['\"]?)?([A-Za-z_]\w*)(?:\.m)?['\"]?\s*\)?\s*[;,]?\s*")
 
 
@@ -56,6 +60,8 @@ def _reason(c: Contents, s: Statement, code: str) -> str:
         return f"it sets 'options_.{found[1]}'; write it as an option of the command that it is one of"
     if _SETS.search(code):
         return "it changes the model"
+    if found := _SWALLOWED.search(code.split("\n")[0]):
+        return f"'{found[1]}' stands in one line with it; put it into a line of its own"
     script = _SCRIPT.fullmatch(s.items[0])
     if script and (Path(c.source.locate(s.at).path).parent / f"{script[1]}.m").is_file():
         return f"{script[1]}.m is a script that may set anything; give the values here"

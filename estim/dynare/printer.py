@@ -51,9 +51,9 @@ def _print(expression: Expression, leaf: Callable[[Expression], str]) -> tuple[s
             if x is None or y is None:
                 return text, own, None
             with np.errstate(all="ignore"):
-                value = float(_OPERATIONS[operator](np.float64(x), np.float64(y)))
+                z = float(_OPERATIONS[operator](np.float64(x), np.float64(y)))
             # Python would do otherwise than floats do: powers, large whole numbers, divisions by zero.
-            return _literal(number(value)) if power or not abs(value) < _LARGE else (text, own, value)
+            return _literal(number(z)) if power or not abs(z) < _LARGE else (text, own, z)
         case Call(function, arguments) if function in FUNCTIONS:
             printed = ", ".join(as_float(to_python(a, leaf)) for a in arguments)
             return f"{FUNCTIONS[function].jax}({printed})", 9, None

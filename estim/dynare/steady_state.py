@@ -102,7 +102,7 @@ def search(
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
-        levels = _best(lambda x, p=params: system(x, p), levels)
+        levels = _best(partial(system, params=params), levels)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
 
 
