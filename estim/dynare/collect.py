@@ -261,7 +261,7 @@ FOLLOWED = {
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
-        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range"),
+        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
