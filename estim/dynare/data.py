@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -102,18 +103,21 @@ def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
 
 def _require_numbers(column: pd.Series) -> None:
     """Raise for a series that holds something else than real numbers and NaN."""
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "?"
-    if kind == "O":
-        text = next((v for v in column if not isinstance(v, int | float) or isinstance(v, bool)), None)
-        raise DataError(f"column {column.name} does not hold numbers but {text!r}")
-    if not pd.api.types.is_numeric_dtype(column) or kind in "bc":
-        what = {"b": "true and false", "c": "complex numbers"}.get(kind, column.dtype)
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_complex_dtype(column):
+        what = "true and false" if pd.api.types.is_bool_dtype(column) else "complex numbers"
         raise DataError(f"column {column.name} does not hold numbers but {what}")
+    if not pd.api.types.is_numeric_dtype(column):
+        bad = next((v for v in column if not isinstance(v, Real) and not _is_number(v)), column.iloc[0])
+        raise DataError(f"column {column.name} does not hold numbers but {bad!r}")
     infinite = np.isinf(column.to_numpy(float))
     if infinite.any():
         raise DataError(
             f"column {column.name}, row {column.index[np.argmax(infinite)]}: the number is infinite"
         )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and isinstance(_numbers([value])[0], float)
 
 
 def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:

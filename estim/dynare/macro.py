@@ -43,7 +43,7 @@ class _Processor:
 
     def __init__(self, variables: dict[str, Any], folders: list[Path]):
         self.variables, self.folders = variables, folders
-        self.depth = self.written = self.characters = 0
+        self.depth = self.nested = self.written = self.characters = 0
         self.budget = Budget()
 
     def file(self, path: Path) -> list[Line]:
@@ -97,8 +97,16 @@ class _Processor:
         """``@#if`` to ``@#endif``: the body of the first condition that holds."""
         for line, body in parts:
             if self.holds(line):
-                yield from self.run(body)
+                yield from self.within(line, body)
                 return
+
+    def within(self, line: Line, body: list[Line]) -> Iterator[Line]:
+        """The lines of a block, which may hold others."""
+        if self.nested == MAX_DEPTH:
+            raise _error(line, f"blocks of macros are nested more than {MAX_DEPTH} deep")
+        self.nested += 1
+        yield from self.run(body)
+        self.nested -= 1
 
     def holds(self, line: Line) -> bool:
         word, argument = _directive(line) or ("", "")
@@ -124,7 +132,7 @@ class _Processor:
                 self.variables |= bind(target, element)
                 if condition is None or values.truth(evaluate(condition, self.variables, self.budget)):
                     self.write(line)  # an empty body must not loop for ever unnoticed
-                    yield from self.run(body)
+                    yield from self.within(line, body)
         except MacroError as error:
             raise _error(line, str(error)) from None
 

@@ -154,8 +154,11 @@ class _Evaluator(Interpreter):
         return self._binary("&", *map(self.visit, tree.children))
 
     def _binary(self, symbol, left, right):
-        if isinstance(left, list) and isinstance(right, list):  # compared element by element
-            self.budget.spend(len(left) * len(right) // _COMPARED)
+        if isinstance(left, list) and isinstance(
+            right, list
+        ):  # compared element by element, or each with each
+            pairs = len(left) * len(right) if symbol in ("-", "|", "&") else len(left)
+            self.budget.spend(pairs // _COMPARED)
         return values.binary(symbol, left, right)
 
     def power(self, tree):

@@ -24,6 +24,7 @@ _IDLE = re.compile(
     r"(?:close|clc|format|more|warning|disp|fprintf|who|whos|figure|plot|save|hold|legend|title"
     r"|grid|xlabel|ylabel|set|print|tic|toc|pause|drawnow)\b[^=]*"
 )
+_STRING = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _BLANK = re.compile(r"(?:[\s;,]|\.\.\.[^\n]*\n)+")
 _COMMENT = re.compile(
     r"^[ \t]*%\{[ \t]*$.*?^[ \t]*%\}[ \t]*$|(?<![\w)\]}.'])'[^'\n]*'|\"[^\"\n]*\"|[%#][^\n]*",
@@ -32,7 +33,7 @@ _COMMENT = re.compile(
 _ENDED = re.compile(r"[ \t]*(?:[;,\n]|\Z)")
 _NUMBER = re.compile(r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|NaN|nan|NA|Inf|inf)")
 
-_STATEMENTS = (_VECTOR, _SCALAR, _TEXT, _CLEAR, _IDLE)
+_STATEMENTS = (_VECTOR, _SCALAR, _TEXT, _CLEAR)
 
 _LOAD = """
 import io, sys
@@ -97,6 +98,10 @@ def written_vectors(path: Path) -> dict[str, np.ndarray]:
         if blank := _BLANK.match(text, position):
             position = blank.end()
             continue
+        line_end = text.find("\n", position) % (len(text) + 1)
+        if _IDLE.fullmatch(_STRING.sub("''", text[position:line_end])):
+            position = line_end
+            continue
         statement = next((m for p in _STATEMENTS if (m := _whole(p, text, position))), None)
         if statement is None:
             line = text.count("\n", 0, position) + 1
@@ -112,7 +117,7 @@ def written_vectors(path: Path) -> dict[str, np.ndarray]:
         elif statement.re is _CLEAR:
             names = set(statement["names"].split())
             found = {k: v for k, v in found.items() if k not in names} if names - {"all"} else {}
-        elif statement.re is not _IDLE:
+        else:
             found.pop(statement[1], None)
         position = statement.end()
     return found
@@ -120,9 +125,6 @@ def written_vectors(path: Path) -> dict[str, np.ndarray]:
 
 def _whole(pattern: re.Pattern, text: str, position: int) -> re.Match | None:
     """A match that is followed by the end of its statement."""
-    if pattern is _IDLE:  # to the end of the line
-        end = text.find("\n", position)
-        return pattern.fullmatch(text, position, len(text) if end < 0 else end)
     match = pattern.match(text, position)
     return match if match and _ENDED.match(text, match.end()) else None
 

@@ -95,10 +95,10 @@ def test_a_csv_file(tmp_path):
 
 
 NO_NUMBERS = {
-    "text": (["1", "abc"], "column y does not hold numbers but '1'"),
+    "text": (["1", "abc"], "column y does not hold numbers but 'abc'"),
     "complex": ([1 + 2j, 3.0], "complex numbers"),
     "logical": ([True, False], "true and false"),
-    "mixed": ([1.0, "n/a"], "'n/a'"),
+    "mixed": ([1.0, "oops"], "'oops'"),
     "infinite": ([1.0, np.inf], "column y, row 1: the number is infinite"),
 }
 
