@@ -10,9 +10,9 @@ import jax
 import xarray as xr
 
 from estim.arguments import NonNegative, Positive, checked
+from estim.covariances import check_covariances
 from estim.datasets import load_data, select_observables
 from estim.likelihood.options import check_options
-from estim.measurement_error import check_measurement_error
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import explain, model_loglikelihood, solve_compiled
@@ -54,7 +54,7 @@ def loglikelihood(
     frame = load_data(data) if isinstance(data, str | Path) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
     options = check_options(model, {"presample": presample} | options, observations)
-    check_measurement_error(model, model.params(values))
+    check_covariances(model, model.params(values))
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
     value, status = evaluate(model, model.params(values), observations, **options)
     if int(status):
@@ -73,7 +73,7 @@ def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     """
     model = load_model(model) if isinstance(model, str) else model
     given = model.params(_checked(model, params))
-    check_measurement_error(model, given)
+    check_covariances(model, given)
     solution = solve_compiled(model, given)
     if int(solution.status):
         raise SolutionError(int(solution.status), model.name)

@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.arguments import Positive, checked
+from estim.covariances import check_covariances
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.measurement_error import check_measurement_error
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import Posterior, build_posterior, model_loglikelihood, solve_compiled
@@ -67,7 +67,7 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
     if not model.het_blocks:
         yield _equations(model)
         yield _steady_state(model)
-    check_measurement_error(model, model.params())
+    check_covariances(model, model.params())
     solution = solve_compiled(model, model.params())
     yield _solution(solution)
     if data is None:

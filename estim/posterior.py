@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, NonNegative, checked
+from estim.covariances import check_covariances
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
 from estim.likelihood.failure import outcome
 from estim.likelihood.kalman import kalman_likelihood
 from estim.likelihood.options import check_options
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.measurement_error import check_measurement_error
 from estim.model import Model, ModelError
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.priors import Names, begin_at
@@ -286,7 +286,7 @@ def build_posterior(
     options = check_options(model, {"presample": presample} | likelihood_options, observations)
     if not model.estimated:
         raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
-    check_measurement_error(model, model.params())
+    check_covariances(model, model.params())
     start = {n: v for n, v in model.start.items() if n in model.estimated}
     build = partial(from_loglikelihood, prior=model.priors, start=start)
     if (term := model.joint_prior) is not None:

@@ -30,7 +30,7 @@ LAYERS = [
     ["heterogeneity"],
     ["model_checks"],
     ["model"],
-    ["solution", "measurement_error"],
+    ["solution", "covariances"],
     ["likelihood"],
     ["analysis"],
     ["posterior"],
