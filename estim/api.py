@@ -18,8 +18,9 @@ from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_compiled
 from estim.solution import responses
+from estim.solution.at_rest import solution_error
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import SolutionError, Status
+from estim.status import Status
 from estim.typing import ParamValues
 
 
@@ -58,7 +59,7 @@ def loglikelihood(
     value, status = evaluate(model, model.params(values), observations, **options)
     status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
     if status:
-        raise SolutionError(status, model.name)
+        raise solution_error(status, model, model.params(values))
     return float(value)
 
 
@@ -76,7 +77,7 @@ def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     check_measurement_error(model, given)
     solution = solve_compiled(model, given)
     if int(solution.status):
-        raise SolutionError(int(solution.status), model.name)
+        raise solution_error(int(solution.status), model, given)
     return solution
 
 

@@ -40,6 +40,7 @@ _MESSAGES = {
 class SolutionError(ValueError):
     """A model has no usable solution at the given parameters."""
 
-    def __init__(self, status: int | Status, context: str = ""):
+    def __init__(self, status: int | Status, context: str = "", message: str | None = None):
         self.status = Status(int(status))
-        super().__init__(f"{context}: {self.status.message}" if context else self.status.message)
+        message = message or self.status.message
+        super().__init__(f"{context}: {message}" if context else message)

@@ -66,7 +66,7 @@ MISTAKES = [
     (
         dict(model=ar1(steady_state=lambda p: Variables(1.0 / p.rho))),
         estim.SolutionError,
-        "ar1: no steady state was found",
+        "ar1: no steady state was found: equation 'law of motion' leaves 0.667",
     ),
     (
         dict(
