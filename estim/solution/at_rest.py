@@ -36,7 +36,10 @@ def solution_error(status: int, model: Model, params: Any, message: str | None =
     if status != Status.NO_STEADY_STATE or model.het_blocks:
         return SolutionError(status, model.name, message)
     lines = equations_left(model, params)
-    some = "; ".join(lines[:_MOST_LINES]) + (
-        f"; and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
-    )
-    return SolutionError(status, model.name, f"{Status(status).message}: {some}" if some else message)
+    some = "; ".join(lines[:_MOST_LINES])
+    rest = f"; and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+    return SolutionError(status, model.name, f"{Status(status).message}: {some}{rest}" if some else message)
+
+
+def _as_arrays(values: Any) -> Any:
+    return type(values)(*(jnp.asarray(x, float) for x in values))
