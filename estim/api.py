@@ -18,8 +18,8 @@ from estim.models import load_model
 from estim.posterior import explain, model_loglikelihood, solve_compiled
 from estim.runtime import require_own_runtime
 from estim.solution import responses
+from estim.solution.at_rest import solution_error
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import SolutionError
 from estim.typing import ParamValues
 
 
@@ -58,7 +58,7 @@ def loglikelihood(
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
     value, status = evaluate(model, model.params(values), observations, **options)
     if int(status):
-        raise SolutionError(int(status), model.name, explain(model, int(status)))
+        raise solution_error(int(status), model, model.params(values), explain(model, int(status)))
     return float(value)
 
 
@@ -76,7 +76,7 @@ def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     check_covariances(model, given)
     solution = solve_compiled(model, given)
     if int(solution.status):
-        raise SolutionError(int(solution.status), model.name)
+        raise solution_error(int(solution.status), model, given)
     return solution
 
 
