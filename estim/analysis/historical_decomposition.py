@@ -5,9 +5,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.impulse_responses import by_shock
 from estim.likelihood.smoothing import smooth
-from estim.likelihood.toeplitz import autocovariances, block_toeplitz
+from estim.likelihood.toeplitz import autocovariances
+from estim.linalg import block_toeplitz
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
@@ -59,12 +60,7 @@ def _of_moving_average(solution: MovingAverage, observations: Array) -> Historic
     n_periods, n_obs = observations.shape
     observed = ~jnp.isnan(observations).reshape(-1)
     centred = observations - solution.obs_intercept[None]
-    responses = impulse_responses(solution, len(solution.impulse_responses))
-    one = jnp.ones((1, 1))
-    alone = [
-        autocovariances(solution._replace(impulse_responses=r[..., None], shock_cov=one), n_periods)
-        for r in jnp.moveaxis(responses, 2, 0)
-    ]
+    alone = [autocovariances(part, n_periods) for part in by_shock(solution)]
     covariances = [block_toeplitz(gamma) for gamma in alone]
     total = sum(covariances) + jnp.kron(jnp.eye(n_periods), solution.obs_cov)
     total = jnp.where(observed[:, None] & observed[None], total, jnp.eye(n_periods * n_obs))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from estim.analysis.impulse_responses import impulse_responses, shock_impact
+from estim.analysis.impulse_responses import by_shock, impulse_responses, shock_impact
+from estim.likelihood.toeplitz import autocovariances
 from estim.linalg import solve_discrete_lyapunov
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
@@ -36,7 +37,8 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
 def _unconditional(solution: StateSpace | MovingAverage) -> Array:
     """Variance ``[n_obs, n_shocks]`` of each observable that each shock would bring alone."""
     if isinstance(solution, MovingAverage):
-        return jnp.sum(impulse_responses(solution, len(solution.impulse_responses)) ** 2, axis=0)
+        alone = [autocovariances(part, 1)[0] for part in by_shock(solution)]
+        return jnp.stack([jnp.diagonal(variance) for variance in alone], axis=1)
 
     def alone(impact: Array) -> Array:
         cov, status = solve_discrete_lyapunov(solution.transition, impact[:, None] * impact[None, :])

@@ -1,7 +1,18 @@
 """Structured linear algebra, each solver with its own derivative rule and its own `Status`."""
 
 from estim.linalg.linear import lu_solve, solve_linear
+from estim.linalg.powers import follow_recursion, matrix_powers
 from estim.linalg.scattering import solve_expectations
 from estim.linalg.sylvester import solve_discrete_lyapunov, solve_sylvester
+from estim.linalg.toeplitz import block_toeplitz
 
-__all__ = ["lu_solve", "solve_discrete_lyapunov", "solve_expectations", "solve_linear", "solve_sylvester"]
+__all__ = [
+    "block_toeplitz",
+    "follow_recursion",
+    "lu_solve",
+    "matrix_powers",
+    "solve_discrete_lyapunov",
+    "solve_expectations",
+    "solve_linear",
+    "solve_sylvester",
+]

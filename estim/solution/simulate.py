@@ -27,7 +27,25 @@ def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: in
     convolve = jax.vmap(lambda irf, e: jnp.convolve(e, irf, mode="valid"), (1, 1))
     by_observable = jax.vmap(lambda irf: convolve(irf, shocks).sum(0), 1, 1)
     errors = _normal(key_errors, solution.obs_cov, num_periods)
-    return by_observable(solution.impulse_responses) + solution.obs_intercept[None, :] + errors
+    y = by_observable(solution.impulse_responses) + solution.obs_intercept[None, :] + errors
+    if solution.tail is not None:
+        y += _simulate_tail(solution, jax.random.fold_in(rng_key, 2), shocks[:num_periods])
+    return y
+
+
+def _simulate_tail(solution: MovingAverage, rng_key: Key, shocks: Array) -> Array:
+    """What the shocks of more than the horizon ago do, ``[num_periods, n_obs]``: C z_{t-T}, with z_t = F z_{t-1} + G e_t.
+
+    ``shocks`` are those from horizon - 1 periods before the first observation on.
+    """
+    C, F, G = solution.tail
+    cov, status = solve_discrete_lyapunov(F, G @ solution.shock_cov @ G.T)
+    before = _normal(rng_key, jnp.where(status == Status.OK, cov, 0.0), 1)[0]
+
+    def step(z, shock):
+        return F @ z + G @ shock, z
+
+    return jax.lax.scan(step, before, shocks)[1] @ C.T
 
 
 def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tuple[Array, Array, Array]:
