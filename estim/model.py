@@ -14,6 +14,8 @@ from typing import Any
 import jax
 from numpyro.distributions import Distribution
 
+from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.check_block import BlockFault, check_block
 from estim.priors import Component, Names, begin_at, gather
 from estim.typing import ParamValues
 
@@ -84,8 +86,8 @@ class Model:
     def __post_init__(self) -> None:
         _check_names(self)
         _check_prior(self)
-        _check_functions(self)
-        _check_unknowns(self)
+        _check_blocks(self)
+        _check_unknowns(self, _check_functions(self))
 
     @property
     def param_names(self) -> tuple[str, ...]:
@@ -194,13 +196,40 @@ def _components(prior: Any, joint: Distribution) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(mine))
 
 
-def _check_unknowns(model: Model) -> None:
+def _check_blocks(model: Model) -> None:
+    """Does each heterogeneous-agent block fit together, and fit the model?"""
+    scalar, kind = jax.ShapeDtypeStruct((), float), type(model.prior)
+    made: set[str] = set()
+    for block in model.het_blocks:
+        if not isinstance(block, HetBlock):
+            raise ModelError(f"{model.name}: 'het_blocks' must be a tuple of HetBlock, and has {block!r}")
+        try:
+            check_block(block, model.variables._fields, kind(*[scalar] * len(kind._fields)))
+        except BlockFault as fault:
+            raise ModelError(f"{model.name}: block '{block.name}': {fault}") from fault
+        if both := made & set(block.outputs):
+            raise ModelError(f"{model.name}: two blocks have the output {_quoted(sorted(both))}")
+        made |= set(block.outputs)
+
+
+def _check_unknowns(model: Model, equations: Any) -> None:
     if len(model.unknowns) != len(model.targets):
         raise ModelError(
             f"{model.name}: {len(model.unknowns)} unknowns {_list(model.unknowns)} for "
             f"{len(model.targets)} targets {_list(model.targets)}"
         )
-    for name, (low, high) in model.unknowns.items():
+    outputs = [n for block in model.het_blocks for n in block.outputs]
+    if wrong := [t for t in model.targets if t not in (*outputs, *equations)]:
+        raise ModelError(
+            f"{model.name}: the target {wrong[0]!r} is neither a block's output {_list(outputs)} nor an equation "
+            f"{_list(equations)}"
+        )
+    for name, bounds in model.unknowns.items():
+        if not (
+            isinstance(bounds, tuple | list) and len(bounds) == 2 and all(isinstance(x, Real) for x in bounds)
+        ):
+            raise ModelError(f"{model.name}: the unknown '{name}' needs bounds (low, high), not {bounds!r}")
+        low, high = bounds
         if name not in model.param_names or name in model.estimated:
             raise ModelError(f"{model.name}: the unknown '{name}' must be a parameter that has a number")
         if not low < getattr(model.prior, name) < high:
@@ -210,8 +239,8 @@ def _check_unknowns(model: Model) -> None:
             )
 
 
-def _check_functions(model: Model) -> None:
-    """Trace each function once on abstract scalars: do the parts fit together?"""
+def _check_functions(model: Model) -> tuple[str, ...]:
+    """Trace each function once on abstract scalars: do the parts fit together? The names of the equations."""
     scalars = lambda kind: kind(*[jax.ShapeDtypeStruct((), float)] * len(kind._fields))
     params = scalars(type(model.prior))
     state, shocks = scalars(model.variables), scalars(model.shocks)
@@ -274,6 +303,7 @@ def _check_functions(model: Model) -> None:
         raise ModelError(
             f"{model.name}: the prior gives {_quoted(idle)}, which no function of the model uses"
         )
+    return tuple(residuals)
 
 
 def _quoted(names: Any) -> str:

@@ -6,8 +6,9 @@ then changes by a number of standard deviation
 
     sqrt( tr (S^-1 dS)^2 / 2 ),
 
-the square root of twice the Kullback-Leibler divergence. What a horizon cuts off is slow, so the sample is taken as the means
-of the observables over `BLOCKS` stretches that are together as long as the horizon: of S, 48 rows for three observables.
+the square root of twice the Kullback-Leibler divergence. What a horizon cuts off is slow, so the sample is taken as the
+means of the observables over `BLOCKS` stretches that are together as long as the horizon: S has 48 rows for three
+observables.
 """
 
 import jax

@@ -7,7 +7,8 @@ response to z times F, from a state which the first date has left: the *incremen
     X_{t+1} - X_t F
 
 are the response to that state alone, and die out as the economy's own inertia does, however persistent z is. (For an
-AR(1) they are the responses, quasi-differenced.) A horizon that is long enough for the increments is long enough for all:
+AR(1) they are the responses, quasi-differenced.) A horizon that is long enough for the increments is long enough for
+all:
 
     X_t = X_{T-1} F^{t-T+1},   t >= T.
 """
@@ -26,7 +27,8 @@ from estim.typing import Array
 
 
 class Processes(NamedTuple):
-    """``transition`` F ``[n, n]`` and ``impact`` G ``[n, n_shocks]`` of the exogenous variables, in the plan's order."""
+    """``transition`` F ``[n, n]`` and ``impact`` G ``[n, n_shocks]`` of the exogenous variables,
+    in the plan's order."""
 
     transition: Array
     impact: Array

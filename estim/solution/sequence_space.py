@@ -45,8 +45,8 @@ class AggregateResponses(NamedTuple):
     """The model but for its exogenous processes: what the observables do when these move.
 
     ``params`` has the steady state's unknowns solved for; ``to_news`` ``[n_obs, T, n_exogenous, T]``, of the
-    exogenous variables' paths (`_news`); ``to_shocks`` ``[n_obs, T, n]``, to impulses that enter other equations directly,
-    n the number of shocks or zero; ``linear`` is the linearised model; ``status`` a `Status`.
+    exogenous variables' paths (`_news`); ``to_shocks`` ``[n_obs, T, n]``, to impulses that enter other equations
+    directly, n the number of shocks or zero; ``linear`` is the linearised model; ``status`` a `Status`.
     """
 
     params: Any

@@ -34,7 +34,7 @@ def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: in
 
 
 def _simulate_tail(solution: MovingAverage, rng_key: Key, shocks: Array) -> Array:
-    """What the shocks of more than the horizon ago do, ``[num_periods, n_obs]``: C z_{t-T}, with z_t = F z_{t-1} + G e_t.
+    """What the shocks of the horizon T and more ago do, ``[num_periods, n_obs]``: C z_{t-T}, z_t = F z_{t-1} + G e_t.
 
     ``shocks`` are those from horizon - 1 periods before the first observation on.
     """
