@@ -37,8 +37,8 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
 def _unconditional(solution: StateSpace | MovingAverage) -> Array:
     """Variance ``[n_obs, n_shocks]`` of each observable that each shock would bring alone."""
     if isinstance(solution, MovingAverage):
-        alone = [autocovariances(part, 1)[0] for part in by_shock(solution)]
-        return jnp.stack([jnp.diagonal(variance) for variance in alone], axis=1)
+        parts = [autocovariances(part, 1)[0] for part in by_shock(solution)]
+        return jnp.stack([jnp.diagonal(variance) for variance in parts], axis=1)
 
     def alone(impact: Array) -> Array:
         cov, status = solve_discrete_lyapunov(solution.transition, impact[:, None] * impact[None, :])

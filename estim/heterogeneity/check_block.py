@@ -27,7 +27,8 @@ def check_block(block: HetBlock, variables: tuple[str, ...], params: Any) -> Non
     _check_names(block, variables)
     grids = _trace("grids", block.grids, params)
     _check_grids(block, grids)
-    inputs = namedtuple("Inputs", block.inputs)(*[jax.ShapeDtypeStruct((), float)] * len(block.inputs))  # type: ignore[misc]
+    Inputs: Any = namedtuple("Inputs", block.inputs)  # type: ignore[misc]
+    inputs = Inputs(*[jax.ShapeDtypeStruct((), float)] * len(block.inputs))
     value = _trace("initial", block.initial, inputs, grids, params)
     found = _trace("backward", block.backward, value, inputs, grids, params)
     if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping)):
@@ -68,13 +69,13 @@ def _check_grids(block: HetBlock, grids: Any) -> None:
     fields = getattr(grids, "_fields", ())
     if missing := [n for n in ("transition", *block.policy) if n not in fields]:
         raise BlockFault(f"grids must return a NamedTuple with '{missing[0]}'; it has {_list(fields)}")
-    rows = getattr(grids.transition, "shape", ())
+    rows: tuple[int, ...] = getattr(grids.transition, "shape", ())
     if len(rows) != 2 or rows[0] != rows[1]:
         raise BlockFault(
             f"grids: 'transition' has shape {rows}; it must be square, from today's income to tomorrow's"
         )
     for name in block.policy:
-        shape = getattr(getattr(grids, name), "shape", ())
+        shape: tuple[int, ...] = getattr(getattr(grids, name), "shape", ())
         if len(shape) != 1 or shape[0] < 2:
             raise BlockFault(f"grids: '{name}' has shape {shape}; it must be a vector of two points or more")
 

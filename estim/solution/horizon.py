@@ -1,8 +1,8 @@
 """How wrong a log-likelihood is because the horizon is too short for the economy's own inertia.
 
-Beyond the horizon the increments of the responses (`processes`) are taken for zero. Here they go on at the rate at which
-they fade at its end, which changes the covariance S of a sample by dS. To first order the log-likelihood of the sample
-then changes by a number of standard deviation
+Beyond the horizon the increments of the responses (`processes`) are taken for zero. Here they go on at the rate at
+which they fade at its end, which changes the covariance S of a sample by dS. To first order the log-likelihood of
+the sample then changes by a number of standard deviation
 
     sqrt( tr (S^-1 dS)^2 / 2 ),
 
@@ -68,7 +68,8 @@ def _of_means(psi: Array, obs_cov: Array) -> Array:
     count = len(psi) // share
     sums = psi[: count * share].reshape(count, share, *psi.shape[1:]).sum(axis=1)
     sums = jnp.pad(sums, ((_SHARES - 1, BLOCKS * _SHARES), (0, 0), (0, 0)))
-    mean = sum(sums[k : len(sums) - _SHARES + 1 + k] for k in range(_SHARES)) / (_SHARES * share)
+    together = jnp.stack([sums[k : len(sums) - _SHARES + 1 + k] for k in range(_SHARES)])
+    mean = together.sum(axis=0) / (_SHARES * share)
     ahead = jnp.stack([mean[_SHARES * k : _SHARES * k + count] for k in range(BLOCKS)])
     covariances = share * jnp.tensordot(ahead, mean[:count], ((1, 3), (0, 2)))
     return block_toeplitz(covariances.at[0].add(obs_cov / (_SHARES * share)))

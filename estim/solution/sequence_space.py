@@ -196,8 +196,8 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     no_z, no_gaps = jnp.zeros((n_processes, horizon)), jnp.zeros((len(block_outputs(model)), horizon))
     no_wedges = jnp.zeros((len(linear.now), horizon))
     response = jax.vmap(lambda z: system.solve(z, no_wedges, no_gaps), -1, -1)(z)
-    direct = -_all_processes(model, linear)[1][:, n_processes:]
-    wedges = jnp.pad(direct[:, None], ((0, 0), (0, horizon - 1), (0, 0)))
+    elsewhere = -_all_processes(model, linear)[1][:, n_processes:]
+    wedges = jnp.pad(elsewhere[:, None], ((0, 0), (0, horizon - 1), (0, 0)))
     direct = jax.vmap(lambda wedges: system.solve(no_z, wedges, no_gaps), -1, -1)(wedges)
     solved = largest(response.targets) <= _SOLVE_TOLERANCE * largest(response.variables)
     observed = _measure(linear, response.variables).reshape(-1, horizon, n_processes, horizon)

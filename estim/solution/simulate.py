@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import Model
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.solution.representations import MovingAverage, StateSpace, Tail
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -29,17 +29,19 @@ def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: in
     errors = _normal(key_errors, solution.obs_cov, num_periods)
     y = by_observable(solution.impulse_responses) + solution.obs_intercept[None, :] + errors
     if solution.tail is not None:
-        y += _simulate_tail(solution, jax.random.fold_in(rng_key, 2), shocks[:num_periods])
+        y += _simulate_tail(
+            solution.tail, solution.shock_cov, jax.random.fold_in(rng_key, 2), shocks[:num_periods]
+        )
     return y
 
 
-def _simulate_tail(solution: MovingAverage, rng_key: Key, shocks: Array) -> Array:
+def _simulate_tail(tail: Tail, shock_cov: Array, rng_key: Key, shocks: Array) -> Array:
     """What the shocks of the horizon T and more ago do, ``[num_periods, n_obs]``: C z_{t-T}, z_t = F z_{t-1} + G e_t.
 
     ``shocks`` are those from horizon - 1 periods before the first observation on.
     """
-    C, F, G = solution.tail
-    cov, status = solve_discrete_lyapunov(F, G @ solution.shock_cov @ G.T)
+    C, F, G = tail
+    cov, status = solve_discrete_lyapunov(F, G @ shock_cov @ G.T)
     before = _normal(rng_key, jnp.where(status == Status.OK, cov, 0.0), 1)[0]
 
     def step(z, shock):

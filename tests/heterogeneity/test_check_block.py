@@ -1,4 +1,4 @@
-"""A block that does not fit together, or not its model, is refused when the model is written, by the name of its part."""
+"""A block that does not fit together, or not its model, is refused by the name of its part."""
 
 from collections import namedtuple
 from dataclasses import replace
