@@ -58,7 +58,7 @@ def _continued(increments: Array) -> Array:
     last, before = size(increments[-half:]), size(increments[-2 * half : -half])
     rate = jnp.clip(last / jnp.where(before > 0, before, 1.0), 0.0, 1.0) ** (1 / half)
     first = jnp.sign(increments[-1]) * last * rate ** (half / 2)
-    return first * rate ** np.arange(horizon)[:, None, None]
+    return first[None] * rate[None] ** np.arange(horizon)[:, None, None]
 
 
 def _of_means(psi: Array, obs_cov: Array) -> Array:
