@@ -9,9 +9,11 @@ Joining a period to the next eliminates what lies between them (Redheffer's star
 joining a stretch of 2^k periods to itself gives one of 2^{k+1}: quadratic convergence. The
 iterates are those of the structured doubling algorithm (Chiang, Chu, Guo, Huang, Lin and Xu
 2009; for this class of models Huber, Meyer-Gohde and Saecker 2023, "Solving linear DSGE models
-with structure-preserving doubling methods"). E_k falls to zero if and only if the state is
-stable, F_k if and only if the expectations have no other stable solution: the two tell apart
-what the Blanchard-Kahn conditions count.
+with structure-preserving doubling methods"). They begin with expectations of zero beyond the end.
+Where states and expectations react to each other, E_k then falls to zero if the state is stable,
+and F_k if the expectations have no other stable solution: the two tell apart what the
+Blanchard-Kahn conditions count. Where they do not, as a debt that explodes by itself beside a
+consumption that its own Euler equation determines, both grow, and roots decide (`estim.linalg.roots`).
 """
 
 import jax
@@ -19,24 +21,36 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from estim.linalg.host import on_host_where_needed
 from estim.linalg.linear import lu_solve, solve_linear
+from estim.linalg.roots import solve_by_roots
 from estim.linalg.sylvester import solve_sylvester
 from estim.status import Status
 from estim.typing import Array, Scalar
 
 _MAX_DOUBLINGS = 25
-"""A root below 1 + 1e-6 in modulus has not grown by `_GROWN` after 2^25 periods: a unit root."""
+"""Then a root at the radius of what counts as stable, 1 + 1e-6, has grown by `_GROWN`."""
 
 _VANISHED = 1e-3
 _GROWN = 1e12
 _TOLERANCE = 1e-14
 _RESIDUAL = 1e-8
 
+_BOUNDED = 1e3
+"""What a state grows to that has roots of one; beyond, a root is near the radius, or a multiple one."""
+
+_QUICKLY = 10
+"""So few doublings that no multiple root of one, but an explosive one, grows by `_GROWN`."""
+
+_PIVOT = 1e-12
+
 
 @jax.custom_jvp
 @jax.jit
 def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Scalar]:
     """The stable V with v_t = V m_t, which solves V = (G + F V)(E + H V), and its `Status`.
+
+    Doubling finds it. Where doubling does not tell, an ordered Schur form does.
 
     Args:
         e: E ``[n, n]``, state on state.
@@ -45,27 +59,29 @@ def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, S
         f: F ``[m, m]``, looked-ahead combination on expectation.
 
     Returns:
-        V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, NOT_CONVERGED or NOT_FINITE.
-        A root of the state with modulus one, up to 1e-6, is allowed.
+        V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, SINGULAR, NOT_CONVERGED or
+        NOT_FINITE. A root is stable up to a modulus of `estim.linalg.roots.RADIUS`.
     """
     finite = jnp.isfinite(e).all() & jnp.isfinite(h).all() & jnp.isfinite(g).all() & jnp.isfinite(f).all()
-    e_k, _, g_k, f_k = _double(e, h, g, f)
+    doublings, (e_k, _, g_k, f_k) = _double(e, h, g, f)
+    size_e, size_f = _norm(e_k), _norm(f_k)
 
     # w_t = G_oo m_t and m_{t+1} = E m_t + H v_t give v_t = G_oo m_{t+1} = V m_t.
-    m = f.shape[0]
-    v, regular = solve_linear(jnp.eye(m) - g_k @ h, g_k @ e)
-    residual = _norm((g + f @ v) @ (e + h @ v) - v) / (1.0 + _norm(v))
+    v, pivot = _solve(jnp.eye(f.shape[0]) - g_k @ h, g_k @ e)
+    solved = _solves(v, e, h, g, f) & (pivot > _PIVOT) & (size_e < _BOUNDED) & (size_f < _VANISHED)
+    explosive = (size_e > _GROWN) & (size_f < 0.5) & (doublings <= _QUICKLY)
+    indeterminate = (size_f > _GROWN) & (size_e < 0.5)
+    told = solved | explosive | indeterminate
     status = jnp.select(
-        [
-            ~finite,
-            _norm(e_k) > _GROWN,
-            ~(_norm(f_k) < _VANISHED),
-            ~regular | ~(residual < _RESIDUAL),
-        ],
-        [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE, Status.NOT_CONVERGED],
-        Status.OK,
+        [~finite, explosive, indeterminate], [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE], Status.OK
     )
+    v, status = on_host_where_needed(solve_by_roots, finite & ~told, (v, status), e, h, g, f)
+    status = jnp.where((status == Status.OK) & ~_solves(v, e, h, g, f), Status.NOT_CONVERGED, status)
     return jnp.where(status == Status.OK, v, 0.0), status
+
+
+def _solves(v: Array, e: Array, h: Array, g: Array, f: Array) -> Scalar:
+    return _norm((g + f @ v) @ (e + h @ v) - v) < _RESIDUAL * (1.0 + _norm(v))
 
 
 @solve_expectations.defjvp
@@ -82,8 +98,8 @@ def _expectations_jvp(primals, tangents):
     return (v, status), (d_v, np.zeros(status.shape, jax.dtypes.float0))
 
 
-def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Array, Array, Array]:
-    """Join the stretch to itself until it no longer matters what lies beyond its end."""
+def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Scalar, tuple[Array, Array, Array, Array]]:
+    """Join the stretch to itself until it no longer matters what lies beyond its end; how often, and the last."""
     n, m = h.shape
 
     def unfinished(carry):
@@ -96,7 +112,7 @@ def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Array, Array
     def body(carry):
         iteration, (e, h, g, f), _ = carry
         # Halfway, w = (I - G H)^-1 (G E m + F v) and the state is E m + H w.
-        w = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
+        w, _ = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
         state = h @ w + jnp.concatenate([e, jnp.zeros_like(h)], axis=1)
         ahead, behind = e @ state, f @ w
         change = _norm(behind[:, :n])
@@ -104,14 +120,15 @@ def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Array, Array
         return iteration + 1, joined, change
 
     start = (0, (e, h, g, f), jnp.asarray(jnp.inf, e.dtype))
-    return lax.while_loop(unfinished, body, start)[1]
+    return lax.while_loop(unfinished, body, start)[:2]
 
 
-def _solve(matrix: Array, rhs: Array) -> Array:
+def _solve(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:
+    """X with ``matrix`` X = ``rhs``, and the smallest pivot."""
     if matrix.shape[0] == 0:
-        return rhs
+        return rhs, jnp.array(jnp.inf)
     lu, _, permutation = lax.linalg.lu(matrix)
-    return lu_solve(lu, permutation, rhs)
+    return lu_solve(lu, permutation, rhs), jnp.abs(jnp.diagonal(lu)).min()
 
 
 def _norm(a: Array) -> Scalar:
