@@ -10,6 +10,10 @@ period's variables:
 One regular system in B gives x_t = X m_t + Y v_t with v_t = E_t[w_{t+1}]; what then remains,
 m_{t+1} = N x_t and w_t = P x_t, is small and is solved by `solve_expectations`. So static
 variables are eliminated, singular lead matrices are no special case, and m is the state.
+
+Where B is singular, as when only the next period's equations determine a variable, w is replaced by
+its distance w - W m from a guess, and B by B + J W N. The solution does not depend on W; it has a
+B of this form that is regular, so that almost any W will do.
 """
 
 from functools import cache, partial
@@ -18,17 +22,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from estim.linalg import solve_expectations, solve_linear
+from estim.linalg import Factors, factorize, solve_expectations, solve_factorized
 from estim.model import Model, ModelError
 from estim.solution.equations import measurement_covariance
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
-from estim.solution.linearize import linearize
+from estim.solution.linearize import LinearModel, linearize
 from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array
+
+_PIVOT = 1e-13
 
 
 class _Solution(NamedTuple):
@@ -49,6 +56,7 @@ class _Reading(NamedTuple):
     future: Cover  # of the pattern A
     lagged: np.ndarray  # the variables that the past combines
     led: np.ndarray  # the variables that the future combines
+    determined: bool  # may today's equations determine today's variables, given the expectations?
 
 
 def solve_decision_rule(model: Model, params) -> DecisionRule:
@@ -154,16 +162,18 @@ def _solve(model: Model, params) -> _Solution:
 
     l, measured_lag = jnp.split(loading, [n_equations])
     n_states = l.shape[1]
-    xy, regular = solve_linear(linear.now, -jnp.concatenate([l, j], axis=1))
+    guess, factors = _regular_guess(linear, j, n, reading.determined)
+    now = linear.now + j @ (guess @ n)
+    xy = solve_factorized(now, factors, -jnp.concatenate([l, j], axis=1))
     x, y = jnp.split(xy, [n_states], axis=1)
 
     lagged, led = reading.lagged, reading.led
     ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
-    e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states], behind[:, n_states:]
+    e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states] - guess, behind[:, n_states:]
     v, status = solve_expectations(e, h, g, f)
     policy = x + y @ v
 
-    status = jnp.where(regular, status, Status.NOT_CONVERGED)
+    status = jnp.where(factors.regular, status, Status.SINGULAR)
     rule = DecisionRule(
         transition=e + h @ v,
         selection=s,
@@ -178,7 +188,7 @@ def _solve(model: Model, params) -> _Solution:
 @cache
 def _reading(model: Model) -> _Reading:
     found = incidence(model)
-    _check_dates(model, found)
+    determined = _check_dates(model, found)
     unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
     past = np.block([[found.lag, found.shocks], [found.measured_lag, unshocked]])
     return _Reading(
@@ -186,6 +196,7 @@ def _reading(model: Model) -> _Reading:
         future=minimum_cover(found.lead),
         lagged=np.flatnonzero(found.lag.any(axis=0) | found.measured_lag.any(axis=0)),
         led=np.flatnonzero(found.lead.any(axis=0)),
+        determined=determined,
     )
 
 
@@ -203,12 +214,44 @@ def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
     return loading, combination
 
 
-def _check_dates(model: Model, found: Incidence) -> None:
-    """Raise if today's variables cannot be told from the equations, whatever the parameters."""
-    equation_of = maximum_bipartite_matching(csr_array(found.now), perm_type="row")
+def _regular_guess(linear: LinearModel, j: Array, n: Array, determined: bool) -> tuple[Array, Factors]:
+    """W, and the factors of B + J W N: zero where that is regular, else of the size of its surroundings."""
+    pattern = np.random.default_rng(0).uniform(0.3, 1.0, (j.shape[1], n.shape[0]))
+    pattern *= np.where(np.random.default_rng(1).uniform(size=pattern.shape) < 0.5, -1.0, 1.0)
+    now, j, n = (lax.stop_gradient(a) for a in (linear.now, j, n))
+
+    def guess(attempt):
+        size = lax.stop_gradient(jnp.abs(linear.lead) + jnp.abs(linear.now) + jnp.abs(linear.lag))
+        inverse = lambda a: jnp.where(a > 0, 1.0 / jnp.where(a > 0, a, 1.0), 0.0)
+        rows = inverse(size.max(axis=1, initial=0.0))
+        columns = inverse((size * rows[:, None]).max(axis=0, initial=0.0))
+        led = inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
+        lagged = inverse((jnp.abs(n) * columns).max(axis=1, initial=0.0))
+        return jnp.where(attempt == 0, 0.0, pattern * led[:, None] * lagged)
+
+    def body(carry):
+        attempt, _, _ = carry
+        w = guess(attempt)
+        return attempt + 1, w, factorize(now + j @ (w @ n), _PIVOT)
+
+    unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now)), jnp.array(False))
+    start = (jnp.array(0 if determined else 1), jnp.zeros(pattern.shape), unknown)
+    _, w, factors = lax.while_loop(lambda c: (c[0] < 2) & ~c[2].regular, body, start)
+    return w, factors
+
+
+def _check_dates(model: Model, found: Incidence) -> bool:
+    """May today's equations alone determine today's variables? Raise if next period's do not help either."""
+    matching = lambda pattern: maximum_bipartite_matching(csr_array(pattern), perm_type="row")
+    if (matching(found.now) >= 0).all():
+        return True
+    # Expectations follow from the state, which is what lags of the variables make of it.
+    reading_ahead = np.outer(found.lead.any(axis=1), found.lag.any(axis=0))
+    equation_of = matching(found.now | reading_ahead)
     if idle := [name for name, i in zip(model.variables._fields, equation_of, strict=True) if i < 0]:
         unmatched = [e for i, e in enumerate(found.equations) if i not in equation_of]
         raise ModelError(
             f"{model.name}: no equation is left to determine {', '.join(idle)} at its own date; "
             f"shift {', '.join(unmatched)} by a period, or replace it"
         )
+    return False
