@@ -39,9 +39,7 @@ def on_host_where_needed(fn: Callable, needed: Scalar, otherwise: tuple[Array, .
             i = jnp.argmax(waiting)
             kinds = tuple(jax.core.ShapedArray(a.shape[1:], a.dtype) for a in found)
             one = _call.bind(*(a[i] for a in args), fn=fn, kinds=kinds)
-            return waiting.at[i].set(False), tuple(
-                a.at[i].set(x) for a, x in zip(found, one, strict=True)
-            )
+            return waiting.at[i].set(False), tuple(a.at[i].set(x) for a, x in zip(found, one, strict=True))
 
         return lax.while_loop(lambda carry: carry[0].any(), body, (needed, otherwise))[1]
 

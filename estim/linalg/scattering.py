@@ -73,7 +73,9 @@ def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, S
     indeterminate = (size_f > _GROWN) & (size_e < 0.5)
     told = solved | explosive | indeterminate
     status = jnp.select(
-        [~finite, explosive, indeterminate], [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE], Status.OK
+        [~finite, explosive, indeterminate],
+        [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE],
+        Status.OK,
     )
     v, status = on_host_where_needed(solve_by_roots, finite & ~told, (v, status), e, h, g, f)
     status = jnp.where((status == Status.OK) & ~_solves(v, e, h, g, f), Status.NOT_CONVERGED, status)

@@ -1,19 +1,7 @@
 """Linear rational expectations: the unique stable solution, in as few states as the model has.
 
-The past enters the equations, and the measurement, through a few combinations m_t of last
-period's variables and of today's shocks; the future through a few combinations w_{t+1} of next
-period's variables:
-
-    A x_{t+1} + B x_t + C x_{t-1} + D e_t = J w_{t+1} + B x_t + L m_t,
-    w_{t+1} = P x_{t+1},      m_t = N x_{t-1} + S e_t.
-
-One regular system in B gives x_t = X m_t + Y v_t with v_t = E_t[w_{t+1}]; what then remains,
-m_{t+1} = N x_t and w_t = P x_t, is small and is solved by `solve_expectations`. So static
-variables are eliminated, singular lead matrices are no special case, and m is the state.
-
-Where B is singular, as when only the next period's equations determine a variable, w is replaced by
-its distance w - W m from a guess, and B by B + J W N. The solution does not depend on W; it has a
-B of this form that is regular, so that almost any W will do.
+Which combinations of the past and of the future enter is read off the model's incidence; the
+system that remains is solved in `estim.solution.policy`.
 """
 
 from functools import cache, partial
@@ -22,20 +10,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from estim.linalg import Factors, factorize, solve_expectations, solve_factorized
 from estim.model import Model, ModelError
 from estim.solution.equations import measurement_covariance
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
-from estim.solution.linearize import LinearModel, linearize
+from estim.solution.linearize import linearize
+from estim.solution.policy import solve_policy
 from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array
-
-_PIVOT = 1e-13
 
 
 class _Solution(NamedTuple):
@@ -161,21 +146,11 @@ def _solve(model: Model, params) -> _Solution:
     j, p = _factor(linear.lead, reading.future)
 
     l, measured_lag = jnp.split(loading, [n_equations])
-    n_states = l.shape[1]
-    guess, factors = _regular_guess(linear, j, n, reading.determined)
-    now = linear.now + j @ (guess @ n)
-    xy = solve_factorized(now, factors, -jnp.concatenate([l, j], axis=1))
-    x, y = jnp.split(xy, [n_states], axis=1)
-
-    lagged, led = reading.lagged, reading.led
-    ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
-    e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states] - guess, behind[:, n_states:]
-    v, status = solve_expectations(e, h, g, f)
-    policy = x + y @ v
-
-    status = jnp.where(factors.regular, status, Status.SINGULAR)
+    policy, transition, status = solve_policy(
+        linear.now, (l, n), (j, p), lagged=reading.lagged, led=reading.led, determined=reading.determined
+    )
     rule = DecisionRule(
-        transition=e + h @ v,
+        transition=transition,
         selection=s,
         policy=policy,
         steady_state=linear.steady_state,
@@ -212,32 +187,6 @@ def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
     loading = jnp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
     combination = jnp.concatenate([matrix[rows] * uncovered[None, :], np.eye(matrix.shape[1])[columns]])
     return loading, combination
-
-
-def _regular_guess(linear: LinearModel, j: Array, n: Array, determined: bool) -> tuple[Array, Factors]:
-    """W, and the factors of B + J W N: zero where that is regular, else of the size of its surroundings."""
-    pattern = np.random.default_rng(0).uniform(0.3, 1.0, (j.shape[1], n.shape[0]))
-    pattern *= np.where(np.random.default_rng(1).uniform(size=pattern.shape) < 0.5, -1.0, 1.0)
-    now, j, n = (lax.stop_gradient(a) for a in (linear.now, j, n))
-
-    def guess(attempt):
-        size = lax.stop_gradient(jnp.abs(linear.lead) + jnp.abs(linear.now) + jnp.abs(linear.lag))
-        inverse = lambda a: jnp.where(a > 0, 1.0 / jnp.where(a > 0, a, 1.0), 0.0)
-        rows = inverse(size.max(axis=1, initial=0.0))
-        columns = inverse((size * rows[:, None]).max(axis=0, initial=0.0))
-        led = inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
-        lagged = inverse((jnp.abs(n) * columns).max(axis=1, initial=0.0))
-        return jnp.where(attempt == 0, 0.0, pattern * led[:, None] * lagged)
-
-    def body(carry):
-        attempt, _, _ = carry
-        w = guess(attempt)
-        return attempt + 1, w, factorize(now + j @ (w @ n), _PIVOT)
-
-    unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now)), jnp.array(False))
-    start = (jnp.array(0 if determined else 1), jnp.zeros(pattern.shape), unknown)
-    _, w, factors = lax.while_loop(lambda c: (c[0] < 2) & ~c[2].regular, body, start)
-    return w, factors
 
 
 def _check_dates(model: Model, found: Incidence) -> bool:
