@@ -32,22 +32,10 @@ class Factors(NamedTuple):
 
 
 def factorize(matrix: Array, tolerance: float = 0.0) -> Factors:
-    """The factors of ``matrix`` ``[n, n]``, without derivatives.
-
-    A pivot counts as zero up to ``tolerance`` times the largest entry of its row or of its column,
-    whichever is smaller: neither units nor the scale of an equation make a matrix singular.
-    """
+    """The factors of ``matrix`` ``[n, n]``, without derivatives; a pivot up to `tolerance` counts as zero."""
     n = matrix.shape[0]
-    matrix = lax.stop_gradient(matrix)
-    lu, _, permutation = lax.linalg.lu(matrix)
-    pivots = jnp.abs(jnp.diagonal(lu))
-    if tolerance > 0.0:
-        size = jnp.abs(matrix)
-        rows, columns = size.max(axis=1, initial=0.0)[permutation], size.max(axis=0, initial=0.0)
-        large = (pivots > tolerance * jnp.minimum(rows, columns)).all()
-    else:
-        large = (pivots > 0).all()
-    regular = jnp.isfinite(lu).all() & large
+    lu, _, permutation = lax.linalg.lu(lax.stop_gradient(matrix))
+    regular = jnp.isfinite(lu).all() & (jnp.abs(jnp.diagonal(lu)).min(initial=jnp.inf) > tolerance)
     identity = jnp.eye(n, dtype=matrix.dtype)
     return Factors(jnp.where(regular, lu, identity), jnp.where(regular, permutation, np.arange(n)), regular)
 

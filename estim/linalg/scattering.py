@@ -16,6 +16,8 @@ Blanchard-Kahn conditions count. Where they do not, as a debt that explodes by i
 consumption that its own Euler equation determines, both grow, and roots decide (`estim.linalg.roots`).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,8 +41,14 @@ _RESIDUAL = 1e-8
 _BOUNDED = 1e3
 """What a state grows to that has roots of one; beyond, a root is near the radius, or a multiple one."""
 
+_GONE = 1e-12
+"""What falls without becoming so small must fall ever faster: else a root of one is behind it."""
+
 _QUICKLY = 10
 """So few doublings that no multiple root of one, but an explosive one, grows by `_GROWN`."""
+
+_AMPLIFIED = 1e10
+"""Rounding errors of G_k grow by E_k and F_k together: beyond, they decide."""
 
 _PIVOT = 1e-12
 
@@ -63,15 +71,17 @@ def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, S
         NOT_FINITE. A root is stable up to a modulus of `estim.linalg.roots.RADIUS`.
     """
     finite = jnp.isfinite(e).all() & jnp.isfinite(h).all() & jnp.isfinite(g).all() & jnp.isfinite(f).all()
-    doublings, (e_k, _, g_k, f_k) = _double(e, h, g, f)
-    size_e, size_f = _norm(e_k), _norm(f_k)
+    doublings, (_, _, g_k, _), size = _double(e, h, g, f)
 
     # w_t = G_oo m_t and m_{t+1} = E m_t + H v_t give v_t = G_oo m_{t+1} = V m_t.
     v, pivot = _solve(jnp.eye(f.shape[0]) - g_k @ h, g_k @ e)
-    solved = _solves(v, e, h, g, f) & (pivot > _PIVOT) & (size_e < _BOUNDED) & (size_f < _VANISHED)
-    explosive = (size_e > _GROWN) & (size_f < 0.5) & (doublings <= _QUICKLY)
-    indeterminate = (size_f > _GROWN) & (size_e < 0.5)
-    told = solved | explosive | indeterminate
+    fell = lambda now, before: (now < _GONE) | (now < 0.1 * before)
+    stable = jnp.where(size.e < _VANISHED, fell(size.e, size.e_before), size.e < _BOUNDED)
+    unique = (size.f < _VANISHED) & fell(size.f, size.f_before)
+    solved = stable & unique & (pivot > _PIVOT) & _solves(v, e, h, g, f)
+    explosive = (size.e > _GROWN) & (doublings <= _QUICKLY)
+    indeterminate = size.f > _GROWN
+    told = (solved | explosive | indeterminate) & (size.amplified < _AMPLIFIED)
     status = jnp.select(
         [~finite, explosive, indeterminate],
         [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE],
@@ -100,29 +110,47 @@ def _expectations_jvp(primals, tangents):
     return (v, status), (d_v, np.zeros(status.shape, jax.dtypes.float0))
 
 
-def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Scalar, tuple[Array, Array, Array, Array]]:
-    """Join the stretch to itself until it no longer matters what lies beyond its end; how often, and the last."""
+class _Sizes(NamedTuple):
+    """Norms of E_k and F_k, now and one doubling before, of the last change of G_k, and the largest
+    product of E_k's and F_k's so far."""
+
+    e: Scalar
+    f: Scalar
+    e_before: Scalar
+    f_before: Scalar
+    change: Scalar
+    amplified: Scalar
+
+
+def _double(
+    e: Array, h: Array, g: Array, f: Array
+) -> tuple[Scalar, tuple[Array, Array, Array, Array], _Sizes]:
+    """Join the stretch to itself until it no longer matters what lies beyond its end.
+
+    How often, the last stretch, and its sizes.
+    """
     n, m = h.shape
 
     def unfinished(carry):
-        iteration, (e, _, g, f), change = carry
-        size_e, size_f = _norm(e), _norm(f)
-        settled = (change <= _TOLERANCE * (1.0 + _norm(g))) & (size_e < _VANISHED) & (size_f < _VANISHED)
-        grown = ~(size_e < _GROWN) | ~(size_f < _GROWN)
+        iteration, (_, _, g, _), size = carry
+        settled = (size.change <= _TOLERANCE * (1.0 + _norm(g))) & (size.e < _VANISHED) & (size.f < _VANISHED)
+        grown = ~(size.e < _GROWN) | ~(size.f < _GROWN)
         return (iteration < _MAX_DOUBLINGS) & ~settled & ~grown
 
     def body(carry):
-        iteration, (e, h, g, f), _ = carry
+        iteration, (e, h, g, f), size = carry
         # Halfway, w = (I - G H)^-1 (G E m + F v) and the state is E m + H w.
         w, _ = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
         state = h @ w + jnp.concatenate([e, jnp.zeros_like(h)], axis=1)
         ahead, behind = e @ state, f @ w
-        change = _norm(behind[:, :n])
         joined = ahead[:, :n], h + ahead[:, n:], g + behind[:, :n], behind[:, n:]
-        return iteration + 1, joined, change
+        size_e, size_f, change = _norm(joined[0]), _norm(joined[3]), _norm(behind[:, :n])
+        amplified = jnp.maximum(size.amplified, size_e * size_f)
+        return iteration + 1, joined, _Sizes(size_e, size_f, size.e, size.f, change, amplified)
 
-    start = (0, (e, h, g, f), jnp.asarray(jnp.inf, e.dtype))
-    return lax.while_loop(unfinished, body, start)[:2]
+    size_e, size_f, unknown = _norm(e), _norm(f), jnp.asarray(jnp.inf, e.dtype)
+    sizes = _Sizes(size_e, size_f, size_e, size_f, unknown, size_e * size_f)
+    return lax.while_loop(unfinished, body, (0, (e, h, g, f), sizes))
 
 
 def _solve(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:

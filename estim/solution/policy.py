@@ -23,7 +23,7 @@ from estim.linalg import Factors, factorize, solve_expectations, solve_factorize
 from estim.status import Status
 from estim.typing import Array, Scalar
 
-_PIVOT = 1e-13
+_PIVOT = 1e-12
 
 
 def solve_policy(
@@ -52,8 +52,10 @@ def solve_policy(
     """
     (l, n), (j, p) = past, future
     n_states = l.shape[1]
-    guess, factors = _regular_guess(now, past, future, determined)
-    xy = solve_factorized(now + j @ (guess @ n), factors, -jnp.concatenate([l, j], axis=1))
+    guess, (rows, columns), factors = _regular_guess(now, past, future, determined)
+    scaled = (now + j @ (guess @ n)) * rows[:, None] * columns
+    rhs = -rows[:, None] * jnp.concatenate([l, j], axis=1)
+    xy = columns[:, None] * solve_factorized(scaled, factors, rhs)
     x, y = jnp.split(xy, [n_states], axis=1)
 
     ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
@@ -64,29 +66,43 @@ def solve_policy(
 
 def _regular_guess(
     now: Array, past: tuple[Array, Array], future: tuple[Array, Array], determined: bool
-) -> tuple[Array, Factors]:
-    """W and the factors of B + J W N: zero where B is regular, else of the size of its surroundings."""
+) -> tuple[Array, tuple[Array, Array], Factors]:
+    """W, scales of the rows and columns of B + J W N, and the factors of what is scaled.
+
+    W is zero where B is regular, else of the size of its surroundings.
+    """
     now, (l, n), (j, p) = lax.stop_gradient((now, past, future))
     random = np.random.default_rng(0)
     shape = j.shape[1], n.shape[0]
     pattern = random.uniform(0.3, 1.0, shape) * random.choice([-1.0, 1.0], shape)
 
     def guess(_):
-        size = jnp.abs(now) + jnp.abs(j) @ jnp.abs(p) + jnp.abs(l) @ jnp.abs(n)
-        rows = _inverse(size.max(axis=1, initial=0.0))
-        columns = _inverse((size * rows[:, None]).max(axis=0, initial=0.0))
+        rows, columns = _scales(jnp.abs(now) + jnp.abs(j) @ jnp.abs(p) + jnp.abs(l) @ jnp.abs(n))
         led = _inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
         lagged = _inverse((jnp.abs(n) * columns).max(axis=1, initial=0.0))
         w = pattern * led[:, None] * lagged
-        return jnp.array(True), w, factorize(now + j @ (w @ n), _PIVOT)
+        return jnp.array(True), w, *_scale_and_factorize(now + j @ (w @ n))
 
     unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now), dtype=jnp.int32), jnp.array(False))
-    first = factorize(now, _PIVOT) if determined else unknown
+    ones = jnp.ones(len(now))
+    first = _scale_and_factorize(now) if determined else ((ones, ones), unknown)
     # A loop that runs once, and only where it must: under `vmap` a branch would always be taken.
-    needed = lambda carry: ~carry[0] & ~carry[2].regular
-    return lax.while_loop(needed, guess, (jnp.array(False), jnp.zeros(shape), first))[1:]
+    needed = lambda carry: ~carry[0] & ~carry[3].regular
+    return lax.while_loop(needed, guess, (jnp.array(False), jnp.zeros(shape), *first))[1:]
+
+
+def _scale_and_factorize(matrix: Array) -> tuple[tuple[Array, Array], Factors]:
+    """Neither units nor the scale of an equation make a matrix singular."""
+    rows, columns = _scales(jnp.abs(matrix))
+    return (rows, columns), factorize(matrix * rows[:, None] * columns, _PIVOT)
+
+
+def _scales(size: Array) -> tuple[Array, Array]:
+    """Of rows and columns, so that the largest entry in each is one."""
+    rows = _inverse(size.max(axis=1, initial=0.0))
+    return rows, _inverse((size * rows[:, None]).max(axis=0, initial=0.0))
 
 
 def _inverse(size: Array) -> Array:
-    """One over it, zero where it is zero."""
-    return jnp.where(size > 0, 1.0 / jnp.where(size > 0, size, 1.0), 0.0)
+    """One over it, one where it is zero."""
+    return 1.0 / jnp.where(size > 0, size, 1.0)
