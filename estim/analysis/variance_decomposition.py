@@ -41,6 +41,6 @@ def _unconditional(solution: StateSpace | MovingAverage) -> Array:
     def alone(impact: Array) -> Array:
         cov, status = solve_discrete_lyapunov(solution.transition, impact[:, None] * impact[None, :])
         variance = jnp.einsum("is,st,it->i", solution.design, cov, solution.design)
-        return jnp.where(status == Status.OK, variance, jnp.nan)
+        return jnp.where(status == Status.OK, jnp.maximum(variance, 0.0), jnp.nan)
 
     return jax.vmap(alone, in_axes=1, out_axes=1)(shock_impact(solution))

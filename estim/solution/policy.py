@@ -53,7 +53,7 @@ def solve_policy(
     (l, n), (j, p) = past, future
     n_states = l.shape[1]
     guess, (rows, columns), factors = _regular_guess(now, past, future, determined)
-    scaled = (now + j @ (guess @ n)) * rows[:, None] * columns
+    scaled = (now + j @ (guess @ n)) * rows[:, None] * columns[None, :]
     rhs = -rows[:, None] * jnp.concatenate([l, j], axis=1)
     xy = columns[:, None] * solve_factorized(scaled, factors, rhs)
     x, y = jnp.split(xy, [n_states], axis=1)
@@ -79,8 +79,8 @@ def _regular_guess(
     def guess(_):
         rows, columns = _scales(jnp.abs(now) + jnp.abs(j) @ jnp.abs(p) + jnp.abs(l) @ jnp.abs(n))
         led = _inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
-        lagged = _inverse((jnp.abs(n) * columns).max(axis=1, initial=0.0))
-        w = pattern * led[:, None] * lagged
+        lagged = _inverse((jnp.abs(n) * columns[None, :]).max(axis=1, initial=0.0))
+        w = pattern * led[:, None] * lagged[None, :]
         return jnp.array(True), w, *_scale_and_factorize(now + j @ (w @ n))
 
     unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now), dtype=jnp.int32), jnp.array(False))
@@ -94,7 +94,7 @@ def _regular_guess(
 def _scale_and_factorize(matrix: Array) -> tuple[tuple[Array, Array], Factors]:
     """Neither units nor the scale of an equation make a matrix singular."""
     rows, columns = _scales(jnp.abs(matrix))
-    return (rows, columns), factorize(matrix * rows[:, None] * columns, _PIVOT)
+    return (rows, columns), factorize(matrix * rows[:, None] * columns[None, :], _PIVOT)
 
 
 def _scales(size: Array) -> tuple[Array, Array]:
