@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from derivatives import assert_derivatives
 from random_systems import draw
 from scipy.linalg import ordqz
 
@@ -24,46 +23,43 @@ solve_one, solve_many = jax.jit(solve), jax.jit(jax.vmap(solve))
 
 
 def schur(lead, now, lag):
-    """T by an ordered generalised Schur form of the whole, and whether a root is near the radius."""
+    """T by an ordered generalised Schur form of the whole, or None where a root near the radius misleads it."""
     n = len(now)
     zero, one = np.zeros((n, n)), np.eye(n)
     stable = lambda alpha, beta: np.abs(alpha) < RADIUS * np.abs(beta)
     pencil = np.block([[zero, one], [-lag, -now]]), np.block([[one, zero], [zero, lead]])
     _, _, alpha, beta, _, z = ordqz(*pencil, sort=stable, output="complex")
-    if (np.abs(np.abs(alpha) - RADIUS * np.abs(beta)) < 1e-4 * np.abs(beta)).any():
+    near = (np.abs(np.abs(alpha) - RADIUS * np.abs(beta)) < 1e-4 * np.abs(beta)).any()
+    if stable(alpha, beta).sum() != n and near:
         return None
     assert stable(alpha, beta).sum() == n
     return np.real(z[n:, :n] @ np.linalg.inv(z[:n, :n]))
 
 
-@pytest.mark.parametrize(
-    "n,count", [(2, 1500), (3, 1300), (5, 1000), (8, 700), (14, 350), (24, 110), (40, 40)]
-)
+@pytest.mark.parametrize("n,count", [(2, 1800), (4, 1500), (9, 1300), (18, 350), (40, 50)])
 def test_random_systems_have_the_verdict_that_they_were_built_with(n, count):
     rng = np.random.default_rng(n)
     systems = [draw(rng, n) for _ in range(count)]
     parts = [np.stack([system[k] for system in systems]) for k in range(3)]
     found, status = jax.device_get(solve_many(*parts))
     np.testing.assert_array_equal(status, [system.status for system in systems])
-    assert set(status.tolist()) == {Status.OK, Status.EXPLOSIVE, Status.INDETERMINATE, Status.SINGULAR}
+    assert {Status.OK, Status.EXPLOSIVE, Status.INDETERMINATE} <= set(status.tolist())
     compared = 0
     for i in np.flatnonzero(status == Status.OK):
         expected = systems[i].transition
         scale = 1.0 + np.abs(expected).max()
         np.testing.assert_allclose(found[i], expected, rtol=0, atol=1e-7 * scale)
         if i < 100 and (by_schur := schur(*systems[i][:3])) is not None:
-            np.testing.assert_allclose(found[i], by_schur, rtol=0, atol=1e-6 * scale)
+            np.testing.assert_allclose(found[i], by_schur, rtol=0, atol=1e-5 * scale)
             compared += 1
     assert compared > 0
 
 
 def matrices(equations, n, *values):
-    """A, B, C of linear equations (lag, now, lead, *values) -> residuals."""
-    zero, one = jnp.zeros(n), jnp.eye(n)
-    at = lambda date: jnp.stack(
-        [jnp.stack(equations(*(x if d == date else zero for d in range(3)), *values)) for x in one], axis=1
-    )
-    return at(2), at(1), at(0)
+    """A, B, C ``[3, n, n]`` of linear equations (lag, now, lead, *values) -> residuals."""
+    zero, one = np.zeros(n), np.eye(n)
+    at = lambda date: [equations(*(x if d == date else zero for d in range(3)), *values) for x in one]
+    return np.array([np.transpose(at(date)) for date in (2, 1, 0)])
 
 
 def saver(lag, now, lead, r, rho):
@@ -147,58 +143,58 @@ def test_verdicts_known_by_hand(equations, values, status, expected):
         assert np.abs(np.linalg.eigvals(found)).max() < RADIUS
 
 
+@jax.jit
+def along(start, slope, bend):
+    """The transition and its derivatives by t at start + t slope + t^2 bend / 2; the first in reverse mode too."""
+    fn = lambda t: solve(*(start + t * slope + 0.5 * t**2 * bend))[0]
+    first = jax.jacfwd(fn)
+    gradient = jax.grad(lambda m: solve(*m)[0].sum())(start)
+    return fn(0.0), first(0.0), jax.jacfwd(first)(0.0), jnp.vdot(gradient, slope)
+
+
 @pytest.mark.parametrize(
     "equations,values",
-    [
-        (saver, (1.02, 0.9)),
-        (leeper, (0.99, 0.5, 0.2)),
-        (pinned_by_a_lag, (0.9, 0.8)),
-        (trend, (0.7,)),
-    ],
+    [(saver, (1.02, 0.9)), (leeper, (0.99, 0.5, 0.2)), (pinned_by_a_lag, (0.9, 0.8)), (trend, (0.7,))],
 )
 def test_derivatives_by_every_parameter(equations, values):
-    values = tuple(map(jnp.asarray, values))
-    assert_derivatives(lambda *values: solve(*matrices(equations, 3, *values))[0], *values)
-    # Second derivatives, against differences of the first.
-    slopes = jax.jit(jax.jacrev(lambda x: solve(*matrices(equations, 3, *x))[0].sum()))
-    curvature = jax.jit(jax.jacfwd(jax.grad(lambda x: solve(*matrices(equations, 3, *x))[0].sum())))
-    x, step = jnp.stack(values), 1e-5
-    shifts = step * np.eye(len(x))
-    expected = [(slopes(x + shift) - slopes(x - shift)) / (2 * step) for shift in shifts]
-    np.testing.assert_allclose(curvature(x), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    step, at = 1e-4, lambda values: matrices(equations, 3, *values)
+    for shift in step * np.eye(len(values)):
+        up, middle, down = (at(values + k * shift) for k in (1, 0, -1))
+        _, first, second, in_reverse = along(
+            middle, (up - down) / (2 * step), (up - 2 * middle + down) / step**2
+        )
+        # Differences of the solution, itself smooth in the parameter.
+        up, middle, down = (np.asarray(solve_one(*m)[0]) for m in (up, middle, down))
+        np.testing.assert_allclose(first, (up - down) / (2 * step), atol=1e-4 * np.abs(first).max())
+        expected = (up - 2 * middle + down) / step**2
+        np.testing.assert_allclose(second, expected, atol=1e-3 * np.abs(expected).max() + 1e-6)
+        np.testing.assert_allclose(in_reverse, np.sum(first), rtol=1e-8, atol=1e-10)
 
 
 def test_what_has_no_solution_has_no_gradient():
-    def fn(growth, ahead):
-        found, status = solve(*matrices(two_rates, 3, growth, ahead))
-        return found.sum(), status
-
-    gradient = jax.jit(jax.grad(fn, argnums=(0, 1), has_aux=True))
-    for values, status in [((1.2, 2.0), Status.EXPLOSIVE), ((0.9, 1.0), Status.INDETERMINATE)]:
-        slopes, found = gradient(*values)
-        assert Status(int(found)) == status
-        assert all(np.isfinite(slope) for slope in slopes)
+    for values in [(1.2, 2.0), (0.9, 1.0)]:
+        m = matrices(two_rates, 3, *values)
+        assert all(np.isfinite(x).all() for x in along(m, np.ones_like(m), np.ones_like(m)))
 
 
 def test_an_equation_of_any_size_and_variables_in_any_units():
-    a, b, c = matrices(saver, 3, 1.02, 0.9)
-    expected, _ = solve_one(a, b, c)
+    expected, _ = solve_one(*matrices(saver, 3, 1.02, 0.9))
     rows, units = np.array([1e-9, 1e6, 1.0]), np.array([1e7, 1.0, 1e-5])
-    scaled, status = solve_one(*(rows[:, None] * m * units for m in (a, b, c)))
+    scaled, status = solve_one(*(rows[:, None] * matrices(saver, 3, 1.02, 0.9) * units))
     assert status == Status.OK
-    np.testing.assert_allclose(units[:, None] * scaled / units, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(units[:, None] * scaled / units[None, :], expected, rtol=1e-9, atol=1e-12)
 
 
-def test_nothing_else_moves_a_unit_root():
-    """Trends beside a block whose own roots a common decomposition would blur."""
-    rng = np.random.default_rng(3)
-    a, b, c = np.zeros((3, 9, 9))
-    a[:3, :3], b[:3, :3], c[:3, :3] = matrices(trend, 3, 1.0)
-    a[3:6, 3:6], b[3:6, 3:6], c[3:6, 3:6] = matrices(saver, 3, 1.02, 0.9)
-    a[6:, 6:], b[6:, 6:], c[6:, 6:] = matrices(leeper, 3, 0.99, 0.5, 0.0)
-    for m in (b, c):
-        m[3:, :3] = rng.normal(size=(6, 3))  # all follow the trends
-    found, status = jax.jit(solve)(a, b, c)
+def test_no_other_block_moves_a_unit_root():
+    """Trends that drive blocks whose own roots a common decomposition would blur."""
+    system = np.zeros((3, 9, 9))
+    for i, (equations, values) in enumerate(
+        [(trend, (1.0,)), (saver, (1.02, 0.9)), (leeper, (0.99, 0.5, 0.0))]
+    ):
+        system[:, 3 * i : 3 * i + 3, 3 * i : 3 * i + 3] = matrices(equations, 3, *values)
+    system[1:, 3:, :3] = np.random.default_rng(3).normal(size=(2, 6, 3))
+    found, status = solve_one(*system)
     assert Status(int(status)) == Status.OK
     np.testing.assert_allclose(found[:3, :3], [[1, 1, 0], [0, 1, 1], [0, 0, 1]], atol=1e-12)
+    a, b, c = system
     np.testing.assert_allclose(a @ found @ found + b @ found + c, 0.0, atol=1e-9)
