@@ -38,7 +38,8 @@ def on_host_where_needed(fn: Callable, needed: Scalar, otherwise: tuple[Array, .
             waiting, found = carry
             i = jnp.argmax(waiting)
             kinds = tuple(jax.core.ShapedArray(a.shape[1:], a.dtype) for a in found)
-            one = _call.bind(*(a[i] for a in args), fn=fn, kinds=kinds)
+            # What the call reads of the loop keeps XLA from moving it out of the loop.
+            one = _call.bind(waiting[i], *(a[i] for a in args), fn=fn, kinds=kinds)
             return waiting.at[i].set(False), tuple(a.at[i].set(x) for a, x in zip(found, one, strict=True))
 
         return lax.while_loop(lambda carry: carry[0].any(), body, (needed, otherwise))[1]
@@ -60,7 +61,9 @@ _call.multiple_results = True
 
 
 @_call.def_impl
-def _(*args: Any, fn: Callable, kinds: tuple[jax.core.ShapedArray, ...]) -> tuple[np.ndarray, ...]:
+def _(
+    _waiting: Any, *args: Any, fn: Callable, kinds: tuple[jax.core.ShapedArray, ...]
+) -> tuple[np.ndarray, ...]:
     found = fn(*(np.asarray(a) for a in args))
     return tuple(np.asarray(x, kind.dtype) for x, kind in zip(found, kinds, strict=True))
 
@@ -71,10 +74,10 @@ def _(*_args: Any, fn: Callable, kinds: tuple[jax.core.ShapedArray, ...]) -> tup
 
 
 def _lower(ctx, *args, fn, kinds):
-    """As `jax.pure_callback`, without its copies by JAX; its side effect keeps XLA from moving it out of the loop."""
+    """As `jax.pure_callback`, without its copies by JAX."""
     call = lambda *values: _call.impl(*values, fn=fn, kinds=kinds)
     results, _, _ = mlir.emit_python_callback(
-        ctx, call, None, list(args), ctx.avals_in, ctx.avals_out, has_side_effect=True, returns_token=False
+        ctx, call, None, list(args), ctx.avals_in, ctx.avals_out, has_side_effect=False, returns_token=False
     )
     return results
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.linalg.host import on_host_where_needed
 
@@ -63,12 +63,15 @@ def test_the_rest_of_the_batch_may_be_shared():
     assert trace[3] != 0 and trace[2] == 0
 
 
-def test_on_all_devices_at_once():
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_on_all_devices_at_once(by_hand):
     mesh = Mesh(np.array(jax.devices()), ("draw",))
     spec = PartitionSpec("draw")
-    fn = jax.jit(
-        jax.shard_map(jax.vmap(invert_large), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-    )
+    fn = jax.vmap(invert_large)
+    if by_hand:
+        fn = jax.shard_map(fn, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
     a, inverse, _ = several(32 * len(jax.devices()))
+    shared = jax.device_put(a, NamedSharding(mesh, spec))
+    fn = jax.jit(fn)
     for _ in range(5):
-        np.testing.assert_allclose(fn(a)[0], inverse, atol=1e-12)
+        np.testing.assert_allclose(fn(shared)[0], inverse, atol=1e-12)
