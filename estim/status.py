@@ -19,6 +19,7 @@ class Status(IntEnum):
     NOT_FINITE = 5
     OUT_OF_SUPPORT = 6
     HORIZON_TOO_SHORT = 7
+    SINGULAR = 8
     SINGULAR_OBSERVABLES = 9
     NO_STATIONARY_START = 10
 
@@ -30,8 +31,11 @@ class Status(IntEnum):
 _MESSAGES = {
     Status.OK: "solved",
     Status.NO_STEADY_STATE: "no steady state was found",
-    Status.INDETERMINATE: "indeterminate: many stable solutions (Blanchard-Kahn conditions fail)",
-    Status.EXPLOSIVE: "explosive: no stable solution (Blanchard-Kahn conditions fail)",
+    Status.INDETERMINATE: "indeterminate: many stable solutions (Blanchard-Kahn: more stable roots than states)",
+    Status.EXPLOSIVE: (
+        "explosive: no stable solution (Blanchard-Kahn: too few stable roots, or enough that do not determine "
+        "the variables)"
+    ),
     Status.NOT_CONVERGED: "the solver did not converge",
     Status.NOT_FINITE: "a value is not finite",
     Status.OUT_OF_SUPPORT: "a parameter lies outside the support of its prior",
@@ -45,6 +49,7 @@ _MESSAGES = {
         "the state has no stationary distribution to start from (a root of its transition is not below one); "
         "take start='diffuse'"
     ),
+    Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 
 
