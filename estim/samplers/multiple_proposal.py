@@ -24,8 +24,8 @@ draws candidates afresh from w; ``chain`` runs a finite-state Markov chain over 
 candidates, begun at the current one, by the Metropolised Gibbs rule (`metropolised_gibbs`).
 
 For either, the weights of all N + 1 candidates together make a weighted draw, exact where the construction is. With
-``independent`` it is the average over what the selection might have drawn (Rao and Blackwell) and has the smaller variance
-(Delmas and Jourdain 2009).
+``independent`` it is the average over what the selection might have drawn (Rao and Blackwell) and has the smaller
+variance (Delmas and Jourdain 2009).
 """
 
 import math
