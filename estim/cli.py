@@ -1,22 +1,26 @@
-"""The command line: ``estim run | resume | report | models | check | convert | data``.
+"""The command line: ``estim run | resume | report | verify | models | check | convert | data``.
 
 Only what a command needs is imported, when it runs: `estim --help` starts at once.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from estim.progress import Progress
+    from estim.results.store import RunDirectory
+
 EXIT_FAILED, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 success, 1 a check failed, 2 an error, 130 Ctrl-C."""
+    """Run one command; return its exit code: 0 success, 1 a check failed, 2 an error, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
     try:
         return arguments.command(arguments)
@@ -64,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
     add("resume", _resume, "go on with a run that was stopped").add_argument("dir", type=Path)
     add("report", _report, "write a run's report anew").add_argument("dir", type=Path)
+    add("verify", _verify, "look whether a run's files are as the run wrote them").add_argument(
+        "dir", type=Path
+    )
     add("models", _models, "list the models of the gallery")
     add("check", _check, "check a model step by step").add_argument(
         "model", help="a model of the gallery, or a Python or Dynare file that defines one"
@@ -87,49 +94,63 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from estim.experiment import load_experiment
+    from estim.pipeline import run_experiment
+    from estim.pipeline.beginning import load_any_experiment
 
     out = arguments.out or Path("runs") / arguments.file.stem
-    file = _from_dynare(arguments, out) if arguments.file.suffix == ".mod" else arguments.file
-    return _pipeline(load_experiment(file).override(arguments.settings), out)
-
-
-def _from_dynare(arguments: argparse.Namespace, out: Path) -> Path:
-    """The experiment file that stands for a Dynare file and its data, beside the run's directory."""
-    from estim.dynare import read_mod
-    from estim.dynare.experiment_file import write_experiment
-
-    return write_experiment(read_mod(arguments.file), out.parent, arguments.data)
+    experiment, data = load_any_experiment(arguments.file, arguments.settings, arguments.data)
+    title = experiment.title or experiment.settings()["model"]
+    given = {} if data is None else {"data": data}
+    return _pipeline(title, out, lambda progress: run_experiment(experiment, out, progress, **given))
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from estim.experiment import ExperimentError, load_experiment
+    from estim.pipeline import resume_run
 
-    settings = arguments.dir / "settings.json"
-    if not settings.is_file():
-        raise ExperimentError(f"{arguments.dir}: there is no settings.json; is this the directory of a run?")
-    return _pipeline(load_experiment(settings), arguments.dir)
+    return _pipeline("going on", arguments.dir, lambda progress: resume_run(arguments.dir, progress))
 
 
-def _pipeline(experiment: Any, out: Path) -> int:
-    from estim.pipeline import run_experiment
+def _pipeline(title: str, out: Path, work: Callable[["Progress"], "RunDirectory"]) -> int:
     from estim.progress import live_progress
+    from estim.stopping import exit_code, leave, signals_stop
 
     console = _console()
-    console.print(f"[bold]{experiment.title or experiment.settings()['model']}[/bold] → {out}")
+    console.print(f"{title} → {out}", markup=False, style="bold", soft_wrap=True)
     try:
-        with live_progress(console) as progress:
-            run = run_experiment(experiment, out, progress)
-    except KeyboardInterrupt:
+        with signals_stop(), _warnings_in_lines(console), live_progress(console) as progress:
+            run = work(progress)
+    except KeyboardInterrupt as stop:
         console.print(
-            f"\nStopped. What was finished is kept in {out}\n"
-            f"  go on:            estim resume {out}\n"
-            f"  look at it:       estim report {out}"
+            f"\nStopped. What was finished is kept in {out}. To go on: estim resume {out}",
+            markup=False,
+            soft_wrap=True,
         )
-        return EXIT_INTERRUPTED
+        leave(exit_code(stop))
+        return exit_code(stop)
     _print_verdict(console, run.read_json("verdict.json"))
-    console.print(f"\nReport: {run.file('report.html').resolve()}", soft_wrap=True)
+    console.print(f"\nReport: {run.file('report.html').resolve()}", markup=False, soft_wrap=True)
     return 0
+
+
+@contextmanager
+def _warnings_in_lines(console: "Console") -> Iterator[None]:
+    """What a run warns of, a line each and without the place in the code."""
+    import warnings
+
+    from estim.results.store import RunWarning
+
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def in_a_line(message: Any, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, RunWarning):
+                console.print(f"note: {message}", markup=False, soft_wrap=True)
+            else:
+                show(message, category, *place)
+
+        warnings.simplefilter("always", RunWarning)
+        warnings.showwarning = in_a_line  # type: ignore[assignment]
+        yield
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -140,8 +161,21 @@ def _report(arguments: argparse.Namespace) -> int:
     path = write_report(run)
     console = _console()
     _print_verdict(console, run.read_json("verdict.json"))
-    console.print(f"\nReport: {path.resolve()}", soft_wrap=True)
+    console.print(f"\nReport: {path.resolve()}", markup=False, soft_wrap=True)
     return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from estim.results.store import RunDirectory
+    from estim.results.verify import problems
+
+    run = RunDirectory(arguments.dir)
+    found = problems(run)
+    for line in found:
+        print(f"{arguments.dir}/{line}")
+    if not found:
+        print(f"{arguments.dir}: {len(run.listed())} files, each as the run wrote it")
+    return EXIT_FAILED if found else 0
 
 
 def _print_verdict(console: "Console", verdict: dict[str, Any]) -> None:

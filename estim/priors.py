@@ -1,6 +1,6 @@
 """Prior distributions in the units economists use: the mean and the standard deviation.
 
-Every constructor returns a NumPyro distribution of one number and raises ValueError when no
+Every constructor returns a NumPyro distribution of one number and raises ArgumentError when no
 distribution has the requested moments. Densities follow Dynare's conventions (its reference
 manual, section "Estimation based on likelihood"), so that a prior can be carried over as it is.
 `jointly` hands a distribution of several numbers to as many parameters.
@@ -19,22 +19,26 @@ from numpyro.distributions import Distribution, biject_to, constraints
 from numpyro.distributions.transforms import AffineTransform
 from scipy.special import poch
 
+from estim.arguments import ArgumentError, Number, checked
 from estim.typing import Array, Key, ParamValues
 
 
-def normal(mean: float, std: float) -> Distribution:
+@checked
+def normal(mean: Number, std: Number) -> Distribution:
     """Normal prior."""
     _require(std > 0, f"normal(mean={mean}, std={std}): std must be positive")
     return dist.Normal(float(mean), float(std))
 
 
-def uniform(low: float, high: float) -> Distribution:
+@checked
+def uniform(low: Number, high: Number) -> Distribution:
     """Uniform prior on [low, high]."""
     _require(-math.inf < low < high < math.inf, f"uniform(low={low}, high={high}): low must be below high")
     return dist.Uniform(float(low), float(high))
 
 
-def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distribution:
+@checked
+def beta(mean: Number, std: Number, low: Number = 0.0, high: Number = 1.0) -> Distribution:
     """Beta prior on (low, high); `mean` and `std` are those of the parameter itself."""
     call = f"beta(mean={mean}, std={std}, low={low}, high={high})"
     _require(low < mean < high, f"{call}: the mean must lie between low and high")
@@ -49,14 +53,16 @@ def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distri
     return base if (low, high) == (0.0, 1.0) else Affine(base, low, high - low)
 
 
-def gamma(mean: float, std: float, low: float = 0.0) -> Distribution:
+@checked
+def gamma(mean: Number, std: Number, low: Number = 0.0) -> Distribution:
     """Gamma prior on (low, inf); `mean` and `std` are those of the parameter itself."""
     _positive_part("gamma", mean, std, low)
     shape = ((mean - low) / std) ** 2
     return _shift(dist.Gamma(shape, shape / (mean - low)), low)
 
 
-def weibull(mean: float, std: float, low: float = 0.0) -> Distribution:
+@checked
+def weibull(mean: Number, std: Number, low: Number = 0.0) -> Distribution:
     """Weibull prior on (low, inf); `mean` and `std` are those of the parameter itself."""
     call = _positive_part("weibull", mean, std, low)
     # (std/mean)^2 + 1 = Gamma(1 + 2/k) / Gamma(1 + 1/k)^2 falls in the shape k.
@@ -65,7 +71,8 @@ def weibull(mean: float, std: float, low: float = 0.0) -> Distribution:
     return _shift(dist.Weibull((mean - low) / math.gamma(1 + 1 / shape), shape), low)
 
 
-def inverse_gamma_1(mean: float, std: float) -> Distribution:
+@checked
+def inverse_gamma_1(mean: Number, std: Number) -> Distribution:
     """Inverse gamma prior of the first kind, on a standard deviation; `std` may be infinite."""
     call = _positive_part("inverse_gamma_1", mean, std)
     if math.isinf(std):  # nu = 2: Gamma(1/2) = sqrt(pi), hence mean = sqrt(pi s / 2)
@@ -83,7 +90,8 @@ def inverse_gamma_1(mean: float, std: float) -> Distribution:
     return InverseGamma1(s=s_given(nu), nu=nu)
 
 
-def inverse_gamma_2(mean: float, std: float) -> Distribution:
+@checked
+def inverse_gamma_2(mean: Number, std: Number) -> Distribution:
     """Inverse gamma prior of the second kind, on a variance; `std` may be infinite.
 
     p(x) ∝ x^{-(nu+2)/2} exp(-s / (2x)): NumPyro's InverseGamma(nu/2, s/2).
@@ -93,8 +101,9 @@ def inverse_gamma_2(mean: float, std: float) -> Distribution:
     return dist.InverseGamma(jnp.asarray(shape), jnp.asarray(mean * (shape - 1.0)))
 
 
+@checked
 def truncated(
-    base: Distribution, low: float = -math.inf, high: float = math.inf, renormalise: bool = True
+    base: Distribution, low: Number = -math.inf, high: Number = math.inf, renormalise: bool = True
 ) -> Distribution:
     """`base` restricted to [low, high], a part of its support.
 
@@ -128,6 +137,7 @@ class Component(NamedTuple):
     place: int
 
 
+@checked
 def jointly(joint: Distribution) -> tuple[Component, ...]:
     """A distribution of a vector as the priors of as many parameters, which it makes dependent.
 
@@ -286,7 +296,8 @@ class InverseGamma1(Distribution):
     arg_constraints = {"s": constraints.positive, "nu": constraints.positive}  # noqa: RUF012
     support = constraints.positive
 
-    def __init__(self, s: float, nu: float):
+    @checked
+    def __init__(self, s: Number, nu: Number):
         _require(s > 0 and nu > 0, f"InverseGamma1(s={s}, nu={nu}): both must be positive")
         self.s, self.nu = np.asarray(s, float), np.asarray(nu, float)
         super().__init__()
@@ -450,4 +461,4 @@ def _positive_part(family: str, mean: float, std: float, low: float = 0.0) -> st
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise ValueError(message)
+        raise ArgumentError(message)

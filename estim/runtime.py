@@ -8,6 +8,7 @@ import ctypes
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from platformdirs import user_cache_dir
 
@@ -18,6 +19,8 @@ def configure() -> None:
     Where JAX is not loaded yet, its environment variables say so, and it is not loaded for
     this: `estim --help` need not wait for it.
     """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     cores = os.cpu_count() or 1
@@ -43,6 +46,53 @@ def configure() -> None:
     if jax.config.jax_compilation_cache_dir is None:
         for name, value in cache.items():
             jax.config.update(name, value)
+
+
+_MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+class ForkError(RuntimeError):
+    """A forked child of a process in which JAX had begun: its threads are not there, and every call would hang."""
+
+
+_forked = False
+
+
+def require_own_runtime() -> None:
+    """Called before anything is compiled.
+
+    Raises:
+        ForkError: this process was forked after JAX had begun.
+    """
+    if _forked:
+        raise ForkError(
+            "this process was forked after JAX had begun to compute, and would hang: start processes anew, with "
+            "multiprocessing.get_context('spawn'), or in joblib with the backend 'loky'"
+        )
+
+
+def _after_fork() -> None:
+    global _forked
+    bridge = sys.modules.get(
+        "jax._src.xla_bridge"
+    )  # without it JAX is not there, or hides whether it has begun
+    _forked = _forked or bool(bridge and getattr(bridge, "_backends", None))
+
+
+def available_memory() -> int:
+    """Bytes that this process may have: the machine's, or fewer where a limit is set."""
+    found = [2**62]
+    with suppress(ValueError, OSError, AttributeError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for file in map(Path, _MEMORY_LIMITS):
+        with suppress(ValueError, OSError):
+            found.append(int(file.read_text()))
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        found += [soft] if soft != resource.RLIM_INFINITY else []
+    return min(found)
 
 
 def release_memory() -> None:

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import warnings
 
+import numpy as np
 import pytest
 
 from estim import cli
+from estim.results.contents import read_data
 from estim.results.store import RunDirectory
+from estim.stopping import Terminated
 
 
 def test_help_starts_without_the_numerical_libraries():
@@ -88,6 +92,53 @@ def test_a_stopped_run_says_where_its_draws_are(tmp_path, monkeypatch, capsys):
     )
     out = tmp_path / "run"
     assert cli.main(["run", str(file), "--set", "seed=5", "--out", str(out)]) == cli.EXIT_INTERRUPTED
-    printed = capsys.readouterr().out.replace("\n", "")
+    (advice,) = capsys.readouterr().out.splitlines()[2:]
+    printed = advice
     assert "Stopped. What was finished is kept in" in printed and "estim resume" in printed
     assert json.loads((out / "settings.json").read_text())["seed"] == 5
+
+
+def test_a_warning_of_a_run_is_a_line_without_its_place_in_the_code(tmp_path, monkeypatch, capsys):
+    from estim.results.store import RunWarning
+
+    def resumed(out, progress):
+        warnings.warn(RunWarning("data.csv [1] changed"), stacklevel=1)
+        raise Terminated(15)
+
+    monkeypatch.setattr("estim.pipeline.resume_run", resumed)
+    assert cli.main(["resume", str(tmp_path)]) == 143
+    assert "note: data.csv [1] changed\n" in capsys.readouterr().out
+
+
+def test_a_dynare_run_writes_into_its_own_directory_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper's.mod").write_text(
+        "var y; varexo e; parameters a; a = 0.5; model; y = a*y(-1) + e; end; steady_state_model; y = 0; end;\n"
+        "shocks; var e; stderr 1; end; varobs y; estimated_params; a, beta_pdf, 0.5, 0.1; end;\n"
+        "estimation(datafile=series, first_obs=3, prefilter=1);\n"
+    )
+    rows = np.random.default_rng(0).normal(3.0, 1.0, 40)
+    (tmp_path / "series.csv").write_text("y,other\n" + "".join(f"{y},1\n" for y in rows))
+    for name in ("paper's.py", "paper's.csv", "data.csv", "model.py", "paper_s.py", "paper_s.csv"):
+        (tmp_path / name).write_text("mine")
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def stop(run, *_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("estim.pipeline._complete", stop)
+    assert cli.main(["run", "paper's.mod", "--out", "result"]) == cli.EXIT_INTERRUPTED
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    run = RunDirectory(tmp_path / "result")
+    assert run.read_json("settings.json")["data"] == "data.csv"
+    np.testing.assert_array_equal(read_data(run)["y"], rows[2:] - rows[2:].mean())
+    assert run.read_json("sources.json").keys() == {"model.py", "data.csv"}
+
+    assert cli.main(["run", "paper's.mod", "--out", "result"]) == cli.EXIT_INTERRUPTED, "the same run"
+    (tmp_path / "series.csv").write_text("y\n" + "".join(f"{y}\n" for y in [*rows, 2.5]))
+    assert cli.main(["run", "paper's.mod", "--out", "result"]) == cli.EXIT_ERROR
+    assert "other data (1 period new, 1909Q3; 38 other numbers, first y in 1900Q1" in capsys.readouterr().err
+    (tmp_path / "paper's.mod").unlink()
+    assert cli.main(["resume", "result"]) == cli.EXIT_INTERRUPTED
+    told = capsys.readouterr().out
+    assert "series.csv changed since the run began" in told and "paper's.mod is not there any more" in told

@@ -1,8 +1,16 @@
-"""Memory is given back where the C library can, and elsewhere nothing happens."""
+"""The process: memory given back, memory that there is, and a child that was forked."""
 
 import ctypes
+import os
 
-from estim.runtime import release_memory
+import jax
+import jax.numpy as jnp
+import pytest
+
+from estim import runtime
+from estim.posterior import from_logdensity
+from estim.runtime import ForkError, available_memory, release_memory
+from estim.samplers.run import SamplerError, sample
 
 
 class Library:
@@ -29,3 +37,37 @@ def test_another_c_library_is_left_alone(monkeypatch):
 
     monkeypatch.setattr(ctypes, "CDLL", missing)
     release_memory()
+
+
+def test_more_draws_than_there_is_memory_are_refused_with_the_bytes():
+    posterior = from_logdensity(lambda x: -0.5 * jnp.sum(x**2), jnp.zeros(2))
+    with pytest.raises(
+        SamplerError, match=r"1,000,000,000,000 draws .* are 160,000,000,000,000 bytes, and this machine"
+    ):
+        sample(posterior, "rwmh", jax.random.key(0), num_samples=10**12, num_chains=2)
+
+
+def test_a_limit_of_the_system_counts(monkeypatch, tmp_path):
+    (tmp_path / "limit").write_text("1000\n")
+    monkeypatch.setattr(runtime, "_MEMORY_LIMITS", (str(tmp_path / "limit"), str(tmp_path / "none")))
+    assert available_memory() == 1000
+    (tmp_path / "limit").write_text("max\n")
+    assert available_memory() > 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:os.fork")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_forked_child_is_told_instead_of_hanging():
+    posterior = from_logdensity(lambda x: -0.5 * jnp.sum(x**2), jnp.zeros(2))
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            sample(posterior, "rwmh", None, num_samples=2)
+        except ForkError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"multiprocessing.get_context('spawn')" in os.read(read, 1000)
+    runtime.require_own_runtime()  # the parent goes on

@@ -16,6 +16,7 @@ from scipy.stats import chi2
 
 from estim.analysis.batches import batch_standard_error
 from estim.analysis.bridge import Density
+from estim.arguments import Fraction, checked
 from estim.typing import Array, Key
 
 _NUM_SIMULATED = 4000
@@ -29,10 +30,11 @@ class HarmonicMean(NamedTuple):
     standard_error: np.ndarray
 
 
+@checked
 def modified_harmonic_mean(
     position: Array,
     logdensity: Array,
-    truncations: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9),
+    truncations: Sequence[Fraction] = (0.1, 0.3, 0.5, 0.7, 0.9),
     *,
     posterior: Density | None = None,
     rng_key: Key | None = None,
@@ -90,6 +92,7 @@ def _normal_within(kept: float, dim: int, rng_key: Key) -> tuple[np.ndarray, np.
     return squared, z * np.sqrt(squared / (z**2).sum(axis=1))[:, None]
 
 
+@checked
 def model_probabilities(
     log_marginal_likelihood: Mapping[str, float], prior: Mapping[str, float] | None = None
 ) -> dict[str, float]:

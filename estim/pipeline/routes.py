@@ -2,8 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from threading import Event
+from concurrent.futures import Future, as_completed
 
 import jax
 import numpy as np
@@ -17,6 +16,7 @@ from estim.results.store import RunDirectory, flatten
 from estim.samplers.base import Draws, Info
 from estim.samplers.mode import Laplace
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
+from estim.stopping import workers
 from estim.typing import Key
 
 
@@ -33,16 +33,10 @@ def sample_routes(
     The first ones compile while `find_laplace`, whose result is returned, looks for the mode.
     If one fails, or on Ctrl-C, all stop.
     """
-    found, stopped = Future[Laplace](), Event()
-
-    def watched(what: str, done: int, total: int, remark: str = "") -> None:
-        if stopped.is_set():
-            raise KeyboardInterrupt
-        progress(what, done, total, remark)
-
-    with ThreadPoolExecutor(len(jax.local_devices())) as threads:
+    found = Future[Laplace]()
+    with workers(len(jax.local_devices())) as submit:
         sampling = [
-            threads.submit(_sample_route, run, posterior, found.result, name, route, key(name), watched)
+            submit(_sample_route, run, posterior, found.result, name, route, key(name), progress)
             for name, route in routes.items()
         ]
         try:
@@ -50,7 +44,6 @@ def sample_routes(
             for finished in as_completed(sampling):
                 finished.result()
         except BaseException as error:
-            stopped.set()
             if not found.done():
                 found.set_exception(error)
             raise

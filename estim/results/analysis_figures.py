@@ -11,11 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from estim.results.style import FAINT, INK, MUTED, PALETTE, WIDTH, styled
+from estim.results.style import FAINT, INK, MUTED, PALETTE, WIDTH, part_styles, styled
 
 Array = np.ndarray
-
-_SHARES = (*PALETTE, MUTED, FAINT, INK, "#8c6d3f")
 
 
 @styled
@@ -45,11 +43,13 @@ def shares_figure(
     labels = ["∞" if h == float("inf") else f"{h:g}" for h in horizons]
     for i, name in enumerate(observables):
         ax, floor = panels[0, i], np.zeros(len(horizons))
-        for k, part in enumerate(parts):
-            ax.bar(labels, shares[:, i, k], bottom=floor, color=_SHARES[k], width=0.75, label=part)
+        for k, (part, style) in enumerate(zip(parts, part_styles(len(parts)), strict=True)):
+            ax.bar(labels, shares[:, i, k], bottom=floor, width=0.75, label=part, **style)
             floor = floor + shares[:, i, k]
         ax.set(title=name, ylim=(0, 1), xlabel="periods ahead")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(parts))
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(parts), 8)
+    )
     return figure
 
 
@@ -67,17 +67,19 @@ def history_figure(
         ax = panels[i, 0]
         for sign in (1, -1):
             floor = np.zeros(len(dates))
-            for k, part in enumerate(names):
+            for k, (part, style) in enumerate(zip(names, part_styles(len(names)), strict=True)):
                 top = floor + np.where(np.sign(parts[:, i, k]) == sign, parts[:, i, k], 0.0)
                 label = part if sign == 1 else None
-                ax.fill_between(x, floor, top, color=_SHARES[k], step="mid", lw=0, label=label)
+                ax.fill_between(x, floor, top, step="mid", lw=0, label=label, **style)
                 floor = top
         ax.plot(x, observed[:, i], color=INK, lw=1.0)
         ax.axhline(0, color=MUTED, lw=0.6)
         ax.set(title=f"{name}, deviation from its mean", xlim=(-0.5, len(dates) - 0.5))
         ticks = x[:: max(1, len(dates) // 8)]
         ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names))
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 8)
+    )
     return figure
 
 

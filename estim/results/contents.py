@@ -1,5 +1,7 @@
 """What a run directory holds, read back as arrays for the report and for people; needs no JAX."""
 
+import csv
+import io
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -74,10 +76,19 @@ def read_evaluations(run: RunDirectory, route: str) -> dict[str, Array]:
 
 
 def read_data(run: RunDirectory) -> pd.DataFrame:
-    """The data used, with its quarterly index."""
-    frame = pd.read_csv(run.file("data.csv"), index_col=0)
-    frame.index = pd.PeriodIndex(frame.index, freq="Q", name="date")
-    return frame
+    """The data used, to the last bit, with its index of periods.
+
+    Raises:
+        StoreError: there are none, or they are not as they were written.
+    """
+    text = run.read_text("data.csv")
+    try:
+        (_, *columns), *rows = csv.reader(io.StringIO(text))
+        index = pd.PeriodIndex([row[0] for row in rows], freq=pd.Period(rows[0][0]).freq, name="date")
+        numbers = [[float(field) if field else np.nan for field in row[1:]] for row in rows]
+        return pd.DataFrame(numbers, index, columns)
+    except (ValueError, IndexError) as error:
+        raise StoreError(f"{run.file('data.csv')}: not the data of a run: {error}") from error
 
 
 def read_prior(run: RunDirectory) -> Array:

@@ -19,6 +19,9 @@ _PACKAGES = (
 )
 
 
+_DECIDE = ("estim", "jax", "jaxlib", "numpyro", "blackjax", "flax", "optax", "numpy", "scipy")
+
+
 def describe_model(model: Model) -> dict[str, Any]:
     """Names, reference, priors and calibrated values of a model."""
     defaults = model.params()
@@ -63,3 +66,9 @@ def describe_environment() -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, {jax.local_device_count()} × {jax.default_backend()}",
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     }
+
+
+def versions_that_matter(environment: dict[str, Any]) -> dict[str, str]:
+    """Of what `describe_environment` returns: the versions of the packages that numbers come from."""
+    versions = environment.get("versions", {})
+    return {name: versions[name] for name in _DECIDE if name in versions}

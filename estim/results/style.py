@@ -18,6 +18,9 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b0589a", "#c98500", "#3d9fd6")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.3, 1.1)), (0, (7, 1.6, 1.3, 1.6)), (0, (3, 1)), "-")
 WIDTH = 9.6  # inches, the width at which a report shows a figure
 
+_PARTS = (*PALETTE, MUTED, FAINT, INK, "#8c6d3f")
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\")
+
 SURROGATE = PALETTE[3]
 """The surrogate's own colour: in a comparison of routes, and where it alone is shown."""
 
@@ -76,8 +79,25 @@ def styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
 def route_styles(routes: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Line colour and dash of each route, the same in every figure of a report."""
     slots = [i for i, colour in enumerate(PALETTE) if colour != SURROGATE]
-    order = {route: 3 if route == "surrogate" else slots.pop(0) for route in routes}
-    return {route: {"color": PALETTE[i], "linestyle": DASHES[i]} for route, i in order.items()}
+    styles, taken = {}, 0
+    for route in routes:
+        if route == "surrogate":
+            styles[route] = {"color": SURROGATE, "linestyle": DASHES[PALETTE.index(SURROGATE)]}
+            continue
+        again, slot = divmod(taken, len(slots))  # beyond the palette a colour comes back with another dash
+        distinct = list(dict.fromkeys(DASHES))
+        dash = distinct[(distinct.index(DASHES[slots[slot]]) + again) % len(distinct)]
+        styles[route] = {"color": PALETTE[slots[slot]], "linestyle": dash}
+        taken += 1
+    return styles
+
+
+def part_styles(num: int) -> list[dict[str, Any]]:
+    """Fill and hatch of `num` parts of a whole; beyond the colours they come back, hatched."""
+    return [
+        {"facecolor": _PARTS[i % len(_PARTS)], "hatch": _HATCHES[i // len(_PARTS) % len(_HATCHES)]}
+        for i in range(num)
+    ]
 
 
 def to_svg(figure: Figure, title: str) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
 from estim.samplers.random_walk import build_random_walk
@@ -17,7 +18,7 @@ def build_delayed_acceptance(
     tuning: Tuning,
     *,
     approximation: Posterior,
-    num_inner: int = 10,
+    num_inner: Positive = 10,
 ) -> SamplingAlgorithm:
     """Metropolis steps on an approximation, then one test against the posterior. Exact.
 

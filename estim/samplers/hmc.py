@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
 from estim.samplers.motion import leapfrog, start_motion
@@ -12,7 +13,7 @@ from estim.samplers.states import GradientState, first_gradient_state
 from estim.typing import Key
 
 
-def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> SamplingAlgorithm:
+def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: Positive = 8) -> SamplingAlgorithm:
     """Static multinomial HMC (Betancourt 2017, appendix A.3): `num_steps` leapfrogs, each one kept.
 
     The current point takes a uniformly random place on a trajectory of ``num_steps + 1``

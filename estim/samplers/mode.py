@@ -12,10 +12,12 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
 from estim.status import Status
+from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
 
 Density = Literal["position", "params"]
@@ -96,8 +98,13 @@ class Laplace(NamedTuple):
         return Tuning(*sketch, np.asarray(step_size, float), np.asarray(np.pi / 2))
 
 
+@checked
 def find_mode(
-    posterior: Posterior, rng_key: Key, *, num_starts: int | None = None, density: Density = "position"
+    posterior: Posterior,
+    rng_key: Key,
+    *,
+    num_starts: Positive | None = None,
+    density: Density = "position",
 ) -> Mode:
     """The modes of a posterior that BFGS finds from ``posterior.start`` and from prior draws, the highest first.
 
@@ -181,7 +188,10 @@ def _climb(
     return -result.fun, start, slope
 
 
-def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: float = 1e-3) -> Laplace:
+@checked
+def laplace_approximation(
+    posterior: Posterior, mode: Mode | Position, *, step: PositiveReal = 1e-3
+) -> Laplace:
     """The Gaussian with the curvature of the log-density at its mode, and the others that were found.
 
     Args:
@@ -289,6 +299,7 @@ def _value_and_slope(
     logdet = jax.jit(jax.value_and_grad(posterior.logdet_fn))
 
     def value_and_slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+        raise_if_stopped()
         found = first_gradient_state(posterior, jnp.asarray(x))
         if not np.isfinite(found.logdensity):
             return -np.inf, np.full(len(x), np.nan)

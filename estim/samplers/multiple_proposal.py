@@ -37,6 +37,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from estim.arguments import Positive
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
@@ -64,8 +65,8 @@ def build_multiple_proposal(
     posterior: Posterior,
     tuning: Tuning,
     *,
-    num_proposals: int | None = None,
-    num_draws: int = 1,
+    num_proposals: Positive | None = None,
+    num_draws: Positive = 1,
     construction: Construction = "auxiliary",
     selection: Selection = "independent",
     mesh: Mesh | None = None,

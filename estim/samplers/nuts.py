@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import blackjax.mcmc.hmc
 import blackjax.mcmc.nuts
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
 
+from estim.arguments import Fraction, PositiveReal, within
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
@@ -23,9 +25,9 @@ def build_nuts(
     posterior: Posterior,
     tuning: Tuning,
     *,
-    max_num_doublings: int = 8,
-    divergence_threshold: float = 1000.0,
-    target_acceptance: float = 0.8,
+    max_num_doublings: Annotated[int, within(1, 20)] = 8,
+    divergence_threshold: PositiveReal = 1000.0,
+    target_acceptance: Fraction = 0.8,
 ) -> SamplingAlgorithm:
     """The No-U-Turn sampler (Hoffman and Gelman 2014) with multinomial trajectories (Betancourt 2017).
 

@@ -2,9 +2,10 @@
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
+from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of
 from estim.samplers.adaptation import StepLaw
 from estim.samplers.base import Draws, SamplingAlgorithm
 from estim.samplers.chees import build_chees
@@ -15,6 +16,9 @@ from estim.samplers.multiple_proposal import build_multiple_proposal, default_nu
 from estim.samplers.nuts import build_nuts
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.smc import sample_smc
+
+Spread = Literal["chains", "proposals"]
+"""What is divided among the devices."""
 
 
 class Algorithm(NamedTuple):
@@ -72,15 +76,37 @@ POPULATIONS: dict[str, Callable[..., Draws]] = {"smc": sample_smc}
 """Algorithms that are not chains: ``(posterior, rng_key, *, num_samples, num_chains, **settings) -> Draws``."""
 
 
-def algorithm_named(name: str, settings: dict[str, Any]) -> Algorithm:
+def algorithm_named(name: str, settings: Mapping[str, Any]) -> Algorithm:
     """The row called `name`, which understands all of `settings`.
 
     Raises:
-        ValueError: there is no such row, or it has no such setting; lists those that exist.
+        ArgumentError: there is no such row, it has no such setting, or a value is out of its range; lists those
+            that exist.
     """
+    if name in POPULATIONS:
+        raise ArgumentError(
+            f"{name!r} moves a population and has no chains: call estim.sample(posterior, {name!r}, ...)"
+        )
     if name not in ALGORITHMS:
-        raise ValueError(f"unknown algorithm {name!r}; choose one of {sorted([*ALGORITHMS, *POPULATIONS])}")
+        known = sorted([*ALGORITHMS, *POPULATIONS])
+        raise ArgumentError(f"unknown algorithm {name!r}; choose one of {known}{did_you_mean(name, known)}")
     algorithm = ALGORITHMS[name]
-    if unknown := sorted(set(settings) - set(algorithm.settings)):
-        raise ValueError(f"{name} has no setting {unknown}; it has {list(algorithm.settings)}")
+    check_settings(settings_of(algorithm.build), settings, name)
     return algorithm
+
+
+def route_settings(name: str) -> dict[str, Any]:
+    """The settings of the algorithm called `name` in a route of an experiment, with their annotations.
+
+    Raises:
+        ArgumentError: there is no such algorithm, or it needs what no experiment can give.
+    """
+    build = algorithm_named(name, {}).build
+    parameters = inspect.signature(build).parameters.values()
+    if needed := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+        raise ArgumentError(
+            f"algorithm={name!r} needs {', '.join(needed)}, which no route can give: "
+            f"call estim.sample(posterior, {name!r}, ...)"
+        )
+    known = settings_of(build)
+    return known | {"spread": Spread} if known.pop("mesh", None) else known

@@ -10,21 +10,25 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
 from estim.posterior import Posterior, takes_turns
+from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.registry import POPULATIONS, Algorithm, algorithm_named
+from estim.samplers.pace import Pace
+from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.transport import straight
 from estim.status import Status
+from estim.stopping import stop_is_asked
 from estim.typing import Array, Key
 
 Progress = Callable[[str, int, int, float, float], None]
@@ -32,7 +36,9 @@ Progress = Callable[[str, int, int, float, float], None]
 
 SECONDS_PER_CHUNK = 1.0
 _CAPACITY = 1024
-_FIRST_CHUNK = 10
+_FIRST_CHUNK = 1
+_BUFFER = 2**28  # bytes: of what the steps of one call say
+_KEEP_AFTER = 60.0  # seconds after which the steps of a window that is not complete are kept
 _MAX_TRIES = 100
 _BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has this number
 
@@ -40,13 +46,15 @@ _BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has 
 class RunState(NamedTuple):
     """All that a run needs to go on: a pytree of arrays, to be saved leaf by leaf.
 
-    ``chains``: kernel states, leading axis ``[chain]``; ``step``: steps taken, warm-up included.
+    ``chains``: kernel states, leading axis ``[chain]``; ``step``: steps taken, warm-up included; ``window``: `Info` of
+    the steps of a window of warm-up that is not complete, leading axes ``[step, chain]``.
     """
 
     chains: Any
     tuning: Tuning
     adaptation: Adaptation
     step: Any
+    window: Any = None
 
 
 class Chunk(NamedTuple):
@@ -64,15 +72,16 @@ class Chunk(NamedTuple):
     seconds: dict[str, float]
 
 
+@checked
 def sample(
     posterior: Posterior,
     algorithm: str,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 4,
-    num_warmup: int = 500,
-    thin_evaluations: int = 1,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 4,
+    num_warmup: NonNegative = 500,
+    thin_evaluations: Positive = 1,
     **settings: Any,
 ) -> Draws:
     """Draws from a posterior.
@@ -88,12 +97,22 @@ def sample(
     Ctrl-C ends the run and returns the draws that are finished.
 
     Raises:
-        ValueError: unknown algorithm or setting.
-        SamplerError: a starting point without a density.
+        ArgumentError: an unknown algorithm or setting, or a value out of its range.
+        SamplerError: a starting point without a density, or starting points of a wrong shape; more draws than
+            there is memory for.
     """
     if algorithm in POPULATIONS:
+        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
         return POPULATIONS[algorithm](
             posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
+        )
+    points = (
+        num_samples * num_chains * (1 + math.ceil((settings.get("num_proposals") or 1) / thin_evaluations))
+    )
+    if (needed := 8 * points * (len(posterior.start) + 3)) > (available := available_memory()):
+        raise SamplerError(
+            f"{num_chains:,} chains of {num_samples:,} draws and the points evaluated for them are {needed:,} bytes, "
+            f"and this machine has {available:,}: ask for fewer, or for a thin_evaluations above {thin_evaluations}"
         )
     chunks: list[Chunk] = []
     run = sample_chunks(
@@ -124,7 +143,7 @@ def sample_chunks(
     laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
     progress: Progress | None = None,
-    spread: Literal["chains", "proposals"] = "chains",
+    spread: Spread = "chains",
     state: RunState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[RunState, Chunk]]:
@@ -141,7 +160,14 @@ def sample_chunks(
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
     """
+    require_own_runtime()
     row = algorithm_named(algorithm, settings)
+    check(spread, Spread, "spread")
+    shape = (num_chains, len(posterior.start))
+    if initial_positions is not None and np.shape(initial_positions) != shape:
+        raise SamplerError(
+            f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
+        )
     build = partial(row.build, posterior, **settings)
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())
@@ -150,7 +176,7 @@ def sample_chunks(
         build = partial(build, mesh=mesh)
     num_steps = num_warmup + math.ceil(num_samples / settings.get("num_draws", 1))
     windows = window_lengths(num_warmup)
-    capacity = max(_CAPACITY, *windows)
+    capacity = _capacity(num_chains, len(posterior.start), settings)
     target_acceptance = row.target_acceptance(**settings)
 
     failures, seconds = Counter[str](), defaultdict[str, float](float)
@@ -159,7 +185,9 @@ def sample_chunks(
     advance = partial(advance, rng_key, np.arange(num_chains))
     blank = _blank_state(row, build, posterior, num_chains)
     with _timed(seconds, "compile"):
-        jax.block_until_ready(advance(blank.chains, blank.tuning, 0, 0))
+        _, nothing = advance(blank.chains, blank.tuning, 0, 0)
+        blank = blank._replace(window=_on_host(nothing, 0))
+        del nothing
 
     if isinstance(state, RunState):
         now = state
@@ -175,43 +203,58 @@ def sample_chunks(
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
-        now = RunState(chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0))
+        now = RunState(
+            chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0), blank.window
+        )
 
-    ends, chunk_size = np.cumsum(windows), _FIRST_CHUNK
+    ends, pace = np.cumsum(windows), Pace(capacity, _FIRST_CHUNK, SECONDS_PER_CHUNK)
+    kept: list[Info] = []  # of the window, since the last chunk
+    before = np.asarray(now.chains.position)
     while (step := int(now.step)) < num_steps:
+        stopping = stop_is_asked()
         window = int(np.searchsorted(ends, step, side="right"))
         warming_up = window < len(ends)
         phase = "warmup" if warming_up else "sample"
-        count = int(ends[window]) - step if warming_up else min(chunk_size, num_steps - step)
-        before = np.asarray(now.chains.position)
-        with _timed(seconds, phase):
-            chains, info = advance(now.chains, now.tuning, step, count)
-            info = _on_host(info, count)
-        now = now._replace(chains=chains, step=np.array(step + count))
-        if warming_up:
-            tuning, adaptation = adapt(
-                now.tuning,
-                now.adaptation,
-                info,
-                target_acceptance,
-                last=step + count == num_warmup,
-                law=row.law,
-            )
-            now = now._replace(tuning=tuning, adaptation=adaptation)
-        rate = count / seconds[phase]
-        chunk_size = min(max(int(rate * SECONDS_PER_CHUNK), _FIRST_CHUNK), capacity)
-        failures += count_failures(info.evaluations.status)
-        yield now, Chunk(phase, info, before, failures, seconds)
-        failures, seconds = Counter[str](), defaultdict[str, float](float)
-        if progress is not None:
-            first, last = (0, num_warmup) if warming_up else (num_warmup, num_steps)
-            progress(
-                phase,
-                num_chains * (step + count - first),
-                num_chains * (last - first),
-                float(np.mean(info.acceptance_rate)),
-                num_chains * rate,
-            )
+        if not stopping:
+            end = int(ends[window]) if warming_up else num_steps
+            count = pace.next(end - step)
+            begun = time.perf_counter()
+            with _timed(seconds, phase):
+                chains, info = advance(now.chains, now.tuning, step, count)
+                info = _on_host(info, count)
+            pace.took(count, time.perf_counter() - begun)
+            kept.append(info)
+            step += count
+            now = now._replace(chains=chains, step=np.array(step))
+            failures += count_failures(info.evaluations.status)
+            if warming_up and step < end and seconds[phase] < _KEEP_AFTER:
+                continue
+        if kept:
+            info = _joined(kept)
+            whole = _joined([now.window, info]) if warming_up else info
+            if warming_up and step == ends[window]:
+                last = step == num_warmup
+                tuning, adaptation = adapt(
+                    now.tuning, now.adaptation, whole, target_acceptance, last=last, law=row.law
+                )
+                now = now._replace(tuning=tuning, adaptation=adaptation, window=blank.window)
+            elif warming_up:
+                now = now._replace(window=whole)
+            rate = len(info.acceptance_rate) / seconds[phase]
+            yield now, Chunk(phase, info, before, failures, seconds)
+            kept, before = [], np.asarray(now.chains.position)
+            failures, seconds = Counter[str](), defaultdict[str, float](float)
+            if progress is not None:
+                first, last_step = (0, num_warmup) if warming_up else (num_warmup, num_steps)
+                progress(
+                    phase,
+                    num_chains * (step - first),
+                    num_chains * (last_step - first),
+                    float(np.mean(info.acceptance_rate)),
+                    num_chains * rate,
+                )
+        if stopping:
+            raise KeyboardInterrupt
 
 
 def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
@@ -315,6 +358,17 @@ def _begin(
         f"no starting point with a log-density above {np.max(lowest):.6g} in {_MAX_TRIES} tries a chain; "
         f"evaluations that failed: {dict(failures)}"
     )
+
+
+def _capacity(num_chains: int, dim: int, settings: dict[str, Any]) -> int:
+    """The longest call: as many steps as say no more than `_BUFFER` bytes, so far as that can be known beforehand."""
+    points = 1 + (settings.get("num_proposals") or 1)
+    return max(min(_CAPACITY, _BUFFER // (8 * (dim + 3) * points * num_chains)), 1)
+
+
+def _joined(parts: Sequence[Info]) -> Info:
+    """The steps of all parts, one after another."""
+    return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
 
 
 def _on_host(info: Info, count: int) -> Info:

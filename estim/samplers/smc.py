@@ -13,14 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 
+from estim.arguments import Fraction, Positive
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.adaptation import cholesky_of_few
 from estim.samplers.base import Draws, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
+from estim.samplers.pace import Pace
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.states import State
 from estim.status import Status
+from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
 
 _FIRST_STEP = 2.38
@@ -32,10 +35,10 @@ def sample_smc(
     posterior: Posterior,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 2,
-    num_mutations: int | None = None,
-    ess_fraction: float = 0.5,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 2,
+    num_mutations: Positive | None = None,
+    ess_fraction: Fraction = 0.5,
 ) -> Draws:
     """Draws and the marginal likelihood by tempered SMC (Herbst and Schorfheide 2014).
 
@@ -75,10 +78,13 @@ def sample_smc(
 
     advance = build_advance(build, device_mesh(num_samples, jax.local_devices()), num_mutations, True)
 
+    pace = Pace(num_mutations)
+
     def first_particles(rng_key: Key) -> tuple[State, list[Evaluations], float]:
         """Draws of the initial distribution that have a density, all that were made, and the log of the share."""
         evaluated: list[Evaluations] = []
         for i in range(_MOST_BATCHES):
+            raise_if_stopped()
             positions = posterior.initial.sample(jax.random.fold_in(rng_key, i), num_samples)
             evaluated.append(_on_host(evaluate(positions)))
             together = jax.tree.map(lambda *rows: np.concatenate(rows), *evaluated)
@@ -109,17 +115,27 @@ def sample_smc(
             tuning = Tuning(mean, cholesky_of_few(covariance), np.array(step_size))
             chosen = _systematic(rng, weights)
             particles = jax.tree.map(operator.itemgetter(chosen), particles)
-            states, info = advance(
-                key_mutate,
-                np.arange(num_samples),
-                particles,
-                (tuning, next_phi),
-                stage * num_mutations,
-                num_mutations,
-            )
-            particles, evaluations = _on_host(states), _on_host(info.evaluations)
-            evaluated.append(jax.tree.map(lambda rows: rows.reshape(-1, *rows.shape[3:]), evaluations))
-            step_size *= np.exp(2.0 * (float(np.mean(info.acceptance_rate)) - _TARGET_ACCEPTANCE))
+            rates = []
+            for step, count in pace.parts(num_mutations):
+                raise_if_stopped()
+                states, info = advance(
+                    key_mutate,
+                    np.arange(num_samples),
+                    particles,
+                    (tuning, next_phi),
+                    stage * num_mutations + step,
+                    count,
+                )
+                particles = _on_host(states)
+                rates.append(np.asarray(info.acceptance_rate)[:count])
+                evaluated.append(
+                    jax.tree.map(
+                        lambda rows, count=count: np.array(rows)[:count].reshape(-1, *rows.shape[3:]),
+                        info.evaluations,
+                    )
+                )
+            rate = float(np.mean(np.concatenate(rates)))
+            step_size *= np.exp(2.0 * (rate - _TARGET_ACCEPTANCE))
             phi, stage = next_phi, stage + 1
         return particles, evaluated, log_evidence, stage
 

@@ -9,14 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from estim.arguments import checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior, over, takes_turns
+from estim.runtime import require_own_runtime
 from estim.samplers.chains import device_mesh
 from estim.samplers.states import evaluate_with_gradient, hashable
+from estim.stopping import raise_if_stopped
 from estim.typing import Array, LogDensity, Position
 
-BATCH, IN_TURN = 64, 8
-"""Points that one device is given at once; few where it takes them in turn, for the last batch is filled up."""
+BATCH, IN_TURN = 64, 2
+"""Points that one device is given at once; few where it takes them in turn: the last batch is filled up, and a
+call should take no more than some seconds."""
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
@@ -33,16 +37,18 @@ def map_positions(function: Callable[[Position], Any], positions: np.ndarray, *,
     Args:
         in_turn: see `Posterior`.
     """
+    require_own_runtime()
     mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     size = (IN_TURN if takes_turns(in_turn) else BATCH) * mesh.size
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
-    batches = [
-        _map_batch(function, in_turn, mesh, jax.device_put(padded[i : i + size], sharding))
-        for i in range(0, len(padded), size)
-    ]
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *jax.device_get(batches))
+    batches = []
+    for i in range(0, len(padded), size):
+        raise_if_stopped()
+        batch = _map_batch(function, in_turn, mesh, jax.device_put(padded[i : i + size], sharding))
+        batches.append(jax.device_get(batch))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *batches)
 
 
 @lru_cache(maxsize=16)
@@ -51,6 +57,7 @@ def _with_gradient(posterior: Posterior) -> Callable[[Position], Evaluations]:
     return lambda position: evaluate_with_gradient(posterior, position)[0]
 
 
+@checked
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
     """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
     evaluate = _with_gradient(hashable(posterior)) if gradient else posterior.evaluate_fn

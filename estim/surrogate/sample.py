@@ -18,10 +18,14 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
+from estim.arguments import NonNegative, Positive, PositiveReal, checked
 from estim.evaluations import Evaluations
+from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.samplers.chains import device_mesh
+from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import Scaling
+from estim.surrogate.estimates import accept_probability
 from estim.surrogate.fit import Surrogate, correction
 from estim.surrogate.network import NetworkParams
 from estim.typing import Array, Key, LogDensity
@@ -32,15 +36,52 @@ TILE = 256
 CHUNK_STEPS = 200
 """Steps of a chain in one call of the compiled function, rounded up to a whole draw."""
 
+TILES_TOGETHER = 4
+"""Tiles of a device in one call, at most: it should take no more than some seconds."""
+
 TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
 
 
-def propose(rng_key: Key, current: np.ndarray) -> np.ndarray:
-    """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, 2.38^2/dim * their covariance)."""
-    tril = np.linalg.cholesky(np.atleast_2d(np.cov(current.T)))
+def propose(rng_key: Key, current: np.ndarray, step_size: float | None = None) -> np.ndarray:
+    """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, step_size^2 * their covariance).
+
+    Args:
+        step_size: 2.38 / sqrt(dim) where None (Roberts, Gelman and Gilks 1997).
+    """
     noise = np.asarray(jax.random.normal(rng_key, current.shape))
-    return current + _optimal_scale(current.shape[1]) * noise @ tril.T
+    step_size = _optimal_scale(current.shape[1]) if step_size is None else step_size
+    return current + step_size * noise @ covariance_root(current).T
+
+
+def tune_step(
+    logdensity: Callable[[np.ndarray], np.ndarray], rng_key: Key, current: np.ndarray, log_p_hat: np.ndarray
+) -> float:
+    """The step of `propose` at which TARGET_ACCEPTANCE of the proposals are accepted, to which chains tune theirs.
+
+    By bisection, with the same noise at every step, between 1/64 and 64 times 2.38 / sqrt(dim).
+
+    Args:
+        logdensity: positions ``[n, dim]`` -> the surrogate's log-density ``[n]``.
+        log_p_hat: that of ``current`` ``[n, dim]``.
+    """
+    low, high = -6.0, 6.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        proposal = propose(rng_key, current, _optimal_scale(current.shape[1]) * 2**middle)
+        accepted = accept_probability(log_p_hat, logdensity(proposal)).mean()
+        low, high = (middle, high) if accepted > TARGET_ACCEPTANCE else (low, middle)
+    return float(_optimal_scale(current.shape[1]) * 2 ** ((low + high) / 2))
+
+
+def covariance_root(draws: np.ndarray) -> np.ndarray:
+    """A root ``[dim, dim]`` of the covariance of draws ``[n, dim]``, singular where they do not move."""
+    covariance = np.atleast_2d(np.cov(np.asarray(draws, float).T))
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def _optimal_scale(dim: int) -> float:
@@ -163,15 +204,16 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
     )
 
 
+@checked
 def sample_surrogate(
     surrogate: Surrogate,
     rng_key: Key,
     *,
-    num_samples: int,
+    num_samples: Positive,
     num_chains: int = 2 * TILE,
-    num_warmup: int = 2000,
-    thin: int = 1,
-    temperature: float = 1.0,
+    num_warmup: NonNegative = 2000,
+    thin: Positive = 1,
+    temperature: PositiveReal = 1.0,
     out: Path | None = None,
     progress: Callable[[str, int, int, float], Any] | None = None,
 ) -> Draws:
@@ -191,13 +233,20 @@ def sample_surrogate(
         Draws in float32, ``[chain, draw]`` first; no true posterior is evaluated, so its evaluations are empty.
 
     Raises:
-        ValueError: `num_chains` is not a multiple of TILE.
+        ValueError: `num_chains` is not a multiple of TILE, or the draws do not fit into memory.
     """
     if num_chains % TILE or num_chains <= 0:
         raise ValueError(f"num_chains={num_chains} is not a multiple of {TILE}")
     dim = surrogate.scaling.center.shape[0]
+    needed, available = 4 * num_chains * num_samples * (dim + 3), available_memory()
+    if out is None and needed > available:
+        raise ValueError(
+            f"{num_chains:,} chains of {num_samples:,} draws are {needed:,} bytes, and this machine has "
+            f"{available:,}: ask for fewer, or stream them into a folder with `out`"
+        )
     num_tiles = num_chains // TILE
     mesh = device_mesh(num_tiles, jax.local_devices())
+    together = mesh.size * max(n for n in range(1, TILES_TOGETHER + 1) if num_tiles % (n * mesh.size) == 0)
     chunk_draws = -(-CHUNK_STEPS // thin)
     start_all, chunk = _build_chunk(surrogate.posterior.logprior_fn, mesh, chunk_draws, thin)
     learnt = (Scaling(*(jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling)), surrogate.network)
@@ -207,7 +256,14 @@ def sample_surrogate(
     def advance(key: Key, index: int, states: TileState, proposal_tril: np.ndarray):
         keys = jax.random.split(jax.random.fold_in(key, index), num_tiles)
         move = Move(jnp.asarray(proposal_tril, jnp.float32), jnp.asarray(temperature, jnp.float32))
-        return chunk(*learnt, jax.device_put(keys, spread), states, move)
+        parts = []
+        for begin in range(0, num_tiles, together):
+            raise_if_stopped()
+            some = jax.tree.map(lambda rows, i=begin: rows[i : i + together], (keys, states))
+            parts.append(chunk(*learnt, *jax.device_put(some, spread), move))
+            if begin + together < num_tiles:
+                jax.block_until_ready(parts[-1])
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
 
     clock = time.perf_counter()
     z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)
@@ -218,7 +274,7 @@ def sample_surrogate(
         states, draws = advance(key_warmup, index, states, step_size * proposal_tril)
         acceptance = float(draws.acceptance_rate.mean())
         step_size *= np.exp(acceptance - TARGET_ACCEPTANCE)
-        proposal_tril = np.linalg.cholesky(np.cov(np.asarray(states.z, float).reshape(-1, dim).T))
+        proposal_tril = covariance_root(np.asarray(states.z).reshape(-1, dim))
         if progress is not None:
             progress("warmup", (index + 1) * chunk_draws, rounds * chunk_draws, acceptance)
     seconds = {"warmup": time.perf_counter() - clock}

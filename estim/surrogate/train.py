@@ -1,4 +1,4 @@
-"""Training: AdamW with cosine decay over minibatches, a block of epochs in one compiled scan, members in parallel."""
+"""Training: AdamW with cosine decay over minibatches, some epochs in one compiled call, members in parallel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,13 +11,17 @@ import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from estim.samplers.chains import device_mesh
+from estim.samplers.pace import Pace
+from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import TrainingSet
 from estim.surrogate.network import NetworkParams, apply_network
 from estim.surrogate.recipe import Recipe
-from estim.typing import Key, Scalar
+from estim.typing import Array, Key, Scalar
 
 NUM_BLOCKS = 20
-"""Calls of the compiled scan in one training run: how often progress is told and patience judged."""
+"""How often in one training run progress is told and patience judged."""
+
+_SECONDS = 3.0  # of one compiled call, where an epoch takes no longer
 
 Progress = Callable[[int, int, float, float], Any]
 """Called with epochs done, epochs in all, training loss and validation loss."""
@@ -56,14 +60,21 @@ def training_loss(params: NetworkParams, data: TrainingSet, gradient_weight: flo
 
 
 def _build_block(recipe: Recipe, num_steps: int, block: int) -> tuple[Callable, Callable]:
-    """Functions to start a trainee and to train it for ``block`` epochs, one network each."""
+    """Functions to start a trainee and to train it for some of the ``block`` epochs, one network each."""
     schedule = optax.cosine_decay_schedule(recipe.learning_rate, num_steps)
     optimizer = optax.adamw(schedule, weight_decay=recipe.weight_decay)
 
     def start(params: NetworkParams) -> _Trainee:
         return _Trainee(params, optimizer.init(params), params, jnp.asarray(jnp.inf, jnp.float32))
 
-    def train_block(rng_key: Key, trainee: _Trainee, train: TrainingSet, validation: TrainingSet):
+    def train_block(
+        rng_key: Key,
+        trainee: _Trainee,
+        train: TrainingSet,
+        validation: TrainingSet,
+        first: Array,
+        count: Array,
+    ):
         num_batches = max(len(train.z) // recipe.batch_size, 1)
 
         def minibatch(carry, indices):
@@ -83,7 +94,14 @@ def _build_block(recipe: Recipe, num_steps: int, block: int) -> tuple[Callable, 
             best_loss = jnp.where(better, loss, trainee.best_loss)
             return _Trainee(params, state, best, best_loss), (jnp.mean(squared), loss)
 
-        return jax.lax.scan(epoch, trainee, jax.random.split(rng_key, block))
+        keys, unknown = jax.random.split(rng_key, block), jnp.zeros(block, jnp.float32)
+
+        def body(i: Array, carry: tuple[_Trainee, tuple[Array, Array]]):
+            trainee, losses = carry
+            trainee, loss = epoch(trainee, keys[i])
+            return trainee, tuple(rows.at[i].set(row) for rows, row in zip(losses, loss, strict=True))
+
+        return jax.lax.fori_loop(first, first + count, body, (trainee, (unknown, unknown)))
 
     return start, train_block
 
@@ -115,21 +133,25 @@ def train_network(
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(member, member, everyone, everyone),
+        in_specs=(member, member, everyone, everyone, everyone, everyone),
         out_specs=(member, member),
         check_vma=False,
     )
-    def train_members(keys, trainees, train, validation):
-        return jax.lax.map(lambda pair: train_block(*pair, train, validation), (keys, trainees))
+    def train_members(keys, trainees, *shared):
+        return jax.lax.map(lambda pair: train_block(*pair, *shared), (keys, trainees))
 
     trainees = jax.device_put(jax.jit(jax.vmap(start))(params), NamedSharding(mesh, member))
+    pace = Pace(block, seconds=_SECONDS)
     train_losses: list[np.ndarray] = []
     validation_losses: list[np.ndarray] = []
     for index in range(num_epochs // block):
         keys = jax.random.split(jax.random.fold_in(rng_key, index), num_members)
-        trainees, (train_loss, validation_loss) = train_members(keys, trainees, train, validation)
-        train_losses.append(np.asarray(train_loss).T)
-        validation_losses.append(np.asarray(validation_loss).T)
+        for first, count in pace.parts(block):  # the same steps, however a block is divided
+            raise_if_stopped()
+            trainees, losses = train_members(keys, trainees, train, validation, first, count)
+            train_loss, validation_loss = (np.asarray(loss).T[first : first + count] for loss in losses)
+            train_losses.append(train_loss)
+            validation_losses.append(validation_loss)
         if progress is not None:
             done = (index + 1) * block
             progress(

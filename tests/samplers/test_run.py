@@ -9,6 +9,7 @@ from helpers_samplers import conjugate, gaussian
 from estim.posterior import from_logdensity
 from estim.samplers import run
 from estim.samplers.mode import find_mode, laplace_approximation
+from estim.samplers.pace import Pace
 from estim.samplers.run import SamplerError, sample, sample_chunks, to_draws
 from estim.status import Status
 
@@ -50,6 +51,58 @@ def test_the_length_of_chunks_does_not_matter(laplace, monkeypatch):
     monkeypatch.setattr(run, "_FIRST_CHUNK", 7)
     short = to_draws(gaussian(), [chunk for _, chunk in chunks_of(laplace, "rwmh")], 60)
     np.testing.assert_array_equal(long.position, short.position)
+
+
+class Stop:
+    """Asks to stop from the n-th look on."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    def __call__(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("algorithm", ["rwmh", "nuts"])
+def test_a_run_that_is_stopped_keeps_every_step(laplace, algorithm, short_chunks, monkeypatch):
+    """In the middle of a window of warm-up too, from where it goes on to the same bits."""
+    whole = [chunk for _, chunk in chunks_of(laplace, algorithm)]
+    expected = to_draws(gaussian(), whole, 60)
+    chunks, state, done = [], None, 0
+    for looks in (2, 21, 4, 30):  # steps until each stop: three are in warm-up
+        monkeypatch.setattr(run, "stop_is_asked", Stop(looks))
+        with pytest.raises(KeyboardInterrupt):
+            for now, chunk in sample_chunks(gaussian(), algorithm, KEY, laplace=laplace, state=state, **SIZE):
+                state, step = [np.asarray(leaf) for leaf in jax.tree.leaves(now)], int(now.step)
+                chunks.append(chunk)
+        assert step == (done := done + looks)
+    monkeypatch.undo()
+    chunks += [chunk for _, chunk in sample_chunks(gaussian(), algorithm, KEY, state=state, **SIZE)]
+    stopped = to_draws(gaussian(), chunks, 60)
+    for name in ("position", "loglikelihood", "logprior", "stats", "evaluations", "failures"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(stopped, name), getattr(expected, name))
+    assert len(chunks) > len(whole), "parts of windows are chunks of their own"
+
+
+def test_a_long_window_is_kept_in_parts(laplace, short_chunks, monkeypatch):
+    monkeypatch.setattr(run, "_KEEP_AFTER", 0.0)
+    parts = chunks_of(laplace, "rwmh")
+    assert len(parts) == 90 and int(parts[29][0].step) == 30
+    whole = to_draws(gaussian(), [chunk for _, chunk in parts], 60)
+    monkeypatch.undo()
+    again = sample(gaussian(), "rwmh", KEY, laplace=laplace, **SIZE)
+    np.testing.assert_array_equal(whole.position, again.position)
+
+
+def test_the_length_of_calls_follows_the_time_that_they_take():
+    pace, taken = Pace(longest=1000), []
+    for _ in range(8):  # a tenth of a second a step, then a second, then next to nothing
+        count = pace.next(10_000)
+        taken.append(count)
+        pace.took(count, count * (0.1 if len(taken) < 4 else 1.0 if len(taken) < 6 else 1e-6))
+    assert taken == [1, 8, 10, 10, 1, 1, 8, 64]
+    assert pace.next(3) == 3
 
 
 def test_the_mode_may_be_found_while_the_steps_are_compiled(laplace):

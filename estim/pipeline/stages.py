@@ -1,0 +1,89 @@
+"""Stages of a run besides its routes and its surrogate: the mode, and what the model says at the draws."""
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import random
+
+from estim.experiment import Experiment, ExperimentError
+from estim.model import Model
+from estim.posterior import Posterior
+from estim.progress import Progress
+from estim.results.analysis import constrain, implications, thin, unconstrain
+from estim.results.contents import count_draws, finished_routes, read_route
+from estim.results.store import RunDirectory
+from estim.samplers.mode import Laplace, find_mode, laplace_approximation
+from estim.samplers.states import first_gradient_state
+from estim.typing import Key
+
+_NUM_PRIOR_DRAWS = 4000
+_NUM_RESPONSES = 200
+_SAME_DENSITY = 1e-6
+"""Of the log-posterior at the mode: far above rounding on another machine, far below what a changed model does."""
+
+
+def find_laplace(
+    run: RunDirectory, posterior: Posterior, num_starts: int, step: float, rng_key: Key, progress: Progress
+) -> Laplace:
+    """The posterior mode and the Gaussian around it, and the prior's draws for the figures."""
+    if not (run.has("mode.npz") and run.has("prior.npz")):
+        progress("posterior mode", 0, 1, "")
+        with run.timed("posterior mode"):
+            key_mode, key_prior = random.split(rng_key)
+            mode = find_mode(posterior, key_mode, num_starts=num_starts)
+            laplace = laplace_approximation(posterior, mode, step=step)
+            prior = posterior.sample_prior(key_prior, _NUM_PRIOR_DRAWS)
+            run.write_arrays("prior.npz", {"params": constrain(posterior, prior)})
+            params = constrain(posterior, laplace.mode[None])[0]
+            reached = {"logdensities": mode.logdensities, "listed": mode.heights}
+            run.write_arrays("mode.npz", {**laplace._asdict(), **reached, "params": params})
+        progress("posterior mode", 1, 1, f"log-posterior {laplace.logdensity:.3f}")
+    saved = run.read_arrays("mode.npz")
+    numbers = {name: float(saved[name]) for name in ("logdensity", "log_marginal_likelihood")}
+    return Laplace(**{name: saved[name] for name in Laplace._fields} | numbers)
+
+
+def require_same_density(run: RunDirectory, posterior: Posterior) -> None:
+    """The log-posterior at the mode is what it was when the run found it: no names can change that unseen.
+
+    Raises:
+        ExperimentError: it is another number.
+    """
+    if not run.has("mode.npz"):
+        return
+    saved = run.read_arrays("mode.npz")
+    then, now = float(saved["logdensity"]), np.nan
+    if saved["mode"].shape == np.shape(posterior.start):
+        now = float(first_gradient_state(posterior, jnp.asarray(saved["mode"])).logdensity)
+    if not abs(now - then) <= _SAME_DENSITY * (1 + abs(then)):
+        raise ExperimentError(
+            f"{run.path} holds a run with another model: its log-posterior at the mode was {then:.8g} and is now "
+            f"{now:.8g}. Put the model back as it was, or give another --out"
+        )
+
+
+def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
+    """Whether all but the report is there."""
+    last = ["mode.npz", "prior.npz", "decompositions.npz"]
+    last += ["surrogate/certificate.json", "proposals.npz"] if experiment.surrogate else []
+    drawn = (count_draws(run, name) >= route.num_samples for name, route in experiment.routes.items())
+    return all(map(run.has, last)) and all(drawn)
+
+
+def say_implications(
+    run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame, teachers: tuple[str, ...]
+) -> None:
+    """What the model says: impulse responses at draws of every route, decompositions at those of the first.
+
+    Routes that a surrogate learnt from come last: they may have been run for that alone.
+    """
+    if run.has("impulse_responses.npz") and run.has("decompositions.npz"):
+        return
+    routes = sorted(finished_routes(run), key=lambda name: name in teachers)
+    params = [read_route(run, name).params for name in routes]
+    num = min(_NUM_RESPONSES, *(p.shape[0] * p.shape[1] for p in params))
+    picked = unconstrain(posterior, np.stack([thin(p.reshape(-1, p.shape[-1]), num) for p in params]))
+    with run.timed("what the model says"):
+        responses, parts = implications(model, posterior, picked, data.to_numpy())
+    run.write_arrays("impulse_responses.npz", dict(zip(routes, responses, strict=True)))
+    run.write_arrays("decompositions.npz", parts)
