@@ -202,7 +202,7 @@ def _begin_at(names: Names, prior: Distribution, start: ParamValues) -> dict[str
     begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
     if not _inside(prior, begun):
         middle = centre(prior)
-        if not _inside(prior, begun + 1e-9 * (middle - begun)):
+        if not np.all(np.isfinite(begun)) or not _inside(prior, begun + 1e-9 * (middle - begun)):
             given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
             raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")
         begun = begun + 1e-3 * (middle - begun)
