@@ -17,7 +17,8 @@ from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.measurement_error import check_measurement_error
 from estim.model import Model, ModelError
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
-from estim.priors import Names, begin_at
+from estim.prior_checks import begin_at
+from estim.priors import Names
 from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
