@@ -175,7 +175,24 @@ def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Ru
     lines = tuple(
         f"{np.sum(status == s)} of {num_draws}: {posterior.explain(int(s))}" for s in np.unique(status)
     )
+    lines += tuple(
+        f"the sign of '{name}' does not enter the likelihood, and its prior reaches below zero: two modes; cut the "
+        "prior at zero"
+        for name in _signs_left_open(posterior, evaluate)
+    )
     return Rung("The log-density is finite on draws from the prior", bool(np.any(status == Status.OK)), lines)
+
+
+def _signs_left_open(posterior: Posterior, evaluate: Evaluate) -> list[str]:
+    """Parameters whose prior allows both signs and whose likelihood at the start is that of either sign."""
+    values = {name: float(value) for name, value in posterior.constrain_fn(posterior.start).items()}
+    here, found = float(evaluate(posterior.start).loglikelihood), []
+    for name, value in values.items():
+        flipped = posterior.unconstrain_fn(values | {name: -value})
+        allowed = bool(np.isclose(posterior.constrain_fn(flipped)[name], -value)) and value != 0.0
+        if allowed and np.isclose(float(evaluate(flipped).loglikelihood), here, rtol=1e-12, atol=1e-9):
+            found.append(name)
+    return found
 
 
 def _gradient(posterior: Posterior, evaluate: Evaluate) -> Rung:

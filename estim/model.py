@@ -14,7 +14,8 @@ from numpyro.distributions import Distribution
 
 from estim.arguments import Positive, did_you_mean, is_finite, names_arguments, shown
 from estim.model_checks import check_model_parts, components, is_number, listed, quoted
-from estim.priors import Component, Names, begin_at, gather
+from estim.prior_checks import begin_at, gather
+from estim.priors import Component, Names
 from estim.tracing import ModelError as ModelError  # where it has always been found
 from estim.typing import ParamValues
 

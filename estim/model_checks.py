@@ -16,7 +16,8 @@ from numpyro.distributions import Distribution
 from estim.arguments import ArgumentError, check_fields, did_you_mean, is_finite, shown
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.check_block import BlockFault, check_block
-from estim.priors import Component, PriorError, check_prior
+from estim.prior_checks import check_prior
+from estim.priors import Component, PriorError
 from estim.tracing import ModelError, call
 
 RESERVED = {

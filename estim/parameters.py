@@ -22,7 +22,8 @@ from numpyro.distributions.transforms import (
     Transform,
 )
 
-from estim.priors import Names, check_prior, log_mass
+from estim.prior_checks import check_prior, log_mass
+from estim.priors import Names
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
 JointPrior = Callable[[dict[str, Scalar]], Scalar]

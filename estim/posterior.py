@@ -18,7 +18,8 @@ from estim.likelihood.options import check_options
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.model import Model, ModelError
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
-from estim.priors import Names, begin_at
+from estim.prior_checks import begin_at
+from estim.priors import Names
 from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
 from estim.solution.equations import measurement_covariance

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from small_models import Params, Shocks, Variables, ar1
 
+from estim import priors
 from estim.check import check_model
 from estim.models import list_models, load_model
 
@@ -162,3 +163,12 @@ def test_gallery_passes(name):
         rungs = islice(rungs, 2 if model.het_blocks else 3)
     with jax.numpy_rank_promotion("allow"):  # household problems are written on grids, with broadcasting
         assert all(rung.passed for rung in rungs)
+
+
+def test_a_sign_that_the_likelihood_does_not_see_is_named():
+    """A standard deviation with a normal prior, where the shock's variance is all that is seen."""
+    prior = Params(rho=priors.beta(0.5, 0.2), sigma=priors.normal(1.0, 0.8))
+    rung = next(r for r in check_model(ar1(prior=prior)) if "draws from the prior" in r.title)
+    assert any("the sign of 'sigma' does not enter the likelihood" in line for line in rung.lines)
+    rung = next(r for r in check_model(ar1()) if "draws from the prior" in r.title)
+    assert not any("the sign of" in line for line in rung.lines)

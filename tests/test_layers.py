@@ -25,7 +25,7 @@ LAYERS = [
     ],
     ["tables"],
     ["observations"],
-    ["priors", "parameters", "datasets", "fred"],
+    ["priors", "prior_checks", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
     ["model_checks"],

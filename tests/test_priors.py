@@ -15,6 +15,7 @@ from scipy.integrate import quad
 
 from estim import priors
 from estim.posterior import from_loglikelihood
+from estim.prior_checks import log_mass
 
 INF = math.inf
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "dynare_priors.json").read_text())["models"]
@@ -336,7 +337,7 @@ def test_a_start_outside_the_support_is_refused_by_name(start, words):
     ],
 )
 def test_the_mass_that_bounds_leave(prior, mass):
-    assert math.exp(priors.log_mass(prior)) == pytest.approx(mass, rel=1e-9)
+    assert math.exp(log_mass(prior)) == pytest.approx(mass, rel=1e-9)
 
 
 def test_a_distribution_that_cannot_be_cut_says_so():

@@ -1,7 +1,7 @@
 """The marginal likelihood by bridge sampling, and the mass of a prior: both ask the posterior itself."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from estim.typing import Array, Key
 _MAX_ITERATIONS, _TOLERANCE = 1000, 1e-10
 
 
+@runtime_checkable
 class Density(Protocol):
     """What is read of a posterior."""
 

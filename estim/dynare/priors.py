@@ -2,7 +2,8 @@
 
 Reference manual, `estimated_params`: a third parameter shifts the support of a gamma, inverse
 gamma or Weibull prior; the third and fourth are the ends of a beta or uniform one. Bounds cut a
-prior off without renormalising it.
+prior off without renormalising it. So does zero that of a standard deviation: its sign does not enter the
+likelihood, and below zero the posterior would be what it is above, a second time.
 """
 
 import math
@@ -26,6 +27,11 @@ def prior_source(c: Contents, prior: Prior) -> str:
             )
         return _call("uniform", *ends)
     source = _shaped(c, prior)
+    if _reaches_below_zero(prior):
+        c.warn(
+            f"the prior of the standard deviation of '{' '.join(prior.names)}' reaches below zero: cut off there",
+            prior.at,
+        )
     bounds = [f"{end}={number(value)}" for end, value in _binding(prior).items()]
     return f"priors.truncated({source}, {', '.join(bounds)}, renormalise=False)" if bounds else source
 
@@ -36,16 +42,27 @@ def start(prior: Prior) -> float:
     return prior.mean if math.isnan(prior.start) and _binding(prior) else prior.start
 
 
-def _binding(prior: Prior) -> dict[str, float]:
-    """The bounds that cut something off the prior's support."""
+def _reaches_below_zero(prior: Prior) -> bool:
+    return prior.kind == "stderr" and _support(prior)[0] < 0.0 and not prior.low >= 0.0
+
+
+def _support(prior: Prior) -> tuple[float, float]:
     third = 0.0 if math.isnan(prior.third) else prior.third
     fourth = 1.0 if math.isnan(prior.fourth) else prior.fourth
-    support = {
+    if prior.shape == "uniform" and math.isnan(prior.third):
+        half = math.sqrt(3.0) * prior.std
+        return prior.mean - half, prior.mean + half
+    return {
         "beta": (third, fourth),
         "uniform": (prior.third, prior.fourth),
         "normal": (-math.inf, math.inf),
     }.get(prior.shape or "", (third, math.inf))
-    bounds = {"low": prior.low, "high": prior.high}
+
+
+def _binding(prior: Prior) -> dict[str, float]:
+    """The bounds that cut something off the prior's support."""
+    support = _support(prior)
+    bounds = {"low": 0.0 if _reaches_below_zero(prior) else prior.low, "high": prior.high}
     cuts = {"low": not prior.low <= support[0], "high": not prior.high >= support[1]}
     return {end: value for end, value in bounds.items() if math.isfinite(value) and cuts[end]}
 

@@ -7,7 +7,8 @@ from blackjax.optimizers.lbfgs import lbfgs_inverse_hessian_formula_1
 from blackjax.vi.pathfinder import approximate
 
 from estim.posterior import Posterior
-from estim.samplers.mode import Laplace, finite_starts
+from estim.samplers.adaptation import cholesky_of_few
+from estim.samplers.mode import Laplace, ModeError, finite_starts
 from estim.typing import Key
 
 
@@ -19,7 +20,7 @@ def pathfinder_approximation(posterior: Posterior, rng_key: Key, *, num_paths: i
     ``log_marginal_likelihood`` the ELBO, a lower bound in expectation.
 
     Raises:
-        ModeError: no start has a finite density.
+        ModeError: no start has a finite density, or no path ends in a Gaussian of finite ELBO.
     """
     key_starts, key_paths = jax.random.split(rng_key)
     starts = jnp.asarray(finite_starts(posterior, key_starts, num_paths))
@@ -32,7 +33,10 @@ def pathfinder_approximation(posterior: Posterior, rng_key: Key, *, num_paths: i
     with jax.numpy_rank_promotion("allow"):  # as BlackJAX's own code needs
         keys = jax.random.split(key_paths, len(starts))
         elbos, means, covariances = jax.jit(jax.vmap(path))(keys, starts)
-    best = int(np.argmax(np.where(np.isfinite(elbos), elbos, -np.inf)))
+    sound = np.isfinite(elbos) & np.isfinite(covariances).all(axis=(1, 2)) & np.isfinite(means).all(axis=1)
+    if not np.any(sound):
+        raise ModeError(f"none of {len(starts)} paths of L-BFGS ends in a Gaussian of finite ELBO")
+    best = int(np.argmax(np.where(sound, elbos, -np.inf)))
     mean = np.asarray(means[best])
     logdensity = float(posterior.logdensity_fn(means[best]))
-    return Laplace(mean, np.linalg.cholesky(np.asarray(covariances[best])), logdensity, float(elbos[best]))
+    return Laplace(mean, cholesky_of_few(np.asarray(covariances[best])), logdensity, float(elbos[best]))

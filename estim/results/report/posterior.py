@@ -36,6 +36,22 @@ def estimated_section(report: Report) -> list[Item]:
     ]
 
 
+def _search(report: Report) -> str:
+    """What the search for the mode found, and that it may have missed something."""
+    saved = report.run.read_arrays("mode.npz")
+    if "listed" not in saved:
+        return ""
+    heights = saved["listed"]
+    found = f"The search climbed from {saved['logdensities'].size} starting points"
+    if len(heights) == 1:
+        return f"{found} and met one mode; one that none of them was near to would not be seen."
+    listed = ", ".join(f"{height:.2f}" for height in heights)
+    return (
+        f"{found} and met {len(heights)} modes, with log-densities of {listed}. Chains start around each that "
+        "has a thousandth of the mass or more; whether they have met is said by R-hat."
+    )
+
+
 def posterior_section(report: Report) -> list[Item]:
     mode = report.run.read_arrays("mode.npz")["params"]
     prior = read_prior(report.run)
@@ -75,7 +91,7 @@ def posterior_section(report: Report) -> list[Item]:
             "mode and interval in the same units.",
             "The mode is that of the density which the samplers explore, on the unconstrained scale; where the "
             "likelihood pushes a parameter to a bound, it lies inside. The interval is the average of the "
-            "routes' 5 % and 95 % quantiles.",
+            f"routes' 5 % and 95 % quantiles. {_search(report)}",
             left=(1,),
         ),
         *_published(report, std),
