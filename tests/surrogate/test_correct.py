@@ -18,7 +18,7 @@ from estim.surrogate.correct import correct_means, resample_draws, weigh_draws
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import ensemble_loglikelihoods, fit_surrogate
-from estim.surrogate.recipe import Recipe
+from estim.surrogate.recipe import MIN_MEMBERS, Recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import propose
 
@@ -128,7 +128,7 @@ def test_delayed_acceptance_leaves_the_true_posterior_invariant(truth, surrogate
 def test_refinement_improves_a_surrogate_that_knows_too_little():
     dim = 7
     posterior = hard_posterior(dim)
-    recipe = Recipe(max_steps=600, hidden=(32, 32))
+    recipe = Recipe(max_steps=600, hidden=(32, 32), num_members=MIN_MEMBERS)
     # Evaluations from a corner of the posterior only.
     points = hard_draws(np.random.default_rng(0), dim, 2000)
     points = points[points[:, 6] > np.quantile(points[:, 6], 0.6)]

@@ -55,7 +55,9 @@ def test_too_few_points_are_refused():
 
 
 def test_unknown_recipe_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"unknown recipe 'fast'; the recipes are \['estim', 'paper'\]"):
+    with pytest.raises(
+        ValueError, match=r"unknown recipe 'fast'; the recipes are \['estim', 'paper', 'single'\]"
+    ):
         get_recipe("fast")
 
 

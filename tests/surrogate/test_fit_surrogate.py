@@ -142,7 +142,7 @@ def test_same_key_same_network_and_progress_is_told():
     posterior = gaussian_posterior(2)
     points = evaluate_posterior(posterior, np.random.default_rng(0).normal(size=(300, 2)))
     told = []
-    recipe = replace(RECIPES["estim"], max_steps=60, num_members=1, hidden=(16,))
+    recipe = replace(RECIPES["estim"], max_steps=60, num_members=1, hidden=(16,), patience=1.0)
     fits = [
         fit_surrogate(posterior, points, jax.random.key(5), recipe=recipe, progress=lambda *a: told.append(a))
         for _ in range(2)

@@ -7,7 +7,7 @@ import pytest
 
 import estim
 
-RECIPE = estim.Recipe(hidden=(16,), max_steps=300)
+RECIPE = estim.Recipe(hidden=(16,), max_steps=300, num_members=2)
 
 
 @pytest.fixture(scope="module")
