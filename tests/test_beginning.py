@@ -143,7 +143,8 @@ def test_draws_of_two_versions_are_not_mixed(home, package, monkeypatch):
     run_experiment(gallery(), "run")
     version = describe.version
     monkeypatch.setattr(describe, "version", lambda name: "99.9" if name == package else version(name))
-    made = rf"the run was made by {package} {version(package)} \(here 99\.9\).*pip install {package}=={version(package)}"
+    had = version(package)
+    made = rf"the run was made by {package} {had} \(here 99\.9\).*pip install {package}=={had}"
     for go_on in (lambda: resume_run("run"), lambda: run_experiment(gallery(), "run")):
         with pytest.raises(StoreError, match=made):
             go_on()
