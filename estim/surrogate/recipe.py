@@ -41,9 +41,6 @@ class Recipe:
     weight_decay: float = 1e-2
     patience: float = 0.3
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list where it was read from JSON
-
 
 RECIPES = {
     "estim": Recipe(),
