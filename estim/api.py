@@ -3,14 +3,17 @@
 Here failure raises, with a message that names the culprit; inside compiled code it is a status.
 """
 
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import pandas as pd
 import xarray as xr
 
+from estim.arguments import NonNegative, Positive, checked
 from estim.datasets import load_data, select_observables
+from estim.likelihood.options import check_options
+from estim.measurement_error import check_measurement_error
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import model_loglikelihood, solve_compiled
@@ -21,58 +24,71 @@ from estim.status import SolutionError, Status
 from estim.typing import ParamValues
 
 
+@checked
 def loglikelihood(
     model: Model | str,
-    params: ParamValues | None,
-    data: pd.DataFrame | str,
+    params: Any,
+    data: Any,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     **options: Any,
 ) -> float:
     """Log-likelihood of a model at given parameters, constants included.
 
     Args:
         model: a `Model` or the name of one in the gallery.
-        params: values that override the model's defaults, in its own units.
+        params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
         presample: periods at the start that are filtered but not counted.
         options: passed on to `estim.likelihood.kalman.kalman_loglikelihood`.
 
     Raises:
-        ModelError: a parameter is unknown or outside its prior's support.
-        DataError: the data lack an observable.
+        ArgumentError: the presample, or another option, is not one that the likelihood can take.
+        ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
+            covariance there.
+        DataError: the data lack an observable, or are no regular frame of numbers.
         SolutionError: the model has no solution there; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
     values = _checked(model, params)
-    frame = load_data(data) if isinstance(data, str) else data
+    frame = load_data(data) if isinstance(data, str | Path) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
+    options = check_options(model, {"presample": presample} | options, observations)
+    check_measurement_error(model, model.params(values))
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
-    value, status = evaluate(model, model.params(values), observations, presample=presample, **options)
+    value, status = evaluate(model, model.params(values), observations, **options)
     status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
     if status:
         raise SolutionError(status, model.name)
     return float(value)
 
 
-def solve(model: Model | str, params: ParamValues | None = None) -> StateSpace | MovingAverage:
+@checked
+def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     """The model's first-order solution at given parameters.
 
     Raises:
-        ModelError: a parameter is unknown or outside its prior's support.
+        ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
+            covariance there.
         SolutionError: there is none; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
-    solution = solve_compiled(model, model.params(_checked(model, params)))
+    given = model.params(_checked(model, params))
+    check_measurement_error(model, given)
+    solution = solve_compiled(model, given)
     if int(solution.status):
         raise SolutionError(int(solution.status), model.name)
     return solution
 
 
-def impulse_responses(
-    model: Model | str, params: ParamValues | None = None, *, horizon: int = 40
-) -> xr.DataArray:
+@checked
+def impulse_responses(model: Model | str, params: Any = None, *, horizon: Positive = 40) -> xr.DataArray:
     """Responses of every variable to a shock of one standard deviation, in deviations from the steady state.
+
+    Args:
+        model: a `Model` or the name of one in the gallery.
+        params: values that override the model's defaults, in its own units.
+        horizon: number of periods, that of the shock included.
 
     Returns:
         An array with the dimensions ``horizon``, ``variable`` and ``shock``.
@@ -85,7 +101,7 @@ def impulse_responses(
     return responses.impulse_responses(model, _checked(model, params), horizon)
 
 
-def _checked(model: Model, params: ParamValues | None) -> ParamValues:
+def _checked(model: Model, params: Any) -> ParamValues:
     """The model's parameters as a mapping of floats, once known to be valid."""
     require_own_runtime()
     values = model.params(params)._asdict()

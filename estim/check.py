@@ -4,7 +4,7 @@ Each rung stands on the one below, so the climb ends at the first that fails.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +13,18 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from estim.arguments import Positive, checked
+from estim.datasets import select_observables
 from estim.evaluations import Evaluations
+from estim.measurement_error import check_measurement_error
 from estim.model import Model
-from estim.posterior import Posterior, build_posterior, solve_compiled
+from estim.models import load_model
+from estim.posterior import Posterior, build_posterior, model_loglikelihood, solve_compiled
 from estim.samplers.states import first_gradient_state
-from estim.solution.incidence import incidence
-from estim.solution.linearize import linearize
+from estim.solution.incidence import Incidence, incidence
+from estim.solution.linearize import LinearModel, linearize
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.solution.simulate import simulate, trend_path
+from estim.solution.simulate import simulate
 from estim.status import Status
 from estim.typing import Position
 
@@ -37,30 +41,41 @@ class Rung(NamedTuple):
     lines: tuple[str, ...]
 
 
-def check_model(model: Model, data: pd.DataFrame | None = None, *, num_draws: int = 200) -> Iterator[Rung]:
+@checked
+def check_model(model: Model | str, data: Any = None, *, num_draws: Positive = 200) -> Iterator[Rung]:
     """Climb the ladder: equations, steady state, determinacy, likelihood, prior draws, gradient.
 
+    A model without a prior is calibrated: its ladder ends with the likelihood.
+
     Args:
-        model: the model.
-        data: its observables; where none is given, eighty periods are simulated from the
+        model: a `Model` or the name of one in the gallery.
+        data: a frame with its observables; where none is given, eighty periods are simulated from the
             model itself.
         num_draws: how many draws of the prior are tried.
+
+    Raises:
+        ModelError, DataError: as their messages say.
     """
+    model = load_model(model) if isinstance(model, str) else model
     for rung in _climb(model, data, num_draws):
         yield rung
         if not rung.passed:
             return
 
 
-def _climb(model: Model, data: pd.DataFrame | None, num_draws: int) -> Iterator[Rung]:
+def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
     if not model.het_blocks:
         yield _equations(model)
         yield _steady_state(model)
+    check_measurement_error(model, model.params())
     solution = solve_compiled(model, model.params())
     yield _solution(solution)
     if data is None:
-        observations = simulate(solution, jax.random.key(0), 80) + trend_path(model, model.params(), 80)
+        observations = simulate(solution, jax.random.key(0), 80)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
+    if not model.estimated:
+        yield _calibrated_likelihood(model, data)
+        return
     posterior = build_posterior(model, data)
     evaluate = jax.jit(posterior.evaluate_fn)  # compiled once, for all that follows
     yield _likelihood(posterior, evaluate)
@@ -88,7 +103,30 @@ def _equations(model: Model) -> Rung:
         lines.append(f"no equation contains {', '.join(absent)}")
     elif unmatched:
         lines.append(f"no equation is left to determine {', '.join(unmatched)}")
+    lines += _idle(model, found)
     return Rung(f"{len(names)} equations in {len(names)} variables", not unmatched, tuple(lines))
+
+
+def _idle(model: Model, found: Incidence) -> list[str]:
+    """Shocks that move nothing, and variables that nothing depends on: often a slip of the pen, and no error."""
+    lines = []
+    if idle := [
+        n for n, used in zip(model.shocks._fields, found.shocks.any(axis=0), strict=True) if not used
+    ]:
+        lines.append(f"no equation contains the shock {', '.join(idle)}")
+    dated = found.lag | found.now | found.lead
+    observed = (found.measured_now | found.measured_lag).any(axis=0)
+    ends = [
+        name
+        for j, name in enumerate(model.variables._fields)
+        if dated[:, j].sum() == 1
+        and dated[dated[:, j]].sum() > 1
+        and not observed[j]
+        and not found.lag[:, j].any()
+    ]
+    if ends:
+        lines.append(f"in one equation only, and not observed: {', '.join(ends)}")
+    return lines
 
 
 def _steady_state(model: Model) -> Rung:
@@ -99,7 +137,18 @@ def _steady_state(model: Model) -> Rung:
         for name, residual in zip(incidence(model).equations, np.asarray(linear.residual), strict=True)
         if not abs(residual) <= 1e-8 * scale
     )
-    return Rung("The steady state solves every equation", int(linear.status) == Status.OK, lines)
+    passed = int(linear.status) == Status.OK
+    return Rung(
+        "The steady state solves every equation", passed, lines if passed else lines + _levels(model, linear)
+    )
+
+
+def _levels(model: Model, linear: LinearModel) -> tuple[str, ...]:
+    """The variables at rest, those without a value first."""
+    levels = dict(zip(model.variables._fields, np.asarray(linear.steady_state).tolist(), strict=True))
+    without = [name for name, level in levels.items() if not np.isfinite(level)]
+    text = ", ".join(f"{name} = {level:.6g}" for name, level in levels.items())
+    return (*([f"no number: {', '.join(without)}"] if without else []), f"at rest: {text}")
 
 
 def _solution(solution: StateSpace | MovingAverage) -> Rung:
@@ -120,6 +169,15 @@ def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
         status == Status.OK,
         lines if status == Status.OK else (status.message,),
     )
+
+
+def _calibrated_likelihood(model: Model, data: Any) -> Rung:
+    observations = select_observables(data, model.observables._fields, model.name).to_numpy()
+    value, failure = model_loglikelihood(model, model.params(), observations)
+    status = Status(int(failure)) if np.isfinite(value) or int(failure) else Status.NOT_FINITE
+    lines = (f"log-likelihood {float(value):.4f}", "no parameter has a prior: there is nothing to estimate")
+    found = lines if status == Status.OK else (status.message,)
+    return Rung("The log-likelihood is finite", status == Status.OK, found)
 
 
 def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Rung:

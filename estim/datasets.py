@@ -1,6 +1,5 @@
 """Quarterly data: the series shipped with the package, a user's CSV, and what a model takes from them."""
 
-import csv
 import re
 import tomllib
 from collections.abc import Sequence
@@ -13,6 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from estim.arguments import checked, did_you_mean, shown
+from estim.observations import require_observations, require_order, to_numbers
+from estim.tables import DataError, read_csv_rows
+
 _HERE = Path(__file__).parent
 FOLDER = next(f for f in (_HERE / "data", _HERE.parent / "data") if f.is_dir())
 """The shipped files: a wheel's own, or a checkout's, in which ``estim/data`` is a link (a text file on Windows)."""
@@ -21,11 +24,10 @@ _QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
 _DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
 
 
-class DataError(ValueError):
-    """Data that cannot be used; the message names the file, the column and the period."""
-
-
-def load_data(name: str | Path, start: str | None = None, end: str | None = None) -> pd.DataFrame:
+@checked
+def load_data(
+    name: str | Path, start: str | pd.Period | None = None, end: str | pd.Period | None = None
+) -> pd.DataFrame:
     """A quarterly frame: one of the shipped data sets by its name, or a CSV file by its path.
 
     Args:
@@ -39,16 +41,16 @@ def load_data(name: str | Path, start: str | None = None, end: str | None = None
 
     Raises:
         DataError: an unknown name, a missing file, text among numbers, dates that do not parse,
-            repeat, run backwards or leave gaps, quarters without any observation, or a start or
-            end outside the data.
+            repeat, run backwards or leave gaps, no observation at all, or a start or end outside
+            the data.
     """
     path = Path(name)
     if path.suffix.lower() != ".csv":
         path = _shipped(str(name))
-    elif not path.is_file():
+    elif "\0" in str(path) or not path.is_file():
         raise DataError(f"no such file: {path}")
     frame = select_sample(_read_csv(path), start, end, str(name))
-    _require_observations(frame, str(name))
+    require_observations(frame, str(name))
     return frame
 
 
@@ -101,19 +103,29 @@ def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "
     """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
 
     Raises:
-        DataError: a column is missing or holds something else than numbers, or some period has
-            no observation at all.
+        DataError: it is no frame or has no rows, its dates repeat, run backwards or leave gaps, a column is
+            missing, comes twice or holds something else than finite numbers, or nothing is observed at all.
     """
+    if not isinstance(frame, pd.DataFrame):
+        hint = "; write data.to_frame()" if isinstance(frame, pd.Series) else ""
+        raise DataError(
+            f"the data must be a DataFrame of pandas, not {type(frame).__name__} {shown(frame)}{hint}"
+        )
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(f"the columns of the data have several labels, such as {frame.columns[0]}; leave one")
     if absent := [n for n in names if n not in frame.columns]:
         raise DataError(
             f"{model} observes {', '.join(absent)}, which the data lack; they have {', '.join(map(str, frame))}"
+            f"{did_you_mean(absent[0], frame.columns)}"
         )
-    selected = frame[list(names)]
-    for column in names:
-        if not pd.api.types.is_numeric_dtype(selected[column]):
-            raise DataError(f"column {column} does not hold numbers but {selected[column].dtype}")
-    _require_observations(selected, f"the observables of {model}")
-    return selected.astype(float)
+    if twice := [n for n in names if list(frame.columns).count(n) > 1]:
+        raise DataError(f"column {twice[0]} comes twice in the data")
+    if not len(frame):
+        raise DataError(f"the data of {model} have no rows")
+    require_order(frame.index, f"the data of {model}")
+    selected = pd.DataFrame({name: to_numbers(frame[name]) for name in names}, index=frame.index)
+    require_observations(selected, f"the observables of {model}")
+    return selected
 
 
 def growth(levels: Any) -> Any:
@@ -171,6 +183,7 @@ def _shipped(name: str) -> Path:
     if name not in list_data():
         raise DataError(
             f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
+            f"{did_you_mean(name, list_data())}"
         )
     return FOLDER / f"{name}.csv"
 
@@ -186,21 +199,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_table(path: Path) -> pd.DataFrame:
     """The texts of a CSV file; the index is the line in the file."""
-    rows = {}
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
-        for row in filter(None, reader):
-            rows[reader.line_num] = [field.strip() for field in row]
-    if len(rows) < 2:
-        raise DataError(f"{path.name}: the file has no rows")
-    header, *body = rows.values()
-    if repeated := sorted({c for c in header if header.count(c) > 1}):
-        raise DataError(f"{path.name}: column {repeated[0]} comes twice")
-    for line, row in rows.items():
-        if len(row) != len(header):
-            raise DataError(
-                f"{path.name}, line {line}: {len(row)} fields, where the header has {len(header)}"
-            )
+    header, *body = (rows := read_csv_rows(path)).values()
     return pd.DataFrame(body, columns=header, index=list(rows)[1:])
 
 
@@ -244,7 +243,17 @@ def _quarter(text: str) -> pd.Period:
     raise ValueError(text)
 
 
-def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where: str) -> pd.DataFrame:
+def is_quarter(text: str) -> bool:
+    """Whether `text` is a date like 1966Q1 or 1966-01-01."""
+    try:
+        return bool(_quarter(text))
+    except ValueError:
+        return False
+
+
+def select_sample(
+    frame: pd.DataFrame, start: str | pd.Period | None, end: str | pd.Period | None, where: str
+) -> pd.DataFrame:
     """The quarters from `start` to `end`, both included; `where` names the data in an error."""
     bounds = []
     for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
@@ -258,13 +267,6 @@ def select_sample(frame: pd.DataFrame, start: str | None, end: str | None, where
     if bounds[0] > bounds[1]:
         raise DataError(f"start={bounds[0]} comes after end={bounds[1]}")
     return frame.loc[bounds[0] : bounds[1]]
-
-
-def _require_observations(frame: pd.DataFrame, where: str) -> None:
-    empty = frame.index[frame.isna().all(axis=1)]
-    if len(empty):
-        shown = ", ".join(map(str, empty[:4])) + (f" and {len(empty) - 4} more" if len(empty) > 4 else "")
-        raise DataError(f"{where}: every number is missing in {shown}")
 
 
 @cache

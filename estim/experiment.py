@@ -6,99 +6,56 @@ stand in the same file. What a run saved (``settings.json``) is an experiment fi
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from estim.datasets import load_data, select_observables
+from estim.arguments import (
+    ArgumentError,
+    Condition,
+    Positive,
+    Seed,
+    annotations,
+    check,
+    check_fields,
+    checked,
+    did_you_mean,
+    names_arguments,
+    settings_of,
+    shown,
+)
+from estim.datasets import DataError, is_quarter, load_data, select_observables
 from estim.dynare import read_mod
+from estim.experiment_settings import (
+    FULL,
+    PRESETS,
+    ExperimentError,
+    Route,
+    SurrogateRoute,
+    build,
+    complete,
+    refused,
+)
+from estim.likelihood.options import check_options
 from estim.model import Model
 from estim.models import load_model
 from estim.results.names import why_no_names
+from estim.samplers.registry import route_settings
+from estim.surrogate.recipe import Recipe
 from estim.user_code import NotPythonError, import_file
 
-
-class ExperimentError(ValueError):
-    """Settings that cannot be run; the message names the key or the file."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """One sampler and how long it runs; ``settings`` are the algorithm's own."""
-
-    algorithm: str
-    num_samples: int
-    num_chains: int = 4
-    num_warmup: int = 500
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SurrogateRoute:
-    """A network trained on what another route evaluated, and the chains that run on it.
-
-    Attributes:
-        train_on: the routes whose evaluations it learns from; where they come with gradients, it
-            learns from these too.
-        recipe: how it learns, a name in `estim.surrogate.recipe.RECIPES`.
-        max_points: at most so many of the evaluations of each, evenly spread over the run.
-        num_samples: draws kept, a chain.
-        thin: iterations of a chain for each draw that is kept.
-        num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
-            once more.
-        num_certificate: evaluations of the exact posterior that the certificate rests on; half of them are
-            draws, whose weights correct the means.
-        settings: fields of the recipe that are to be different.
-    """
-
-    train_on: tuple[str, ...] = ("mpmh", "nuts")
-    recipe: str = "estim"
-    max_points: int = 40_000
-    num_samples: int = 1_600
-    num_chains: int = 512
-    num_warmup: int = 2_000
-    thin: int = 10
-    num_refinement: int = 0
-    num_certificate: int = 4_000
-    settings: Mapping[str, Any] = field(
-        default_factory=lambda: {"num_members": 1, "max_steps": 16_000, "learning_rate": 5e-3}
-    )
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "train_on", tuple(self.train_on))
-
-
-FULL = {
-    "rwmh": Route("rwmh", num_samples=50_000, num_chains=8, num_warmup=2_000),
-    "nuts": Route("nuts", num_samples=2_000, num_chains=4, num_warmup=200),
-    "mpmh": Route("mpmh", num_samples=44_000, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}),
-}
-QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
-    "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
-    "mpmh": replace(FULL["mpmh"], num_samples=4_400, num_warmup=250),
-}
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "full": {"routes": FULL, "surrogate": SurrogateRoute()},
-    "quick": {
-        "num_starts": 1,
-        "routes": QUICK,
-        "surrogate": SurrogateRoute(
-            train_on=("hmc", "mpmh"),
-            max_points=8_000,
-            num_samples=150,
-            num_certificate=1_000,
-            settings={"num_members": 1, "max_steps": 5_000, "learning_rate": 5e-3},
-        ),
-    },
-}
-"""Fields by name: ``--set preset=quick`` asks for a look, not for results."""
+Quarter = Annotated[str, Condition("a quarter such as 1966Q1", is_quarter, says_all=True)]
+_LONGEST_FILE = 10_000_000
+"""Bytes of a settings.json, which has some thousands."""
 
 
 _NOT_SETTINGS = ("model", "presets", "source")
 
 
+@names_arguments(ExperimentError)
 @dataclass(frozen=True)
 class Experiment:
     """What to estimate, on which data, by which routes. Frozen, printable, repeatable.
@@ -116,17 +73,22 @@ class Experiment:
         remarks: what the report says beneath the published estimates: where ours differ, and why.
         presets: what ``--set preset=NAME`` replaces, by name: values of some of these fields.
         source: the file that the experiment was read from.
+
+    Raises:
+        ExperimentError: a setting is of a wrong kind, out of its range, unknown to whom it is meant for, or
+            cannot be saved as JSON. All are looked at here, before anything is computed.
+        ModelError: no model of the gallery has this name.
     """
 
     model: str | Model
     data: str
-    start: str | None = None
-    end: str | None = None
+    start: Quarter | None = None
+    end: Quarter | None = None
     routes: Mapping[str, Route] = field(default_factory=lambda: dict(FULL))
-    surrogate: SurrogateRoute | None = SurrogateRoute()
+    surrogate: SurrogateRoute | None = field(default_factory=SurrogateRoute)
     likelihood: Mapping[str, Any] = field(default_factory=dict)
-    num_starts: int = 4
-    seed: int = 0
+    num_starts: Positive = 4
+    seed: Seed = 0
     title: str = ""
     remarks: str = ""
     presets: Mapping[str, Mapping[str, Any]] = field(
@@ -135,6 +97,10 @@ class Experiment:
     source: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        with refused():
+            check_fields(self)
+            model = self.load_model()
+            object.__setattr__(self, "likelihood", check_options(model, self.likelihood))
         if not self.routes:
             raise ExperimentError("an experiment needs at least one route")
         if reason := why_no_names(self.routes):
@@ -144,6 +110,12 @@ class Experiment:
             raise ExperimentError(
                 f"surrogate.train_on: {unknown} is not among the routes, which are {list(self.routes)}"
             )
+        if self.surrogate:
+            self.surrogate.check_points(len(model.estimated))
+        for name, preset in self.presets.items():
+            if unknown := [key for key in preset if key not in annotations(Experiment)]:
+                raise ExperimentError(f"presets: {name!r} has {unknown}, which no experiment has")
+        self.settings()
 
     def load_model(self) -> Model:
         return load_model(self.model) if isinstance(self.model, str) else self.model
@@ -153,14 +125,18 @@ class Experiment:
 
         Raises:
             DataError: there are no such data, or a column is missing.
+            ExperimentError: an option of the likelihood does not fit them, such as a presample of their length.
         """
         model = self.load_model()
         frame = load_data(self.data, start=self.start, end=self.end)
-        return select_observables(frame, model.observables._fields, model.name)
+        selected = select_observables(frame, model.observables._fields, model.name)
+        with refused():
+            check_options(model, self.likelihood, selected.to_numpy())
+        return selected
 
     def settings(self) -> dict[str, Any]:
         """Everything but the code of a user's own model, as JSON knows it."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_SETTINGS}
+        plain = {name: getattr(self, name) for name in annotations(Experiment) if name not in _NOT_SETTINGS}
         settings = json.loads(json.dumps(plain, default=_plain))
         name = self.model if isinstance(self.model, str) else self.model.name
         return {"model": name, "own_model": not isinstance(self.model, str)} | settings
@@ -171,7 +147,7 @@ class Experiment:
         ``preset=quick`` replaces all that the preset of this name has.
 
         Raises:
-            ExperimentError: an unknown key, a value of the wrong kind, or no "=".
+            ExperimentError: an unknown key, a value of the wrong kind or out of its range, or no "=".
         """
         settings = self.settings()
         for assignment in assignments:
@@ -182,34 +158,48 @@ class Experiment:
                 settings |= self._preset(text)
             else:
                 _assign(settings, key, text)
-        return replace(from_settings(settings, self.model, self.source), presets=self.presets)
+        with refused("--set: "):
+            changed = replace(from_settings(settings, self.model, self.source), presets=self.presets)
+        if changed.likelihood:
+            with suppress(DataError):  # of data that cannot be read the run says so itself
+                changed.load_data()
+        return changed
 
     def _preset(self, name: str) -> dict[str, Any]:
         if name not in self.presets:
             raise ExperimentError(
                 f"preset={name}: there is no such preset; choose one of {list(self.presets)}"
+                f"{did_you_mean(name, self.presets)}"
             )
         chosen = self.presets[name]
         settings = replace(self, **chosen).settings()
         return {key: settings[key] for key in chosen}
 
 
-def from_settings(settings: Mapping[str, Any], model: str | Model, source: str | None = None) -> Experiment:
-    """The experiment whose `Experiment.settings` these are, with `model` where it is the user's own."""
-    plain = {k: v for k, v in settings.items() if k != "own_model"}
-    own = settings.get("own_model", False)
-    surrogate = settings["surrogate"]
-    return Experiment(
-        **plain
-        | {
-            "model": model if own else settings["model"],
-            "routes": {name: Route(**route) for name, route in settings["routes"].items()},
-            "surrogate": SurrogateRoute(**surrogate) if surrogate else None,
-        },
-        source=source,
-    )
+def from_settings(
+    settings: Mapping[str, Any], model: str | Model | None = None, source: str | None = None
+) -> Experiment:
+    """The experiment whose `Experiment.settings` these are, with `model` where it is the user's own.
+
+    Raises:
+        ExperimentError: a key is missing or unknown, or a value is not allowed.
+    """
+    saved = {name: None for name in annotations(Experiment) if name not in ("presets", "source")}
+    plain = complete(settings, saved, "", optional=("own_model",))
+    own = plain.pop("own_model", False)
+    if not isinstance(plain["routes"], Mapping):
+        raise ExperimentError(f"routes must be a mapping, not {shown(plain['routes'])}")
+    routes = {name: build(Route, route, f"routes.{name}") for name, route in plain["routes"].items()}
+    surrogate = plain["surrogate"]
+    built = {
+        "model": model if own else plain["model"],
+        "routes": routes,
+        "surrogate": None if surrogate is None else build(SurrogateRoute, surrogate, "surrogate"),
+    }
+    return Experiment(**plain | built, source=source)
 
 
+@checked
 def load_experiment(path: str | Path) -> Experiment:
     """The experiment that a file defines: ``experiment`` of a Python file, or a run's ``settings.json``.
 
@@ -220,17 +210,36 @@ def load_experiment(path: str | Path) -> Experiment:
     if not path.is_file():
         raise ExperimentError(f"{path}: no such file")
     if path.suffix == ".json":
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        if not settings.get("own_model"):
-            return from_settings(settings, settings["model"])
-        source = path.with_name("model.py")
-        return from_settings(settings, load_experiment(source).model, str(source))
+        settings, source = _read_settings(path), None
+        if settings.get("own_model"):
+            source = str(path.with_name("model.py"))
+        model = load_experiment(source).model if source else None
+        with refused(f"{path}: "):
+            return from_settings(settings, model, source)
     experiment = getattr(_import_file(path), "experiment", None)
     if not isinstance(experiment, Experiment):
         raise ExperimentError(f"{path}: defines no `experiment = Experiment(...)`")
     return replace(experiment, source=str(path))
 
 
+def _read_settings(path: Path) -> dict[str, Any]:
+    """The object in a ``settings.json``.
+
+    Raises:
+        ExperimentError: it is not JSON or no object; names the file.
+    """
+    if path.stat().st_size > _LONGEST_FILE:
+        raise ExperimentError(f"{path}: {path.stat().st_size} bytes are no settings")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested without end
+        raise ExperimentError(f"{path}: not JSON ({error})") from None
+    if not isinstance(settings, dict):
+        raise ExperimentError(f"{path}: holds {shown(settings)} and no settings")
+    return settings
+
+
+@checked
 def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
     """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
 
@@ -258,6 +267,8 @@ def _import_file(path: Path) -> Any:
         return import_file(path)
     except NotPythonError as error:
         raise ExperimentError(str(error)) from error
+    except SystemExit:
+        raise ExperimentError(f"{path}: ends the program where it should define an experiment") from None
 
 
 def _plain(value: Any) -> Any:
@@ -265,38 +276,56 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise ExperimentError(f"{value!r} cannot be saved as JSON")
+    raise ExperimentError(f"{shown(value)} cannot be saved as JSON")
 
 
 def _assign(settings: dict[str, Any], key: str, text: str) -> None:
-    """Set ``a.b.c`` in nested settings; only an algorithm's or the likelihood's own settings may be new."""
+    """Set ``a.b.c`` in nested settings; only an algorithm's, the recipe's or the likelihood's own may be new."""
     *parents, last = key.split(".")
     place: Any = settings
     for i, part in enumerate(parents):
         if not isinstance(place, dict) or part not in place:
             raise _unknown(".".join(parents[: i + 1]), place)
         place = place[part]
-    if (
-        not isinstance(place, dict)
-        or (last not in place and parents[-1:] not in (["settings"], ["likelihood"]))
-        or key == "own_model"
-    ):
+    free = parents[-1:] in (["settings"], ["likelihood"])
+    if not isinstance(place, dict) or (last not in place and not free) or key == "own_model":
         raise _unknown(key, place)
+    if key == "model" and settings["own_model"]:
+        raise ExperimentError("--set model: the experiment's file has a model of its own")
+    place[last] = _read_value(text, _annotation(settings, key))
+
+
+def _annotation(settings: dict[str, Any], key: str) -> Any:
+    """The type of the setting called `key`, Any where nothing is known of it."""
+    match key.split("."):
+        case [name]:
+            return annotations(Experiment)[name]
+        case ["routes", _, name]:
+            return annotations(Route)[name]
+        case ["surrogate", name]:
+            return annotations(SurrogateRoute)[name]
+        case ["routes", route, "settings", name]:
+            with suppress(ArgumentError):
+                return route_settings(settings["routes"][route]["algorithm"]).get(name, Any)
+        case ["surrogate", "settings", name]:
+            return settings_of(Recipe).get(name, Any)
+    return Any
+
+
+def _read_value(text: str, annotation: Any) -> Any:
+    """A text as it stands where a text is wanted, else what it is as JSON."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
-        value = text
-    old = place.get(last)
-    if isinstance(old, str) and not isinstance(value, str):
-        value = text
-    switched_off = key == "surrogate" and value is None
-    number = isinstance(old, int | float) and isinstance(value, int | float)
-    listed = isinstance(old, list) and isinstance(value, list)
-    if isinstance(old, int | float | list | dict) and not (switched_off or number or listed):
-        raise ExperimentError(f"--set {key}={text}: {key} is {json.dumps(old)}; give a value of that kind")
-    place[last] = value
+    except (ValueError, RecursionError):
+        return text
+    if value is None or annotation is Any:
+        return value
+    with suppress(ArgumentError):
+        return check(text, annotation, "")
+    return value
 
 
 def _unknown(key: str, place: Any) -> ExperimentError:
     known = [k for k in place if k != "own_model"] if isinstance(place, dict) else []
-    return ExperimentError(f"--set {key}: there is no such setting; here are {known}")
+    hint = did_you_mean(key.rpartition(".")[2], known)
+    return ExperimentError(f"--set {key}: there is no such setting; here are {known}{hint}")

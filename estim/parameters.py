@@ -7,6 +7,7 @@ compiled in a fraction of the time.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,13 +22,29 @@ from numpyro.distributions.transforms import (
     Transform,
 )
 
-from estim.priors import Names
+from estim.priors import Names, check_prior, log_mass
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
 JointPrior = Callable[[dict[str, Scalar]], Scalar]
 
 _CANDIDATES = 20
 _BLOCK = 500
+_WIDTHS = (1.0, 3.0, 10.0)
+
+
+class Initial(NamedTuple):
+    """A distribution of positions that can be drawn from exactly and whose density is known, constant included.
+
+    Tempered SMC begins from it, whatever the posterior's prior is: one that a bound cuts, one with a term on top
+    that nobody can draw from, or none at all.
+
+    Attributes:
+        sample: ``(rng_key, num) -> [num, dim]`` positions.
+        logdensity_fn: position -> log-density, normalised.
+    """
+
+    sample: Callable[[Key, int], Array]
+    logdensity_fn: LogDensity
 
 
 class Parameters(NamedTuple):
@@ -39,6 +56,7 @@ class Parameters(NamedTuple):
         logdet_fn: position -> log |det d values / d position|.
         logprior_fn: log-prior of the values plus ``logdet_fn``.
         sample_prior: ``(rng_key, num) -> [num, dim]`` positions.
+        initial: the prior without its joint term and with mass one, see `Initial`.
     """
 
     names: tuple[str, ...]
@@ -47,6 +65,7 @@ class Parameters(NamedTuple):
     logdet_fn: LogDensity
     logprior_fn: LogDensity
     sample_prior: Callable[[Key, int], Array]
+    initial: Initial
 
 
 class NormalCDF(ParameterFreeTransform):
@@ -64,7 +83,8 @@ class NormalCDF(ParameterFreeTransform):
         return jnp.clip(0.5 * erfc(-math.sqrt(0.5) * x), ends.tiny, 1.0 - ends.eps)
 
     def _inverse(self, y: Array) -> Array:
-        return ndtri(y)
+        ends = jnp.finfo(jnp.result_type(y))
+        return ndtri(jnp.clip(y, ends.tiny, 1.0 - ends.eps))
 
     def log_abs_det_jacobian(self, x: Array, y: Array, intermediates: Any = None) -> Array:
         return -0.5 * (x * x + math.log(2.0 * math.pi))
@@ -96,7 +116,12 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         priors: NumPyro distributions by name; one of a vector by the names of its components.
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior. Draws of the
             prior then are draws of `priors` resampled by it, twenty candidates to each.
+
+    Raises:
+        PriorError: a prior that cannot be used; the message names the parameter.
     """
+    for own, prior in priors.items():
+        check_prior(own, prior)
     names = tuple(n for own in priors for n in ([own] if isinstance(own, str) else own))
     distributions = _families(priors, names)
     supports = _families({own: d.support for own, d in priors.items()}, names)
@@ -128,11 +153,20 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
     def logdet(position: Position) -> Scalar:
         return transformed(position)[1]
 
-    def logprior(position: Position) -> Scalar:
+    def separate_and_values(position: Position) -> tuple[Scalar, Array]:
+        """The log-density of `priors` alone, transform included, and the values there."""
         values, logdet = transformed(position)
         logdensities = _by_family(distributions, lambda d, value: d.log_prob(value), values)
-        total = jnp.sum(jnp.concatenate(logdensities)) + logdet
+        return jnp.sum(jnp.concatenate(logdensities)) + logdet, values
+
+    def logprior(position: Position) -> Scalar:
+        total, values = separate_and_values(position)
         return total if joint_prior is None else total + joint_prior(by_name(values))
+
+    @cache
+    def mass() -> float:
+        with jax.ensure_compile_time_eval():
+            return sum(log_mass(prior) for prior in priors.values())
 
     @jax.vmap
     def draw(rng_key: Key) -> Position:
@@ -145,25 +179,52 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         return inverted(_joined(distributions, draws))
 
     @jax.jit
-    def sample_block(rng_key: Key) -> Array:
-        if joint_prior is None:
-            return draw(jax.random.split(rng_key, _BLOCK))
+    def separate_block(rng_key: Key) -> Array:
+        return draw(jax.random.split(rng_key, _BLOCK))
+
+    @jax.jit
+    def joint_block(rng_key: Key) -> Array:
+        assert joint_prior is not None
         key_draw, key_choose = jax.random.split(rng_key)
         candidates = draw(jax.random.split(key_draw, _CANDIDATES * _BLOCK))
         log_weights = jax.vmap(lambda position: joint_prior(constrain(position)))(candidates)
         log_weights = jnp.where(jnp.isnan(log_weights), -jnp.inf, log_weights)
         return candidates[jax.random.categorical(key_choose, log_weights, shape=(_BLOCK,))]
 
-    def sample(rng_key: Key, num: int) -> Array:
+    def sample(block: Callable[[Key], Array], rng_key: Key, num: int) -> Array:
         """In blocks of one shape, and by the machine's own generator of bits: samplers of Gamma variables are slow to
         compile, with JAX's twice as slow, and any number is asked for."""
         rng_key = jax.random.key(jax.random.bits(rng_key), impl="rbg")
-        blocks = [sample_block(jax.random.fold_in(rng_key, i)) for i in range(-(-num // _BLOCK))]
+        blocks = [block(jax.random.fold_in(rng_key, i)) for i in range(-(-num // _BLOCK))]
         return jnp.concatenate(blocks)[:num]
 
+    separate = partial(sample, separate_block)
     return Parameters(
-        names, jax.jit(constrain), jax.jit(unconstrain), jax.jit(logdet), jax.jit(logprior), sample
+        names,
+        jax.jit(constrain),
+        jax.jit(unconstrain),
+        jax.jit(logdet),
+        jax.jit(logprior),
+        separate if joint_prior is None else partial(sample, joint_block),
+        Initial(separate, lambda position: separate_and_values(position)[0] - mass()),
     )
+
+
+def scattered(centre: Array) -> Initial:
+    """Near and far around a position: a mixture, to equal parts, of normals with deviations of 1, 3 and 10."""
+    dim, widths = centre.size, jnp.asarray(_WIDTHS)
+
+    def sample(rng_key: Key, num: int) -> Array:
+        key_width, key_noise = jax.random.split(rng_key)
+        width = jax.random.choice(key_width, widths, (num, 1))
+        return centre[None, :] + width * jax.random.normal(key_noise, (num, dim))
+
+    def logdensity(position: Position) -> Scalar:
+        squared = jnp.sum((position - centre) ** 2)
+        each = -0.5 * squared / widths**2 - dim * (jnp.log(widths) + 0.5 * math.log(2.0 * math.pi))
+        return jax.nn.logsumexp(each) - math.log(len(_WIDTHS))
+
+    return Initial(sample, logdensity)
 
 
 def _families(members: Mapping[Names, Any], names: tuple[str, ...]) -> list[_Family]:

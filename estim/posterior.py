@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import pandas as pd
 from numpyro.distributions import Distribution
 
+from estim.arguments import ArgumentError, NonNegative, checked
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.likelihood.kalman import fastest_method, kalman_loglikelihood
+from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.options import check_options
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.model import Model
-from estim.parameters import JointPrior, Parameters, parameterise
+from estim.measurement_error import check_measurement_error
+from estim.model import Model, ModelError
+from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.priors import Names, begin_at
 from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
@@ -25,7 +27,6 @@ from estim.solution.sequence_space import (
     solve_aggregate_responses,
     solve_moving_average,
 )
-from estim.solution.simulate import trend_path
 from estim.solution.stationary_equilibrium import (
     HouseholdJacobians,
     default_household_jacobians,
@@ -69,6 +70,7 @@ class Posterior(NamedTuple):
         evaluate_fn: position -> `Evaluations` of that one point, with its status.
         start: a position to begin a search from, ``[dim]``.
         logdet_fn: log |det d params / d position|.
+        initial: where tempered SMC begins, see `Initial`.
         split: how an evaluation divides where some components are much cheaper to move than others,
             else None; samplers make use of it by themselves.
         in_turn: on a CPU many positions are evaluated faster one after another than side by side, as
@@ -85,6 +87,7 @@ class Posterior(NamedTuple):
     evaluate_fn: Callable[[Position], Evaluations]
     start: Position
     logdet_fn: LogDensity
+    initial: Initial
     split: Split | None = None
     in_turn: bool = False
 
@@ -104,6 +107,7 @@ class Posterior(NamedTuple):
             self.logdet_fn,
             self.logprior_fn,
             self.sample_prior,
+            self.initial,
         )
         return _assemble(loglikelihood, parameters, self.start)
 
@@ -120,6 +124,7 @@ def over[T](fn: Callable[..., T], in_turn: bool) -> Callable[..., T]:
     return jax.vmap(fn)
 
 
+@checked
 def from_loglikelihood(
     loglikelihood: Callable[..., Any],
     prior: Mapping[Names, Distribution],
@@ -135,14 +140,30 @@ def from_loglikelihood(
         loglikelihood: ``{name: value} -> scalar`` or ``(scalar, status)``, in JAX.
         prior: NumPyro distributions by parameter name; one of a vector by a tuple of names:
             ``{"sigma": Gamma(2.0, 1.0), ("a", "b"): MultivariateNormal(mean, covariance)}``.
-        start: where a search begins; the prior mean where a name is not listed.
+        start: where a search begins, in the support of the priors (from its very end it is moved a little inside);
+            the prior mean where a name is not listed, or the median where there is no finite mean.
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
         prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
             ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
         slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
             are slow too, since one transform makes them; where that leaves none, there is no `Split`.
+
+    Raises:
+        PriorError: a prior that cannot be used, or a start outside its support; the message names the parameter.
     """
+    if not prior:
+        raise ArgumentError("from_loglikelihood: prior must have a parameter at least")
     parameters = parameterise(prior, joint_prior)
+    unknown = [
+        f"{role} names {name!r}"
+        for role, names in (("start", start or ()), ("slow", slow))
+        for name in names
+        if name not in parameters.names
+    ]
+    if unknown:
+        raise ArgumentError(
+            f"from_loglikelihood: {unknown[0]}, which has no prior; they are {list(parameters.names)}"
+        )
     constrain = parameters.constrain_fn
     together = [{own} if isinstance(own, str) else set(own) for own in prior]  # by one transform
     read = set().union(*(own for own in together if own & set(slow)))
@@ -155,15 +176,22 @@ def from_loglikelihood(
     )
 
 
+@checked
 def from_logdensity(
     logdensity: LogDensity, start: Array, param_names: tuple[str, ...] | None = None
 ) -> Posterior:
     """A posterior from a bare log-density of an unconstrained position.
 
     All of it counts as log-likelihood; the "prior" is flat, and `sample_prior` scatters
-    starting points as a unit normal around `start` ``[dim]``.
+    starting points as a unit normal around `start` ``[dim]``. Tempered SMC begins from draws near and far
+    around `start` (standard deviations of 1, 3 and 10) and divides their density out, so that its draws are those of
+    `logdensity`, and its marginal likelihood is the integral of that.
     """
     start = jnp.asarray(start, float)
+    if start.ndim != 1 or not start.size or len(param_names or start) != start.size:
+        raise ArgumentError(
+            f"from_logdensity: start must be a vector with a number for each parameter, not of shape {start.shape}"
+        )
     names = param_names or tuple(f"x{i}" for i in range(start.shape[0]))
     flat = lambda position: jnp.zeros((), position.dtype)
     parameters = Parameters(
@@ -173,6 +201,7 @@ def from_logdensity(
         logdet_fn=flat,
         logprior_fn=flat,
         sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
+        initial=scattered(start),
     )
     return _assemble(logdensity, parameters, start)
 
@@ -210,15 +239,17 @@ def _assemble(
         evaluate_fn=evaluate,
         start=start,
         logdet_fn=parameters.logdet_fn,
+        initial=parameters.initial,
         split=Split(slow, prepare, evaluate_given) if prepare and len(slow) < len(start) else None,
     )
 
 
+@checked
 def build_posterior(
     model: Model,
-    data: pd.DataFrame,
+    data: Any,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     **likelihood_options: Any,
 ) -> Posterior:
     """The posterior of a model's estimated parameters given data.
@@ -236,10 +267,16 @@ def build_posterior(
 
     Raises:
         DataError: an observable is not a column of the data, or a column is not numeric.
+        ArgumentError: an option of the likelihood is unknown, out of its range, or does not fit the data.
+        ModelError: no parameter has a prior, or the measurement errors have no covariance at the start.
         SolutionError: what is solved once has no solution at the calibrated parameters.
     """
     require_own_runtime()
     observations = select_observables(data, model.observables._fields, model.name).to_numpy()
+    options = check_options(model, {"presample": presample} | likelihood_options, observations)
+    if not model.estimated:
+        raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
+    check_measurement_error(model, model.params())
     start = {n: v for n, v in model.start.items() if n in model.estimated}
     build = partial(from_loglikelihood, prior=model.priors, start=start)
     if (term := model.joint_prior) is not None:
@@ -248,9 +285,7 @@ def build_posterior(
     given = solve_once(model) if model.het_blocks and not slow else None
 
     def loglikelihood(values: ParamValues, given: Any = given) -> tuple[Scalar, Scalar]:
-        return model_loglikelihood(
-            model, model.params(values), observations, given, presample=presample, **likelihood_options
-        )
+        return model_loglikelihood(model, model.params(values), observations, given, **options)
 
     in_turn = bool(model.het_blocks)
     if not 0 < len(slow) < len(model.estimated):
@@ -303,9 +338,6 @@ def model_loglikelihood(
 
     `given` is what is known of the solution already, see `solve_moving_average`.
     """
-    if not model.het_blocks:  # decided on the data as they are, before a trend is taken out
-        options = {"method": fastest_method(observations, options.get("start", "stationary"))} | options
-    observations = without_trend(model, params, observations)
     if options.get("start") == "approximate_diffuse":  # in every direction of what state? The variables
         solution: StateSpace | MovingAverage = solve_state_space_in_variables(model, params)
     else:
@@ -315,13 +347,6 @@ def model_loglikelihood(
     else:
         value = kalman_loglikelihood(solution, observations, presample=presample, **options)
     return value, solution.status
-
-
-def without_trend(model: Model, params: Any, observations: Any) -> Any:
-    """Observations ``[n_periods, n_obs]`` less what they grow by along the model's trend."""
-    if model.trend is None:
-        return observations
-    return observations - trend_path(model, params, observations.shape[0])
 
 
 def solve_representation(

@@ -1,6 +1,6 @@
 """Prior distributions in the units economists use: the mean and the standard deviation.
 
-Every constructor returns a NumPyro distribution of one number and raises ValueError when no
+Every constructor returns a NumPyro distribution of one number and raises ArgumentError when no
 distribution has the requested moments. Densities follow Dynare's conventions (its reference
 manual, section "Estimation based on likelihood"), so that a prior can be carried over as it is.
 `jointly` hands a distribution of several numbers to as many parameters.
@@ -19,22 +19,26 @@ from numpyro.distributions import Distribution, biject_to, constraints
 from numpyro.distributions.transforms import AffineTransform
 from scipy.special import poch
 
+from estim.arguments import ArgumentError, Number, checked
 from estim.typing import Array, Key, ParamValues
 
 
-def normal(mean: float, std: float) -> Distribution:
+@checked
+def normal(mean: Number, std: Number) -> Distribution:
     """Normal prior."""
     _require(std > 0, f"normal(mean={mean}, std={std}): std must be positive")
     return dist.Normal(float(mean), float(std))
 
 
-def uniform(low: float, high: float) -> Distribution:
+@checked
+def uniform(low: Number, high: Number) -> Distribution:
     """Uniform prior on [low, high]."""
     _require(-math.inf < low < high < math.inf, f"uniform(low={low}, high={high}): low must be below high")
     return dist.Uniform(float(low), float(high))
 
 
-def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distribution:
+@checked
+def beta(mean: Number, std: Number, low: Number = 0.0, high: Number = 1.0) -> Distribution:
     """Beta prior on (low, high); `mean` and `std` are those of the parameter itself."""
     call = f"beta(mean={mean}, std={std}, low={low}, high={high})"
     _require(low < mean < high, f"{call}: the mean must lie between low and high")
@@ -49,14 +53,16 @@ def beta(mean: float, std: float, low: float = 0.0, high: float = 1.0) -> Distri
     return base if (low, high) == (0.0, 1.0) else Affine(base, low, high - low)
 
 
-def gamma(mean: float, std: float, low: float = 0.0) -> Distribution:
+@checked
+def gamma(mean: Number, std: Number, low: Number = 0.0) -> Distribution:
     """Gamma prior on (low, inf); `mean` and `std` are those of the parameter itself."""
     _positive_part("gamma", mean, std, low)
     shape = ((mean - low) / std) ** 2
     return _shift(dist.Gamma(shape, shape / (mean - low)), low)
 
 
-def weibull(mean: float, std: float, low: float = 0.0) -> Distribution:
+@checked
+def weibull(mean: Number, std: Number, low: Number = 0.0) -> Distribution:
     """Weibull prior on (low, inf); `mean` and `std` are those of the parameter itself."""
     call = _positive_part("weibull", mean, std, low)
     # (std/mean)^2 + 1 = Gamma(1 + 2/k) / Gamma(1 + 1/k)^2 falls in the shape k.
@@ -65,7 +71,8 @@ def weibull(mean: float, std: float, low: float = 0.0) -> Distribution:
     return _shift(dist.Weibull((mean - low) / math.gamma(1 + 1 / shape), shape), low)
 
 
-def inverse_gamma_1(mean: float, std: float) -> Distribution:
+@checked
+def inverse_gamma_1(mean: Number, std: Number) -> Distribution:
     """Inverse gamma prior of the first kind, on a standard deviation; `std` may be infinite."""
     call = _positive_part("inverse_gamma_1", mean, std)
     if math.isinf(std):  # nu = 2: Gamma(1/2) = sqrt(pi), hence mean = sqrt(pi s / 2)
@@ -83,7 +90,8 @@ def inverse_gamma_1(mean: float, std: float) -> Distribution:
     return InverseGamma1(s=s_given(nu), nu=nu)
 
 
-def inverse_gamma_2(mean: float, std: float) -> Distribution:
+@checked
+def inverse_gamma_2(mean: Number, std: Number) -> Distribution:
     """Inverse gamma prior of the second kind, on a variance; `std` may be infinite.
 
     p(x) ∝ x^{-(nu+2)/2} exp(-s / (2x)): NumPyro's InverseGamma(nu/2, s/2).
@@ -93,8 +101,9 @@ def inverse_gamma_2(mean: float, std: float) -> Distribution:
     return dist.InverseGamma(jnp.asarray(shape), jnp.asarray(mean * (shape - 1.0)))
 
 
+@checked
 def truncated(
-    base: Distribution, low: float = -math.inf, high: float = math.inf, renormalise: bool = True
+    base: Distribution, low: Number = -math.inf, high: Number = math.inf, renormalise: bool = True
 ) -> Distribution:
     """`base` restricted to [low, high], a part of its support.
 
@@ -110,8 +119,14 @@ def truncated(
         return base
     nothing = f"{call}: no prior mass lies between the bounds (support {support})"
     _require(low < high, nothing)
-    prior = Truncated(base, low, high, renormalise)
-    _require(bool(np.isfinite(prior._log_height)), nothing)
+    try:
+        prior = Truncated(base, low, high, renormalise)
+        mass = float(prior.mass)
+    except NotImplementedError:
+        raise PriorError(
+            f"{call}: {type(base).__name__} has no distribution function to cut it off by"
+        ) from None
+    _require(0.0 < mass < math.inf, nothing)
     return prior
 
 
@@ -122,6 +137,7 @@ class Component(NamedTuple):
     place: int
 
 
+@checked
 def jointly(joint: Distribution) -> tuple[Component, ...]:
     """A distribution of a vector as the priors of as many parameters, which it makes dependent.
 
@@ -160,13 +176,113 @@ def spread(names: Names, value: Any) -> dict[str, Any]:
 
 
 def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[str, Any]:
-    """A value for each name: that in `start`, else the prior mean."""
+    """A value for each name: that in `start`, else the prior mean (the median where no mean is finite).
+
+    A start at the very end of a support, where its position would be infinite, is moved inside by a thousandth of
+    the way to the centre.
+
+    Raises:
+        PriorError: a start outside the support of its prior.
+    """
     values: dict[str, Any] = {}
     for names, prior in priors.items():
-        own = {names} if isinstance(names, str) else set(names)
-        values |= {} if own <= start.keys() else spread(names, prior.mean)
-        values |= {name: start[name] for name in own & start.keys()}
+        own = (names,) if isinstance(names, str) else tuple(names)
+        if _traced((prior, [start.get(name) for name in own])):  # of numbers to be nothing is known
+            values |= {} if set(own) <= start.keys() else spread(names, prior.mean)
+            values |= {name: start[name] for name in own if name in start}
+            continue
+        with jax.ensure_compile_time_eval():
+            values |= _begin_at(names, prior, start)
     return values
+
+
+def _begin_at(names: Names, prior: Distribution, start: ParamValues) -> dict[str, Any]:
+    own = (names,) if isinstance(names, str) else tuple(names)
+    listed = {name: start[name] for name in own if name in start}
+    begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
+    if not _inside(prior, begun):
+        middle = centre(prior)
+        if not _inside(prior, begun + 1e-9 * (middle - begun)):
+            given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
+            raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")
+        begun = begun + 1e-3 * (middle - begun)
+    return spread(names, begun)
+
+
+def _traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+class PriorError(ValueError):
+    """A distribution that cannot be the prior of a parameter, or a start outside its support."""
+
+
+def check_prior(names: Names, prior: Any) -> None:
+    """Make sure that a distribution can be a prior: continuous, of the right shape, and one can draw from it.
+
+    Raises:
+        PriorError: it cannot; the message names the parameter and says why.
+    """
+    own = (names,) if isinstance(names, str) else tuple(names)
+    whose = f"the prior of {', '.join(repr(name) for name in own)}"
+    if not isinstance(prior, Distribution):
+        raise PriorError(f"{whose} is {prior!r}, not a NumPyro distribution")
+    kind = type(prior).__name__
+    expected = () if isinstance(names, str) else (len(own),)
+    if prior.shape() != expected:
+        raise PriorError(
+            f"{whose}, {kind}, has draws of shape {prior.shape()}, not {expected}; a vector's components are "
+            "given together under a tuple of names"
+        )
+    if prior.is_discrete or isinstance(prior, dist.Delta):
+        raise PriorError(f"{whose}, {kind}, is discrete; an estimated parameter needs a density")
+    innermost = prior
+    while isinstance(getattr(innermost, "base_dist", None), Distribution):
+        innermost = innermost.base_dist
+    if type(innermost).sample is Distribution.sample:
+        raise PriorError(
+            f"{whose}, {kind}, cannot be drawn from (is it improper?); give a proper one, however wide"
+        )
+    try:
+        biject_to(prior.support)
+    except (NotImplementedError, KeyError):
+        raise PriorError(
+            f"{whose}, {kind}, has a support that no transform leads onto: {prior.support}"
+        ) from None
+    if _traced(prior):
+        return
+    numbers = [np.asarray(leaf) for leaf in jax.tree.leaves(prior)]
+    if any(np.isnan(array).any() for array in numbers if np.issubdtype(array.dtype, np.floating)):
+        raise PriorError(f"{whose}, {kind}, has a parameter that is not a number")
+
+
+def log_mass(prior: Distribution) -> float:
+    """ln of the integral of a prior's density: zero but for bounds that cut it off without renormalising."""
+    base = getattr(prior, "base_dist", None)
+    inner = log_mass(base) if isinstance(base, Distribution) else 0.0
+    if isinstance(prior, Truncated) and not prior.renormalise:
+        return inner + math.log(float(prior.mass))
+    return inner
+
+
+def centre(prior: Distribution) -> np.ndarray:
+    """A value in the midst of a prior: its mean, or the median of 2,001 draws where there is no finite mean inside."""
+    try:
+        mean = np.asarray(prior.mean, float)
+        if _inside(prior, mean):
+            return mean
+    except NotImplementedError:
+        pass
+    draws = np.asarray(prior.sample(jax.random.key(0), (2001,)), float)
+    median = np.median(draws, axis=0)
+    return median if _inside(prior, median) else draws[0]
+
+
+def _inside(prior: Distribution, value: np.ndarray) -> bool:
+    """Whether a value lies in the support and not at its end, where the position would be infinite."""
+    if not (np.all(np.isfinite(value)) and np.all(np.asarray(prior.support(jnp.asarray(value))))):
+        return False
+    return bool(np.all(np.isfinite(np.asarray(biject_to(prior.support).inv(jnp.asarray(value))))))
 
 
 class InverseGamma1(Distribution):
@@ -180,7 +296,8 @@ class InverseGamma1(Distribution):
     arg_constraints = {"s": constraints.positive, "nu": constraints.positive}  # noqa: RUF012
     support = constraints.positive
 
-    def __init__(self, s: float, nu: float):
+    @checked
+    def __init__(self, s: Number, nu: Number):
         _require(s > 0 and nu > 0, f"InverseGamma1(s={s}, nu={nu}): both must be positive")
         self.s, self.nu = np.asarray(s, float), np.asarray(nu, float)
         super().__init__()
@@ -344,4 +461,4 @@ def _positive_part(family: str, mean: float, std: float, low: float = 0.0) -> st
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise ValueError(message)
+        raise ArgumentError(message)

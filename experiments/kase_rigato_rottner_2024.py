@@ -56,7 +56,7 @@ households = replace(
 )
 
 us = {"data": "us_nk", "start": "1966Q1", "end": "2019Q4", "num_starts": 2}
-network = {"num_members": 4, "max_steps": 15_000, "drop_fraction": 0.02}
+network = {"hidden": (128, 128, 128), "max_steps": 15_000, "drop_fraction": 0.02}
 
 ours = Experiment(
     title="A HANK model on US data: a network taught by gradients",
@@ -91,7 +91,7 @@ with_steady_state = replace(
         num_samples=800,
         num_refinement=2_000,
         num_certificate=2_000,
-        settings=network | {"num_members": 6},
+        settings=network,
     ),
 )
 
@@ -108,7 +108,7 @@ def with_quick(full: Experiment) -> Experiment:
         num_warmup=1_000,
         num_refinement=0,
         num_certificate=400,
-        settings={**full.surrogate.settings, "num_members": 2, "max_steps": 3_000},
+        settings={**full.surrogate.settings, "max_steps": 3_000},
     )
     return replace(full, presets={"quick": {"num_starts": 1, "routes": routes, "surrogate": surrogate}})
 

@@ -28,7 +28,7 @@ experiment = Experiment(
         num_samples=800,
         num_chains=512,
         thin=40,
-        settings={"num_members": 2, "max_steps": 40_000, "learning_rate": 3e-3, "drop_fraction": 0.02},
+        settings={"max_steps": 40_000, "learning_rate": 3e-3, "drop_fraction": 0.02},
     ),
     remarks="The start of the filter makes the difference: the authors' code gives the state of the first quarter "
     "the variance 10 in every direction (lik_init = 2), here it has the unconditional one. Reweighted to "

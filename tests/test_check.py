@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import Shocks, Variables, ar1
+from small_models import Params, Shocks, Variables, ar1
 
 from estim.check import check_model
 from estim.models import list_models, load_model
@@ -100,6 +100,46 @@ def test_failures_on_prior_draws_are_counted():
     counts = {line.split(": ")[1]: int(line.split()[0]) for line in lines}
     assert set(counts) == {"solved", "explosive"}
     assert sum(counts.values()) == 50
+
+
+def test_the_levels_are_shown_where_the_steady_state_is_none():
+    model = ar1(
+        variables=Two,
+        steady_state=lambda p: Two(0.3, jnp.log(-p.rho)),
+        residuals=lambda lag, now, lead, e, p: {
+            "law": now.x - p.rho * lag.x - p.sigma * e.e,
+            "other": now.z - lag.z,
+        },
+    )
+    *_, last = check_model(model)
+    assert not last.passed
+    assert "no number: z" in last.lines and "at rest: x = 0.3, z = nan" in last.lines
+
+
+def test_what_moves_nothing_is_named():
+    class Three(NamedTuple):
+        e: Any
+        spare: Any
+
+    model = ar1(
+        variables=Two,
+        shocks=Three,
+        steady_state=lambda p: Two(0.0, 0.0),
+        residuals=lambda lag, now, lead, e, p: {
+            "law": now.x - p.rho * lag.x - p.sigma * e.e,
+            "copy": now.z - now.x,
+        },
+    )
+    first = next(check_model(model))
+    assert first.passed
+    assert "no equation contains the shock spare" in first.lines
+    assert "in one equation only, and not observed: z" in first.lines
+
+
+def test_a_calibrated_model_climbs_to_its_likelihood():
+    *_, last = check_model(ar1(prior=Params(rho=0.5, sigma=1.0)))
+    assert last.passed and "finite" in last.title
+    assert last.lines[-1] == "no parameter has a prior: there is nothing to estimate"
 
 
 def test_data_may_be_given():

@@ -155,3 +155,140 @@ def test_errors_in_words(answers, tmp_path, monkeypatch, key, answer, words):
 def test_a_name_that_is_no_name(answers, tmp_path):
     with pytest.raises(FredError, match=r"'\.\./GDPC1' is not the name of a series"):
         fetch_fred("../gdpc1", cache_dir=tmp_path)
+
+
+class Answer(io.BytesIO):
+    """Bytes of an answer whose header promised ``length`` more of them."""
+
+    length = 0
+
+
+def raw(monkeypatch, content, length=0, seconds=0.0):
+    """FRED answers with these bytes, each block of which takes so long."""
+    answer = Answer(content)
+    answer.length = length
+    now = [0.0]
+
+    def read(size):
+        now[0] += seconds
+        return Answer.read(answer, size)
+
+    answer.read = read
+    monkeypatch.setattr(fred.urllib.request, "urlopen", lambda request, timeout: answer)
+    monkeypatch.setattr(fred.time, "monotonic", lambda: now[0])
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "words"),
+    [
+        (b"\xff\xfe\x00", {}, "GDPC1: FRED's answer is no text in UTF-8"),
+        (QUARTERLY.encode(), {"length": 1000}, r"could not reach FRED .*1000 more expected"),
+        (
+            QUARTERLY.encode() + b"2020-01-01,1,2\n",
+            {},
+            r"has a line that is no date and number: \['2020-01-01', '1', '2'\]",
+        ),
+        (QUARTERLY.encode() + b"2019-07-01,1\n", {}, "dates of FRED's answer repeat or run backwards"),
+        (QUARTERLY.encode() + b"2020-01-01,inf\n", {}, "GDPC1, 2020-01-01: 'inf' is not a number"),
+        (QUARTERLY.encode() + b"2250-01-01,1\n", {}, "FRED's answer goes from 2019-01-01 to 2250-01-01"),
+        (QUARTERLY[: QUARTERLY.index("2019-04")].encode(), {}, "one observation does not say how often"),
+        (9 * 2**20 * b"2000-01-01,1\n", {}, "longer than any series; broken off after 8"),
+        (2**20 * b"2000-01-01,1\n", {"seconds": 50.0}, "did not end within 120 seconds"),
+    ],
+    ids=[
+        "bytes",
+        "cut short",
+        "a column too many",
+        "twice",
+        "infinite",
+        "far away",
+        "one",
+        "endless",
+        "in drops",
+    ],
+)
+def test_an_answer_that_is_none(answers, tmp_path, monkeypatch, content, more, words):
+    raw(monkeypatch, content, **more)
+    with pytest.raises(FredError, match=words):
+        fetch_fred("GDPC1", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "GDPC1: FRED's answer is not the JSON of its API"),
+        ("[1]", "not the JSON of its API"),
+        ('{"observations": 3}', "not the JSON of its API"),
+        ('{"observations": [{"date": "2019-01-01"}]}', "not the JSON of its API"),
+        ('{"observations": [{"date": "2019-01-01", "value": [1]}]}', r"'\[1\]' is not a number"),
+        ('{"observations": [{"date": 5, "value": 1}]}', "a date cannot be read"),
+    ],
+)
+def test_odd_answers_of_the_api(answers, tmp_path, monkeypatch, text, words):
+    monkeypatch.setenv("FRED_API_KEY", "sesame")
+    answers[0]["GDPC1"] = text
+    with pytest.raises(FredError, match=words):
+        fetch_fred("GDPC1", cache_dir=tmp_path)
+
+
+def test_numbers_of_the_api_may_be_numbers(answers, tmp_path, monkeypatch):
+    monkeypatch.setenv("FRED_API_KEY", "sesame")
+    answers[0]["GDPC1"] = API.replace('"20431.641"', "20431.641")
+    assert fetch_fred("GDPC1", cache_dir=tmp_path)["GDPC1"].iloc[0] == 20431.641
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:40],
+        lambda text: text.replace("20431", "20432"),
+        lambda text: text.partition("#")[0],
+        lambda text: "",
+        lambda text: text + "\xff",
+    ],
+    ids=["cut", "a digit", "no checksum", "empty", "bytes"],
+)
+def test_a_damaged_copy_is_asked_for_anew_and_never_used(answers, tmp_path, damage):
+    answers[0]["GDPC1"] = QUARTERLY
+    first = fetch_fred("GDPC1", cache_dir=tmp_path)
+    copy = tmp_path / "GDPC1.csv"
+    copy.write_text(damage(copy.read_text()), encoding="latin-1")
+    pd.testing.assert_frame_equal(fetch_fred("GDPC1", cache_dir=tmp_path), first)
+    assert len(answers[1]) == 2
+
+    copy.write_text(damage(copy.read_text()), encoding="latin-1")
+    answers[0]["GDPC1"] = OFFLINE
+    with pytest.raises(FredError, match=r"could not reach FRED .*and the kept copy is damaged in"):
+        fetch_fred("GDPC1", cache_dir=tmp_path)
+
+
+def test_a_copy_from_the_future_is_not_kept_for_ever(answers, tmp_path):
+    answers[0]["GDPC1"] = QUARTERLY
+    fetch_fred("GDPC1", cache_dir=tmp_path)
+    age(tmp_path / "GDPC1.csv", days=-400)
+    fetch_fred("GDPC1", cache_dir=tmp_path)
+    assert len(answers[1]) == 2
+
+
+def test_a_series_is_had_where_no_copy_can_be_kept(answers, tmp_path):
+    answers[0]["GDPC1"] = QUARTERLY
+    (tmp_path / "file").write_text("in the way")
+    with pytest.warns(UserWarning, match="GDPC1: no copy could be kept in"):
+        assert len(fetch_fred("GDPC1", cache_dir=tmp_path / "file")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"ids": []}, "no series is asked for"),
+        ({"ids": 5}, "ids must be text or a list, not 5"),
+        ({"ids": ["GDPC1", None]}, r"ids\[1\] must be text, not None"),
+        ({"ids": "A" * 200}, "is not the name of a series"),
+        ({"ids": "GDPC1", "start": 1990}, "start must be text or a Period or None, not 1990"),
+    ],
+)
+def test_arguments_of_a_wrong_kind(answers, tmp_path, arguments, words):
+    with pytest.raises(ValueError, match=words) as error:
+        fetch_fred(**arguments, cache_dir=tmp_path)
+    assert type(error.value).__module__.startswith("estim.")

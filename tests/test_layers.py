@@ -11,12 +11,26 @@ import estim
 ROOT = Path(estim.__file__).parent
 
 LAYERS = [
-    ["runtime", "typing", "status", "evaluations", "progress", "stopping", "user_code"],
+    [
+        "runtime",
+        "kinds",
+        "arguments",
+        "tracing",
+        "typing",
+        "status",
+        "evaluations",
+        "progress",
+        "stopping",
+        "user_code",
+    ],
+    ["tables"],
+    ["observations"],
     ["priors", "parameters", "datasets", "fred"],
     ["linalg"],
     ["heterogeneity"],
+    ["model_checks"],
     ["model"],
-    ["solution"],
+    ["solution", "measurement_error"],
     ["likelihood"],
     ["analysis"],
     ["posterior"],
@@ -25,7 +39,7 @@ LAYERS = [
     ["results"],
     ["models", "dynare"],
     ["check", "api"],
-    ["experiment"],
+    ["experiment", "experiment_settings"],
     ["pipeline"],
     ["cli"],
 ]

@@ -7,12 +7,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 import scipy.stats as st
 from numpyro.distributions import Dirichlet, biject_to
 from scipy.integrate import quad
 
 from estim import priors
+from estim.posterior import from_loglikelihood
 
 INF = math.inf
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "dynare_priors.json").read_text())["models"]
@@ -244,3 +246,99 @@ def test_a_truncation_that_cuts_nothing_changes_nothing():
 def test_impossible_priors_are_refused(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+WITHOUT_A_MEAN = {
+    "half Cauchy": (dist.HalfCauchy(2.0), 2.0),
+    "Cauchy": (dist.Cauchy(1.0, 3.0), 1.0),
+    "Student t, one degree": (dist.StudentT(1.0, -1.0, 0.5), -1.0),
+    "inverse gamma, shape below one": (dist.InverseGamma(0.8, 1.0), 1 / st.gamma(0.8).median()),
+    "log of a Cauchy": (
+        dist.TransformedDistribution(dist.Cauchy(0.0, 1.0), dist.transforms.ExpTransform()),
+        1.0,
+    ),
+    "Pareto": (dist.Pareto(1.0, 0.7), 2 ** (1 / 0.7)),
+}
+
+
+@pytest.mark.parametrize(("prior", "median"), WITHOUT_A_MEAN.values(), ids=WITHOUT_A_MEAN)
+def test_where_no_mean_is_finite_the_search_begins_at_the_median(prior, median):
+    posterior = from_loglikelihood(lambda p: 0.0, {"x": prior})
+    start = float(posterior.constrain_fn(posterior.start)["x"])
+    between = np.quantile(np.asarray(prior.sample(jax.random.key(1), (4000,))), [0.45, 0.55])
+    assert between[0] < start < between[1] and between[0] < median < between[1]
+    assert bool(jnp.isfinite(posterior.logdensity_fn(posterior.start)))
+    assert bool(jnp.all(jnp.isfinite(posterior.sample_prior(jax.random.key(0), 100))))
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (dist.Poisson(2.0), "the prior of 'x', Poisson, is discrete"),
+        (dist.Bernoulli(0.3), "the prior of 'x', Bernoulli.*, is discrete"),
+        (dist.DiscreteUniform(1, 5), "the prior of 'x', DiscreteUniform, is discrete"),
+        (dist.Delta(1.0), "the prior of 'x', Delta, is discrete"),
+        (
+            dist.ImproperUniform(dist.constraints.positive, (), ()),
+            r"the prior of 'x', ImproperUniform, cannot be drawn from \(is it improper\?\)",
+        ),
+        (dist.Normal(jnp.zeros(3), 1.0), r"the prior of 'x', Normal, has draws of shape \(3,\), not \(\)"),
+        (0.5, "the prior of 'x' is 0.5, not a NumPyro distribution"),
+        (dist.Normal, "the prior of 'x' is <class .*Normal'>, not a NumPyro distribution"),
+    ],
+)
+def test_distributions_that_are_no_prior_are_refused_by_name(prior, words):
+    with pytest.raises(priors.PriorError, match=words):
+        from_loglikelihood(lambda p: 0.0, {"x": prior})
+
+
+@pytest.mark.parametrize(
+    ("prior", "end", "inside"),
+    [
+        (dist.Uniform(-1.0, 3.0), 3.0, 2.998),
+        (dist.Uniform(-1.0, 3.0), -1.0, -0.998),
+        (priors.beta(0.5, 0.2), 0.0, 0.0005),
+        (priors.gamma(2.0, 0.5), 0.0, 0.002),
+        (priors.gamma(2.0, 0.5, low=1.0), 1.0, 1.001),
+        (priors.truncated(priors.normal(0.0, 1.0), low=0.0), 0.0, 1e-3 * np.sqrt(2 / np.pi)),
+    ],
+)
+def test_a_start_at_the_end_of_a_support_is_moved_inside(prior, end, inside):
+    posterior = from_loglikelihood(lambda p: 0.0, {"x": prior}, start={"x": end})
+    assert float(posterior.constrain_fn(posterior.start)["x"]) == pytest.approx(inside, rel=1e-3)
+    assert bool(jnp.isfinite(posterior.logdensity_fn(posterior.start)))
+
+
+@pytest.mark.parametrize(("start", "words"), [(-0.1, "x = -0.1"), (math.nan, "x = nan"), (INF, "x = inf")])
+def test_a_start_outside_the_support_is_refused_by_name(start, words):
+    with pytest.raises(priors.PriorError, match=f"the start {words} lies outside the support of its prior"):
+        from_loglikelihood(lambda p: 0.0, {"x": priors.gamma(1.0, 0.5)}, start={"x": start})
+
+
+@pytest.mark.parametrize(
+    ("prior", "mass"),
+    [
+        (priors.normal(0.0, 1.0), 1.0),
+        (priors.truncated(priors.normal(0.0, 1.0), low=0.0), 1.0),
+        (priors.truncated(priors.normal(0.0, 1.0), low=0.0, renormalise=False), 0.5),
+        (
+            priors.Affine(priors.truncated(priors.normal(0.0, 1.0), low=0.0, renormalise=False), 1.0, 2.0),
+            0.5,
+        ),
+        (
+            priors.truncated(
+                priors.truncated(priors.uniform(0.0, 8.0), high=4.0, renormalise=False),
+                high=2.0,
+                renormalise=False,
+            ),
+            0.25,
+        ),
+    ],
+)
+def test_the_mass_that_bounds_leave(prior, mass):
+    assert math.exp(priors.log_mass(prior)) == pytest.approx(mass, rel=1e-9)
+
+
+def test_a_distribution_that_cannot_be_cut_says_so():
+    with pytest.raises(priors.PriorError, match=r"truncated\(VonMises.*no distribution function"):
+        priors.truncated(dist.VonMises(0.0, 1.0), low=0.0)

@@ -1,5 +1,6 @@
 """What a solved model says: pure functions of one `StateSpace`, and `over_draws` to have them with bands."""
 
+from estim.analysis.bridge import Bridge, PriorMass, bridge_sampling, prior_mass
 from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
 from estim.analysis.forecasts import forecast, sample_forecast
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
@@ -13,11 +14,14 @@ from estim.likelihood.smoothing import sample_smoothed, smooth
 from estim.solution.simulate import simulate
 
 __all__ = [
+    "Bridge",
     "HarmonicMean",
     "HistoricalDecomposition",
     "Identification",
     "Moments",
+    "PriorMass",
     "bands",
+    "bridge_sampling",
     "forecast",
     "historical_decomposition",
     "impulse_responses",
@@ -27,6 +31,7 @@ __all__ = [
     "over_draws",
     "predictive_quantiles",
     "predictive_statistics",
+    "prior_mass",
     "sample_forecast",
     "sample_moments",
     "sample_smoothed",

@@ -1,12 +1,13 @@
 """From draws of parameters to draws of what a model implies, and to bands."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import checked, within
 from estim.model import Model
 from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
 from estim.solution.representations import DecisionRule, StateSpace
@@ -14,6 +15,7 @@ from estim.status import Status
 from estim.typing import Array
 
 
+@checked
 def solve_draws(model: Model, params: Mapping[str, Array]) -> tuple[StateSpace, DecisionRule]:
     """The model solved at every draw.
 
@@ -39,11 +41,11 @@ def variables_state_space(rule: DecisionRule) -> StateSpace:
 
     With it each analysis is about the model's variables instead of its observables.
     """
-    n_variables, n_shocks = rule.policy.shape[0], rule.selection.shape[1]
+    n_variables = rule.policy.shape[0]
     return StateSpace(
         transition=rule.transition,
         selection=rule.selection,
-        state_cov=jnp.eye(n_shocks),
+        state_cov=rule.shock_cov,
         design=rule.policy,
         obs_intercept=rule.steady_state,
         obs_cov=jnp.zeros((n_variables, n_variables)),
@@ -51,6 +53,7 @@ def variables_state_space(rule: DecisionRule) -> StateSpace:
     )
 
 
+@checked
 def over_draws(analysis: Callable[..., Any], state_spaces: StateSpace, *per_draw: Array) -> Any:
     """An analysis of one state space, done for each draw.
 
@@ -70,6 +73,9 @@ def over_draws(analysis: Callable[..., Any], state_spaces: StateSpace, *per_draw
     return jax.jit(jax.vmap(one))(state_spaces, *per_draw)
 
 
-def bands(draws: Array, probabilities: Sequence[float] = (0.05, 0.5, 0.95)) -> np.ndarray:
+@checked
+def bands(
+    draws: Array, probabilities: Sequence[Annotated[float, within(0, 1)]] = (0.05, 0.5, 0.95)
+) -> np.ndarray:
     """Quantiles over the first axis, ``[n_probabilities, ...]``; draws that are NaN are left out."""
     return np.nanquantile(np.asarray(draws), np.asarray(probabilities), axis=0)

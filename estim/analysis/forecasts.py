@@ -1,49 +1,85 @@
 """Forecasts, free or conditional: periods after the sample in which nothing, or something, is observed.
 
-A path that is imposed is treated as data, so the shocks that bring it about are the most
-likely ones (Waggoner and Zha 1999, hard conditions). Measurement errors are taken to be
-independent of one another.
+A path that is imposed is treated as data, so the shocks and errors that bring it about are the most
+likely ones, and every shock may do so (Waggoner and Zha 1999, hard conditions). The agents of the model do not
+know the path: each period's shocks surprise them.
 """
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import block_diag
 
-from estim.likelihood.smoothing import sample_smoothed, smooth
-from estim.likelihood.square_root import covariance_root
+from estim.arguments import checked
+from estim.likelihood.smoothing import raise_if_singular, sample_smoothed, smooth_given_levels
 from estim.likelihood.start import Gaussian
-from estim.solution.representations import StateSpace
+from estim.solution.representations import StateSpace, trend_path
 from estim.typing import Array, Key
 
 
-@jax.jit
+@checked
 def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gaussian:
     """Distribution of the observables after the sample.
 
     Args:
         state_space: the model's solution.
-        observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
+        observations: y ``[n_periods, n_obs]``, trend included; NaN marks a missing number.
         path: values imposed on the periods that follow ``[horizon, n_obs]``; NaN leaves one free.
 
     Returns:
         Mean ``[horizon, n_obs]`` and covariance ``[horizon, n_obs, n_obs]`` of y, measurement
-        error included where y is free.
+        error included. The variance of a level of which the sample says nothing is infinite.
+
+    Raises:
+        SolutionError: no shock and no error can bring the path about, or the sample is stochastically
+            singular (inside `jit` the result is NaN).
     """
-    Z, d, H = state_space.design, state_space.obs_intercept, state_space.obs_cov
-    horizon = path.shape[0]
-    states = smooth(state_space, jnp.concatenate([observations, path])).states
-    signal = states.mean[-horizon:] @ Z.T + d[None]
-    signal_cov = jnp.einsum("is,tsr,jr->tij", Z, states.cov[-horizon:], Z)
-    free = jnp.isnan(path)
-    both_free = free[:, :, None] & free[:, None, :]
-    # the error of a number that is imposed is known: it is what is left of the number
-    return Gaussian(jnp.where(free, signal, path), jnp.where(both_free, signal_cov + H[None], 0.0))
+    expected, singular = _forecast(state_space, observations, path)
+    sample = len(observations)
+    raise_if_singular(
+        singular[:sample], "the observables of period {} are tied to one another: stochastic singularity"
+    )
+    raise_if_singular(singular[sample:], "no shock can bring about what is imposed on period {} of the path")
+    return expected
 
 
 @jax.jit
+def _forecast(state_space: StateSpace, observations: Array, path: Array) -> tuple[Gaussian, Array]:
+    carried = _with_errors_as_states(state_space)
+    found = smooth_given_levels(carried, jnp.concatenate([observations, path]))
+    M, P = (part[-len(path) :] for part in found.states)
+    expected = found.marginal(carried.design @ M, carried.design @ P @ carried.design.T)
+    free = jnp.isnan(path)
+    both_free = free[:, :, None] & free[:, None, :]
+    mean = expected.mean + _level(state_space, len(observations), len(path))
+    return Gaussian(jnp.where(free, mean, path), jnp.where(both_free, expected.cov, 0.0)), found.singular
+
+
+@checked
+@jax.jit
 def sample_forecast(rng_key: Key, state_space: StateSpace, observations: Array, path: Array) -> Array:
     """One path ``[horizon, n_obs]`` of the observables after the sample; arguments as in `forecast`."""
-    state_key, error_key = jax.random.split(rng_key)
-    states, _ = sample_smoothed(state_key, state_space, jnp.concatenate([observations, path]))
-    signal = states[-path.shape[0] :] @ state_space.design.T + state_space.obs_intercept[None]
-    error = jax.random.normal(error_key, path.shape) @ covariance_root(state_space.obs_cov).T
-    return jnp.where(jnp.isnan(path), signal + error, path)
+    carried = _with_errors_as_states(state_space)
+    states, _ = sample_smoothed(rng_key, carried, jnp.concatenate([observations, path]))
+    drawn = states[-len(path) :] @ carried.design.T + _level(state_space, len(observations), len(path))
+    return jnp.where(jnp.isnan(path), drawn, path)
+
+
+def _level(state_space: StateSpace, n_periods: int, horizon: int) -> Array:
+    """d + g t in the periods after the sample ``[horizon, n_obs]``."""
+    return state_space.obs_intercept[None] + trend_path(state_space, n_periods + horizon)[-horizon:]
+
+
+def _with_errors_as_states(state_space: StateSpace) -> StateSpace:
+    """The same model with its measurement errors among the states: what is known of one error tells of others."""
+    T, R, Q, Z, d, H, status, trend = state_space
+    n_obs = len(Z)
+    return StateSpace(
+        transition=block_diag(T, jnp.zeros((n_obs, n_obs))),
+        selection=block_diag(R, jnp.eye(n_obs)),
+        state_cov=block_diag(Q, H),
+        design=jnp.concatenate([Z, jnp.eye(n_obs)], axis=1),
+        obs_intercept=d,
+        obs_cov=jnp.zeros((n_obs, n_obs)),
+        status=status,
+        obs_trend=trend,
+    )

@@ -5,18 +5,19 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from estim.analysis.impulse_responses import impulse_responses
-from estim.likelihood.smoothing import smooth
+from estim.arguments import checked
+from estim.likelihood.smoothing import Smoothed, smooth
 from estim.likelihood.toeplitz import autocovariances, block_toeplitz
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.solution.representations import MovingAverage, StateSpace, without_trend
 from estim.typing import Array
 
 
 class HistoricalDecomposition(NamedTuple):
-    """Parts that add up to y_t - d wherever y_t is observed.
+    """Parts that add up to y_t - d - g t wherever y_t is observed.
 
     ``shocks`` ``[n_periods, n_obs, n_shocks]``, ``initial`` (the state before the sample) and
-    ``measurement_error`` ``[n_periods, n_obs]``; the last is NaN where y_t is missing.
+    ``measurement_error`` ``[n_periods, n_obs]``; the last is NaN where y_t is missing. Shocks are the
+    model's own, correlated where they are.
     """
 
     shocks: Array
@@ -24,7 +25,7 @@ class HistoricalDecomposition(NamedTuple):
     measurement_error: Array
 
 
-@jax.jit
+@checked
 def historical_decomposition(
     solution: StateSpace | MovingAverage, observations: Array
 ) -> HistoricalDecomposition:
@@ -34,12 +35,20 @@ def historical_decomposition(
 
     Args:
         solution: the model's.
-        observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
+        observations: y ``[n_periods, n_obs]``, trend included; NaN marks a missing number.
+
+    Raises:
+        SolutionError: the sample is stochastically singular (inside `jit` the parts are NaN).
     """
     if isinstance(solution, MovingAverage):
         return _of_moving_average(solution, observations)
-    T, R, _, Z, d, _, _ = solution
-    states, shocks = (part.mean for part in smooth(solution, observations))
+    return _of_state_space(solution, observations, smooth(solution, observations))
+
+
+@jax.jit
+def _of_state_space(solution: StateSpace, observations: Array, smoothed: Smoothed) -> HistoricalDecomposition:
+    T, R, _, Z, d = solution[:5]
+    states, shocks = (part.mean for part in smoothed)
 
     def step(parts, shock):
         parts = T @ parts + R * shock[None, :]
@@ -50,26 +59,25 @@ def historical_decomposition(
     return HistoricalDecomposition(
         shocks=by_shock,
         initial=fitted - by_shock.sum(axis=2),  # Z T^(t-1) (s_1 - R e_1)
-        measurement_error=observations - d[None, :] - fitted,
+        measurement_error=without_trend(solution, observations) - d[None, :] - fitted,
     )
 
 
+@jax.jit
 def _of_moving_average(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
-    """With y - d the sum of independent parts y^j of covariance G_j, and u: E[y^j | y] = G_j G^-1 (y - d)."""
+    """With G the covariance of what is observed and w = G^-1 (y - d): E[e_s | y] = Q sum_t IRF_{t-s}' w_t."""
     n_periods, n_obs = observations.shape
     observed = ~jnp.isnan(observations).reshape(-1)
-    centred = observations - solution.obs_intercept[None]
-    responses = impulse_responses(solution, len(solution.impulse_responses))
-    one = jnp.ones((1, 1))
-    alone = [
-        autocovariances(solution._replace(impulse_responses=r[..., None], shock_cov=one), n_periods)
-        for r in jnp.moveaxis(responses, 2, 0)
-    ]
-    covariances = [block_toeplitz(gamma) for gamma in alone]
-    total = sum(covariances) + jnp.kron(jnp.eye(n_periods), solution.obs_cov)
+    centred = without_trend(solution, observations) - solution.obs_intercept[None]
+    total = block_toeplitz(autocovariances(solution, n_periods).at[0].add(solution.obs_cov))
     total = jnp.where(observed[:, None] & observed[None], total, jnp.eye(n_periods * n_obs))
     weight = jnp.linalg.solve(total, jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0))
-    shocks = jnp.stack([(G @ weight).reshape(n_periods, n_obs) for G in covariances], axis=2)
+    weight = weight.reshape(n_periods, n_obs)
+    psi = solution.impulse_responses
+    ahead = jax.vmap(lambda irf, w: jnp.convolve(irf[::-1], w), (1, 1))  # by observable
+    shocks = jax.vmap(lambda irf: ahead(irf, weight).sum(axis=0), 2, 1)(psi) @ solution.shock_cov
+    follow = jax.vmap(lambda irf, e: jnp.convolve(irf, e, mode="valid"), (1, None), 1)  # by observable
+    parts = jax.vmap(follow, (2, 1), 2)(psi, shocks)
     return HistoricalDecomposition(
-        shocks=shocks, initial=jnp.zeros_like(centred), measurement_error=centred - shocks.sum(axis=2)
+        shocks=parts, initial=jnp.zeros_like(centred), measurement_error=centred - parts.sum(axis=2)
     )

@@ -3,21 +3,23 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 
+from estim.arguments import Positive, checked
+from estim.linalg import semidefinite_cholesky
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 
+@checked
 @partial(jax.jit, static_argnames="horizon")
-def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Array:
+def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -> Array:
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves
     all, the last one only itself (Sims 1980). A moving average has no more than its own horizon.
     """
     if isinstance(solution, MovingAverage):
-        return solution.impulse_responses[:horizon] @ _root(solution.shock_cov)
+        return solution.impulse_responses[:horizon] @ semidefinite_cholesky(solution.shock_cov)
     T, Z = solution.transition, solution.design
 
     def step(state, _):
@@ -28,13 +30,4 @@ def impulse_responses(solution: StateSpace | MovingAverage, horizon: int) -> Arr
 
 def shock_impact(state_space: StateSpace) -> Array:
     """R Q^1/2 ``[n_states, n_shocks]``."""
-    return state_space.selection @ _root(state_space.state_cov)
-
-
-def _root(Q: Array) -> Array:
-    """The lower-triangular Q^1/2; a shock may have no variance."""
-    sd = jnp.sqrt(jnp.diagonal(Q))
-    scale = jnp.where(sd > 0, sd, 1.0)
-    idle = jnp.diag(jnp.where(sd > 0, 0.0, 1.0))
-    correlation = Q / (scale[:, None] * scale[None, :]) + idle
-    return sd[:, None] * jnp.linalg.cholesky(correlation)
+    return state_space.selection @ semidefinite_cholesky(state_space.state_cov)

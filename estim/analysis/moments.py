@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.likelihood.start import stationary_start
+from estim.arguments import NonNegative, checked
+from estim.solution.initial_state import stationary_part
 from estim.solution.representations import StateSpace
 from estim.typing import Array
 
@@ -20,7 +21,7 @@ class Moments(NamedTuple):
 
     @property
     def sd(self) -> Array:
-        return jnp.sqrt(jnp.diagonal(self.autocovariance[0]))
+        return jnp.sqrt(jnp.maximum(jnp.diagonal(self.autocovariance[0]), 0.0))
 
     @property
     def autocorrelation(self) -> Array:
@@ -28,20 +29,32 @@ class Moments(NamedTuple):
         return self.autocovariance / (self.sd[:, None] * self.sd[None, :])[None]
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def theoretical_moments(state_space: StateSpace, num_lags: int) -> Moments:
-    """The model's unconditional moments, Z T^k P Z' (+ H at k = 0); NaN where it is not stationary."""
+def theoretical_moments(state_space: StateSpace, num_lags: NonNegative) -> Moments:
+    """The model's unconditional moments, Z T^k P Z' (+ H at k = 0), about the trend where there is one.
+
+    An observable that depends on a unit root has none: its moments are NaN, those of the others are not.
+
+    Args:
+        state_space: the model's solution.
+        num_lags: autocovariances 0 ... num_lags.
+    """
     T, Z = state_space.transition, state_space.design
+    cov, level_free = stationary_part(state_space)
 
     def step(cov, _):
         return T @ cov, Z @ cov @ Z.T
 
-    autocovariance = jax.lax.scan(step, stationary_start(state_space).cov, length=num_lags + 1)[1]
-    return Moments(state_space.obs_intercept, autocovariance.at[0].add(state_space.obs_cov))
+    autocovariance = jax.lax.scan(step, cov, length=num_lags + 1)[1].at[0].add(state_space.obs_cov)
+    both = level_free[:, None] & level_free[None, :]
+    mean = jnp.where(level_free, state_space.obs_intercept, jnp.nan)
+    return Moments(mean, jnp.where(both[None], autocovariance, jnp.nan))
 
 
+@checked
 @partial(jax.jit, static_argnames="num_lags")
-def sample_moments(observations: Array, num_lags: int) -> Moments:
+def sample_moments(observations: Array, num_lags: NonNegative) -> Moments:
     """The same of data y ``[n_periods, n_obs]``, each from the pairs that are observed (NaN is missing)."""
     y = jnp.asarray(observations)
     seen = ~jnp.isnan(y)

@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.analysis.draws import over_draws
+from estim.arguments import checked
 from estim.solution.representations import StateSpace
 from estim.solution.simulate import simulate
 from estim.typing import Array, Key
 
 
+@checked
 def predictive_statistics(
     rng_key: Key,
     state_spaces: StateSpace,
@@ -39,6 +41,7 @@ def predictive_statistics(
     return over_draws(one, state_spaces, jax.random.split(rng_key, state_spaces.status.shape[0]))
 
 
+@checked
 def predictive_quantiles(statistics: Array, observed: Array) -> np.ndarray:
     """The share of draws ``[n, ...]`` below what the data show ``[...]``; near 0 or 1 the model fails."""
     below = np.asarray(statistics) < np.asarray(observed)[None]

@@ -1,18 +1,22 @@
 """How much of the variance of what cannot be forecast each shock brings."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import impulse_responses, shock_impact
-from estim.linalg import solve_discrete_lyapunov
+from estim.arguments import Number, at_least, checked
+from estim.solution.initial_state import stationary_part
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import Status
 from estim.typing import Array
 
+Horizon = Annotated[Number, at_least(1)]
 
-def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Sequence[int | float]) -> Array:
+
+@checked
+def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Sequence[Horizon]) -> Array:
     """Shares ``[n_horizons, n_obs, n_shocks + 1]`` of the forecast-error variance; the last is measurement error.
 
     Args:
@@ -20,7 +24,8 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
         horizons: periods ahead, from 1; ``inf`` is the unconditional variance.
 
     Returns:
-        Shares that add to one; NaN for an observable that does not move.
+        Shares that add to one; NaN for an observable that does not move, and at ``inf`` for one that depends on a
+        unit root.
     """
     finite = [int(h) for h in horizons if h != float("inf")]
     squares = impulse_responses(solution, max(finite, default=1)) ** 2
@@ -39,8 +44,9 @@ def _unconditional(solution: StateSpace | MovingAverage) -> Array:
         return jnp.sum(impulse_responses(solution, len(solution.impulse_responses)) ** 2, axis=0)
 
     def alone(impact: Array) -> Array:
-        cov, status = solve_discrete_lyapunov(solution.transition, impact[:, None] * impact[None, :])
+        one = solution._replace(selection=impact[:, None], state_cov=jnp.ones((1, 1)))
+        cov, level_free = stationary_part(one)
         variance = jnp.einsum("is,st,it->i", solution.design, cov, solution.design)
-        return jnp.where(status == Status.OK, variance, jnp.nan)
+        return jnp.where(level_free, jnp.maximum(variance, 0.0), jnp.nan)
 
     return jax.vmap(alone, in_axes=1, out_axes=1)(shock_impact(solution))

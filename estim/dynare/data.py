@@ -1,5 +1,6 @@
 """The data of an `estimation` command: CSV, spreadsheets, Matlab files, and Dynare's options on them."""
 
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from scipy.io import loadmat
 
 from estim.datasets import DataError
 from estim.dynare.settings import EstimationSettings
+from estim.tables import read_spreadsheet, read_text
 
 _EXTENSIONS = ("", ".m", ".mat", ".csv", ".xlsx")
 _QUARTER = r"\d{4}[Qq][1-4]"
@@ -42,12 +44,19 @@ def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:
         case ".m":
             frame = _columns(path, _matlab_vectors(path.read_text(errors="replace")))
         case ".xlsx":
-            frame = _dated(pd.read_excel(path, sheet_name=settings.sheet, **_cells(settings.cells)))
+            frame = _dated(read_spreadsheet(path, settings.sheet, **_cells(settings.cells)))
         case ".csv":
-            frame = _dated(pd.read_csv(path, skipinitialspace=True))
+            frame = _dated(_read_csv(path))
         case _:
             raise DataError(f"{path.name}: data are read from .csv, .xlsx, .mat and .m files")
     return frame.rename(columns=lambda name: str(name).strip())
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(io.StringIO(read_text(path)), skipinitialspace=True)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}") from None
 
 
 def prepare(
@@ -102,7 +111,7 @@ def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
 def _saved_vectors(path: Path) -> dict[str, np.ndarray]:
     try:
         return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
-    except (NotImplementedError, ValueError) as error:
+    except Exception as error:  # of the reader, whatever a damaged file leads it to
         raise DataError(f"{path.name} cannot be read ({error}): in Matlab, save it with '-v7'") from error
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import pandas as pd
 
+from estim.arguments import checked
 from estim.dynare.collect import collect
 from estim.dynare.data import prepare, read_file, read_table
 from estim.dynare.fields import build_fields
@@ -92,6 +93,7 @@ class ModFile(NamedTuple):
         return {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
 
 
+@checked
 def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile:
     """Read a Dynare file.
 
@@ -148,6 +150,7 @@ def _module(system: System, path: Path, guess: dict[str, float] | None = None) -
     return module_source(system, re.sub(r"\W", "_", path.stem), path.name, guess)
 
 
+@checked
 def convert_mod(path: str | Path, target: str | Path) -> Path:
     """Write a Dynare file as a Python module in the style of the gallery; returns its path.
 

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.linalg import schur, solve_discrete_lyapunov
 
 from estim.dynare.settings import StochSimulSettings
+from estim.linalg import semidefinite_cholesky
 from estim.model import Model
 from estim.solution import DecisionRule, solve_decision_rule
 from estim.status import SolutionError
@@ -53,7 +54,8 @@ def stoch_simul(model: Model, params: ParamValues, asked: StochSimulSettings) ->
     rule = solve_decision_rule(model, model.params(params))
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
-    rule = jax.tree.map(np.asarray, rule)
+    root = semidefinite_cholesky(rule.shock_cov)
+    rule = jax.tree.map(np.asarray, rule._replace(selection=rule.selection @ root))
     variables, shocks = list(asked.variables), list(model.shocks._fields)
     rows = [model.variables._fields.index(name) for name in variables]
     policy = np.asarray(rule.policy)[rows]

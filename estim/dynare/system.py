@@ -10,6 +10,7 @@ from estim.dynare.auxiliary import Auxiliaries, Auxiliary
 from estim.dynare.contents import Contents
 from estim.dynare.functions import STEADY_STATE
 from estim.dynare.linear_steady_state import closed_form
+from estim.dynare.linearity import require_linear
 from estim.dynare.syntax import Assignment, Binary, Call, Equation, Expression, Name, Number, names, walk
 
 
@@ -58,6 +59,7 @@ def build_system(c: Contents) -> System:
         if len(written) != len(c.variables):
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             raise c.source.error(message, c.equations[0].at)
+    require_linear(c)
     auxiliaries = Auxiliaries(c)
     locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
     equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}

@@ -66,7 +66,7 @@ def stationary_logdensities(state_space: StateSpace, observations: Array, start:
         observations: y ``[n_periods, n_obs]``, no number missing.
         start: the stationary distribution; it must be that of ``state_space``.
     """
-    T, Z, d, H = (state_space[i] for i in (0, 3, 4, 5))
+    T, _, _, Z, d, H = state_space[:6]
     PZ = start.cov @ Z.T
     logdensities = _recursion(
         jnp.concatenate([Z.T, T.T], axis=1),

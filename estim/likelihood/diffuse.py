@@ -20,14 +20,10 @@ import jax.scipy.linalg as jsl
 
 from estim.likelihood.filtering import leave_out_missing
 from estim.linalg import solve_discrete_lyapunov
+from estim.solution.initial_state import unit_root_projector
 from estim.solution.representations import StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
-
-UNIT_ROOT = 1 - 1e-6
-"""A root of at least this modulus is a unit root."""
-
-_NEWTON_STEPS = 60
 
 
 class _Sums(NamedTuple):
@@ -47,7 +43,7 @@ def diffuse_loglikelihood(state_space: StateSpace, observations: Array, presampl
 
 
 def _loglikelihood(state_space: StateSpace, observations: Array) -> Scalar:
-    T, R, Q, Z, d, H, _ = state_space
+    T, R, Q, Z, d, H = state_space[:6]
     shock_cov = R @ Q @ R.T
     n = T.shape[0]
     unit = unit_root_projector(T)
@@ -82,23 +78,3 @@ def _loglikelihood(state_space: StateSpace, observations: Array) -> Scalar:
         - jnp.log(jnp.diagonal(root)).sum()
     )
     return jnp.where(status == Status.OK, loglikelihood, jnp.nan)
-
-
-def unit_root_projector(T: Array) -> Array:
-    """Orthogonal projector ``[n, n]`` on the space in which T ``[n, n]`` has its unit roots.
-
-    A Cayley transform maps the circle of radius `UNIT_ROOT` to the imaginary axis; Newton's
-    iteration for the matrix sign (Roberts 1980) then gives the spectral projector E, and
-    E (E + E' - I)^-1 is the orthogonal one with the same range.
-    """
-    identity = jnp.eye(T.shape[0])
-    sign = jnp.linalg.solve(T - UNIT_ROOT * identity, T + UNIT_ROOT * identity)
-
-    def newton(sign, _):
-        inverse = jnp.linalg.inv(sign)
-        scale = jnp.sqrt(jnp.abs(inverse).sum(axis=0).max() / jnp.abs(sign).sum(axis=0).max())
-        return 0.5 * (scale * sign + inverse / scale), None
-
-    sign = jax.lax.scan(newton, sign, length=_NEWTON_STEPS)[0]
-    spectral = 0.5 * (identity + sign)
-    return spectral @ jnp.linalg.inv(spectral + spectral.T - identity)

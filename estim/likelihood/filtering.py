@@ -25,7 +25,7 @@ def filter_states(state_space: StateSpace, observations: Array, start: Gaussian)
         The states given y_1 .. y_t, with leading axis ``[n_periods]``, and the
         log-densities ``[n_periods]``.
     """
-    T, R, Q, Z, d, H, _ = state_space
+    T, R, Q, Z, d, H = state_space[:6]
     shock_cov = R @ Q @ R.T
 
     def step(predicted: Gaussian, y: Array):

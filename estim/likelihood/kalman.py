@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative
 from estim.likelihood.chandrasekhar import stationary_logdensities
 from estim.likelihood.diffuse import diffuse_loglikelihood
 from estim.likelihood.failure import impossible_if_not_finite
@@ -14,7 +15,7 @@ from estim.likelihood.filtering import filter_states
 from estim.likelihood.parallel import parallel_logdensities
 from estim.likelihood.square_root import square_root_logdensities
 from estim.likelihood.start import STARTS, Gaussian, Start
-from estim.solution.representations import StateSpace
+from estim.solution.representations import StateSpace, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -25,7 +26,7 @@ def kalman_loglikelihood(
     state_space: StateSpace,
     observations: Array,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     start: Start = "stationary",
     method: Method = "auto",
 ) -> Scalar:
@@ -98,6 +99,7 @@ _METHODS = {
 def _loglikelihood(state_space, observations, given, *, presample, method, start) -> Scalar:
     @impossible_if_not_finite
     def loglikelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Scalar:
+        observations = without_trend(state_space, observations)
         if method == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:

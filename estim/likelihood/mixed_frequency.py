@@ -15,7 +15,7 @@ from estim.solution.representations import StateSpace
 def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequence[float]]) -> StateSpace:
     """The state space in which some observables are weighted sums over the last periods.
 
-        y_jt = sum_h w_h (z_j s_{t-h} + d_j) + u_jt
+        y_jt = sum_h w_h (z_j s_{t-h} + d_j + g_j (t - h)) + u_jt
 
     Args:
         state_space: the model at its own, higher, frequency.
@@ -26,7 +26,7 @@ def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequenc
     Returns:
         The state grows by len(w) - 1 lags of z_j s for each aggregated row j.
     """
-    T, R, Q, Z, d, H, status = state_space
+    T, R, Q, Z, d, H, _, g = state_space
     for row, over_time in weights.items():
         w = jnp.asarray(over_time, float)
         n, lags = T.shape[0], len(over_time) - 1
@@ -39,4 +39,7 @@ def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequenc
         Z = jnp.concatenate([Z, jnp.zeros((Z.shape[0], lags))], axis=1)
         Z = Z.at[row].set(jnp.concatenate([w[0] * Z[row, :n], w[1:]]))
         d = d.at[row].multiply(w.sum())
-    return StateSpace(T, R, Q, Z, d, H, status)
+        if g is not None:
+            d = d.at[row].add(-g[row] * (w @ jnp.arange(lags + 1.0)))
+            g = g.at[row].multiply(w.sum())
+    return StateSpace(T, R, Q, Z, d, H, state_space.status, g)

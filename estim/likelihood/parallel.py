@@ -33,7 +33,7 @@ def parallel_logdensities(state_space: StateSpace, observations: Array, start: G
 
     Z R Q R' Z' + H must be regular: no observable may be known given the last state.
     """
-    T, R, Q, Z, d, H, _ = state_space
+    T, R, Q, Z, d, H = state_space[:6]
     shock_cov = R @ Q @ R.T
 
     def element(y: Array) -> _Element:

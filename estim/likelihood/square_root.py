@@ -31,7 +31,7 @@ def square_root_logdensities(state_space: StateSpace, observations: Array, start
     The derivative in Q, H or the start's covariance, where one is singular, is that of
     changes that keep its range: a variance of zero is taken to stay zero.
     """
-    T, R, Q, Z, d, H, _ = state_space
+    T, R, Q, Z, d, H = state_space[:6]
     shock_root, error_root = R @ covariance_root(Q), covariance_root(H)
 
     def step(predicted, y):

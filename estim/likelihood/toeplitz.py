@@ -26,8 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.fft import next_fast_len
 
+from estim.arguments import NonNegative
 from estim.likelihood.kalman import impossible_if_not_finite
-from estim.solution.representations import MovingAverage
+from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -39,7 +40,7 @@ def toeplitz_loglikelihood(
     moving_average: MovingAverage,
     observations: Array,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     method: Literal["auto", "lattice", "cholesky"] = "auto",
 ) -> Scalar:
     """log p(y), the constant -(n/2) log(2 pi) for each observed number included.
@@ -75,7 +76,8 @@ def _loglikelihood(
     def loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
         covariances = autocovariances(moving_average, observations.shape[0])
         covariances = covariances.at[0].add(moving_average.obs_cov)
-        value = compute(covariances, observations - moving_average.obs_intercept[None], presample)
+        centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
+        value = compute(covariances, centred, presample)
         return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
 
     return loglikelihood(moving_average, observations)

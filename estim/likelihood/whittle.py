@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.likelihood.kalman import impossible_if_not_finite
-from estim.solution.representations import MovingAverage
+from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -31,7 +31,8 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     transfer = jnp.fft.fft(padded.reshape(folds, n_periods, *psi.shape[1:]).sum(axis=0), axis=0)
     spectrum = jnp.einsum("woi,ij,wpj->wop", transfer, moving_average.shock_cov + 0j, transfer.conj())
     spectrum += moving_average.obs_cov[None]
-    transform = jnp.fft.fft(observations - moving_average.obs_intercept[None], axis=0) / math.sqrt(n_periods)
+    centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
+    transform = jnp.fft.fft(centred, axis=0) / math.sqrt(n_periods)
     quadratic = jnp.vdot(transform, jnp.linalg.solve(spectrum, transform[..., None])[..., 0]).real
     _, logdet = jnp.linalg.slogdet(spectrum)
     value = -0.5 * (n_periods * n_obs * math.log(2 * math.pi) + jnp.sum(logdet) + quadratic)

@@ -21,6 +21,7 @@ from pathlib import Path
 import jax
 import pandas as pd
 
+from estim.arguments import checked
 from estim.experiment import Experiment
 from estim.model import Model
 from estim.pipeline import learning
@@ -50,6 +51,7 @@ _STEP, _WIDE_STEP = 1e-3, 0.3
 """Of the Laplace approximation; wide where household parameters are estimated, whose log-likelihood has small kinks."""
 
 
+@checked
 def run_experiment(
     experiment: Experiment, out: str | Path, progress: Progress = silent, *, data: pd.DataFrame | None = None
 ) -> RunDirectory:

@@ -15,17 +15,16 @@ from estim.results.analysis import constrain, logdensities, slice_positions, thi
 from estim.results.contents import read_evaluations, read_route
 from estim.results.store import RunDirectory, flatten
 from estim.samplers.mode import Laplace
-from estim.surrogate.certify import Certificate, certify_weighted
-from estim.surrogate.correct import correct_means, weigh_draws
-from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior
+from estim.surrogate.certify import Certificate, certify_weighted, weighing
+from estim.surrogate.correct import correct_means, surrogate_logdensity, weigh_draws
+from estim.surrogate.evaluate import concatenate_evaluations
 from estim.surrogate.fit import (
     Surrogate,
-    ensemble_loglikelihoods,
     fit_surrogate,
     surrogate_from_arrays,
     surrogate_to_arrays,
 )
-from estim.surrogate.recipe import get_recipe
+from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
 from estim.typing import Key
@@ -45,7 +44,7 @@ def train(
         evaluated = [read_evaluations(run, name) for name in settings.train_on]
         thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
         evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
-        recipe = replace(get_recipe(settings.recipe), **settings.settings)
+        recipe = replace(_recipe(settings), **settings.settings)
         with run.timed("surrogate: training"):
             surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)
         if settings.num_refinement:
@@ -62,6 +61,13 @@ def train(
                 )
         run.write_arrays("surrogate/network.npz", surrogate_to_arrays(surrogate))
     return surrogate_from_arrays(posterior, run.read_arrays("surrogate/network.npz"))
+
+
+def _recipe(settings: SurrogateRoute) -> Recipe:
+    """The recipe by its name; of estim's own an ensemble only where refinement will ask for its variance."""
+    return get_recipe(
+        "single" if settings.recipe == "estim" and not settings.num_refinement else settings.recipe
+    )
 
 
 def sample(
@@ -104,24 +110,38 @@ def certify(
     with run.timed("surrogate: certificate"):
         params = read_route(run, "surrogate").params
         position = unconstrain(posterior, params)
-        num_weighed = settings.num_certificate // 2
-        weighted = weigh_draws(posterior, surrogate, position, num_evaluations=num_weighed)
-        certificate = certify_weighted(posterior, surrogate, weighted, rng_key)
+        teacher = _teacher(run, settings)
+        weighted = weigh_draws(posterior, surrogate, position, **weighing(settings.num_certificate))
+        certificate = certify_weighted(posterior, surrogate, weighted, position, rng_key, teacher=teacher)
         in_units = weighted._replace(position=constrain(posterior, weighted.position))
         mean, error = correct_means(in_units, params)
-    logprior = np.asarray(evaluate_logprior(posterior.logprior_fn, weighted.position))
-    learnt = ensemble_loglikelihoods(surrogate, weighted.position).mean(axis=0)
-    densities = {"exact": weighted.evaluations.logdensity, "surrogate": learnt + logprior}
+    learnt = surrogate_logdensity(surrogate, weighted.position)
+    densities = {"exact": weighted.evaluations.logdensity, "surrogate": learnt}
     run.write_arrays("surrogate/check.npz", densities | {"mean": mean, "error": error})
     run.write_json("surrogate/certificate.json", _plain(certificate))
     progress("surrogate: certificate", 1, 1, certificate.verdict)
+
+
+def _teacher(run: RunDirectory, settings: SurrogateRoute) -> np.ndarray:
+    """Chains of all routes that taught ``[chain, draw, dim]``, as many draws of each as the shortest has.
+
+    Side by side, so that routes which found different things have not met either. In the model's units, which
+    a rank-normalised R-hat does not notice.
+    """
+    taught = [read_route(run, name).params for name in settings.train_on]
+    length = min(params.shape[1] for params in taught)
+    return np.concatenate(
+        [params[:, np.linspace(0, params.shape[1] - 1, length).astype(int)] for params in taught]
+    )
 
 
 def _plain(certificate: Certificate) -> dict[str, Any]:
     """The certificate as JSON knows it: an estimate is a value and an error, what is not finite is null."""
 
     def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
+        if isinstance(value, np.ndarray):
+            return plain(value.tolist())
+        if isinstance(value, tuple | list):
             return [plain(v) for v in value]
         return None if isinstance(value, float) and not np.isfinite(value) else value
 

@@ -35,15 +35,12 @@ def find_laplace(
             prior = posterior.sample_prior(key_prior, _NUM_PRIOR_DRAWS)
             run.write_arrays("prior.npz", {"params": constrain(posterior, prior)})
             params = constrain(posterior, laplace.mode[None])[0]
-            run.write_arrays("mode.npz", {**laplace._asdict(), "params": params})
+            reached = {"logdensities": mode.logdensities, "listed": mode.heights}
+            run.write_arrays("mode.npz", {**laplace._asdict(), **reached, "params": params})
         progress("posterior mode", 1, 1, f"log-posterior {laplace.logdensity:.3f}")
     saved = run.read_arrays("mode.npz")
-    return Laplace(
-        saved["mode"],
-        saved["scale_tril"],
-        float(saved["logdensity"]),
-        float(saved["log_marginal_likelihood"]),
-    )
+    numbers = {name: float(saved[name]) for name in ("logdensity", "log_marginal_likelihood")}
+    return Laplace(**{name: saved[name] for name in Laplace._fields} | numbers)
 
 
 def require_same_density(run: RunDirectory, posterior: Posterior) -> None:

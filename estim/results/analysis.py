@@ -12,7 +12,7 @@ from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.variance_decomposition import variance_decomposition
 from estim.model import Model
-from estim.posterior import Posterior, build_solver, without_trend
+from estim.posterior import Posterior, build_solver
 from estim.samplers.mode import Laplace
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
@@ -97,9 +97,7 @@ def implications(
 
     @jax.jit
     def history(solution: StateSpace | MovingAverage) -> Array:
-        values = posterior.constrain_fn(jnp.asarray(mean))
-        stationary = without_trend(model, model.params(values), observations)
-        parts = historical_decomposition(solution, stationary)
+        parts = historical_decomposition(solution, jnp.asarray(observations))
         rest = jnp.stack([parts.initial, parts.measurement_error], axis=2)
         return jnp.concatenate([parts.shocks, rest], axis=2)
 

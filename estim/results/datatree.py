@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from estim.arguments import checked
 from estim.posterior import Posterior
 from estim.results.analysis import constrain
 from estim.results.contents import read_data, read_prior, read_route
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xarray import DataTree
 
 
+@checked
 def to_datatree(
     draws: Draws, posterior: Posterior, data: pd.DataFrame | None = None, prior: Any = None
 ) -> "DataTree":

@@ -4,18 +4,33 @@ Plain functions on host arrays, run between windows of compiled steps: the kerne
 is the kernel that samples, and after the last window its tuning does not move.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import erfcinv
+from scipy.special import erfcinv, logit
 
-from estim.samplers.base import Info, Tuning
+from estim.samplers.base import Bend, Info, Tuning
 from estim.samplers.transport import learn_bend
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
 _KEPT = 5_000
 _STUCK, _IDLE = 0.01, 0.97  # acceptance rates beyond which the step is changed no faster
+
+StepLaw = Literal["random_walk", "hamiltonian", "candidates"]
+
+STEP_LAWS: dict[StepLaw, Callable[[float], float]] = {
+    "random_walk": lambda rate: float(np.log(erfcinv(rate))),
+    "hamiltonian": lambda rate: 0.5 * float(np.log(erfcinv(rate))),
+    "candidates": lambda rate: -0.4 * float(logit(rate)),
+}
+"""The log of the step at which an acceptance rate is expected, but for a constant.
+
+A random walk: a = erfc(c e) (Roberts, Gelman and Gilks 1997). Hamiltonian dynamics, whose energy errs by e^2:
+a = erfc(c e^2) (Beskos et al. 2013). A choice among many candidates has no such law; the share of moves is nearly
+logistic in ln e, with a slope of 2.5 as measured near the target on Gaussians of 2 to 36 dimensions.
+"""
 
 
 class Visited(NamedTuple):
@@ -28,29 +43,33 @@ class Visited(NamedTuple):
 class Adaptation(NamedTuple):
     """What warm-up remembers from window to window.
 
-    ``num_windows``: how many are done; ``num_draws``: the effective draws behind the tuning's mean and the
-    two moments; ``covariance`` of the draws and ``information``, the second moment of the slopes of the
-    log-density there, ``[dim, dim]``; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each window ended with;
-    ``visited``: where the density was evaluated lately, from which the bend is learnt.
+    ``num_windows``: how many are done; ``num_draws``: the effective draws behind the moments; ``mean`` ``[dim]`` and
+    ``covariance`` ``[dim, dim]`` of the draws; ``slope`` ``[dim]`` and ``information`` ``[dim, dim]``, mean and
+    covariance of the slopes of the log-density there; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each
+    window ended with; ``visited``: where the density was evaluated lately, from which the bend is learnt.
     """
 
     num_windows: np.ndarray
     num_draws: np.ndarray
+    mean: np.ndarray
     covariance: np.ndarray
+    slope: np.ndarray
     information: np.ndarray
     log_step_sizes: np.ndarray
     visited: Visited
 
 
-def init_adaptation(scale_tril: Any) -> Adaptation:
-    """Nothing adapted yet; the Gaussian with this Cholesky factor counts as ``10 dim`` draws."""
+def init_adaptation(mean: Any, scale_tril: Any) -> Adaptation:
+    """Nothing adapted yet; the Gaussian with this mean and Cholesky factor counts as ``10 dim`` draws."""
     covariance = np.asarray(scale_tril @ scale_tril.T)
     dim = len(covariance)
     nowhere = np.zeros((0, dim))
     return Adaptation(
         num_windows=np.array(0),
         num_draws=np.array(10.0 * dim),
+        mean=np.array(mean, float),
         covariance=covariance,
+        slope=np.zeros(dim),
         information=np.linalg.inv(covariance),
         log_step_sizes=np.zeros(NUM_WINDOWS),
         visited=Visited(nowhere, nowhere),
@@ -71,73 +90,111 @@ def adapt(
     info: Info,
     target_acceptance: float,
     last: bool,
+    law: StepLaw = "hamiltonian",
 ) -> tuple[Tuning, Adaptation]:
     """The tuning for the next window.
 
-    The step size e goes where the target acceptance rate a* is expected, by a = erfc(c e^2) with a constant c (Beskos
-    et al. 2013, for Hamiltonian dynamics), ever more carefully (Robbins and Monro 1951), and in
-    the last window becomes the average of the second half. In the first five windows the rate is the harmonic
-    mean over the chains (as in Hoffman, Radul and Sountsov 2021): a chain that is stuck where it began makes
-    steps small until it moves. Mean and covariance, from the sixth window on, are running averages over the
-    draws of all chains (Andrieu and Thoms 2008, algorithm 4); window k, counted from 0, forgets 1/k of the
-    past, so that windows weigh in proportion to their number. A window counts by its effective draws:
-    a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at the mode.
+    The step size goes where the target acceptance rate is expected by the kernel's law of `STEP_LAWS`, ever more
+    carefully (Robbins and Monro 1951), and in the last window becomes the average of the second half. In the
+    first five windows the rate is the harmonic mean over the chains (as in Hoffman, Radul and Sountsov 2021): a
+    chain that is stuck where it began makes steps small until it moves. Mean and covariance, from the sixth window
+    on, are running averages over the draws of all chains (Andrieu and Thoms 2008, algorithm 4); window k, counted
+    from 0, forgets 1/k of the past, so that windows weigh in proportion to their number. A window counts by its
+    effective draws: a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at
+    the mode.
 
-    A kernel without slopes moves by the covariance C of the draws. One with slopes moves by the geometric mean
-    of C and the inverse of G = E (grad log p)(grad log p)', which minimises the Fisher divergence to a
-    Gaussian (Seyboldt, Carlson and Carpenter 2026): the two agree for a Gaussian, and elsewhere the mean is
-    narrow where the density bends too much for steps as wide as the posterior. What a Gaussian misses it
-    moves along: see `estim.samplers.transport`. A wall, beyond which there is no density, does not show in the slopes.
+    A kernel without slopes moves by mean m and covariance C of the draws. One with slopes moves by the Gaussian of
+    least Fisher divergence (Seyboldt, Carlson and Carpenter 2026): with g the mean of the slopes and G their
+    covariance, its covariance S is the geometric mean of C and the inverse of G, and its mean m + S g. Draws of a
+    Gaussian N(mu, P) have slopes -P^-1 (x - mu), so that G = P^-1 C P^-1, S = P and m + S g = mu whatever C is, exactly
+    once there are more draws than dimensions. Elsewhere S is narrow where the density bends too much for steps
+    as wide as the posterior. What a Gaussian misses it moves along: see `estim.samplers.transport`. A wall, beyond
+    which there is no density, does not show in the slopes.
+
+    A window of which nothing can be learnt (numbers so large that their squares are infinite) teaches nothing.
 
     Args:
         info: the window, with leading axes ``[step, chain]``, on the host. ``trajectory_gradient`` among its
             statistics is the slope of the ChEES criterion in the log of the trajectory's length (Hoffman,
             Radul and Sountsov 2021).
         last: whether this is the last window.
+        law: how the acceptance rate depends on the step.
     """
     k = int(adaptation.num_windows)
     log_steps = adaptation.log_step_sizes.copy()
-    log_steps[k] = _log_step_size(tuning, info, target_acceptance, k)
+    log_steps[k] = _log_step_size(tuning, info, target_acceptance, law, k)
     log_step = np.mean(log_steps[(k + 1) // 2 : k + 1]) if last else log_steps[k]
     log_length = _log_trajectory_length(tuning, info, k)
-    mean, scale_tril = np.asarray(tuning.mean), np.asarray(tuning.scale_tril)
-    _, count, covariance, information, _, visited = adaptation
-    bend = tuning.bend
-    position = np.asarray(info.draws.position)
-    draws = position.reshape(-1, mean.size)
     if k >= _BURN_IN:
-        count = (1 - 1 / k) * count
-        effective = len(draws) * _efficiency(position, covariance)
-        weight = effective / (count + effective)
-        shift = draws - mean
-        mean = mean + weight * shift.mean(axis=0)
-        covariance = (1 - weight) * covariance + weight * (draws - mean).T @ shift / len(draws)
-        covariance = (covariance + covariance.T) / 2
-        scale_tril = np.linalg.cholesky(covariance)
-        if info.gradient is not None:
-            slopes = info.gradient[:, :, -position.shape[2] :].reshape(-1, mean.size)
-            information = (1 - weight) * information + weight * slopes.T @ slopes / len(slopes)
-            scale_tril = _geometric_mean(scale_tril, information)
-            visited = Visited(
-                *(np.concatenate(rows)[-_KEPT:] for rows in zip(visited, _visited(info), strict=True))
-            )
-            w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
-            bend = learn_bend(w, visited.slope @ scale_tril)
-        count = np.asarray(count + effective)
+        tuning, adaptation = _learn(tuning, adaptation, info, k)
     if last:
-        visited = Visited(*(rows[:0] for rows in visited))
+        adaptation = adaptation._replace(visited=Visited(*(rows[:0] for rows in adaptation.visited)))
     return (
-        Tuning(mean, scale_tril, np.asarray(np.exp(log_step)), np.asarray(np.exp(log_length)), bend),
-        Adaptation(np.array(k + 1), count, covariance, information, log_steps, visited),
+        tuning._replace(
+            step_size=np.asarray(np.exp(log_step)), trajectory_length=np.asarray(np.exp(log_length))
+        ),
+        adaptation._replace(num_windows=np.array(k + 1), log_step_sizes=log_steps),
     )
 
 
-def _log_step_size(tuning: Tuning, info: Info, target_acceptance: float, k: int) -> float:
+def _learn(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple[Tuning, Adaptation]:
+    """Moments, sketch and bend after window k; as they were where one of them would not be finite."""
+    try:
+        with np.errstate(all="ignore"):
+            learnt = _learnt(tuning, adaptation, info, k)
+    except np.linalg.LinAlgError:
+        return tuning, adaptation
+    sketch = [*learnt[0][:2], *(learnt[0].bend or ()), *learnt[1][1:6]]
+    return learnt if all(np.all(np.isfinite(part)) for part in sketch) else (tuning, adaptation)
+
+
+def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple[Tuning, Adaptation]:
+    position = np.asarray(info.draws.position)
+    draws = position.reshape(-1, position.shape[-1])
+    count = (1 - 1 / k) * adaptation.num_draws
+    effective = len(draws) * _efficiency(position, adaptation.covariance)
+    weight = effective / (count + effective)
+    mean, covariance = _average(adaptation.mean, adaptation.covariance, draws, weight)
+    scale_tril = np.linalg.cholesky(covariance)
+    adaptation = adaptation._replace(
+        num_draws=np.asarray(count + effective), mean=mean, covariance=covariance
+    )
+    if info.gradient is None:
+        return tuning._replace(mean=mean, scale_tril=scale_tril), adaptation
+    slopes = np.asarray(info.gradient)[:, :, -position.shape[2] :].reshape(draws.shape)
+    slope, information = _average(adaptation.slope, adaptation.information, slopes, weight)
+    scale_tril = _geometric_mean(scale_tril, information)
+    mean = mean + scale_tril @ (slope @ scale_tril)
+    visited = zip(adaptation.visited, _visited(info), strict=True)
+    visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in visited))
+    w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
+    bend: Bend = learn_bend(w, visited.slope @ scale_tril)
+    return (
+        tuning._replace(mean=mean, scale_tril=scale_tril, bend=bend),
+        adaptation._replace(slope=slope, information=information, visited=visited),
+    )
+
+
+def _average(
+    mean: np.ndarray, covariance: np.ndarray, rows: np.ndarray, weight: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of a mixture: the rows ``[n, dim]`` have this weight, what was known before the rest.
+
+    Centred throughout: W C + (1 - W) C0 + W (1 - W) d d', d the distance of the two means.
+    """
+    shift = rows - mean
+    mean = mean + weight * shift.mean(axis=0)
+    covariance = (1 - weight) * covariance + weight * (rows - mean).T @ shift / len(rows)
+    return mean, (covariance + covariance.T) / 2
+
+
+def _log_step_size(tuning: Tuning, info: Info, target_acceptance: float, law: StepLaw, k: int) -> float:
     """Of the step with which the target would have been met, a part of the way there after window k."""
-    by_chain = np.mean(np.atleast_2d(info.acceptance_rate), axis=0)
+    by_chain = np.mean(np.atleast_2d(np.nan_to_num(info.acceptance_rate)), axis=0)
     rate = np.mean(by_chain) if k >= _BURN_IN else 1 / np.mean(1 / np.maximum(by_chain, _STUCK))
-    expected = 0.5 * np.log(erfcinv(target_acceptance) / erfcinv(np.clip(rate, _STUCK, _IDLE)))
-    return np.log(float(tuning.step_size)) + expected / np.sqrt(1 + k)
+    at_rate = STEP_LAWS[law]
+    change = at_rate(target_acceptance) - at_rate(float(np.clip(rate, _STUCK, _IDLE)))
+    return np.log(float(tuning.step_size)) + change / np.sqrt(1 + k)
 
 
 def _log_trajectory_length(tuning: Tuning, info: Info, k: int) -> float:
@@ -163,6 +220,16 @@ def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarr
     eigenvalues, vectors = np.linalg.eigh(scale_tril.T @ information @ scale_tril)
     root = scale_tril @ (vectors * eigenvalues**-0.25)
     return np.linalg.cholesky(root @ root.T)
+
+
+def cholesky_of_few(covariance: np.ndarray) -> np.ndarray:
+    """Cholesky factor of a covariance; where draws are too few for one, of the mean of it and its diagonal."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        variance = np.diag(covariance)
+        variance = np.maximum(variance, max(1e-12 * float(variance.max()), 1e-300))
+        return np.linalg.cholesky(0.5 * (covariance + np.diag(variance)))
 
 
 def _efficiency(position: np.ndarray, covariance: np.ndarray) -> float:

@@ -17,6 +17,10 @@ from estim.status import Status
 from estim.typing import Array, Key, Position, Scalar
 
 
+class SamplerError(ValueError):
+    """A run cannot begin, or cannot go on; the message names the culprit."""
+
+
 class SamplingAlgorithm(NamedTuple):
     """A Markov kernel. Its State has ``position``, ``loglikelihood`` and ``logprior``; Info is below."""
 

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
 from estim.samplers.motion import leapfrog, start_motion
@@ -12,7 +13,7 @@ from estim.samplers.states import GradientState, evaluate_with_gradient, first_g
 from estim.typing import Key
 
 
-def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 100) -> SamplingAlgorithm:
+def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: Positive = 100) -> SamplingAlgorithm:
     """HMC with trajectories of random length, uniform on (0, 2 ``tuning.trajectory_length``).
 
     Warm-up raises the criterion of Hoffman, Radul and Sountsov (2021), the expected change in the
@@ -46,7 +47,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: int = 10
         end, u, evaluation = jax.lax.fori_loop(0, num_steps, step_on, carry)
 
         log_ratio = end.logdensity - start.logdensity + 0.5 * (momentum @ momentum - u @ u)
-        log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
+        log_ratio = jnp.where(jnp.isfinite(end.logdensity) & ~jnp.isnan(log_ratio), log_ratio, -jnp.inf)
         acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=dtype)) < log_ratio
         new_state = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), end.state, state)

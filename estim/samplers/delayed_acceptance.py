@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
 from estim.samplers.random_walk import build_random_walk
@@ -17,7 +18,7 @@ def build_delayed_acceptance(
     tuning: Tuning,
     *,
     approximation: Posterior,
-    num_inner: int = 10,
+    num_inner: Positive = 10,
 ) -> SamplingAlgorithm:
     """Metropolis steps on an approximation, then one test against the posterior. Exact.
 
@@ -44,6 +45,7 @@ def build_delayed_acceptance(
         end, inner_rate = jax.lax.scan(move, start, jax.random.split(key_inner, num_inner))
         evaluation, proposal = evaluate(exact, end.position)
         log_ratio = proposal.logdensity - state.logdensity + start.logdensity - end.logdensity
+        log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = accept(accepted, proposal, state)
         return new_state, Info(

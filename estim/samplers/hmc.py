@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, as_draw
 from estim.samplers.motion import leapfrog, start_motion
@@ -12,7 +13,7 @@ from estim.samplers.states import GradientState, first_gradient_state
 from estim.typing import Key
 
 
-def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> SamplingAlgorithm:
+def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: Positive = 8) -> SamplingAlgorithm:
     """Static multinomial HMC (Betancourt 2017, appendix A.3): `num_steps` leapfrogs, each one kept.
 
     The current point takes a uniformly random place on a trajectory of ``num_steps + 1``
@@ -21,6 +22,9 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
     `estim.samplers.transport`, with momentum u,
 
         u <- u + (e/2) grad,   z <- z + e u,   u <- u + (e/2) grad,   H = -log p(z) + u'u / 2.
+
+    Exact because of that random place: the trajectory is as probable from each of its points, so that a
+    draw with weights exp(-H) is a Gibbs step on the place. A point whose energy is no finite number has no weight.
     """
 
     init = partial(first_gradient_state, posterior)
@@ -44,16 +48,18 @@ def build_hmc(posterior: Posterior, tuning: Tuning, *, num_steps: int = 8) -> Sa
         energy = (
             jnp.concatenate([0.5 * jnp.sum(first[1] ** 2, keepdims=True), kinetic]) - candidates.logdensity
         )
-        weights = jax.nn.softmax(-energy)
-        chosen = jax.random.categorical(key_select, -energy)
+        energy = jnp.where(jnp.isfinite(energy), energy, jnp.inf)
+        log_weights = (-energy).at[0].set(jnp.where(jnp.isfinite(energy[0]), -energy[0], 0.0))
+        weights = jax.nn.softmax(log_weights)
+        chosen = jax.random.categorical(key_select, log_weights)
         new_state = jax.tree.map(lambda leaf: leaf[chosen], candidates.state)
         stats = {
-            "diverging": jnp.any(~(energy - energy[0] < 1000.0)),
+            "diverging": jnp.any(~(energy + log_weights[0] < 1000.0)),
             "n_steps": jnp.asarray(num_steps),
-            "energy": energy[chosen],
+            "energy": -log_weights[chosen],
         }
         gradient = jnp.concatenate([points.state.gradient, new_state.gradient[None]])
-        acceptance_rate = jnp.mean(jnp.exp(jnp.minimum(energy[0] - energy[1:], 0.0)))
+        acceptance_rate = jnp.mean(jnp.exp(jnp.minimum(log_weights[1:] - log_weights[0], 0.0)))
         return new_state, Info(as_draw(new_state), evaluations, acceptance_rate, stats, weights, gradient)
 
     return SamplingAlgorithm(init, step)

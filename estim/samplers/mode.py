@@ -1,6 +1,7 @@
 """The posterior mode by a gradient optimiser from several starts, and the Gaussian around it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -9,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import logsumexp
 
+from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
@@ -18,10 +21,14 @@ from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
 
 Density = Literal["position", "params"]
+Gradient = Callable[[np.ndarray], np.ndarray]
 
 _NUM_PRIOR_DRAWS = 500
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
+_STEEP = 0.1  # a largest slope, in prior widths, above which a search has ended at no mode
+_VALLEY = 1.0  # by how much the log-density falls between two modes, at the least
+_RELEVANT = 20.0  # log points below the highest, from which on a mode is listed and not looked at closely
 _ROUGH, _FINE = 1e-3, 1e-6  # slopes at which a search ends, of every start and of the highest
 
 
@@ -34,7 +41,10 @@ class Mode(NamedTuple):
 
     ``position`` ``[dim]``; ``logdensity`` there; ``gradient_norm``, the largest slope in prior
     standard deviations; ``starts`` ``[num_starts, dim]`` and ``logdensities``
-    ``[num_starts]``, where each search began and how high it came.
+    ``[num_starts]``, where each search began and how high it came; ``modes`` ``[num_modes, dim]`` and
+    ``heights`` ``[num_modes]``, the distinct modes among the ends, the highest first: between two of
+    them the log-density falls by one or more on a straight line. There may be others: a search knows
+    those that it was near to.
     """
 
     position: np.ndarray
@@ -42,20 +52,45 @@ class Mode(NamedTuple):
     gradient_norm: float
     starts: np.ndarray
     logdensities: np.ndarray
+    modes: np.ndarray
+    heights: np.ndarray
 
 
 class Laplace(NamedTuple):
-    """The Gaussian at the mode: ``mode`` ``[dim]``, ``scale_tril`` ``[dim, dim]`` (Cholesky factor of
-    the covariance), ``logdensity`` at the mode and the approximate ``log_marginal_likelihood``."""
+    """The Gaussian at the mode, and those at other modes that were found.
+
+    ``mode`` ``[dim]``; ``scale_tril`` ``[dim, dim]`` (Cholesky factor of the covariance); ``logdensity`` at the mode;
+    the approximate ``log_marginal_likelihood``, summed over the modes; ``modes`` ``[num_modes, dim]``,
+    ``heights`` and ``masses`` ``[num_modes]`` (the log-density at each and the log of the integral of its
+    Gaussian) and ``scale_trils`` ``[num_modes, dim, dim]``, the highest first, or None where one was looked at.
+    """
 
     mode: np.ndarray
     scale_tril: np.ndarray
     logdensity: float
     log_marginal_likelihood: float
+    modes: np.ndarray | None = None
+    heights: np.ndarray | None = None
+    masses: np.ndarray | None = None
+    scale_trils: np.ndarray | None = None
 
     @property
     def covariance(self) -> np.ndarray:
         return self.scale_tril @ self.scale_tril.T
+
+    def begin_at(self, num_chains: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where chains begin: the mode ``[chain, dim]`` around which each is scattered, the Cholesky factor there
+        ``[chain, dim, dim]``, and the log-density ``[chain]``.
+
+        In turn around the modes with a thousandth of the mass or more, by their Gaussians.
+        """
+        if self.modes is None or self.heights is None or self.masses is None or self.scale_trils is None:
+            modes, scale_trils, heights = self.mode[None], self.scale_tril[None], np.array([self.logdensity])
+        else:
+            heavy = self.masses >= self.log_marginal_likelihood - np.log(1000.0)
+            modes, scale_trils, heights = self.modes[heavy], self.scale_trils[heavy], self.heights[heavy]
+        turn = np.arange(num_chains) % len(modes)
+        return np.asarray(modes)[turn], np.asarray(scale_trils)[turn], heights[turn]
 
     def tuning(self, step_size: float) -> Tuning:
         """The first tuning of a kernel, as arrays of 64-bit floats."""
@@ -63,12 +98,18 @@ class Laplace(NamedTuple):
         return Tuning(*sketch, np.asarray(step_size, float), np.asarray(np.pi / 2))
 
 
+@checked
 def find_mode(
-    posterior: Posterior, rng_key: Key, *, num_starts: int = 4, density: Density = "position"
+    posterior: Posterior,
+    rng_key: Key,
+    *,
+    num_starts: Positive | None = None,
+    density: Density = "position",
 ) -> Mode:
-    """The mode of a posterior, by BFGS from ``posterior.start`` and from prior draws.
+    """The modes of a posterior that BFGS finds from ``posterior.start`` and from prior draws, the highest first.
 
     Args:
+        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.in_turn``).
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
             transform, so that a parameter whose likelihood pushes it to a bound has its
@@ -83,7 +124,9 @@ def find_mode(
         ModeError: none of the starts has a finite density.
     """
     scale = _prior_scale(posterior)
-    climb = partial(_climb, _value_and_slope(posterior, density), scale)
+    value_and_slope = _value_and_slope(posterior, density)
+    climb = partial(_climb, value_and_slope, scale)
+    num_starts = num_starts or (4 if posterior.in_turn else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
@@ -92,7 +135,31 @@ def find_mode(
     found = [climb(start, _ROUGH) for start in begin]
     highest = max(found, key=lambda f: f[0])
     logdensity, position, slope = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
-    return Mode(position, float(logdensity), float(slope), starts, np.array([f[0] for f in found]))
+    ends = [(logdensity, position), *((f[0], f[1]) for f in found if f[2] <= _STEEP)]
+    modes, heights = _distinct(lambda x: value_and_slope(x)[0], ends, scale)
+    heights_reached = np.array([f[0] for f in found])
+    return Mode(position, float(logdensity), float(slope), starts, heights_reached, modes, heights)
+
+
+def _distinct(
+    value: Callable[[np.ndarray], float], ends: list[tuple[float, np.ndarray]], scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions ``[n, dim]`` and log-densities ``[n]`` of the modes among `ends`, of which the first is the highest.
+
+    Two are one if the log-density on the line between them stays above that of the lower one less `_VALLEY`.
+    """
+
+    def one(first: np.ndarray, second: np.ndarray, lower: float) -> bool:
+        if np.max(np.abs(first - second) / scale) < 0.02:
+            return True
+        line = first + np.linspace(0.0, 1.0, 9)[1:-1, None] * (second - first)
+        return all(value(x) > lower - _VALLEY for x in line)
+
+    modes: list[tuple[float, np.ndarray]] = []
+    for height, position in sorted(ends, key=lambda end: -end[0]):
+        if not any(one(known, position, height) for _, known in modes):
+            modes.append((height, position))
+    return np.array([position for _, position in modes]), np.array([height for height, _ in modes])
 
 
 def _climb(
@@ -117,11 +184,15 @@ def _climb(
         if result.success or not result.fun < best - tolerance:
             break
         best = result.fun
-    return -result.fun, start, np.max(np.abs(result.jac))
+    slope = np.max(np.abs(result.jac)) if np.isfinite(result.fun) else np.inf
+    return -result.fun, start, slope
 
 
-def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: float = 1e-3) -> Laplace:
-    """The Gaussian with the curvature of the log-density at its mode.
+@checked
+def laplace_approximation(
+    posterior: Posterior, mode: Mode | Position, *, step: PositiveReal = 1e-3
+) -> Laplace:
+    """The Gaussian with the curvature of the log-density at its mode, and the others that were found.
 
     Args:
         step: the part of the posterior's width over which slopes are compared. A wide one, 0.3 say, suits a
@@ -131,33 +202,57 @@ def laplace_approximation(posterior: Posterior, mode: Mode | Position, *, step: 
     The Hessian is taken by differences of the gradient. In coordinates scaled
     by the prior's widths, curvatures below 0.1 (flat, or not concave) are set to 0.1: no
     direction is made wider than sqrt(10) of them. With m the mode and C
-    the covariance, log p(y) ~ log p(y, m) + (dim/2) log 2 pi + (1/2) log |C|.
+    the covariance, log p(y) ~ log p(y, m) + (dim/2) log 2 pi + (1/2) log |C|, and of several modes that are
+    apart the integrals add up. It is the integral of the density as it is given, over all positions, and local:
+    what a prior's bounds cut off, or where there is no solution, it does not see unless the mode is near.
 
     Raises:
         ModeError: the density around the mode is not finite.
     """
-    position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
     value_and_slope = _value_and_slope(posterior)
-    logdensity, _ = value_and_slope(position)
     scale = _prior_scale(posterior)
-    precision = -_hessian(lambda x: value_and_slope(x)[1], position, scale, step)
+    gradient = lambda x: value_and_slope(x)[1]
+    position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
+    logdensity, _ = value_and_slope(position)
+    scale_tril = _scale_tril(gradient, position, scale, step)
+    found = [(position, logdensity, scale_tril)]
+    others = zip(mode.modes[1:], mode.heights[1:], strict=True) if isinstance(mode, Mode) else ()
+    for other, height in others:
+        if height > logdensity - _RELEVANT:
+            with suppress(
+                ModeError
+            ):  # at the edge of a region without a density, which is nothing to start from
+                found.append((other, height, _scale_tril(gradient, other, scale, step)))
+    modes, heights, scale_trils = (np.array(column) for column in zip(*found, strict=True))
+    volumes = np.log(np.diagonal(scale_trils, axis1=1, axis2=2)).sum(axis=1)
+    masses = heights + 0.5 * position.size * np.log(2 * np.pi) + volumes
+    total = float(logsumexp(masses))
+    return Laplace(position, scale_tril, logdensity, total, modes, heights, masses, scale_trils)
+
+
+def _scale_tril(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:
+    """Cholesky factor of the covariance of the Gaussian with the curvature at a mode."""
+    precision = -_hessian(gradient, position, scale, step)
     if not np.all(np.isfinite(precision)):
         raise ModeError("the Hessian at the mode is not finite: the mode touches a region without a density")
     curvature, directions = np.linalg.eigh(precision)
     root = scale[:, None] * directions / np.sqrt(np.maximum(curvature, _FLATTEST))
-    scale_tril = np.linalg.cholesky(root @ root.T)
-    log_volume = 0.5 * position.size * np.log(2 * np.pi) + np.sum(np.log(np.diag(scale_tril)))
-    return Laplace(position, scale_tril, logdensity, logdensity + log_volume)
+    return np.linalg.cholesky(root @ root.T)
 
 
 def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     """``posterior.start`` and prior draws, ``[num, dim]``: the first ones at which the density is finite.
 
+    Every other draw is of the posterior's ``initial`` distribution, which is wider where the prior is
+    only a place to begin (a bare log-density) or has a term on top.
+
     Raises:
         ModeError: after 50 draws for each start that was asked for, none was finite.
     """
-    candidates = np.asarray(posterior.sample_prior(rng_key, 50 * num))
-    candidates = np.concatenate([np.asarray(posterior.start)[None], candidates])
+    near = np.asarray(posterior.sample_prior(rng_key, 25 * num))
+    wide = np.asarray(posterior.initial.sample(jax.random.fold_in(rng_key, 1), 25 * num))
+    draws = np.stack([near, wide], axis=1).reshape(50 * num, -1)
+    candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
     value_and_slope = _value_and_slope(posterior)
     starts = list(islice((x for x in candidates if np.isfinite(value_and_slope(x)[0])), num))
     if not starts:
@@ -169,7 +264,7 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     return np.array(starts)
 
 
-def _hessian(gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:
+def _hessian(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:
     """Hessian in the coordinates u of x = position + scale * u, in two passes: the first finds the widths.
 
     By central differences; by one-sided ones where there is no density on the other side.

@@ -37,6 +37,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from estim.arguments import Positive
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
@@ -64,8 +65,8 @@ def build_multiple_proposal(
     posterior: Posterior,
     tuning: Tuning,
     *,
-    num_proposals: int | None = None,
-    num_draws: int = 1,
+    num_proposals: Positive | None = None,
+    num_draws: Positive = 1,
     construction: Construction = "auxiliary",
     selection: Selection = "independent",
     mesh: Mesh | None = None,
@@ -96,7 +97,10 @@ def build_multiple_proposal(
         key_propose, key_select = jax.random.split(rng_key)
         evaluations, proposals = evaluate_all(propose(key_propose, state.position, num_proposals))
         candidates = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), state, proposals)
-        weights = jax.nn.softmax(candidates.logdensity + jax.vmap(log_correction)(candidates.position))
+        log_weights = candidates.logdensity + jax.vmap(log_correction)(candidates.position)
+        log_weights = jnp.where(jnp.isnan(log_weights), -jnp.inf, log_weights)
+        stay = jnp.all(jnp.isneginf(log_weights))  # a chain that began without a density waits for one
+        weights = jax.nn.softmax(log_weights.at[0].set(jnp.where(stay, 0.0, log_weights[0])))
         chosen = select(key_select, weights, num_draws)
         drawn = jax.tree.map(lambda leaf: leaf[chosen], candidates)
         draws = Evaluations(

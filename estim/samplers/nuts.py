@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import blackjax.mcmc.hmc
 import blackjax.mcmc.nuts
@@ -9,23 +10,24 @@ import jax
 import jax.numpy as jnp
 from blackjax.mcmc.integrators import IntegratorState, velocity_verlet
 
+from estim.arguments import Fraction, PositiveReal, within
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
-from estim.samplers.motion import start_motion
+from estim.samplers.motion import logdensity_in_coordinates, start_motion, within_reach
 from estim.samplers.states import GradientState, first_gradient_state
 from estim.samplers.transport import slope_at_position, to_position
 from estim.status import Status
-from estim.typing import Array, Key, Scalar
+from estim.typing import Array, Key
 
 
 def build_nuts(
     posterior: Posterior,
     tuning: Tuning,
     *,
-    max_num_doublings: int = 8,
-    divergence_threshold: float = 1000.0,
-    target_acceptance: float = 0.8,
+    max_num_doublings: Annotated[int, within(1, 20)] = 8,
+    divergence_threshold: PositiveReal = 1000.0,
+    target_acceptance: Fraction = 0.8,
 ) -> SamplingAlgorithm:
     """The No-U-Turn sampler (Hoffman and Gelman 2014) with multinomial trajectories (Betancourt 2017).
 
@@ -37,10 +39,7 @@ def build_nuts(
     del target_acceptance
     kernel = blackjax.mcmc.nuts.build_kernel(guarded_integrator, divergence_threshold)
 
-    def logdensity_fn(z: Array) -> Scalar:
-        position, logdet = to_position(tuning, z)
-        return posterior.logdensity_fn(position) + logdet
-
+    logdensity_fn = logdensity_in_coordinates(posterior, tuning)
     init = partial(first_gradient_state, posterior)
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
@@ -111,9 +110,13 @@ def _at_position(
     The prior is cheap, the likelihood is what remains of the log-density.
     """
     position, logdet = to_position(tuning, z)
+    position = within_reach(position)
     gradient = slope_at_position(tuning, z, slope)
     logprior, prior_gradient = jax.value_and_grad(posterior.logprior_fn)(position)
-    finite = jnp.isfinite(logdensity)
+    finite = jnp.isfinite(logdensity - logdet) & jnp.isfinite(logprior)
+    finite &= jnp.all(jnp.isfinite(gradient)) & jnp.all(jnp.isfinite(prior_gradient))
     loglikelihood = jnp.where(finite, logdensity - logdet - logprior, -jnp.inf)
+    logprior = jnp.where(jnp.isfinite(logprior), logprior, -jnp.inf)
+    gradient, prior_gradient = (jnp.where(finite, g, 0.0) for g in (gradient, prior_gradient))
     status = jnp.where(finite, Status.OK.value, Status.NOT_FINITE.value).astype(jnp.int32)
     return Evaluations(position, loglikelihood, logprior, status, gradient - prior_gradient), gradient

@@ -35,6 +35,7 @@ def build_random_walk(
             posterior, state.position + tuning.step_size * (tuning.scale_tril @ noise)
         )
         log_ratio = target(proposal) - target(state)
+        log_ratio = jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio)  # from no density to none
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=state.position.dtype)) < log_ratio
         new_state = accept(accepted, proposal, state)
         evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)

@@ -2,9 +2,11 @@
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
+from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of
+from estim.samplers.adaptation import StepLaw
 from estim.samplers.base import Draws, SamplingAlgorithm
 from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
@@ -15,19 +17,23 @@ from estim.samplers.nuts import build_nuts
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.smc import sample_smc
 
+Spread = Literal["chains", "proposals"]
+"""What is divided among the devices."""
+
 
 class Algorithm(NamedTuple):
     """A row: how the kernel is built, its first step size by dimension, and what warm-up aims for.
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
-    Gaussian whose covariance is known; ``target_acceptance`` takes the settings. A kernel that moves by
-    ``slopes`` does so in coordinates that bend. Steps of ``unequal`` length are better taken one chain after
-    another where a device is a core.
+    Gaussian whose covariance is known; ``target_acceptance`` takes the settings; ``law`` is that of the acceptance
+    rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that
+    bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core.
     """
 
     build: Callable[..., SamplingAlgorithm]
     first_step_size: Callable[[int], float]
     target_acceptance: Callable[..., float]
+    law: StepLaw
     slopes: bool = False
     unequal: bool = False
 
@@ -46,13 +52,23 @@ def _nuts_target(target_acceptance: float = 0.8, **_: Any) -> float:
     return target_acceptance
 
 
+def _by_root(scale: float) -> Callable[[int], float]:
+    return lambda dim: scale / dim**0.5
+
+
+def _by_fourth_root(dim: int) -> float:
+    return 1.2 / dim**0.25
+
+
 ALGORITHMS: dict[str, Algorithm] = {
-    "rwmh": Algorithm(with_fast_moves(build_random_walk), lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), lambda dim: 2.2 / dim**0.5, _move_rate),
-    "hmc": Algorithm(build_hmc, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
-    "chees": Algorithm(build_chees, lambda dim: 1.2 / dim**0.25, lambda **_: 0.8, slopes=True),
-    "delayed_acceptance": Algorithm(build_delayed_acceptance, lambda dim: 2.38 / dim**0.5, lambda **_: 0.25),
-    "nuts": Algorithm(build_nuts, lambda dim: 1.2 / dim**0.25, _nuts_target, slopes=True, unequal=True),
+    "rwmh": Algorithm(with_fast_moves(build_random_walk), _by_root(2.38), lambda **_: 0.25, "random_walk"),
+    "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), _by_root(2.2), _move_rate, "candidates"),
+    "hmc": Algorithm(build_hmc, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
+    "chees": Algorithm(build_chees, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
+    "delayed_acceptance": Algorithm(
+        build_delayed_acceptance, _by_root(2.38), lambda **_: 0.25, "random_walk"
+    ),
+    "nuts": Algorithm(build_nuts, _by_fourth_root, _nuts_target, "hamiltonian", slopes=True, unequal=True),
 }
 
 
@@ -60,15 +76,37 @@ POPULATIONS: dict[str, Callable[..., Draws]] = {"smc": sample_smc}
 """Algorithms that are not chains: ``(posterior, rng_key, *, num_samples, num_chains, **settings) -> Draws``."""
 
 
-def algorithm_named(name: str, settings: dict[str, Any]) -> Algorithm:
+def algorithm_named(name: str, settings: Mapping[str, Any]) -> Algorithm:
     """The row called `name`, which understands all of `settings`.
 
     Raises:
-        ValueError: there is no such row, or it has no such setting; lists those that exist.
+        ArgumentError: there is no such row, it has no such setting, or a value is out of its range; lists those
+            that exist.
     """
+    if name in POPULATIONS:
+        raise ArgumentError(
+            f"{name!r} moves a population and has no chains: call estim.sample(posterior, {name!r}, ...)"
+        )
     if name not in ALGORITHMS:
-        raise ValueError(f"unknown algorithm {name!r}; choose one of {sorted([*ALGORITHMS, *POPULATIONS])}")
+        known = sorted([*ALGORITHMS, *POPULATIONS])
+        raise ArgumentError(f"unknown algorithm {name!r}; choose one of {known}{did_you_mean(name, known)}")
     algorithm = ALGORITHMS[name]
-    if unknown := sorted(set(settings) - set(algorithm.settings)):
-        raise ValueError(f"{name} has no setting {unknown}; it has {list(algorithm.settings)}")
+    check_settings(settings_of(algorithm.build), settings, name)
     return algorithm
+
+
+def route_settings(name: str) -> dict[str, Any]:
+    """The settings of the algorithm called `name` in a route of an experiment, with their annotations.
+
+    Raises:
+        ArgumentError: there is no such algorithm, or it needs what no experiment can give.
+    """
+    build = algorithm_named(name, {}).build
+    parameters = inspect.signature(build).parameters.values()
+    if needed := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
+        raise ArgumentError(
+            f"algorithm={name!r} needs {', '.join(needed)}, which no route can give: "
+            f"call estim.sample(posterior, {name!r}, ...)"
+        )
+    known = settings_of(build)
+    return known | {"spread": Spread} if known.pop("mesh", None) else known

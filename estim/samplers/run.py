@@ -10,21 +10,22 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
 from estim.posterior import Posterior, takes_turns
 from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
-from estim.samplers.base import Draws, Info, SamplingAlgorithm, Tuning, count_failures
+from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance, device_mesh
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.pace import Pace
-from estim.samplers.registry import POPULATIONS, Algorithm, algorithm_named
+from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.transport import straight
 from estim.status import Status
 from estim.stopping import stop_is_asked
@@ -40,10 +41,6 @@ _BUFFER = 2**28  # bytes: of what the steps of one call say
 _KEEP_AFTER = 60.0  # seconds after which the steps of a window that is not complete are kept
 _MAX_TRIES = 100
 _BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has this number
-
-
-class SamplerError(ValueError):
-    """A run cannot begin; the message names the culprit."""
 
 
 class RunState(NamedTuple):
@@ -75,15 +72,16 @@ class Chunk(NamedTuple):
     seconds: dict[str, float]
 
 
+@checked
 def sample(
     posterior: Posterior,
     algorithm: str,
     rng_key: Key,
     *,
-    num_samples: int = 1000,
-    num_chains: int = 4,
-    num_warmup: int = 500,
-    thin_evaluations: int = 1,
+    num_samples: Positive = 1000,
+    num_chains: Positive = 4,
+    num_warmup: NonNegative = 500,
+    thin_evaluations: Positive = 1,
     **settings: Any,
 ) -> Draws:
     """Draws from a posterior.
@@ -99,10 +97,12 @@ def sample(
     Ctrl-C ends the run and returns the draws that are finished.
 
     Raises:
-        ValueError: unknown algorithm or setting.
-        SamplerError: a starting point without a density; more draws than there is memory for.
+        ArgumentError: an unknown algorithm or setting, or a value out of its range.
+        SamplerError: a starting point without a density, or starting points of a wrong shape; more draws than
+            there is memory for.
     """
     if algorithm in POPULATIONS:
+        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
         return POPULATIONS[algorithm](
             posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
         )
@@ -143,7 +143,7 @@ def sample_chunks(
     laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
     progress: Progress | None = None,
-    spread: Literal["chains", "proposals"] = "chains",
+    spread: Spread = "chains",
     state: RunState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[RunState, Chunk]]:
@@ -162,6 +162,12 @@ def sample_chunks(
     """
     require_own_runtime()
     row = algorithm_named(algorithm, settings)
+    check(spread, Spread, "spread")
+    shape = (num_chains, len(posterior.start))
+    if initial_positions is not None and np.shape(initial_positions) != shape:
+        raise SamplerError(
+            f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
+        )
     build = partial(row.build, posterior, **settings)
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())
@@ -197,7 +203,9 @@ def sample_chunks(
             chains, failures = _begin(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
-        now = RunState(chains, tuning, init_adaptation(laplace.scale_tril), np.array(0), blank.window)
+        now = RunState(
+            chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0), blank.window
+        )
 
     ends, pace = np.cumsum(windows), Pace(capacity, _FIRST_CHUNK, SECONDS_PER_CHUNK)
     kept: list[Info] = []  # of the window, since the last chunk
@@ -226,7 +234,9 @@ def sample_chunks(
             whole = _joined([now.window, info]) if warming_up else info
             if warming_up and step == ends[window]:
                 last = step == num_warmup
-                tuning, adaptation = adapt(now.tuning, now.adaptation, whole, target_acceptance, last=last)
+                tuning, adaptation = adapt(
+                    now.tuning, now.adaptation, whole, target_acceptance, last=last, law=row.law
+                )
                 now = now._replace(tuning=tuning, adaptation=adaptation, window=blank.window)
             elif warming_up:
                 now = now._replace(window=whole)
@@ -309,9 +319,10 @@ def _begin(
 ) -> tuple[Any, Counter[str]]:
     """The first states ``[chain]``, all with a finite density, and the failures met on the way.
 
-    Starting points are drawn at twice the width of `laplace`. One without a density, or with one
-    so low that a chain could be stuck there (for a Gaussian 2 dim below the mode is expected,
-    4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
+    Starting points are drawn at twice the width of `laplace`; where several modes were found, that of one chain
+    after another around one mode after another, but for modes with less than a thousandth of the mass. One without
+    a density, or with one so low that a chain could be stuck there (for a Gaussian 2 dim below the mode
+    is expected, 4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
 
     Raises:
         SamplerError: a point of `initial_positions` has no density, or none was found.
@@ -330,13 +341,13 @@ def _begin(
         return states, failures
 
     dim = len(laplace.mode)
-    lowest = laplace.logdensity - 4 * dim - 10
+    centre, width, height = laplace.begin_at(num_chains)
+    lowest = height - 4 * dim - 10
     states = None
     for attempt in range(_MAX_TRIES):
         key = jax.random.fold_in(jax.random.fold_in(rng_key, _BEGIN_KEY), attempt)
         noise = jax.random.normal(key, (num_chains, dim))
-        scatter = 2.0 * 0.9**attempt * laplace.scale_tril
-        found = init(laplace.mode[None, :] + noise @ scatter.T)
+        found = init(centre + 2.0 * 0.9**attempt * np.einsum("cij,cj->ci", width, noise))
         if not np.all(np.isfinite(found.logdensity)):
             evaluate = jax.jit(posterior.evaluate_fn)
             failures += count_failures([evaluate(x).status for x in found.position])
@@ -344,7 +355,7 @@ def _begin(
         if np.all(states.logdensity > lowest):
             return states, failures
     raise SamplerError(
-        f"no starting point with a log-density above {lowest:.6g} in {_MAX_TRIES} tries a chain; "
+        f"no starting point with a log-density above {np.max(lowest):.6g} in {_MAX_TRIES} tries a chain; "
         f"evaluations that failed: {dict(failures)}"
     )
 
@@ -380,7 +391,7 @@ def _blank_state(
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
     one = jax.eval_shape(build(tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
-    return RunState(chains, tuning, init_adaptation(tuning.scale_tril), np.array(0))
+    return RunState(chains, tuning, init_adaptation(tuning.mean, tuning.scale_tril), np.array(0))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
+from estim.status import Status
 from estim.typing import Array, Position, Scalar
 
 
@@ -54,7 +55,8 @@ def evaluate(posterior: Posterior, position: Position) -> tuple[Evaluations, Sta
 def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Evaluations, GradientState]:
     """The evaluation with the gradient of its log-likelihood, and the state of a chain that goes there.
 
-    Where anything is not finite, the state has a log-likelihood of -inf and no slope.
+    Where anything is not finite, the gradient too, both have a log-likelihood of -inf and no slope, and a status
+    that is not OK.
     """
 
     def loglikelihood(x: Position) -> tuple[Scalar, Evaluations]:
@@ -64,9 +66,14 @@ def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Ev
     (_, found), slope = jax.value_and_grad(loglikelihood, has_aux=True)(position)
     gradient = slope + jax.grad(posterior.logprior_fn)(position)
     finite = jnp.isfinite(found.logdensity) & jnp.all(jnp.isfinite(gradient))
-    return found._replace(gradient=slope), GradientState(
+    loglikelihood_there = jnp.where(finite, found.loglikelihood, -jnp.inf)
+    status = jnp.where(finite | (found.status != Status.OK), found.status, Status.NOT_FINITE.value)
+    evaluation = found._replace(
+        loglikelihood=loglikelihood_there, status=status, gradient=jnp.where(finite, slope, 0.0)
+    )
+    return evaluation, GradientState(
         position,
-        jnp.where(finite, found.loglikelihood, -jnp.inf),
+        loglikelihood_there,
         jnp.where(jnp.isfinite(found.logprior), found.logprior, -jnp.inf),
         jnp.where(finite, gradient, 0.0),
     )

@@ -43,6 +43,18 @@ def trace_equations(model: Model) -> Equations:
     return Equations(tuple(names), at_dates, jax.make_jaxpr(measurement)(params, variables, variables))
 
 
+def trend_growth(model: Model, params: Any) -> Array | None:
+    """What the observables grow by each period ``[n_obs]``, or None where the model has no trend."""
+    return None if model.trend is None else jnp.stack([jnp.asarray(g, float) for g in model.trend(params)])
+
+
+def shock_correlation(model: Model, params: Any) -> Array:
+    """Correlation of the shocks ``[n_shocks, n_shocks]``: the identity where the model says nothing of it."""
+    if model.shock_correlation is None:
+        return jnp.eye(len(model.shocks._fields))
+    return jnp.asarray(model.shock_correlation(params), float)
+
+
 def measurement_covariance(model: Model, params: Any) -> Array:
     """Covariance of the measurement errors ``[n_obs, n_obs]``, of whichever form the model gives."""
     n = len(model.observables._fields)

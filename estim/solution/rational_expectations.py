@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.linalg import solve_expectations, solve_linear
 from estim.model import Model, ModelError
-from estim.solution.equations import measurement_covariance
+from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
 from estim.solution.linearize import linearize
 from estim.solution.representations import DecisionRule, StateSpace
@@ -128,11 +128,12 @@ def _state_space(
     return StateSpace(
         transition=transition,
         selection=selection,
-        state_cov=jnp.eye(len(model.shocks._fields)),
+        state_cov=found.rule.shock_cov,
         design=design,
         obs_intercept=found.intercept,
         obs_cov=measurement_covariance(model, params),
         status=found.rule.status,
+        obs_trend=trend_growth(model, params),
     )
 
 
@@ -170,6 +171,7 @@ def _solve(model: Model, params) -> _Solution:
         policy=policy,
         steady_state=linear.steady_state,
         status=jnp.where(linear.status == Status.OK, status, linear.status),
+        shock_cov=shock_correlation(model, params),
     )
     design = linear.measured_now @ policy + measured_lag
     return _Solution(rule, n, design, linear.measured_now, linear.obs_intercept)

@@ -5,6 +5,8 @@ Each representation is a `NamedTuple` of arrays, so it crosses `jit` and `vmap`.
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
 from estim.typing import Array
 
 
@@ -12,11 +14,12 @@ class StateSpace(NamedTuple):
     """A linear Gaussian state space, in the words of Durbin and Koopman (2012, ch. 3).
 
         s_t = T s_{t-1} + R e_t,        e_t ~ N(0, Q)
-        y_t = Z s_t + d + u_t,          u_t ~ N(0, H)
+        y_t = Z s_t + d + g t + u_t,    u_t ~ N(0, H),    t = 1, 2, ...
 
     Shapes: ``transition`` T ``[n_states, n_states]``, ``selection`` R ``[n_states, n_shocks]``,
     ``state_cov`` Q ``[n_shocks, n_shocks]``, ``design`` Z ``[n_obs, n_states]``,
-    ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H ``[n_obs, n_obs]``, ``status`` ``[]``.
+    ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H ``[n_obs, n_obs]``, ``status`` ``[]``,
+    ``obs_trend`` g ``[n_obs]``, what the observables grow by each period; None where they do not.
     """
 
     transition: Array
@@ -26,15 +29,17 @@ class StateSpace(NamedTuple):
     obs_intercept: Array
     obs_cov: Array
     status: Array
+    obs_trend: Array | None = None
 
 
 class DecisionRule(NamedTuple):
     """The first-order solution for every variable of a model, in deviations from rest.
 
-        m_t = T m_{t-1} + R e_t,        x_t - x = X m_t,        e_t ~ N(0, I)
+        m_t = T m_{t-1} + R e_t,        x_t - x = X m_t,        e_t ~ N(0, Q)
 
     Shapes: ``transition`` T ``[n_states, n_states]``, ``selection`` R ``[n_states, n_shocks]``,
-    ``policy`` X ``[n_variables, n_states]``, ``steady_state`` x ``[n_variables]``, ``status`` ``[]``.
+    ``policy`` X ``[n_variables, n_states]``, ``steady_state`` x ``[n_variables]``, ``status`` ``[]``,
+    ``shock_cov`` Q ``[n_shocks, n_shocks]``, ones on its diagonal.
     The state is that of the model's `StateSpace`: what the equations and the measurement
     read of the past, after today's shocks.
     """
@@ -44,16 +49,17 @@ class DecisionRule(NamedTuple):
     policy: Array
     steady_state: Array
     status: Array
+    shock_cov: Array
 
 
 class MovingAverage(NamedTuple):
     """A truncated moving average: the first-order solution in sequence space.
 
-        y_t = d + sum_h IRF_h e_{t-h} + u_t,   e_t ~ N(0, Q),  u_t ~ N(0, H)
+        y_t = d + g t + sum_h IRF_h e_{t-h} + u_t,   e_t ~ N(0, Q),  u_t ~ N(0, H)
 
     Shapes: ``impulse_responses`` ``[horizon, n_obs, n_shocks]``, ``shock_cov`` Q
     ``[n_shocks, n_shocks]``, ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H
-    ``[n_obs, n_obs]``, ``status`` ``[]``.
+    ``[n_obs, n_obs]``, ``status`` ``[]``, ``obs_trend`` g ``[n_obs]`` or None, as in `StateSpace`.
     """
 
     impulse_responses: Array
@@ -61,3 +67,17 @@ class MovingAverage(NamedTuple):
     obs_intercept: Array
     obs_cov: Array
     status: Array
+    obs_trend: Array | None = None
+
+
+def trend_path(solution: StateSpace | MovingAverage, num_periods: int) -> Array:
+    """What the trend adds to the observables, g t for t = 1 ... num_periods: ``[num_periods, n_obs]``."""
+    growth = jnp.zeros_like(solution.obs_intercept) if solution.obs_trend is None else solution.obs_trend
+    return jnp.arange(1.0, num_periods + 1)[:, None] * growth[None, :]
+
+
+def without_trend(solution: StateSpace | MovingAverage, observations: Array) -> Array:
+    """Observations ``[n_periods, n_obs]``, whose first is that of period 1, less the trend."""
+    if solution.obs_trend is None:
+        return jnp.asarray(observations)
+    return observations - trend_path(solution, len(observations))

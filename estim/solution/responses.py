@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.linalg import semidefinite_cholesky
 from estim.model import Model
+from estim.solution.equations import shock_correlation
 from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_decision_rule
 from estim.solution.representations import DecisionRule
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 
 @partial(jax.jit, static_argnames="horizon")
 def decision_rule_responses(rule: DecisionRule, horizon: int) -> Array:
-    """X T^h R for h = 0, ..., horizon - 1: ``[horizon, n_variables, n_shocks]``."""
+    """X T^h R Q^1/2 for h = 0, ..., horizon - 1: ``[horizon, n_variables, n_shocks]``.
+
+    Correlated shocks are made orthogonal in their order: the first one moves all, the last one only itself
+    (Sims 1980).
+    """
 
     def ahead(state, _):
         return rule.transition @ state, rule.policy @ state
 
-    return jax.lax.scan(ahead, rule.selection, length=horizon)[1]
+    return jax.lax.scan(ahead, rule.selection @ semidefinite_cholesky(rule.shock_cov), length=horizon)[1]
 
 
 def impulse_responses(model: Model, params: ParamValues | None = None, horizon: int = 40) -> "DataArray":
@@ -68,4 +74,5 @@ def _household_responses(model: Model, params, horizon: int) -> tuple[Array, Sca
     household = solve_household_jacobians(model, params)
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     paths, status = solve_paths(model, linearize(model, params, household.variables), household)
-    return jnp.moveaxis(paths, 1, 0)[:horizon], status
+    root = semidefinite_cholesky(shock_correlation(model, params))
+    return jnp.moveaxis(paths, 1, 0)[:horizon] @ root, status

@@ -25,7 +25,7 @@ from estim.model import Model
 from estim.solution.assemble import System, assemble, stack_jacobians
 from estim.solution.blocks import find_plan
 from estim.solution.determinacy import determinacy_status
-from estim.solution.equations import measurement_covariance
+from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.propagate import block_inputs, block_outputs, process_paths
 from estim.solution.representations import MovingAverage
@@ -178,10 +178,11 @@ def _moving_average(
 ) -> MovingAverage:
     return MovingAverage(
         impulse_responses=responses,
-        shock_cov=jnp.eye(len(model.shocks._fields)),
+        shock_cov=shock_correlation(model, params),
         obs_intercept=linear.obs_intercept,
         obs_cov=measurement_covariance(model, params),
         status=status,
+        obs_trend=trend_growth(model, params),
     )
 
 

@@ -1,24 +1,20 @@
 """Draw observations from a solved model."""
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from estim.linalg import solve_discrete_lyapunov
-from estim.model import Model
-from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import Status
+from estim.arguments import Positive, checked
+from estim.solution.initial_state import initial_state
+from estim.solution.representations import MovingAverage, StateSpace, trend_path
 from estim.typing import Array, Key
 
 
+@checked
 @partial(jax.jit, static_argnames="num_periods")
-def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: int) -> Array:
-    """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew.
-
-    They are those of the representation: add `trend_path` where the model has a trend.
-    """
+def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: Positive) -> Array:
+    """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew, their trend included."""
     if isinstance(solution, StateSpace):
         return simulate_states(solution, rng_key, num_periods)[2]
     key_shocks, key_errors = jax.random.split(rng_key)
@@ -27,19 +23,19 @@ def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: in
     convolve = jax.vmap(lambda irf, e: jnp.convolve(e, irf, mode="valid"), (1, 1))
     by_observable = jax.vmap(lambda irf: convolve(irf, shocks).sum(0), 1, 1)
     errors = _normal(key_errors, solution.obs_cov, num_periods)
-    return by_observable(solution.impulse_responses) + solution.obs_intercept[None, :] + errors
+    level = solution.obs_intercept[None, :] + trend_path(solution, num_periods)
+    return by_observable(solution.impulse_responses) + level + errors
 
 
 def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tuple[Array, Array, Array]:
     """States, shocks and observations, leading axis ``[num_periods]``.
 
-    The state before the first period is drawn from its stationary distribution, or at rest where
-    there is none.
+    The state before the first period is drawn from its stationary distribution, and at rest in the directions
+    of unit roots, where there is none.
     """
-    T, R, Q, Z, d, H, _ = solution
+    T, R, Q, Z, d, H = solution[:6]
     keys = jax.random.split(rng_key, 3)
-    cov, status = solve_discrete_lyapunov(T, R @ Q @ R.T)
-    past = _normal(keys[0], jnp.where(status == Status.OK, cov, 0.0), 1)[0]
+    past = _normal(keys[0], initial_state(solution).stationary_cov, 1)[0]
     shocks, errors = _normal(keys[1], Q, num_periods), _normal(keys[2], H, num_periods)
 
     def step(state, shock):
@@ -47,15 +43,7 @@ def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tup
         return state, state
 
     states = jax.lax.scan(step, past, shocks)[1]
-    return states, shocks, states @ Z.T + d[None, :] + errors
-
-
-def trend_path(model: Model, params: Any, num_periods: int) -> Array:
-    """What the observables grow by along the model's trend, ``[num_periods, n_obs]``; zeros where it has none."""
-    if model.trend is None:
-        return jnp.zeros((num_periods, len(model.observables._fields)))
-    slopes = jnp.stack([jnp.asarray(slope, float) for slope in model.trend(params)])
-    return jnp.arange(1.0, num_periods + 1)[:, None] * slopes[None, :]
+    return states, shocks, states @ Z.T + d[None, :] + trend_path(solution, num_periods) + errors
 
 
 def _normal(rng_key: Key, cov: Array, num: int) -> Array:

@@ -1,180 +1,248 @@
-"""Certificate: how far a surrogate's draws can be trusted, measured with the true posterior on its own chain."""
+"""Certificate: what true evaluations at a surrogate's draws, and beyond them, say of its posterior."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from estim.arguments import Positive, checked
 from estim.posterior import Posterior
-from estim.surrogate.correct import WeightedDraws, weigh_draws
+from estim.surrogate.correct import WeightedDraws, surrogate_logdensity, usable_logdensity, weigh_draws
 from estim.surrogate.estimates import (
-    RELIABLE_KHAT,
     Estimate,
     accept_probability,
     batch_means,
-    kl_divergence,
+    convergence,
+    divergences,
+    jackknife,
+    margin_shifts,
+    margins,
+    reliable_khat,
+    tail_khat,
 )
-from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
+from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
-from estim.surrogate.sample import propose
+from estim.surrogate.recipe import MIN_MEMBERS
+from estim.surrogate.sample import propose, tune_step
+from estim.surrogate.verdict import VERDICTS, Findings, judge
 from estim.typing import Key
-
-SAFE_DECISION = 0.0033
-"""Wrong accepts and wrong rejects below this need no correction (Kase, Rigato and Rottner 2024 report 0.33 %)."""
-
-SAFE_MEAN_SHIFT = 0.1
-"""Largest shift of a posterior mean, in posterior standard deviations, that needs no correction."""
 
 
 class Certificate(NamedTuple):
     """What `certify` found; ``print`` it.
 
     Attributes:
+        rhat: largest rank-normalised split R-hat of the surrogate's chains.
+        teacher_rhat: the same of the exact chains that taught it; None where they were not given.
         wrong_accept: P(accepted by the surrogate, not by the true posterior) = E max(a_hat - a, 0).
         wrong_reject: the reverse, E max(a - a_hat, 0).
-        pareto_khat: tail index of the importance weights p/p_hat on the surrogate's draws.
+        step_size: of the proposals that these two belong to, in units of the draws' covariance; the surrogate
+            accepts TARGET_ACCEPTANCE of them, to which its sampler tunes.
+        pareto_khat: tail index of the importance weights.
+        reliable_khat: what it must lie below, for so many weights.
         kl_divergence: KL(p || p_hat) in nats.
-        mean_shift: largest |E_p x - E_p_hat x| over the parameters, in posterior standard deviations,
-            by importance weights.
+        total_variation: largest error of any posterior probability.
+        chi_square: chi-square(p || p_hat), the variance of p/p_hat over draws of the surrogate.
+        mean_shift: largest |E_p x - E_p_hat x| over the parameters, in the surrogate's standard deviations.
+        sd_shift: largest |sd_p / sd_p_hat - 1|.
+        quantile_shift: largest shift of a 5 or 95 % quantile, in the surrogate's standard deviations.
+        shift, shift_error: these by parameter with their standard errors, ``[4, dim]``: mean, standard deviation,
+            5 % and 95 % quantile, true less surrogate's, of the unconstrained position.
         largest_error: largest error of the log-posterior, centred, inside the 99 % region.
         ensemble_calibration: root mean square error of the draws over the one that the
-            members' spread predicts, 1 when the ensemble knows its errors; None with one member.
+            members' spread predicts, 1 when the ensemble knows its errors; None with fewer than MIN_MEMBERS.
+        effective_evaluations: 1 / sum of squared weights.
         num_failures: evaluated points at which the true posterior has no value.
         num_evaluations: true evaluations spent.
-        verdict: ``"safe"``, ``"use the correction"`` or ``"refine"``.
+        verdict: ``"safe"``, ``"use the correction"`` or ``"not certified"``.
+        reasons: why it is not safe.
     """
 
+    rhat: float
+    teacher_rhat: float | None
     wrong_accept: Estimate
     wrong_reject: Estimate
+    step_size: float
     pareto_khat: float
+    reliable_khat: float
     kl_divergence: Estimate
+    total_variation: Estimate
+    chi_square: Estimate
     mean_shift: float
+    sd_shift: float
+    quantile_shift: float
+    shift: np.ndarray
+    shift_error: np.ndarray
     largest_error: float
     ensemble_calibration: float | None
+    effective_evaluations: float
     num_failures: int
     num_evaluations: int
     verdict: str
+    reasons: tuple[str, ...]
 
     def __str__(self) -> str:
-        calibration = (
-            "one member" if self.ensemble_calibration is None else f"{self.ensemble_calibration:.2f}"
-        )
-        return "\n".join(
-            [
-                f"wrong accept         {_percent(self.wrong_accept)}",
-                f"wrong reject         {_percent(self.wrong_reject)}",
-                f"Pareto k-hat         {self.pareto_khat:.2f}",
-                f"KL divergence        {self.kl_divergence.value:.4f} +- {self.kl_divergence.error:.4f} nats",
-                f"largest mean shift   {self.mean_shift:.3f} posterior standard deviations",
-                f"largest error        {self.largest_error:.2f} in log-posterior, inside the 99 % region",
-                f"ensemble calibration {calibration}",
-                f"true evaluations     {self.num_evaluations}, of which {self.num_failures} failed",
-                f"verdict              {self.verdict}: {VERDICTS[self.verdict]}",
-            ]
-        )
+        c = self
+        teacher = "not looked at" if c.teacher_rhat is None else f"{c.teacher_rhat:.3f}"
+        calibration = "none" if c.ensemble_calibration is None else f"{c.ensemble_calibration:.2f}"
+        lines = [
+            f"R-hat                {c.rhat:.3f}; of the teacher {teacher}",
+            f"wrong accept         {_percent(c.wrong_accept)} at steps of {c.step_size:.2f}",
+            f"wrong reject         {_percent(c.wrong_reject)}",
+            f"Pareto k-hat         {c.pareto_khat:.2f}, wanted below {c.reliable_khat:.2f}",
+            f"KL divergence        {c.kl_divergence.value:.4f} +- {c.kl_divergence.error:.4f} nats",
+            f"total variation      {_percent(c.total_variation)}",
+            f"chi-square           {c.chi_square.value:.3g} +- {c.chi_square.error:.2g}",
+            f"largest mean shift   {c.mean_shift:.3f} posterior standard deviations",
+            f"largest sd shift     {100 * c.sd_shift:.1f} %",
+            f"largest 5 or 95 % quantile shift {c.quantile_shift:.3f} posterior standard deviations",
+            f"largest error        {c.largest_error:.2f} in log-posterior, inside the 99 % region",
+            f"ensemble calibration {calibration}",
+            f"true evaluations     {c.num_evaluations}, of which {c.num_failures} failed; "
+            f"{c.effective_evaluations:.0f} effective weights",
+            f"verdict              {c.verdict}: {VERDICTS[c.verdict]}",
+        ]
+        return "\n".join([*lines, *(f"                     because {reason}" for reason in c.reasons)])
 
 
-VERDICTS = {
-    "safe": "the surrogate's draws can be used as they are",
-    "use the correction": "delayed acceptance or importance resampling makes the draws exact",
-    "refine": "add true evaluations where the surrogate is unsure and train again",
-}
-"""What each verdict asks of the user."""
-
-
+@checked
 def certify(
     posterior: Posterior,
     surrogate: Surrogate,
     draws: np.ndarray,
     rng_key: Key,
     *,
-    num_evaluations: int = 2000,
+    num_evaluations: Positive = 2000,
+    teacher: np.ndarray | None = None,
 ) -> Certificate:
-    """Compares the surrogate with the true posterior along the surrogate's chain.
+    """Compares the surrogate with the true posterior along the surrogate's chain, and a little beyond.
 
-    Half of the evaluations are the chain's draws x, evenly spaced; the other half proposals
-    x' ~ N(x, 2.38^2/dim * Sigma) of its random walk. With p the true posterior and p_hat the
-    surrogate's, a = min(1, p(x')/p(x)) and a_hat = min(1, p_hat(x')/p_hat(x)).
-
-    Safe: wrong accept and wrong reject, plus two standard errors, below SAFE_DECISION, no mean shifted
-    by more than SAFE_MEAN_SHIFT, and k-hat below RELIABLE_KHAT. Use the correction: k-hat below
-    RELIABLE_KHAT. Refine: otherwise.
+    Two fifths of the evaluations are the chain's draws x, evenly spaced; one fifth are draws stretched outward
+    (`estim.surrogate.stretch`); two fifths proposals x' of the surrogate's random walk, with a step at which it
+    accepts TARGET_ACCEPTANCE. With p the true posterior and p_hat the surrogate's, a = min(1, p(x')/p(x)) and
+    a_hat = min(1, p_hat(x')/p_hat(x)). What follows from the figures is in `judge`. A region that neither
+    the surrogate's chains nor the teacher's ever entered is not seen.
 
     Args:
         draws: positions of the surrogate's chains, ``[chain, draw, dim]``.
         num_evaluations: of the true posterior.
+        teacher: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
 
     Raises:
-        ValueError: fewer than 200 evaluations, or fewer draws than half of them.
+        ValueError: fewer than 200 evaluations, or fewer draws than three fifths of them, or a draw that is not finite.
     """
-    num_pairs = num_evaluations // 2
-    if num_pairs < 100:
+    if num_evaluations < 200:
         raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
-    weighted = weigh_draws(posterior, surrogate, draws, num_evaluations=num_pairs)
-    return certify_weighted(posterior, surrogate, weighted, rng_key)
+    weighted = weigh_draws(posterior, surrogate, draws, **weighing(num_evaluations))
+    return certify_weighted(posterior, surrogate, weighted, draws, rng_key, teacher=teacher)
+
+
+def weighing(num_evaluations: int) -> dict[str, int]:
+    """The arguments of `weigh_draws` that leave a certificate one evaluation for a proposal of each plain draw."""
+    num_plain = 2 * num_evaluations // 5
+    return {"num_evaluations": num_evaluations - num_plain, "num_stretched": num_evaluations - 2 * num_plain}
 
 
 def certify_weighted(
-    posterior: Posterior, surrogate: Surrogate, weighted: WeightedDraws, rng_key: Key
+    posterior: Posterior,
+    surrogate: Surrogate,
+    weighted: WeightedDraws,
+    draws: np.ndarray,
+    rng_key: Key,
+    *,
+    teacher: np.ndarray | None = None,
 ) -> Certificate:
     """The certificate of `certify` where the draws have been weighed already: only proposals are evaluated."""
-    current, weight, khat, true_current = weighted
-    num_pairs = len(current)
-    proposal = propose(rng_key, current)
-    points = np.concatenate([current, proposal])
+    current = weighted.position[weighted.plain]
+    log_p = usable_logdensity(weighted.evaluations)
+    log_p_hat = surrogate_logdensity(surrogate, current)
+    step = tune_step(lambda x: surrogate_logdensity(surrogate, x), rng_key, current, log_p_hat)
+    proposal = propose(rng_key, current, step)
+    true = usable_logdensity(evaluate_posterior(posterior, proposal))
+    a = accept_probability(log_p[weighted.plain], true)
+    a_hat = accept_probability(log_p_hat, surrogate_logdensity(surrogate, proposal))
+    rhat, effective_draws = convergence(draws)
+    teacher_rhat = None if teacher is None else convergence(teacher)[0]
 
-    true = concatenate_evaluations(true_current, evaluate_posterior(posterior, proposal))
-    members = ensemble_loglikelihoods(surrogate, points)
-    true_loglikelihood = np.where(np.isnan(true.loglikelihood), -np.inf, true.loglikelihood)
-    logprior = np.asarray(true.logprior)
-    log_p = (true_loglikelihood + logprior).reshape(2, -1)
-    log_p_hat = (members.mean(axis=0) + logprior).reshape(2, -1)
-    a, a_hat = accept_probability(*log_p), accept_probability(*log_p_hat)
-    wrong_accept = batch_means(np.maximum(a_hat - a, 0))
-    wrong_reject = batch_means(np.maximum(a - a_hat, 0))
-
-    log_weight = log_p[0] - log_p_hat[0]
-    ran_away = np.isnan(weight).any()  # from the support of the posterior
-    divergence = Estimate(np.inf, np.nan) if ran_away else kl_divergence(log_weight)
-    shift = weight @ current - current.mean(axis=0)
-    mean_shift = np.inf if ran_away else float(np.max(np.abs(shift) / current.std(axis=0)))
-    error = np.full(num_pairs, -np.inf) if ran_away else log_weight - np.median(log_weight)
-    inside = log_p_hat[0] >= np.quantile(log_p_hat[0], 0.01)
-
-    decisions_safe = all(e.value + 2 * e.error < SAFE_DECISION for e in (wrong_accept, wrong_reject))
-    if not khat < RELIABLE_KHAT:
-        verdict = "refine"
-    elif decisions_safe and mean_shift < SAFE_MEAN_SHIFT:
-        verdict = "safe"
-    else:
-        verdict = "use the correction"
+    weights = weighted.weight, weighted.surrogate_weight
+    learnt = margins(np.asarray(draws, float).reshape(-1, current.shape[1]))
+    shift, shift_error = jackknife(partial(margin_shifts, learnt), weighted.position, *weights)
+    apart, apart_error = jackknife(divergences, *weights)
+    findings = Findings(
+        names=posterior.param_names,
+        rhat=rhat,
+        teacher_rhat=teacher_rhat,
+        effective_draws=effective_draws,
+        failed_share=float(np.mean(np.isneginf(log_p[weighted.plain]))),
+        pareto_khat=weighted.pareto_khat,
+        reliable_khat=reliable_khat(min(len(weighted.weight), float(np.min(effective_draws)))),
+        effective_evaluations=weighted.effective_sample_size,
+        wrong_accept=batch_means(np.maximum(a_hat - a, 0)),
+        wrong_reject=batch_means(np.maximum(a - a_hat, 0)),
+        shift=shift,
+        shift_error=shift_error,
+        tail_khat=tail_khat(learnt, weighted.position, weighted.weight),
+    )
+    verdict, reasons = judge(findings)
+    error, calibration = _errors(surrogate, current, log_p[weighted.plain] - log_p_hat, log_p_hat)
+    largest = np.max(np.abs(shift), axis=1)
     return Certificate(
-        wrong_accept=wrong_accept,
-        wrong_reject=wrong_reject,
-        pareto_khat=khat,
-        kl_divergence=divergence,
-        mean_shift=mean_shift,
-        largest_error=float(np.max(np.abs(error[inside]))),
-        ensemble_calibration=None if ran_away else ensemble_calibration(members[:, :num_pairs], error),
-        num_failures=int(np.sum(~np.isfinite(true_loglikelihood))),
-        num_evaluations=2 * num_pairs,
+        rhat=float(np.max(rhat)),
+        teacher_rhat=None if teacher_rhat is None else float(np.max(teacher_rhat)),
+        wrong_accept=findings.wrong_accept,
+        wrong_reject=findings.wrong_reject,
+        step_size=step,
+        pareto_khat=findings.pareto_khat,
+        reliable_khat=findings.reliable_khat,
+        kl_divergence=Estimate(float(apart[0]), float(apart_error[0])),
+        total_variation=Estimate(float(apart[1]), float(apart_error[1])),
+        chi_square=Estimate(float(apart[2]), float(apart_error[2])),
+        mean_shift=float(largest[0]),
+        sd_shift=float(largest[1]),
+        quantile_shift=float(largest[2:].max()),
+        shift=shift,
+        shift_error=shift_error,
+        largest_error=error,
+        ensemble_calibration=calibration,
+        effective_evaluations=findings.effective_evaluations,
+        num_failures=int(np.sum(np.isneginf(log_p)) + np.sum(np.isneginf(true))),
+        num_evaluations=len(log_p) + len(true),
         verdict=verdict,
+        reasons=reasons,
     )
 
 
+def _errors(
+    surrogate: Surrogate, draws: np.ndarray, log_ratio: np.ndarray, log_p_hat: np.ndarray
+) -> tuple[float, float | None]:
+    """Largest error of the log-posterior inside the 99 % region, and the ensemble's calibration.
+
+    A constant does not matter to a posterior, so errors are taken about their median; a draw that failed
+    is infinitely wrong.
+    """
+    if not np.isfinite(log_ratio).any():
+        return np.inf, None
+    error = log_ratio - np.median(log_ratio[np.isfinite(log_ratio)])
+    inside = log_p_hat >= np.quantile(log_p_hat, 0.01)
+    calibration = ensemble_calibration(ensemble_loglikelihoods(surrogate, draws), error)
+    return float(np.max(np.abs(error[inside]))), calibration
+
+
 def ensemble_calibration(members: np.ndarray, error: np.ndarray) -> float | None:
-    """rms(error) / rms(predicted error) of the mean of ``members`` ``[num_members, n]``; None with one member.
+    """rms(error) / rms(predicted error) of the mean of ``members`` ``[num_members, n]``; None with few of them.
 
     The mean of m independent members errs with variance s^2/m when they scatter with variance s^2.
     Both sides are taken about their median draw, for a constant does not matter to a posterior, and
     beyond the 99 % quantile, or where there is no true value, they are left out.
     """
-    if len(members) == 1:
+    if len(members) < MIN_MEMBERS:
         return None
     deviation = members - members.mean(axis=0)
     deviation = deviation - np.median(deviation, axis=1, keepdims=True)
     predicted = np.sum(deviation**2, axis=0) / (len(members) - 1) / len(members)
     central = np.abs(error) <= np.quantile(np.abs(error[np.isfinite(error)]), 0.99)
-    return float(np.sqrt(np.mean(error[central] ** 2) / np.mean(predicted[central])))
+    with np.errstate(divide="ignore", invalid="ignore"):  # members that agree to the last bit
+        return float(np.sqrt(np.mean(error[central] ** 2) / np.mean(predicted[central])))
 
 
 def _percent(estimate: Estimate) -> str:

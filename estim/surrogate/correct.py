@@ -1,4 +1,4 @@
-"""Exactness at the cost of a few true evaluations: importance resampling and control variates.
+"""Corrections for a few true evaluations: importance weights, resampling and control variates.
 
 The third correction, delayed acceptance, is a sampler:
 ``estim.sample(posterior, "delayed_acceptance", rng_key, approximation=surrogate.posterior)``.
@@ -10,53 +10,104 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from estim.arguments import NonNegative, Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.surrogate.estimates import batch_means, evenly_spaced, pareto_smooth
-from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.estimates import batch_means, effective_size, evenly_spaced, pareto_khat
+from estim.surrogate.evaluate import evaluate_logprior, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
+from estim.surrogate.stretch import build_stretches, mixture_logdensity, share_out
 from estim.typing import Key
 
 
 class WeightedDraws(NamedTuple):
-    """Some draws of a surrogate ``[n, dim]`` with Pareto-smoothed importance weights ``[n]`` that sum to one.
+    """Draws of a surrogate, some of them stretched, ``[n, dim]``, weighed by the true posterior.
 
-    Above a ``pareto_khat`` of 0.7 the weights are not to be trusted; ``evaluations`` are the true
-    ones that they cost. Where none of these is finite there is nothing to be weighed: the weights are NaN, k-hat
-    is infinite.
+    Attributes:
+        position: ``[n, dim]``, in the order of the chains.
+        weight: ``[n]``, sum one: the true posterior p over the density of the points, a mixture of p_hat and of its
+            stretched copies (see `estim.surrogate.stretch`). NaN where p is nowhere finite.
+        surrogate_weight: ``[n]``, sum one: the same for p_hat; where p is p_hat the two are equal.
+        pareto_khat: of ``weight``; infinite where there is nothing to be weighed. Above `reliable_khat(n)` the
+            weights are not to be trusted.
+        plain: ``[n]``, which of the points are draws and not stretched.
+        evaluations: the true ones that the weights cost.
     """
 
     position: np.ndarray
     weight: np.ndarray
+    surrogate_weight: np.ndarray
     pareto_khat: float
+    plain: np.ndarray
     evaluations: Evaluations
 
     @property
     def effective_sample_size(self) -> float:
         """1 / sum of squared weights (Kish)."""
-        return float(1 / np.sum(self.weight**2))
+        return effective_size(self.weight)
 
 
+@checked
 def weigh_draws(
-    posterior: Posterior, surrogate: Surrogate, draws: np.ndarray, *, num_evaluations: int = 2000
+    posterior: Posterior,
+    surrogate: Surrogate,
+    draws: np.ndarray,
+    *,
+    num_evaluations: Positive = 2000,
+    num_stretched: NonNegative | None = None,
 ) -> WeightedDraws:
-    """Weights p/p_hat of `num_evaluations` of the surrogate's ``draws`` ``[chain, draw, dim]``, evenly spaced.
+    """Weights of `num_evaluations` points of the surrogate's ``draws`` ``[chain, draw, dim]``, evenly spaced.
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024).
+    Args:
+        num_stretched: how many of them are stretched outward, so that tails which the surrogate lacks are looked
+            at; a third where None.
 
     Raises:
-        ValueError: fewer draws than evaluations.
+        ValueError: fewer draws than evaluations, or one of the draws is not finite.
     """
-    position = evenly_spaced(draws, num_evaluations)
+    source = evenly_spaced(draws, num_evaluations)
+    if not np.isfinite(source).all():
+        raise ValueError("draws: some of the surrogate's draws are not finite")
+    stretches = build_stretches(np.asarray(draws, float).reshape(-1, source.shape[1]))
+    num_stretched = num_evaluations // 3 if num_stretched is None else num_stretched
+    counts = share_out(num_evaluations - num_stretched, num_stretched, len(stretches.matrix))
+    # In an order that has nothing to do with where a draw stands in its chain.
+    which = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    position = stretches.forward(source, which)
     true = evaluate_posterior(posterior, position)
-    if not np.isfinite(true.loglikelihood).any():
-        return WeightedDraws(position, np.full(num_evaluations, np.nan), np.inf, true)
-    learnt = ensemble_loglikelihoods(surrogate, position).mean(axis=0)
-    weight, khat = pareto_smooth(np.asarray(true.loglikelihood) - learnt)
-    return WeightedDraws(position, weight, khat, true)
+    log_p = usable_logdensity(true)
+    origins = [position, *(stretches.backward(position, k) for k in range(1, len(counts)))]
+    log_p_hat = np.stack([surrogate_logdensity(surrogate, origin) for origin in origins])
+    log_mixture = mixture_logdensity(stretches, counts, log_p_hat)
+    surrogate_weight = _normalised(log_p_hat[0] - log_mixture)
+    if not np.isfinite(log_p).any():
+        nothing = np.full(num_evaluations, np.nan)
+        return WeightedDraws(position, nothing, surrogate_weight, np.inf, which == 0, true)
+    log_weight = log_p - log_mixture
+    khat = pareto_khat(log_weight)
+    return WeightedDraws(position, _normalised(log_weight), surrogate_weight, khat, which == 0, true)
 
 
-def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: int) -> np.ndarray:
+def usable_logdensity(evaluations: Evaluations) -> np.ndarray:
+    """The log-density ``[n]`` on the host; minus infinity wherever it is not finite: such a point has failed."""
+    logdensity = np.asarray(evaluations.logdensity, float)
+    return np.where(np.isfinite(logdensity), logdensity, -np.inf)
+
+
+def surrogate_logdensity(surrogate: Surrogate, position: np.ndarray) -> np.ndarray:
+    """The surrogate's log-density ``[n]`` at host positions ``[n, dim]``; minus infinity where it has none."""
+    logprior = np.asarray(evaluate_logprior(surrogate.posterior.logprior_fn, position))
+    logdensity = ensemble_loglikelihoods(surrogate, position).mean(axis=0) + logprior
+    return np.where(np.isnan(logdensity), -np.inf, logdensity)
+
+
+def _normalised(log_weight: np.ndarray) -> np.ndarray:
+    weight = np.exp(log_weight - log_weight.max())
+    return weight / weight.sum()
+
+
+@checked
+def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: Positive) -> np.ndarray:
     """Draws of the true posterior ``[num_samples, dim]``: each point about ``num_samples * weight`` times.
 
     Systematic resampling, in random order. More than `effective_sample_size` of them repeat themselves.
@@ -72,17 +123,19 @@ def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: int) -> n
     return weighted.position[index][np.asarray(jax.random.permutation(key_order, num_samples))]
 
 
+@checked
 def correct_means(
     weighted: WeightedDraws, draws: np.ndarray, function: Callable[[np.ndarray], np.ndarray] = lambda x: x
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means ``[k]`` of ``function(position)`` and their standard errors ``[k]``.
 
-    The surrogate itself is the control variate: with w = p/p_hat of mean one under p_hat,
+    The surrogate itself is the control variate: with the weighted points' normalised weights w for p and w_hat
+    for p_hat,
 
-        E_p f = E_p_hat f + E_p_hat (w - 1)(f - E_p_hat f),
+        E_p f = E_p_hat f + sum_i (w_i - w_hat_i) (f_i - E_p_hat f),
 
     where the first term comes from all of the surrogate's draws and the second, small when the
-    surrogate is good, from the weighted ones.
+    surrogate is good, from the weighted ones. Consistent as both grow; trust it as far as the weights' k-hat.
 
     Args:
         draws: ``[chain, draw, dim]``, at least two chains: their means give the first term's error.
@@ -91,8 +144,8 @@ def correct_means(
     chain_means = np.stack([np.mean(function(np.asarray(chain, float)), axis=0) for chain in draws])
     mean = chain_means.mean(axis=0)
     variance = chain_means.var(axis=0, ddof=1) / len(chain_means)
-    ratio = weighted.weight * len(weighted.weight)
-    terms = (ratio - 1)[:, None] * (function(weighted.position) - mean)
+    difference = (weighted.weight - weighted.surrogate_weight) * len(weighted.weight)
+    terms = difference[:, None] * (function(weighted.position) - mean)
     shifts = [batch_means(column) for column in terms.T]
     value = mean + np.array([shift.value for shift in shifts])
     return value, np.sqrt(variance + np.array([shift.error**2 for shift in shifts]))

@@ -14,6 +14,9 @@ from estim.typing import Array
 FLATTEST = 0.1
 """Curvature of the quadratic in whitened coordinates, where that of a Gaussian log-density is one, at the least."""
 
+SMALLEST = 1e-6
+"""Unit of what the network learns, in log-likelihood, at the least."""
+
 
 class Scaling(NamedTuple):
     """The affine map of the inputs and the quadratic that is learnt around.
@@ -53,6 +56,11 @@ class TrainingSet(NamedTuple):
     gradient_weight: Array | None = None
 
 
+def fewest_points(dim: int) -> int:
+    """How many points a surrogate of `dim` parameters needs at least."""
+    return 10 * (dim + 1)
+
+
 def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evaluations, dict[str, int]]:
     """Finite and distinct points above the lowest ``drop_fraction`` of log-densities, and the counts of each step.
 
@@ -74,9 +82,9 @@ def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evalu
     kept = np.sort(distinct[order[int(drop_fraction * len(order)) :]])
     counts["low_density"] = len(distinct) - len(kept)
     counts["kept"] = len(kept)
-    if len(kept) < 10 * (dim + 1):
+    if len(kept) < fewest_points(dim):
         raise ValueError(
-            f"a surrogate of {dim} parameters needs at least {10 * (dim + 1)} distinct finite points, "
+            f"a surrogate of {dim} parameters needs at least {fewest_points(dim)} distinct finite points, "
             f"but only {len(kept)} of {counts['evaluations']} evaluations are left"
         )
     return jax.tree.map(lambda leaf: leaf[kept], flat), counts
@@ -135,14 +143,15 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
     covariance = np.atleast_2d(np.cov(position.T, aweights=weight))
     if not recipe.whiten:
         covariance = np.diag(np.diag(covariance))
-    scale = np.linalg.cholesky(covariance)
+    scale = _root(covariance)
     z = scipy.linalg.solve_triangular(scale, (position - center).T, lower=True).T
     if recipe.quadratic:
         intercept, slope, curvature = fit_quadratic(z, values, weight)
     else:
         intercept, slope, curvature = np.average(values, weights=weight), np.zeros(dim), np.zeros((dim, dim))
     residual = values - intercept - z @ slope - 0.5 * np.einsum("ni,ij,nj->n", z, curvature, z)
-    output_scale = np.sqrt(np.average(residual**2, weights=weight))
+    # Where the quadratic says all, or the log-likelihood is a constant, there is no unit to be had from the rest.
+    output_scale = max(np.sqrt(np.average(residual**2, weights=weight)), SMALLEST)
     data = TrainingSet(_float32(z), _float32(residual / output_scale), _float32(weight))
     if recipe.gradient_weight > 0 and points.gradient is not None:
         # d network / dz = (scale' grad - slope - curvature z) / output_scale
@@ -161,6 +170,25 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
     )
     scaling = (center, scale, intercept, slope, curvature, output_scale, *box, *outputs)
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """The Cholesky factor of the points' covariance ``[dim, dim]``.
+
+    Raises:
+        ValueError: the points do not span all directions.
+    """
+    still = np.flatnonzero(~(np.diag(covariance) > 0))
+    if still.size:
+        raise ValueError(
+            f"nothing can be learnt of parameters {still.tolist()}: they are the same at all points"
+        )
+    sd = np.sqrt(np.diag(covariance))
+    if np.linalg.eigvalsh(covariance / np.outer(sd, sd))[0] < 1e-12:
+        raise ValueError(
+            "nothing can be learnt: the points lie in a subspace, some parameters depend on others linearly"
+        )
+    return np.linalg.cholesky(covariance)
 
 
 def _float32(values: np.ndarray) -> Array:

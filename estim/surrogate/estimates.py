@@ -1,11 +1,15 @@
 """Monte Carlo estimates of a surrogate's quality: decisions, importance weights, divergence."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 RELIABLE_KHAT = 0.7
-"""Pareto k-hat up to which importance weights can be trusted (Vehtari, Simpson, Gelman, Yao and Gabry 2024)."""
+"""Pareto k-hat above which no number of importance weights can be trusted."""
+
+NUM_GROUPS = 30
+"""Groups of neighbouring draws that the jackknife leaves out in turn."""
 
 
 class Estimate(NamedTuple):
@@ -13,6 +17,14 @@ class Estimate(NamedTuple):
 
     value: float
     error: float
+
+
+def reliable_khat(num: float) -> float:
+    """Pareto k-hat up to which `num` importance weights can be trusted.
+
+    min(1 - 1/log10(num), 0.7): Vehtari, Simpson, Gelman, Yao and Gabry (2024), equation 13.
+    """
+    return min(1 - 1 / np.log10(num), RELIABLE_KHAT) if num > 1 else -np.inf
 
 
 def evenly_spaced(draws: np.ndarray, num: int) -> np.ndarray:
@@ -46,40 +58,145 @@ def batch_means(values: np.ndarray) -> Estimate:
     return Estimate(float(values.mean()), float(means.std(ddof=1) / np.sqrt(num_batches)))
 
 
-def pareto_smooth(log_weight: np.ndarray) -> tuple[np.ndarray, float]:
-    """Normalised smoothed weights ``[n]`` and the Pareto k-hat of log importance weights ``[n]``.
+def pareto_khat(log_weight: np.ndarray) -> float:
+    """The Pareto k-hat of log importance weights ``[n]``, of which those of zero (-inf) have no part in the tail.
 
-    A weight of zero (-inf) stays zero. Equal weights have a k-hat of -inf. Source: Vehtari,
-    Simpson, Gelman, Yao and Gabry (2024).
+    Equal weights have a k-hat of -inf. Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024).
 
     Raises:
         ValueError: every weight is zero.
     """
     from arviz_stats.base import array_stats  # takes a second to import
 
-    finite = np.isfinite(log_weight)
-    if not finite.any():
+    finite = log_weight[np.isfinite(log_weight)]
+    if not len(finite):
         raise ValueError("no draw has a finite log-density under the true posterior")
-    if np.ptp(log_weight[finite]) < 1e-10:
-        return finite / finite.sum(), -np.inf
+    if np.ptp(finite) < 1e-10:
+        return -np.inf
     # ArviZ expects the negative of the log weights (a log-likelihood left out).
-    smoothed, khat = array_stats.psislw(-log_weight[finite])
-    weight = np.zeros(len(log_weight))
-    weight[finite] = np.exp(smoothed - smoothed.max())
-    return weight / weight.sum(), float(khat)
+    return float(array_stats.psislw(-finite)[1])
 
 
-def kl_divergence(log_weight: np.ndarray) -> Estimate:
-    """KL(p || p_hat) from draws of p_hat with log p/p_hat ``[n]`` up to a constant.
+def divergences(weight: np.ndarray, surrogate_weight: np.ndarray) -> np.ndarray:
+    """KL(p || p_hat) in nats, total variation and chi-square(p || p_hat), ``[3]``.
 
-    With w = p/p_hat unnormalised, KL = E[w log w] / E[w] - log E[w]; the error is that of its
-    linearisation. Draws where p is zero count as zero weight.
+    Of weights ``[n]`` of the same points for p and for p_hat, that is p / q and p_hat / q up to constants where the
+    points come from q:
+
+        KL = E_p log p/p_hat,   TV = E_p_hat |p/p_hat - 1| / 2,   chi-square = E_p p/p_hat - 1.
+
+    Weights that are not numbers are of a p that is nowhere: infinite, one and infinite.
     """
-    log_weight = log_weight - log_weight.max()
-    ratio = np.exp(log_weight)
-    log_mean = np.log(ratio.mean())
-    ratio = ratio / ratio.mean()
-    log_ratio = np.where(ratio > 0, log_weight, 0.0) - log_mean
-    value = float(np.mean(ratio * log_ratio))
-    influence = ratio * (log_ratio - value) - (ratio - 1)
-    return Estimate(value, batch_means(influence).error)
+    if not np.isfinite(weight).all():
+        return np.array([np.inf, 1.0, np.inf])
+    p, p_hat = weight / weight.sum(), surrogate_weight / surrogate_weight.sum()
+    used = p > 0
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = p[used] / p_hat[used]
+        return np.array([p[used] @ np.log(ratio), np.abs(p - p_hat).sum() / 2, p[used] @ ratio - 1])
+
+
+def effective_size(weight: np.ndarray) -> float:
+    """1 / sum of squared normalised weights ``[n]`` (Kish)."""
+    return float(1 / np.sum(weight**2))
+
+
+def jackknife(statistic: Callable[..., np.ndarray], *samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``statistic(*samples)`` and its standard error, by leaving out neighbours together.
+
+    The first axis ``[n]`` of every sample is in the order of the chains, so that what is correlated mostly leaves
+    together. Source: Kuensch (1989).
+
+    Args:
+        statistic: samples with some rows left out -> an array of any shape.
+    """
+    value = statistic(*samples)
+    groups = np.array_split(np.arange(len(samples[0])), NUM_GROUPS)
+    left_out = np.stack([statistic(*(np.delete(s, group, axis=0) for s in samples)) for group in groups])
+    spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
+    return value, np.sqrt((NUM_GROUPS - 1) / NUM_GROUPS * spread)
+
+
+LEVELS = (0.05, 0.95)
+"""Levels of the quantiles that are looked at."""
+
+
+class Margins(NamedTuple):
+    """Mean and standard deviation of every parameter ``[dim]``; quantiles and the densities there ``[2, dim]``."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    quantile: np.ndarray
+    density: np.ndarray
+
+
+def margins(draws: np.ndarray, max_draws: int = 100_000) -> Margins:
+    """Of draws ``[n, dim]``; quantiles at `LEVELS`, densities from the quantiles a little below and above."""
+    thinned = draws[:: -(-len(draws) // max_draws)]
+    near = 0.025
+    quantiles = np.quantile(thinned, [level + step for level in LEVELS for step in (-near, 0, near)], axis=0)
+    low, quantile, high = np.moveaxis(quantiles.reshape(2, 3, -1), 1, 0)
+    with np.errstate(divide="ignore"):
+        return Margins(draws.mean(axis=0), draws.std(axis=0), quantile, 2 * near / (high - low))
+
+
+def margin_shifts(
+    learnt: Margins, values: np.ndarray, weight: np.ndarray, surrogate_weight: np.ndarray
+) -> np.ndarray:
+    """Mean, sd and quantiles of `LEVELS` under p less those under p_hat, in the latter's sd ``[4, dim]``.
+
+    With the difference of the normalised weights, w - w_hat, whose sum over f is E_p f - E_p_hat f. A quantile q moves
+    by minus the change of P(x <= q) over the density at q, to first order (Bahadur 1966).
+
+    Args:
+        learnt: of p_hat, from all draws.
+        values, weight, surrogate_weight: points ``[n, dim]`` and their weights ``[n]``, up to constants.
+    """
+    change = weight / weight.sum() - surrogate_weight / surrogate_weight.sum()
+    centred = values - learnt.mean
+    mean = change @ centred
+    variance = np.maximum(learnt.sd**2 + change @ centred**2 - mean**2, 0)
+    below = np.stack([change @ (values <= q) for q in learnt.quantile])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.stack([mean, np.sqrt(variance) - learnt.sd, *(-below / learnt.density)]) / learnt.sd
+
+
+def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pareto k-hat ``[dim]`` of the terms ``w (x - mean)^2`` of each parameter's variance under p.
+
+    The weights may be harmless and a variance still rest on few points, where p has heavy tails: the standard error of
+    a mean of terms is finite below one half (Vehtari et al. 2024, on functions).
+
+    Args:
+        learnt, values, weight: as for `margin_shifts`; infinite where a weight is not a number.
+    """
+    if not np.isfinite(weight).all():
+        return np.full(values.shape[1], np.inf)
+    with np.errstate(divide="ignore"):
+        log_terms = np.log(weight)[:, None] + 2 * np.log(np.abs(values - learnt.mean))
+    return np.array([pareto_khat(column) for column in log_terms.T])
+
+
+def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray, np.ndarray]:
+    """Rank-normalised split R-hat and effective sample size of draws ``[chain, draw, dim]``, both ``[dim]``.
+
+    The size is the smaller of bulk and tail (5 and 95 %). A chain of fewer than four draws, or a parameter that
+    never moves, has no R-hat: not a number. Beyond `max_draws` every k-th draw is looked at. Source: Vehtari,
+    Gelman, Simpson, Carpenter and Bürkner (2021).
+    """
+    from arviz_stats.base import array_stats  # takes a second to import
+
+    chains, length, dim = draws.shape
+    if length < 4:
+        return np.full(dim, np.nan), np.full(dim, np.nan)
+    thinned = np.asarray(draws[:, :: min(max(1, chains * length // max_draws), length // 4)], float)
+    halves = thinned.reshape(2, -1, dim) if chains == 1 and thinned.shape[1] % 2 == 0 else thinned
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rhat = array_stats.rhat(halves, method="rank", **axes)
+        bulk = array_stats.ess(thinned, method="bulk", **axes)
+        tail = array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes)
+    moves = (
+        np.ptp(thinned, axis=(0, 1)) > 0
+    )  # ArviZ calls the effective size of a constant the number of draws
+    return np.where(moves, rhat, np.nan), np.where(moves, np.minimum(bulk, tail), np.nan)

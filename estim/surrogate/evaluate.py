@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from estim.arguments import checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior, over, takes_turns
 from estim.runtime import require_own_runtime
@@ -56,6 +57,7 @@ def _with_gradient(posterior: Posterior) -> Callable[[Position], Evaluations]:
     return lambda position: evaluate_with_gradient(posterior, position)[0]
 
 
+@checked
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
     """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
     evaluate = _with_gradient(hashable(posterior)) if gradient else posterior.evaluate_fn

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
@@ -79,6 +80,26 @@ def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: N
     return posterior.with_loglikelihood(loglikelihood_fn)
 
 
+NUM_STRETCHES = 5
+"""Stretches of the evaluations that only judge, one in each fifth of them."""
+
+
+def choose_stretches(rng_key: Key, num: int, fraction: float) -> np.ndarray:
+    """True for about ``fraction`` of `num` points ``[num]``, at least one: one run of neighbours in each fifth.
+
+    Evaluations come in the order in which chains visited them, and neighbours resemble each other: a point judges
+    what was learnt from others only where its neighbours were not among them.
+    """
+    parts = np.array_split(np.arange(num), min(NUM_STRETCHES, num))
+    chosen = np.zeros(num, bool)
+    for part, uniform in zip(parts, np.asarray(jax.random.uniform(rng_key, len(parts))), strict=True):
+        length = max(round(fraction * len(part)), 1)
+        begin = int(uniform * (len(part) - length + 1))
+        chosen[part[begin : begin + length]] = True
+    return chosen
+
+
+@checked
 def fit_surrogate(
     posterior: Posterior,
     evaluations: Evaluations,
@@ -103,15 +124,14 @@ def fit_surrogate(
     points, counts = select_points(evaluations, recipe.drop_fraction)
     scaling, data = build_training_set(points, recipe)
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
-    order = np.asarray(jax.random.permutation(key_split, len(data.z)))
-    num_validation = max(int(recipe.validation_fraction * len(order)), 1)
+    judges = choose_stretches(key_split, len(data.z), recipe.validation_fraction)
 
     def part(indices: np.ndarray) -> TrainingSet:
         return jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data)
 
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(
-        key_train, start, part(order[num_validation:]), part(order[:num_validation]), recipe, progress
+        key_train, start, part(np.flatnonzero(~judges)), part(np.flatnonzero(judges)), recipe, progress
     )
     return Surrogate(
         build_surrogate_posterior(posterior, scaling, network), scaling, network, history, counts

@@ -1,6 +1,19 @@
 """Recipes: how a surrogate is trained, as data that prints itself."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from estim.arguments import (
+    ArgumentError,
+    Fraction,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+    at_least,
+    below,
+    check_fields,
+    did_you_mean,
+)
 
 
 @dataclass(frozen=True)
@@ -16,40 +29,53 @@ class Recipe:
         gradient_weight: weight of the squared gradient error beside the squared error (Sobolev
             training; Czarnecki et al. 2017); 0 ignores gradients.
         hidden: units of each hidden layer.
-        num_members: networks in the ensemble; the surrogate is their mean.
-        validation_fraction: share of points that only judges.
+        num_members: networks in the ensemble; the surrogate is their mean. Their variance is used from MIN_MEMBERS on.
+        validation_fraction: share of points that only judges, in stretches of neighbours.
         num_epochs: passes over the points.
         max_steps: bound on the number of minibatches; fewer passes where points are many.
         batch_size: points in a minibatch.
         learning_rate: at the start; it falls to zero along a cosine.
         weight_decay: of AdamW.
         patience: share of the epochs without a better validation loss after which training stops.
+
+    Raises:
+        ArgumentError: a field is of a wrong kind or out of its range.
     """
 
     whiten: bool = True
     quadratic: bool = True
-    drop_fraction: float = 0.2
-    density_temperature: float | None = 3.0
-    gradient_weight: float = 10.0
-    hidden: tuple[int, ...] = (128, 128, 128)
-    num_members: int = 2
-    validation_fraction: float = 0.05
-    num_epochs: int = 400
-    max_steps: int = 20_000
-    batch_size: int = 128
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
-    patience: float = 0.3
+    drop_fraction: Annotated[float, at_least(0), below(1)] = 0.2
+    density_temperature: PositiveReal | None = 3.0
+    gradient_weight: NonNegativeReal = 10.0
+    hidden: tuple[Positive, ...] = (64, 64, 64)
+    num_members: Positive = 6
+    validation_fraction: Fraction = 0.05
+    num_epochs: Positive = 400
+    max_steps: Positive = 20_000
+    batch_size: Positive = 128
+    learning_rate: PositiveReal = 5e-3
+    weight_decay: NonNegativeReal = 1e-2
+    patience: PositiveReal = 0.3
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+MIN_MEMBERS = 5
+"""Members of an ensemble from which on their variance is used; that of two has one degree of freedom, and choosing
+points by it chooses mostly by chance."""
 
 RECIPES = {
     "estim": Recipe(),
+    # One larger network, where nothing asks for a variance; six small ones cost what two of these do.
+    "single": Recipe(hidden=(128, 128, 128), num_members=1),
     # Kase, Rigato and Rottner (2024): standardised inputs and outputs, AdamW, cosine decay, 1000 epochs of 100.
     "paper": Recipe(
         whiten=False,
         quadratic=False,
         density_temperature=None,
         gradient_weight=0.0,
+        hidden=(128, 128, 128),
         num_members=1,
         validation_fraction=0.2,
         num_epochs=1000,
@@ -60,17 +86,19 @@ RECIPES = {
         patience=1.0,
     ),
 }
-"""``"estim"``, the default, and ``"paper"``, kept for comparison."""
+"""``"estim"``, the default, ``"single"``, one network, and ``"paper"``, kept for comparison."""
 
 
 def get_recipe(recipe: str | Recipe) -> Recipe:
     """A recipe by name, or the recipe itself.
 
     Raises:
-        ValueError: no recipe has that name.
+        ArgumentError: no recipe has that name.
     """
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
-        raise ValueError(f"unknown recipe {recipe!r}; the recipes are {sorted(RECIPES)}")
+        raise ArgumentError(
+            f"unknown recipe {recipe!r}; the recipes are {sorted(RECIPES)}{did_you_mean(recipe, RECIPES)}"
+        )
     return RECIPES[recipe]

@@ -5,13 +5,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
-from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.recipe import MIN_MEMBERS, Recipe, get_recipe
 from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.train import Progress
 from estim.typing import Key
@@ -23,13 +24,14 @@ TAIL_TEMPERATURE = 2.0
 """Of half of these points: a Gaussian's tails are then wide enough for weights p/p_hat of finite variance."""
 
 
+@checked
 def refine(
     posterior: Posterior,
     surrogate: Surrogate,
     evaluations: Evaluations,
     rng_key: Key,
     *,
-    num_evaluations: int = 1000,
+    num_evaluations: Positive = 1000,
     gradient: bool = True,
     recipe: str | Recipe = "estim",
     progress: Progress | None = None,
@@ -39,8 +41,8 @@ def refine(
     Candidates are draws of the surrogate's posterior, half of them at temperature 2, which
     reach into the tails, where a surrogate that is too low would otherwise never be found out. They
     are chosen with probability proportional to their weight in training (there it is important)
-    times the variance among the ensemble's members (there it is unsure; with one member, the
-    weight alone).
+    times the variance among the ensemble's members (there it is unsure; with fewer than MIN_MEMBERS, whose variance is
+    mostly chance, the weight alone).
 
     Args:
         evaluations: those the surrogate was trained on.
@@ -58,7 +60,7 @@ def refine(
     logdensity = members.mean(axis=0) + np.asarray(evaluate_logprior(posterior.logprior_fn, candidates))
     temperature = get_recipe(recipe).density_temperature
     value = density_weights(logdensity, candidates.shape[1], temperature)
-    value = value * members.var(axis=0) if len(members) > 1 else value
+    value = value * members.var(axis=0) if len(members) >= MIN_MEMBERS else value
     chosen = jax.random.choice(
         key_choose, len(candidates), (num_evaluations,), replace=False, p=value / value.sum()
     )

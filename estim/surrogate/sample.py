@@ -18,12 +18,14 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
+from estim.arguments import NonNegative, Positive, PositiveReal, checked
 from estim.evaluations import Evaluations
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.samplers.chains import device_mesh
 from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import Scaling
+from estim.surrogate.estimates import accept_probability
 from estim.surrogate.fit import Surrogate, correction
 from estim.surrogate.network import NetworkParams
 from estim.typing import Array, Key, LogDensity
@@ -41,11 +43,45 @@ TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
 
 
-def propose(rng_key: Key, current: np.ndarray) -> np.ndarray:
-    """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, 2.38^2/dim * their covariance)."""
-    tril = np.linalg.cholesky(np.atleast_2d(np.cov(current.T)))
+def propose(rng_key: Key, current: np.ndarray, step_size: float | None = None) -> np.ndarray:
+    """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, step_size^2 * their covariance).
+
+    Args:
+        step_size: 2.38 / sqrt(dim) where None (Roberts, Gelman and Gilks 1997).
+    """
     noise = np.asarray(jax.random.normal(rng_key, current.shape))
-    return current + _optimal_scale(current.shape[1]) * noise @ tril.T
+    step_size = _optimal_scale(current.shape[1]) if step_size is None else step_size
+    return current + step_size * noise @ covariance_root(current).T
+
+
+def tune_step(
+    logdensity: Callable[[np.ndarray], np.ndarray], rng_key: Key, current: np.ndarray, log_p_hat: np.ndarray
+) -> float:
+    """The step of `propose` at which TARGET_ACCEPTANCE of the proposals are accepted, to which chains tune theirs.
+
+    By bisection, with the same noise at every step, between 1/64 and 64 times 2.38 / sqrt(dim).
+
+    Args:
+        logdensity: positions ``[n, dim]`` -> the surrogate's log-density ``[n]``.
+        log_p_hat: that of ``current`` ``[n, dim]``.
+    """
+    low, high = -6.0, 6.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        proposal = propose(rng_key, current, _optimal_scale(current.shape[1]) * 2**middle)
+        accepted = accept_probability(log_p_hat, logdensity(proposal)).mean()
+        low, high = (middle, high) if accepted > TARGET_ACCEPTANCE else (low, middle)
+    return float(_optimal_scale(current.shape[1]) * 2 ** ((low + high) / 2))
+
+
+def covariance_root(draws: np.ndarray) -> np.ndarray:
+    """A root ``[dim, dim]`` of the covariance of draws ``[n, dim]``, singular where they do not move."""
+    covariance = np.atleast_2d(np.cov(np.asarray(draws, float).T))
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def _optimal_scale(dim: int) -> float:
@@ -168,15 +204,16 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
     )
 
 
+@checked
 def sample_surrogate(
     surrogate: Surrogate,
     rng_key: Key,
     *,
-    num_samples: int,
+    num_samples: Positive,
     num_chains: int = 2 * TILE,
-    num_warmup: int = 2000,
-    thin: int = 1,
-    temperature: float = 1.0,
+    num_warmup: NonNegative = 2000,
+    thin: Positive = 1,
+    temperature: PositiveReal = 1.0,
     out: Path | None = None,
     progress: Callable[[str, int, int, float], Any] | None = None,
 ) -> Draws:
@@ -237,7 +274,7 @@ def sample_surrogate(
         states, draws = advance(key_warmup, index, states, step_size * proposal_tril)
         acceptance = float(draws.acceptance_rate.mean())
         step_size *= np.exp(acceptance - TARGET_ACCEPTANCE)
-        proposal_tril = np.linalg.cholesky(np.cov(np.asarray(states.z, float).reshape(-1, dim).T))
+        proposal_tril = covariance_root(np.asarray(states.z).reshape(-1, dim))
         if progress is not None:
             progress("warmup", (index + 1) * chunk_draws, rounds * chunk_draws, acceptance)
     seconds = {"warmup": time.perf_counter() - clock}

@@ -60,7 +60,7 @@ means = {"piA": float(data["INFL"].mean()), "gammaQ": float(data["YGR"].mean())}
 posterior = estim.build_posterior(replace(model, prior=model.prior._replace(**means)), data)
 points = posterior.start[None, :] + 0.1 * jax.random.normal(jax.random.key(0), (2000, len(posterior.start)))
 evaluations = estim.evaluate_posterior(posterior, points)
-recipe = estim.Recipe(num_members=1, max_steps=1000)
+recipe = estim.Recipe(num_members=1, hidden=(128, 128, 128), max_steps=1000)
 surrogate = estim.fit_surrogate(posterior, evaluations, jax.random.key(1), recipe=recipe)
 
 

@@ -42,7 +42,7 @@ def test_impulse_responses_are_those_of_the_recursion():
         for h in range(5):
             np.testing.assert_allclose(responses[h, :, j], s.design @ state, rtol=1e-12, atol=1e-12)
             state = s.transition @ state
-    T, R, Q, Z, d, H, status = s
+    T, R, Q, Z, d, H, status, _ = s
     powers = jnp.stack([Z @ jnp.linalg.matrix_power(T, h) @ R for h in range(8)])
     np.testing.assert_allclose(
         impulse_responses(MovingAverage(powers, Q, d, H, status), 5), responses, rtol=1e-12, atol=1e-12
@@ -145,7 +145,6 @@ def conditional(s, y, path):
 @pytest.mark.parametrize("name", PATHS)
 def test_forecasts_are_conditional_moments(name):
     s, y, path = random_state_space(4), random_observations(4, 6, missing=0.2), PATHS[name]
-    s = s._replace(obs_cov=jnp.diag(jnp.diagonal(s.obs_cov)))
     mean, cov = conditional(s, y, path)
     result = forecast(s, jnp.asarray(y), jnp.asarray(path))
     np.testing.assert_allclose(result.mean.ravel(), mean, atol=1e-9)
@@ -155,7 +154,6 @@ def test_forecasts_are_conditional_moments(name):
 
 def test_drawn_paths_have_the_moments_of_the_forecast(rng_key):
     s, y, path = random_state_space(4), random_observations(4, 6), PATHS["first series given"]
-    s = s._replace(obs_cov=jnp.diag(jnp.diagonal(s.obs_cov)))
     keys = jax.random.split(rng_key, 2000)
     draws = jax.vmap(lambda key: sample_forecast(key, s, jnp.asarray(y), jnp.asarray(path)))(keys)
     expected = forecast(s, jnp.asarray(y), jnp.asarray(path))

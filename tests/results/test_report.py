@@ -1,5 +1,6 @@
 """The report: self-contained, honest about bad chains, and complete; on made-up runs that take no sampling."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ import pytest
 import estim  # noqa: F401
 from estim.results.report import write_report
 from estim.results.store import RunDirectory, StoreError
+from estim.surrogate.verdict import VERDICTS
 
 NAMES = ("tau", "kappa", "rho_R")
 ROUTES = ("rwmh", "nuts", "mpmh", "surrogate")
@@ -98,10 +100,19 @@ def write_surrogate(run, rng):
         "wrong_accept": [0.0012, 0.0001],
         "wrong_reject": [0.0014, 0.0002],
         "kl_divergence": [0.01, None],
+        "total_variation": [0.021, 0.002],
     }
-    numbers = {"pareto_khat": 0.31, "mean_shift": 0.02, "largest_error": 0.4, "ensemble_calibration": None}
-    counts = {"num_failures": 0, "num_evaluations": 2000, "verdict": "safe"}
-    run.write_json("surrogate/certificate.json", estimates | numbers | counts)
+    numbers = {
+        "rhat": 1.004,
+        "teacher_rhat": None,
+        "step_size": 0.71,
+        "pareto_khat": 0.31,
+        "reliable_khat": 0.68,
+    }
+    shifts = {"mean_shift": 0.02, "sd_shift": 0.01, "quantile_shift": 0.03, "largest_error": 0.4}
+    counts = {"ensemble_calibration": None, "effective_evaluations": 900.0, "num_failures": 0}
+    words = {"num_evaluations": 2000, "verdict": "safe", "reasons": []}
+    run.write_json("surrogate/certificate.json", estimates | numbers | shifts | counts | words)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +168,7 @@ def test_figures_follow_the_theme(page):
         "beta = 0.99",
         "1 of 2 published estimates lie within 0.5 posterior standard deviations of our means. Farther away "
         "(ours less theirs, in our standard deviations): rho_R (1.0). The data were revised.",
-        "It accepts wrongly with probability 0.12\N{NO-BREAK SPACE}% ± 0.01\N{NO-BREAK SPACE}%",
+        "At steps of 0.71 it accepts wrongly with probability 0.12\N{NO-BREAK SPACE}% ± 0.01\N{NO-BREAK SPACE}%",
         "no posterior mean moves by more than 0.2",
         "posterior standard deviations (rho_R)",
         "indeterminate: many stable solutions",
@@ -199,35 +210,39 @@ def test_bad_draws_are_called_bad(tmp_path, change, headline, detail):
     assert any(detail in line for line in verdict["lines"])
 
 
-def jitter_a_teacher(size):
-    def change(draws):
-        draws["mpmh"] += np.array([-size, -size, size, size])[:, None, None] * [0.5, 0.01, 2.0]
-
-    return change
-
-
 @pytest.mark.parametrize(
-    ("size", "verdict", "headline"),
+    ("verdict", "tone", "added"),
     [
-        (0.2, "safe", "The surrogate's chains have converged, and its certificate calls their draws safe."),
-        (
-            0.2,
-            "use the correction",
-            "The surrogate's chains have converged, and its certificate asks for their draws to be corrected.",
-        ),
-        (0.2, "refine", "The chains have not converged: do not use these draws."),
-        (1.0, "safe", "The chains have not converged: do not use these draws."),
+        ("safe", "good", ""),
+        ("use the correction", "caution", " The surrogate's draws are to be corrected."),
+        ("not certified", "caution", " The surrogate is not certified."),
     ],
-    ids=["stands on its own", "to be corrected", "not certified", "chains that never met"],
 )
-def test_a_route_that_only_taught_need_not_have_converged(tmp_path, size, verdict, headline):
-    run = write_run(tmp_path / "run", jitter_a_teacher(size), routes=("mpmh", "surrogate"))
+def test_the_headline_says_what_the_certificate_says(tmp_path, verdict, tone, added):
+    run = write_run(tmp_path / "run")
     certificate = run.read_json("surrogate/certificate.json")
-    run.write_json("surrogate/certificate.json", certificate | {"verdict": verdict})
-    write_report(run)
+    reasons = [] if verdict == "safe" else ["the mean of kappa is off by 0.4"]
+    run.write_json("surrogate/certificate.json", certificate | {"verdict": verdict, "reasons": reasons})
+    page = html.unescape(write_report(run).read_text())
     found = run.read_json("verdict.json")
-    assert found["headline"] == headline
-    assert ("was run to teach the surrogate" in found["lines"][-1]) == (found["tone"] != "bad")
+    assert found["tone"] == tone
+    assert (
+        found["headline"] == f"The four routes to the posterior agree, and all chains have converged.{added}"
+    )
+    assert VERDICTS[verdict] in page
+    assert ("Because the mean of kappa is off by 0.4." in page) == (verdict != "safe")
+    assert ("does not vouch for this correction" in page) == (verdict == "not certified")
+
+
+def test_a_teacher_must_have_converged_like_every_route(tmp_path):
+    def jitter(draws):
+        draws["mpmh"] += np.array([-0.2, -0.2, 0.2, 0.2])[:, None, None] * [0.5, 0.01, 2.0]
+
+    run = write_run(tmp_path / "run", jitter, routes=("mpmh", "surrogate"))
+    write_report(run)
+    assert (
+        run.read_json("verdict.json")["headline"] == "The chains have not converged: do not use these draws."
+    )
 
 
 def test_one_route_needs_no_comparison(tmp_path):

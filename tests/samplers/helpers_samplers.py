@@ -1,6 +1,7 @@
 """Small posteriors with known answers, and the yardstick that holds draws against them."""
 
 import arviz_stats
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -26,6 +27,28 @@ def half_banana():
         return jnp.where(z < 0, -jnp.inf, value)
 
     return from_logdensity(logdensity, jnp.array([0.5, 0.5, 1.0]))
+
+
+def adversary():
+    """Five independent numbers, each of which breaks something.
+
+    a is a ten-thousandth wide; b has exp(b), which overflows; c is NaN below -1.5 and plus infinity above 1.8; d falls
+    off a cliff beyond one; e has no slope above 1.5.
+    """
+
+    @jax.custom_jvp
+    def half_known(e):
+        return -0.5 * e**2
+
+    half_known.defjvp(lambda x, v: (half_known(*x), jnp.where(x[0] > 1.5, jnp.nan, -x[0]) * v[0]))
+
+    def logdensity(position):
+        a, b, c, d, e = position
+        value = -0.5 * (a / 1e-4) ** 2 + 0.7 * b - jnp.exp(b) - 0.5 * c**2 - 0.5 * d**2 + half_known(e)
+        value = value - 1e12 * jnp.maximum(jnp.abs(d) - 1.0, 0.0)
+        return jnp.where(c < -1.5, jnp.nan, jnp.where(c > 1.8, jnp.inf, value))
+
+    return from_logdensity(logdensity, jnp.array([1e-4, -0.5, 0.2, 0.1, 0.3]))
 
 
 def conjugate():

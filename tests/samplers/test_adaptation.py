@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from estim.evaluations import Evaluations
-from estim.samplers.adaptation import adapt, init_adaptation
+from estim.samplers.adaptation import STEP_LAWS, adapt, init_adaptation
 from estim.samplers.base import Info, Tuning
 
 DIM, NUM_STEPS, NUM_CHAINS = 20, 200, 4
@@ -28,7 +28,10 @@ def window(position, acceptance_rate, gradient=None):
 
 
 def after(position, num_windows=1):
-    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
+    tuning, adaptation = (
+        Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)),
+        init_adaptation(np.zeros(DIM), np.eye(DIM)),
+    )
     adaptation = adaptation._replace(num_windows=np.array(10))
     for _ in range(num_windows):
         tuning, adaptation = adapt(tuning, adaptation, window(position, 0.3), 0.3, last=False)
@@ -38,18 +41,22 @@ def after(position, num_windows=1):
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.98])
 def test_a_window_counts_by_its_effective_draws(correlation):
     _, num_draws = after(autoregression(correlation))
-    effective = num_draws - 0.9 * float(init_adaptation(np.eye(DIM)).num_draws)
+    effective = num_draws - 0.9 * float(init_adaptation(np.zeros(DIM), np.eye(DIM)).num_draws)
     expected = NUM_STEPS * NUM_CHAINS * (1 - correlation) / (1 + correlation)
     assert effective == pytest.approx(expected, rel=0.15)
 
 
 def test_windows_weigh_in_proportion_to_their_number():
     position = autoregression(0.0)
-    tuning, adaptation = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)), init_adaptation(np.eye(DIM))
+    tuning, adaptation = (
+        Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)),
+        init_adaptation(np.zeros(DIM), np.eye(DIM)),
+    )
     for k in range(20):
         tuning, adaptation = adapt(tuning, adaptation, window(position, 0.3), 0.3, last=k == 19)
     expected = (
-        4 * float(init_adaptation(np.eye(DIM)).num_draws) + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))
+        4 * float(init_adaptation(np.zeros(DIM), np.eye(DIM)).num_draws)
+        + NUM_STEPS * NUM_CHAINS * sum(range(5, 20))
     ) / 19
     assert float(adaptation.num_draws) == pytest.approx(expected, rel=0.05)
 
@@ -60,22 +67,29 @@ def test_draws_that_hardly_move_do_not_spoil_a_good_covariance():
 
 
 def test_slopes_and_few_draws_give_a_gaussian_its_covariance_exactly():
-    """The geometric mean of C' and (P C' P)^-1 is P^-1, whatever the draws' own covariance C' is."""
+    """Both centred: the geometric mean of C' and (P C' P)^-1 is P^-1 whatever the draws' own covariance C' is, and
+    their mean, moved by P^-1 times the mean slope, the Gaussian's."""
     rng = np.random.default_rng(0)
-    root = np.tril(rng.normal(size=(DIM, DIM))) + 5 * np.eye(DIM)
-    position = rng.normal(size=(10, NUM_CHAINS, 1, DIM)) @ root.T
-    adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
-    tuning = Tuning(position.mean(axis=(0, 1, 2)), np.eye(DIM), np.array(1.0))
-    slopes = -(position - tuning.mean) @ np.linalg.inv(root @ root.T)
+    root, mean = np.tril(rng.normal(size=(DIM, DIM))) + 5 * np.eye(DIM), rng.normal(size=DIM)
+    position = mean + rng.normal(size=(6, NUM_CHAINS, 1, DIM)) @ root.T  # 24 draws
+    adaptation = init_adaptation(np.zeros(DIM), np.eye(DIM))._replace(
+        num_windows=np.array(10), num_draws=np.array(1e-9)
+    )
+    tuning = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0))
+    slopes = -(position - mean) @ np.linalg.inv(root @ root.T)
     found, _ = adapt(tuning, adaptation, window(position, 0.8, slopes), 0.8, last=False)
-    np.testing.assert_allclose(found.scale_tril, np.linalg.cholesky(root @ root.T), rtol=1e-6, atol=1e-6)
+    left = np.linalg.solve(np.linalg.cholesky(root @ root.T), found.scale_tril)
+    assert np.linalg.cond(left) == pytest.approx(1.0, abs=1e-6)
+    np.testing.assert_allclose(found.mean, mean, atol=1e-6)
 
 
 def test_slopes_shorten_the_directions_in_which_the_density_bends():
     """A density with curvature four times the inverse of its variance: half of that variance."""
     position = autoregression(0.0)
     position = position - position.mean(axis=(0, 1, 2))
-    adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(10), num_draws=np.array(1e-9))
+    adaptation = init_adaptation(np.zeros(DIM), np.eye(DIM))._replace(
+        num_windows=np.array(10), num_draws=np.array(1e-9)
+    )
     tuning = Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0))
     found, _ = adapt(tuning, adaptation, window(position, 0.8, -2.0 * position), 0.8, last=False)
     np.testing.assert_allclose(found.scale_tril @ found.scale_tril.T, 0.5 * np.eye(DIM), atol=1e-6)
@@ -93,6 +107,53 @@ def test_a_stuck_chain_makes_the_first_steps_small():
         np.tile([1, 1, 1, 0.0], (10, 1)),
     )
     for k, smaller in ((0, True), (10, False)):
-        adaptation = init_adaptation(np.eye(DIM))._replace(num_windows=np.array(k))
+        adaptation = init_adaptation(np.zeros(DIM), np.eye(DIM))._replace(num_windows=np.array(k))
         found, _ = adapt(tuning, adaptation, window(autoregression(0.0), acceptance_rate), 0.75, last=False)
         assert (found.step_size < 0.5) == smaller
+
+
+@pytest.mark.parametrize(
+    ("law", "factor"), [("random_walk", 1.70566), ("hamiltonian", 1.70566**0.5), ("candidates", 3.0**0.4)]
+)
+def test_each_kind_of_kernel_has_its_law_of_the_step(law, factor):
+    """From a rate of 0.5 to a target of 0.25: erfcinv(0.25) / erfcinv(0.5) = 1.70566, its root, and the odds of 3."""
+    tuning, adaptation = (
+        Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)),
+        init_adaptation(np.zeros(DIM), np.eye(DIM)),
+    )
+    half = window(autoregression(0.0), np.full((10, NUM_CHAINS), 0.5))
+    found, _ = adapt(tuning, adaptation, half, 0.25, last=False, law=law)
+    assert float(found.step_size) == pytest.approx(factor, rel=1e-4)
+
+
+@pytest.mark.parametrize("law", STEP_LAWS)
+def test_a_higher_rate_makes_a_longer_step(law):
+    steps = [STEP_LAWS[law](rate) for rate in np.linspace(0.01, 0.97, 20)]
+    assert np.all(np.diff(steps) < 0)
+
+
+def far_away(rng):
+    return 1e200 * rng.normal(size=(20, NUM_CHAINS, 1, DIM))
+
+
+@pytest.mark.parametrize(
+    ("position", "slopes"),
+    [
+        (far_away, lambda x: -x),
+        (lambda rng: rng.normal(size=(20, NUM_CHAINS, 1, DIM)), lambda x: 1e200 * x),
+        (lambda rng: rng.normal(size=(20, NUM_CHAINS, 1, DIM)), lambda x: np.where(x > 0, np.nan, -x)),
+        (far_away, lambda x: None),
+    ],
+    ids=["draws overflow", "slopes overflow", "slopes that are not known", "no slopes"],
+)
+def test_a_window_of_which_nothing_can_be_learnt_teaches_nothing(position, slopes):
+    draws = position(np.random.default_rng(0))
+    tuning, adaptation = (
+        Tuning(np.zeros(DIM), np.eye(DIM), np.array(1.0)),
+        init_adaptation(np.zeros(DIM), np.eye(DIM)),
+    )
+    adaptation = adaptation._replace(num_windows=np.array(10))
+    found, _ = adapt(tuning, adaptation, window(draws, np.nan, slopes(draws)), 0.8, last=False)
+    np.testing.assert_array_equal(found.scale_tril, np.eye(DIM))
+    np.testing.assert_array_equal(found.mean, 0.0)
+    assert np.isfinite(found.step_size)

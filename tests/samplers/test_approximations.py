@@ -10,10 +10,10 @@ from scipy.special import betaln
 from scipy.stats import multivariate_normal
 
 from estim.analysis import modified_harmonic_mean
-from estim.posterior import from_loglikelihood
+from estim.posterior import from_logdensity, from_loglikelihood
 from estim.samplers.mode import find_mode, laplace_approximation
 from estim.samplers.pathfinder import pathfinder_approximation
-from estim.samplers.run import sample
+from estim.samplers.run import SamplerError, sample
 from estim.status import Status
 
 Y = np.array([1.0, 2.0, 0.5, 1.5])
@@ -87,3 +87,40 @@ def test_pathfinder_finds_a_gaussian():
     np.testing.assert_allclose(found.covariance, COVARIANCE, atol=0.3)
     volume = 0.5 * np.linalg.slogdet(2 * np.pi * COVARIANCE)[1]
     assert found.log_marginal_likelihood == pytest.approx(volume, abs=0.1)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 1.0), (3.0, 0.2), (-2.0, 6.0)])
+def test_smc_of_a_bare_log_density_divides_out_what_it_begins_from(mean, sd):
+    """A normal of another width and place than the starting draws: its own moments, and the integral of exp."""
+    posterior = from_logdensity(lambda x: -0.5 * jnp.sum((x - mean) ** 2) / sd**2, jnp.zeros(2))
+    draws = sample(posterior, "smc", jax.random.key(0), num_samples=800, num_chains=4)
+    effective = 1000  # of 3,200 particles, some of them copies
+    assert np.all(np.abs(draws.position.mean((0, 1)) - mean) < 5 * sd / np.sqrt(effective))
+    assert np.all(np.abs(draws.position.std((0, 1)) / sd - 1) < 5 / np.sqrt(2 * effective))
+    assert draws.log_marginal_likelihood == pytest.approx(np.log(2 * np.pi * sd**2), abs=0.25)
+    np.testing.assert_array_equal(draws.logprior, 0.0)
+    np.testing.assert_allclose(draws.loglikelihood[0, 0], posterior.logdensity_fn(draws.position[0, 0]))
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-4])
+def test_smc_without_a_solution_says_so(share):
+    def loglikelihood(p):
+        solved = p["x"] < share
+        return jnp.where(solved, 0.0, -jnp.inf), jnp.where(solved, Status.OK.value, Status.EXPLOSIVE.value)
+
+    posterior = from_loglikelihood(loglikelihood, {"x": dist.Uniform(0.0, 1.0)}, start={"x": 0.5})
+    message = r"smc: \d of 5000 draws of the prior have a density, too few for 50 particles; .*explosive"
+    with pytest.raises(SamplerError, match=message):
+        sample(posterior, "smc", jax.random.key(0), num_samples=50, num_chains=1)
+    with pytest.raises(SamplerError, match="num_samples=1; a population has two particles or more"):
+        sample(posterior, "smc", jax.random.key(0), num_samples=1)
+
+
+def test_smc_where_log_likelihoods_differ_by_powers_of_ten():
+    """A wall of a thousandth of the prior, below which the log-likelihood falls off at a slope of 1e30."""
+    posterior = from_loglikelihood(
+        lambda p: -1e30 * jnp.maximum(p["x"] - 1e-3, 0.0), {"x": dist.Uniform(0.0, 1.0)}
+    )
+    draws = sample(posterior, "smc", jax.random.key(0), num_samples=300, num_chains=2)
+    assert np.all(np.isfinite(draws.position))
+    assert draws.log_marginal_likelihood == pytest.approx(np.log(1e-3), abs=1.0)

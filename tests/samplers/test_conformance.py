@@ -4,12 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers_samplers import check_mean, conjugate, half_banana, unit_tuning
+from helpers_samplers import adversary, check_mean, conjugate, half_banana, unit_tuning
 from scipy.integrate import quad
+from scipy.special import digamma
 from scipy.stats import norm
 
 from estim.evaluations import Evaluations
-from estim.samplers.registry import ALGORITHMS
+from estim.posterior import from_logdensity
+from estim.samplers.mode import Laplace, find_mode, laplace_approximation
+from estim.samplers.pathfinder import pathfinder_approximation
+from estim.samplers.registry import ALGORITHMS, POPULATIONS
 from estim.samplers.run import sample
 from estim.status import Status
 
@@ -116,3 +120,68 @@ def test_draws(variant):
         assert np.all(np.abs(draws.weights @ draws.weighted_position - mean) < 0.15)
     assert z.min() >= 0 and np.all(np.isfinite(draws.stats["lp"]))
     assert draws.failures["NOT_FINITE"] >= np.sum(draws.evaluations.status == Status.NOT_FINITE) > 0
+
+
+ROUGH = adversary()
+
+
+ROUGH_LAPLACE = Laplace(
+    np.asarray(ROUGH.start),
+    2.0 * np.diag([1e-4, 1.0, 1.0, 1.0, 1.0]),
+    float(ROUGH.logdensity_fn(ROUGH.start)),
+    0.0,
+)
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *POPULATIONS])
+def test_nothing_that_is_not_finite_is_ever_drawn(name):
+    """Walls, cliffs, NaN, plus infinity, slopes that are not known or overflow: rejected and counted."""
+    algorithm, settings, _ = VARIANTS.get(name, (name, {}, 0))
+    if algorithm in POPULATIONS:
+        size = {"num_samples": 60, "num_chains": 1, "num_mutations": 5}
+    else:
+        starts = np.tile(np.asarray(ROUGH.start), (2, 1))
+        size = {"num_samples": 60, "num_chains": 2, "num_warmup": 60, "laplace": ROUGH_LAPLACE}
+        size |= {"initial_positions": starts} | settings_for(algorithm, settings, ROUGH)
+    draws = sample(ROUGH, algorithm, jax.random.key(0), **size)
+    for leaf in (draws.position, draws.loglikelihood, draws.logprior, draws.evaluations.position):
+        assert np.all(np.isfinite(leaf))
+    if algorithm not in POPULATIONS:
+        rate = draws.stats["acceptance_rate"]
+        assert np.all((rate >= 0) & (rate <= 1)) and len(np.unique(draws.position[..., 2])) > 2
+    _, b, c, d, e = np.moveaxis(draws.position, -1, 0)
+    assert np.all((c > -1.5) & (c < 1.8) & (b < 700)) and np.all(np.abs(d) < 1.1)
+    found = draws.evaluations
+    assert not np.any(np.isnan(found.loglikelihood)) and not np.any(np.isposinf(found.loglikelihood))
+    assert np.all(np.isneginf(found.loglikelihood) == (found.status != Status.OK))
+    if found.gradient is not None:
+        assert np.all(np.isfinite(found.gradient)) and np.all(e < 1.5)
+    assert draws.failures["NOT_FINITE"] >= np.sum(found.status == Status.NOT_FINITE) > 0
+    if draws.weights is not None:
+        assert np.all(np.isfinite(draws.weights)) and draws.weights.sum() == pytest.approx(1.0)
+
+
+def test_searches_end_at_finite_places():
+    mode = find_mode(ROUGH, jax.random.key(0), num_starts=3)
+    assert np.all(np.isfinite(mode.position)) and np.all(np.isfinite(mode.heights))
+    for found in (laplace_approximation(ROUGH, mode), pathfinder_approximation(ROUGH, jax.random.key(0))):
+        assert np.all(np.isfinite(found.mode)) and np.all(np.isfinite(found.scale_tril))
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *POPULATIONS])
+def test_one_parameter(name):
+    """A vector of one number, everywhere: an exponential variable in logs, E x = digamma(1)."""
+    posterior = from_logdensity(lambda x: x[0] - jnp.exp(x[0]), jnp.zeros(1))
+    algorithm, settings, _ = VARIANTS.get(name, (name, {}, 0))
+    if algorithm in POPULATIONS:
+        size = {"num_samples": 500, "num_chains": 2}
+    else:
+        size = {"num_samples": 600, "num_warmup": 150} | settings_for(algorithm, settings, posterior)
+        size["laplace"] = Laplace(np.zeros(1), np.eye(1), -1.0, 0.0)
+    draws = sample(posterior, algorithm, jax.random.key(1), **size)
+    assert draws.position.shape[2] == 1
+    if algorithm in POPULATIONS:
+        assert draws.log_marginal_likelihood == pytest.approx(0.0, abs=0.3)
+        assert draws.position.mean() == pytest.approx(digamma(1.0), abs=0.3)
+    else:
+        check_mean(draws.position, [digamma(1.0)], min_ess=40)

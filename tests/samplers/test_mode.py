@@ -12,6 +12,7 @@ from small_models import ar1
 
 from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
 from estim.samplers.mode import ModeError, find_mode, laplace_approximation
+from estim.samplers.run import sample
 
 
 def test_a_gaussian_is_its_own_laplace_approximation():
@@ -142,5 +143,57 @@ def test_flat_and_convex_directions_get_a_finite_width():
 
 def test_no_start_with_a_density_says_why():
     posterior = from_logdensity(lambda x: -jnp.inf * jnp.sum(x**2 + 1), jnp.zeros(2))
-    with pytest.raises(ModeError, match=r"posterior.start \(a value is not finite\) and 200 prior draws"):
+    with pytest.raises(ModeError, match=r"posterior.start \(a value is not finite\) and 400 prior draws"):
         find_mode(posterior, jax.random.key(0))
+
+
+def hills(*centres, heights=None):
+    """Unit normals in the plane around (c, 0), each as high as its number says."""
+    heights = jnp.zeros(len(centres)) if heights is None else jnp.asarray(heights)
+    places = jnp.stack([jnp.array(centres, float), jnp.zeros(len(centres))], axis=1)
+    logdensity = lambda x: jax.nn.logsumexp(heights - 0.5 * jnp.sum((x[None] - places) ** 2, axis=1))
+    return from_logdensity(logdensity, jnp.array([0.5, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("posterior", "where"),
+    [
+        (hills(-4.0, 4.0), [-4.0, 4.0]),
+        (hills(-4.0, 4.0, heights=[0.0, 2.0]), [4.0, -4.0]),
+        (hills(-0.5, 0.5), [0.0]),
+        (
+            from_logdensity(lambda x: -0.5 * x[0] ** 2 - 8 * (x[1] - x[0] ** 2) ** 2, jnp.array([2.0, 4.0])),
+            [0.0],
+        ),
+    ],
+    ids=["two equal ones", "the higher first", "two hills that are one", "a bent ridge"],
+)
+def test_distinct_modes_are_listed_with_their_heights(posterior, where):
+    mode = find_mode(posterior, jax.random.key(0))
+    found = mode.modes[:, 0] if len(where) == 1 or where[0] == 4.0 else np.sort(mode.modes[:, 0])
+    np.testing.assert_allclose(found, where, atol=1e-2)
+    np.testing.assert_allclose(mode.heights, [posterior.logdensity_fn(x) for x in mode.modes], rtol=1e-9)
+    assert np.all(np.diff(mode.heights) <= 0) and mode.heights[0] == mode.logdensity
+    laplace = laplace_approximation(posterior, mode)
+    assert laplace.log_marginal_likelihood == pytest.approx(np.logaddexp.reduce(laplace.masses))
+
+
+def test_chains_begin_around_each_mode_that_has_mass():
+    """Two of equal mass, and a third e^-12 as high that no chain would ever leave."""
+    posterior = hills(-5.0, 5.0, 0.0, heights=[0.0, 0.0, -12.0])
+    laplace = laplace_approximation(posterior, find_mode(posterior, jax.random.key(0), num_starts=12))
+    assert laplace.log_marginal_likelihood == pytest.approx(np.log(4 * np.pi), abs=1e-3)
+    centres, _, heights = laplace.begin_at(4)
+    np.testing.assert_allclose(np.sort(centres[:, 0]), [-5.0, -5.0, 5.0, 5.0], atol=1e-2)
+    np.testing.assert_allclose(heights, 0.0, atol=1e-4)
+    size = {"num_samples": 20, "num_chains": 4, "num_warmup": 20, "laplace": laplace}
+    draws = sample(posterior, "rwmh", jax.random.key(1), **size)
+    assert {float(np.sign(x)) for x in draws.position[:, 0, 0]} == {-1.0, 1.0}
+
+
+def test_a_prior_symmetric_in_sign_shows_both_modes():
+    """Only the square of b is seen."""
+    loglikelihood = lambda p: dist.Normal(p["b"] ** 2, 0.3).log_prob(4.0)
+    posterior = from_loglikelihood(loglikelihood, {"b": dist.Normal(0.0, 3.0)})
+    mode = find_mode(posterior, jax.random.key(0))
+    np.testing.assert_allclose(np.sort(mode.modes[:, 0]), [-2.0, 2.0], atol=0.01)

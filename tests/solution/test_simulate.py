@@ -8,8 +8,9 @@ import numpy as np
 from small_models import ar1
 
 import estim  # noqa: F401
-from estim.solution.representations import MovingAverage, StateSpace
-from estim.solution.simulate import simulate, trend_path
+from estim.solution.rational_expectations import solve_state_space
+from estim.solution.representations import MovingAverage, StateSpace, trend_path
+from estim.solution.simulate import simulate
 from estim.status import Status
 
 
@@ -35,6 +36,7 @@ def test_a_random_walk_begins_at_rest(rng_key):
 
 def test_the_trend_begins_with_the_first_observation():
     model = ar1()
-    assert not trend_path(model, model.params(), 3).any()
+    assert not trend_path(solve_state_space(model, model.params()), 3).any()
     growing = replace(model, trend=lambda p: model.observables(*[0.5] * len(model.observables._fields)))
-    np.testing.assert_allclose(trend_path(growing, model.params(), 3)[:, 0], [0.5, 1.0, 1.5])
+    solution = solve_state_space(growing, growing.params())
+    np.testing.assert_allclose(trend_path(solution, 3)[:, 0], [0.5, 1.0, 1.5])

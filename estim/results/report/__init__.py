@@ -17,7 +17,7 @@ from estim.results.report.posterior import (
     implications_section,
     posterior_section,
 )
-from estim.results.report.reading import LABELS, Report
+from estim.results.report.reading import Report
 from estim.results.report.surrogate import certificate_sentence, correction_sentence, surrogate_section
 from estim.results.store import RunDirectory
 from estim.results.verify import require_run
@@ -25,8 +25,11 @@ from estim.results.verify import require_run
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
 MAX_RHAT = 1.01
-MAX_TEACHER_RHAT = 1.1
-"""Of a route whose evaluations trained a usable surrogate (Gelman and Rubin's bound of old)."""
+SURROGATE_HEADLINES = {
+    "use the correction": "The surrogate's draws are to be corrected.",
+    "not certified": "The surrogate is not certified.",
+}
+"""What the headline adds for a surrogate whose certificate is another than safe."""
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -77,8 +80,7 @@ def _byline(report: Report) -> str:
 
 def _verdict(report: Report) -> dict[str, Any]:
     """One headline, and the numbers it rests on."""
-    excused = _only_teachers(report)
-    judged = {label: s for label, s in report.summaries.items() if label not in excused}
+    judged = report.summaries
     rhat, slowest = max((float(np.max(s.rhat)), label) for label, s in judged.items())
     ess = min(float(np.min(s.ess_bulk)) for s in judged.values())
     lines = [
@@ -97,38 +99,17 @@ def _verdict(report: Report) -> dict[str, Any]:
         )
     if report.certificate:
         lines += [f"Surrogate: {certificate_sentence(report.certificate)}", correction_sentence(report)]
-    for label in excused:
-        lines.append(
-            f"{label} was run to teach the surrogate: its own draws (R-hat {np.max(report.summaries[label].rhat):.3f}) "
-            "are too few to be used, and nothing above rests on them."
-        )
     if not rhat < MAX_RHAT:
         tone, headline = "bad", "The chains have not converged: do not use these draws."
     elif not agree:
         tone, headline = "bad", f"The {count} routes to the posterior disagree."
     else:
-        safe = not report.certificate or report.certificate["verdict"] == "safe"
-        tone = "good" if safe else "caution"
-        if len(report.routes) == 1:
+        word = report.certificate["verdict"] if report.certificate else "safe"
+        tone = "good" if word == "safe" else "caution"
+        if len(judged) == 1:
             headline = "The chains have converged."
-        elif len(judged) == 1:
-            says = "calls their draws safe" if safe else "asks for their draws to be corrected"
-            headline = f"The surrogate's chains have converged, and its certificate {says}."
         else:
             headline = f"The {count} routes to the posterior agree, and all chains have converged."
+        if word != "safe":
+            headline += f" {SURROGATE_HEADLINES[word]}"
     return {"tone": tone, "headline": headline, "lines": lines}
-
-
-def _only_teachers(report: Report) -> list[str]:
-    """The routes that need not have converged: a surrogate learnt from them, and stands on its own.
-
-    Their evaluations are what they are, wherever the chain was; what the surrogate made of these is judged by
-    its certificate and by its own chains. Only that the chains had met, R-hat below MAX_TEACHER_RHAT, is asked
-    for: chains that each explored another region have not shown that there is no third. A surrogate that has to
-    be refined excuses nobody.
-    """
-    if not report.certificate or report.certificate["verdict"] == "refine":
-        return []
-    teachers = [LABELS.get(name, name) for name in report.settings["surrogate"]["train_on"]]
-    rhat = {label: float(np.max(report.summaries[label].rhat)) for label in teachers}
-    return [label for label in teachers if MAX_RHAT <= rhat[label] < MAX_TEACHER_RHAT]

@@ -7,13 +7,7 @@ import numpy as np
 from estim.results import figures
 from estim.results.report.page import Item, decimals, digits, number, percent_pair
 from estim.results.report.reading import LABELS, Report
-from estim.surrogate.estimates import RELIABLE_KHAT
-
-VERDICTS = {
-    "safe": "Safe: its draws can be used as they are.",
-    "use the correction": "Not exact enough as it is: correct it by delayed acceptance or importance resampling.",
-    "refine": "Not to be trusted: train it on more points where it is unsure.",
-}
+from estim.surrogate.verdict import MAX_RHAT, MAX_TEACHER_RHAT, VERDICTS
 
 
 def surrogate_section(report: Report) -> list[Item]:
@@ -35,16 +29,19 @@ def surrogate_section(report: Report) -> list[Item]:
             f"{' and '.join(teachers)} had evaluated anyway{refined} ("
             + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
             + "); the prior is exact and is "
-            "added to it. The certificate compares the two at points of the surrogate's own chain."
+            "added to it. The certificate compares the two at points of the surrogate's own chains and a little "
+            "beyond; what neither these nor the chains that taught it ever entered is not seen."
         ),
         report.table(
             ["", "estimate", "error", "meaning"],
             _certificate_rows(certificate),
-            f"The certificate. {VERDICTS[certificate['verdict']]}",
-            f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior.",
+            f"The certificate. {verdict_sentence(certificate)}",
+            f"Estimated with {certificate['num_evaluations']:,} evaluations of the exact posterior, of which "
+            f"{certificate['num_failures']:,} failed; {certificate['effective_evaluations']:,.0f} effective weights. "
+            + "".join(f"Because {reason}. " for reason in certificate["reasons"]),
             left=(3,),
         ),
-        _correction_table(report, check, certificate["pareto_khat"]),
+        _correction_table(report, check, certificate),
         report.figure(
             figures.slice_figure(
                 slices["grids"],
@@ -80,8 +77,8 @@ def surrogate_section(report: Report) -> list[Item]:
     ]
 
 
-def _correction_table(report: Report, check: dict[str, np.ndarray], khat: float | None) -> Item:
-    """The surrogate's means beside those that importance weights make exact."""
+def _correction_table(report: Report, check: dict[str, np.ndarray], certificate: dict[str, Any]) -> Item:
+    """The surrogate's means beside those that importance weights correct."""
     summary = report.summaries[LABELS["surrogate"]]
     rows = [
         [
@@ -94,38 +91,45 @@ def _correction_table(report: Report, check: dict[str, np.ndarray], khat: float 
             report.names, summary.mean, check["mean"], check["error"], summary.std, strict=True
         )
     ]
-    trusted = khat is not None and khat < RELIABLE_KHAT
+    trusted = certificate["verdict"] != "not certified"
     return report.table(
         ["", "mean", "corrected", "error", "gap/sd", "error/sd"],
         rows,
         "The surrogate's posterior means, and the same corrected.",
-        f"{len(check['exact']):,} draws are weighed by the exact posterior, Pareto-smoothed (k̂ "
-        f"{decimals(khat, 2)}), with the surrogate as control variate; errors are Monte Carlo standard errors of the "
-        "corrected means. " + ("" if trusted else "With this k̂ the correction itself is not to be trusted."),
+        f"{len(check['exact']):,} draws, some of them stretched outward, are weighed by the exact posterior (k̂ "
+        f"{decimals(certificate['pareto_khat'], 2)}), with the surrogate as control variate; errors are Monte Carlo "
+        "standard errors of the corrected means. "
+        + ("" if trusted else "The certificate does not vouch for this correction."),
     )
 
 
 def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
     c = certificate
+    step = decimals(c["step_size"], 2)
     rows = [
+        ["R̂", decimals(c["rhat"], 3), "", f"of the surrogate's chains; wanted: below {MAX_RHAT}"],
+        ["R̂ of the teacher", decimals(c["teacher_rhat"], 3), "", f"wanted: below {MAX_TEACHER_RHAT}"],
         [
             "wrong accept",
             *percent_pair(c["wrong_accept"]),
-            "E max(â − a, 0): accepted, though it should not be",
+            f"E max(â − a, 0): accepted, though it should not be; at steps of {step}",
         ],
         [
             "wrong reject",
             *percent_pair(c["wrong_reject"]),
-            "E max(a − â, 0): rejected, though it should not be",
+            f"E max(a − â, 0): rejected, though it should not be; at steps of {step}",
         ],
         [
             "Pareto k̂",
             decimals(c["pareto_khat"], 2),
             "",
-            "below 0.7 importance weights can correct the draws",
+            f"below {decimals(c['reliable_khat'], 2)} so many importance weights can be trusted",
         ],
-        ["KL divergence", *(decimals(v, 4) for v in c["kl_divergence"]), "nats, surrogate from exact"],
+        ["KL divergence", *(decimals(v, 4) for v in c["kl_divergence"]), "nats, from exact to surrogate"],
+        ["total variation", *percent_pair(c["total_variation"]), "largest error of any probability"],
         ["mean shift", decimals(c["mean_shift"], 3), "", "largest, in posterior sd, by importance weights"],
+        ["sd shift", decimals(c["sd_shift"], 3), "", "largest, relative, by the same weights"],
+        ["quantile shift", decimals(c["quantile_shift"], 3), "", "largest of 5 and 95 %, in posterior sd"],
         ["largest error", decimals(c["largest_error"], 2), "", "log points, inside the 99 % region"],
     ]
     if c["ensemble_calibration"] is not None:
@@ -146,9 +150,17 @@ def correction_sentence(report: Report) -> str:
     )
 
 
+def verdict_sentence(certificate: dict[str, Any]) -> str:
+    """The word of the certificate and what it means."""
+    word = certificate["verdict"]
+    return f"{word[0].upper()}{word[1:]}: {VERDICTS[word]}."
+
+
 def certificate_sentence(certificate: dict[str, Any]) -> str:
     accept, reject = (" ± ".join(percent_pair(certificate[k])) for k in ("wrong_accept", "wrong_reject"))
+    because = f" First reason: {certificate['reasons'][0]}." if certificate["reasons"] else ""
     return (
-        f"{VERDICTS[certificate['verdict']]} It accepts wrongly with probability {accept} and rejects wrongly "
-        f"with probability {reject}, over {certificate['num_evaluations']:,} exact evaluations."
+        f"{verdict_sentence(certificate)}{because} At steps of {decimals(certificate['step_size'], 2)} it accepts "
+        f"wrongly with probability {accept} and rejects wrongly with probability {reject}, over "
+        f"{certificate['num_evaluations']:,} exact evaluations."
     )

@@ -1,0 +1,177 @@
+"""What an experiment is made of: routes, the surrogate's, and presets of them. Every range stands in an annotation here
+or in that of the algorithm, the recipe or the likelihood that a setting belongs to.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from estim.arguments import (
+    ArgumentError,
+    NonNegative,
+    Positive,
+    annotations,
+    at_least,
+    check_fields,
+    check_settings,
+    did_you_mean,
+    multiple_of,
+    names_arguments,
+    settings_of,
+    shown,
+)
+from estim.samplers.registry import route_settings
+from estim.surrogate.dataset import fewest_points
+from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.sample import TILE
+
+
+class ExperimentError(ArgumentError):
+    """Settings that cannot be run; the message names the key or the file."""
+
+
+@contextmanager
+def refused(where: str = "") -> Iterator[None]:
+    """What is refused within, by an error of an experiment that says `where` it stands."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ExperimentError(f"{where}{error}") from None
+
+
+def build[T](kind: type[T], settings: Any, where: str) -> T:
+    """A part of an experiment from its settings, all of them; `where` it stands is in an error."""
+    plain = complete(settings, annotations(kind), f"{where}.")
+    with refused(f"{where}: "):
+        return kind(**plain)
+
+
+def complete(
+    settings: Any, known: Mapping[str, Any], where: str, optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise ExperimentError(f"{where.rstrip('.') or 'settings'} must be a mapping, not {shown(settings)}")
+    if unknown := [key for key in settings if key not in (*known, *optional)]:
+        raise ExperimentError(
+            f"{where}{unknown[0]}: there is no such setting; here are {list(known)}{did_you_mean(unknown[0], known)}"
+        )
+    if missing := [key for key in known if key not in settings]:
+        raise ExperimentError(f"{where}{missing[0]} is missing")
+    return dict(settings)
+
+
+@names_arguments(ExperimentError)
+@dataclass(frozen=True)
+class Route:
+    """One sampler and how long it runs.
+
+    Attributes:
+        algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
+        num_samples: draws a chain after warm-up.
+        num_warmup: steps of adaptation a chain, which are not kept.
+        settings: the algorithm's own, see there.
+
+    Raises:
+        ExperimentError: no algorithm has this name, or a number or one of its settings is out of range.
+    """
+
+    algorithm: str
+    num_samples: Positive
+    num_chains: Positive = 4
+    num_warmup: NonNegative = 500
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with refused():
+            check_fields(self)
+            known = route_settings(self.algorithm)
+            settings = check_settings(known, self.settings, f"algorithm {self.algorithm!r}", "settings")
+            object.__setattr__(self, "settings", settings)
+
+
+@names_arguments(ExperimentError)
+@dataclass(frozen=True)
+class SurrogateRoute:
+    """A network trained on what another route evaluated, and the chains that run on it.
+
+    Attributes:
+        train_on: the routes whose evaluations it learns from; where they come with gradients, it
+            learns from these too.
+        recipe: how it learns, a name in `estim.surrogate.recipe.RECIPES`; "estim" is an ensemble where
+            there is refinement, which asks for its variance, and "single" where there is none.
+        max_points: at most so many of the evaluations of each, evenly spread over the run.
+        num_samples: draws kept, a chain.
+        thin: iterations of a chain for each draw that is kept.
+        num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
+            once more.
+        num_certificate: evaluations of the exact posterior that the certificate rests on; three fifths of
+            them are weighed, and their weights correct the means.
+        settings: fields of the recipe that are to be different.
+
+    Raises:
+        ExperimentError: no recipe has this name, or a number or a field of the recipe is out of range.
+    """
+
+    train_on: tuple[str, ...] = ("mpmh", "nuts")
+    recipe: str = "estim"
+    max_points: Positive = 40_000
+    num_samples: Positive = 1_600
+    num_chains: Annotated[int, multiple_of(TILE)] = 512
+    num_warmup: NonNegative = 2_000
+    thin: Positive = 10
+    num_refinement: NonNegative = 0
+    num_certificate: Annotated[int, at_least(100)] = 4_000
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"max_steps": 16_000, "learning_rate": 5e-3})
+
+    def __post_init__(self) -> None:
+        with refused():
+            check_fields(self)
+            settings = check_settings(settings_of(Recipe), self.settings, "a recipe", "settings")
+            object.__setattr__(self, "settings", settings)
+            get_recipe(self.recipe)
+        if not self.train_on:
+            raise ExperimentError("train_on must name a route at least")
+        if 3 * self.num_certificate // 5 > self.num_samples * self.num_chains:
+            raise ExperimentError(
+                f"num_certificate={self.num_certificate}: three fifths of these are draws, of which there are only "
+                f"num_samples * num_chains = {self.num_samples * self.num_chains}"
+            )
+
+    def check_points(self, dim: int) -> None:
+        """
+        Raises:
+            ExperimentError: `max_points` are too few to learn a log-likelihood of `dim` parameters from.
+        """
+        share = 1.0 - self.settings.get("drop_fraction", get_recipe(self.recipe).drop_fraction)
+        kept, needed = int(share * self.max_points * len(self.train_on)), fewest_points(dim)
+        if kept < needed:
+            raise ExperimentError(
+                f"surrogate.max_points={self.max_points}: {kept} points are kept, where {dim} parameters need {needed}"
+            )
+
+
+FULL = {
+    "rwmh": Route("rwmh", num_samples=50_000, num_chains=8, num_warmup=2_000),
+    "nuts": Route("nuts", num_samples=2_000, num_chains=4, num_warmup=200),
+    "mpmh": Route("mpmh", num_samples=44_000, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}),
+}
+QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
+    "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
+    "mpmh": replace(FULL["mpmh"], num_samples=4_400, num_warmup=250),
+}
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "full": {"routes": FULL, "surrogate": SurrogateRoute()},
+    "quick": {
+        "num_starts": 1,
+        "routes": QUICK,
+        "surrogate": SurrogateRoute(
+            train_on=("hmc", "mpmh"),
+            max_points=8_000,
+            num_samples=150,
+            num_certificate=1_000,
+            settings={"max_steps": 5_000, "learning_rate": 5e-3},
+        ),
+    },
+}
+"""Fields by name: ``--set preset=quick`` asks for a look, not for results."""
