@@ -106,6 +106,7 @@ def test_a_warning_of_a_run_is_a_line_without_its_place_in_the_code(tmp_path, mo
         raise Terminated(15)
 
     monkeypatch.setattr("estim.pipeline.resume_run", resumed)
+    (tmp_path / "settings.json").write_text("{}")
     assert cli.main(["resume", str(tmp_path)]) == 143
     assert "note: data.csv [1] changed\n" in capsys.readouterr().out
 
