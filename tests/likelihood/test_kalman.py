@@ -11,7 +11,7 @@ from linear_gaussian import joint_normal, random_observations, random_state_spac
 from scipy.linalg import block_diag, solve_discrete_are
 
 import estim  # noqa: F401
-from estim.likelihood.diffuse import unit_root_projector
+from estim.likelihood.unit_roots import unit_root_projector
 from estim.likelihood.filtering import filter_states
 from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
