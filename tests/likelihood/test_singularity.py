@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from linear_gaussian import joint_normal, random_observations, random_state_space
 
@@ -14,7 +15,7 @@ from estim.likelihood.kalman import kalman_likelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.likelihood.whittle import whittle_loglikelihood
-from estim.samplers.mode import ModeError, find_mode
+from estim.samplers.mode import ModeError, finite_starts
 from estim.solution.representations import MovingAverage
 from estim.status import Status
 
@@ -23,22 +24,24 @@ N_PERIODS = 25
 
 
 def three_of_two_shocks(seed=0):
-    return random_state_space(seed, n_states=4, n_shocks=2, n_obs=3, noise=0.0)
+    """The third enters nowhere."""
+    state_space = random_state_space(seed, n_states=5, n_obs=3, noise=0.0)
+    return state_space._replace(selection=state_space.selection.at[:, 2].set(0.0))
 
 
 def a_shock_without_variance(seed=0):
-    state_space = random_state_space(seed, n_shocks=3, n_obs=3, noise=0.0)
+    state_space = random_state_space(seed, n_states=5, n_obs=3, noise=0.0)
     return state_space._replace(state_cov=jnp.diag(jnp.array([1.0, 0.0, 2.0])))
 
 
 def one_series_twice(seed=0):
-    state_space = random_state_space(seed, n_shocks=3, n_obs=3, noise=0.0)
+    state_space = random_state_space(seed, n_states=5, n_obs=3, noise=0.0)
     return state_space._replace(design=state_space.design.at[2].set(-3.0 * state_space.design[0]))
 
 
 def an_identity_with_a_lag(seed=0):
-    """The third series is the sum of the first two of last period."""
-    state_space = random_state_space(seed, n_shocks=3, n_obs=3, noise=0.0)
+    """The third series is the sum of the first two of last period, which is one more state."""
+    state_space = random_state_space(seed, n_states=4, n_obs=3, noise=0.0)
     return aggregate_observables(
         state_space._replace(
             design=state_space.design.at[2].set(state_space.design[0] + state_space.design[1])
@@ -160,8 +163,6 @@ def model(**changes):
 
 
 def data():
-    import pandas as pd
-
     return pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["A", "B"])
 
 
@@ -175,7 +176,7 @@ def test_a_model_with_too_few_shocks_is_refused_in_words():
     values = jax.vmap(posterior.loglikelihood_fn)(posterior.sample_prior(jax.random.key(0), 20))
     assert np.all(values == -np.inf)
     with pytest.raises(ModeError, match=COUNTS):
-        find_mode(posterior, jax.random.key(0), num_starts=1)
+        finite_starts(posterior, jax.random.key(0), 1)
     last = list(check_model(model(), data()))[-1]
     assert not last.passed and COUNTS in last.lines[0]
 
@@ -194,17 +195,15 @@ def test_a_start_that_does_not_exist_says_which_to_take():
         residuals=lambda lag, now, lead, e, p: {"law": now.x - lag.x - p.rho * e.e},
         prior=Params(),
     )
-    with pytest.raises(estim.SolutionError, match="no stationary distribution.*take start='diffuse'"):
+    with pytest.raises(estim.SolutionError, match=r"no stationary distribution.*take start='diffuse'"):
         estim.loglikelihood(walk, {}, data())
     assert np.isfinite(estim.loglikelihood(walk, {}, data(), start="diffuse"))
 
 
 @pytest.mark.parametrize("presample", [-1, 20, 1000, 2.5, "4", None, True])
 def test_a_presample_out_of_range_is_refused(presample):
-    errors = model(measurement_error=lambda p: Observables(1.0, 1.0))
-    for call in (
-        lambda **o: estim.loglikelihood(errors, {}, data(), **o),
-        lambda **o: estim.build_posterior(errors, data(), **o),
-    ):
-        with pytest.raises(estim.DataError, match="presample is .*whole number from 0 to 19"):
-            call(presample=presample)
+    errors, frame = model(measurement_error=lambda p: Observables(1.0, 1.0)), data()
+    with pytest.raises(estim.DataError, match=r"presample is .*whole number from 0 to 19"):
+        estim.loglikelihood(errors, {}, frame, presample=presample)
+    with pytest.raises(estim.DataError, match=r"presample is .*whole number from 0 to 19"):
+        estim.build_posterior(errors, frame, presample=presample)
