@@ -15,11 +15,13 @@ def covariance_root(cov: Array) -> Array:
 
 
 def _root(cov: Array) -> tuple[Array, Array]:
-    values, vectors = jnp.linalg.eigh(cov)
+    sizes = jnp.sqrt(jnp.abs(jnp.diagonal(cov)))  # small beside its own variance is zero, in whatever units
+    sizes = jnp.where(sizes > 0, sizes, 1.0)
+    values, vectors = jnp.linalg.eigh(cov / jnp.outer(sizes, sizes))
     floor = _ROUNDING * cov.shape[0] * jnp.max(jnp.abs(values))
     root = jnp.sqrt(jnp.where(values > floor, values, jnp.where(values < -floor, jnp.nan, 0.0)))
     inverse = jnp.where(values > floor, 1 / jnp.where(values > floor, root, 1.0), 0.0)
-    return vectors * root[None, :], vectors * inverse[None, :]
+    return sizes[:, None] * vectors * root[None, :], vectors / sizes[:, None] * inverse[None, :]
 
 
 @covariance_root.defjvp

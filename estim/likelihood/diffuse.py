@@ -84,9 +84,8 @@ def diffuse_sample(state_space: StateSpace, observations: Array) -> DiffuseSampl
     def outside(state: Gaussian) -> Gaussian:
         return Gaussian(units * state.mean, units[:, None] * state.cov * units[None, :])
 
-    left = jnp.trace(found.unknown) > 0.5  # else it is rounding
-    directions = jnp.where(left, units[:, None] * found.unknown, 0.0)
-    unknown = directions @ jnp.linalg.pinv(directions, rtol=1e-8)
+    unknown = units[:, None] * found.unknown / units[None, :]
+    unknown = unknown @ jnp.linalg.inv(unknown + unknown.T - jnp.eye(len(units)))  # with the same range
     return found._replace(
         start=outside(found.start),
         effects=units[:, None] * found.effects,
