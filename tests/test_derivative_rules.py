@@ -63,7 +63,9 @@ RULES = {
     "fixed point": fixed_point,
     "I - T": lambda t: solve_one_minus(lambda x: t * A @ x, t * B[0]),
     "elementwise root": lambda t: solve_elementwise(lambda x, t: jnp.exp(x) + t * x - B[0], jnp.zeros(3), t),
-    "interpolation": lambda t: interpolate(t * jnp.arange(4.0), t**2 * jnp.array([0.3, 1.6, 2.4]), jnp.arange(4.0) ** 2 * t),
+    "interpolation": lambda t: interpolate(
+        t * jnp.arange(4.0), t**2 * jnp.array([0.3, 1.6, 2.4]), jnp.arange(4.0) ** 2 * t
+    ),
     "linear system": lambda t: solve_linear(jnp.eye(3) + t * A, t * B)[0],
     "Sylvester": lambda t: solve_sylvester(t * A, B, t * C)[0],
     "Lyapunov": lambda t: solve_discrete_lyapunov(t * A, t * B @ B.T)[0],
@@ -76,7 +78,10 @@ RULES = {
         f"likelihood, {method}": lambda t, m=method: kalman_loglikelihood(stable(t), Y, method=m)
         for method in ("standard", "chandrasekhar", "parallel")
     },
-    **{f"likelihood, {m}": lambda t, m=m: toeplitz_loglikelihood(tailed(t), Y, method=m) for m in ("lattice", "cholesky")},
+    **{
+        f"likelihood, {m}": lambda t, m=m: toeplitz_loglikelihood(tailed(t), Y, method=m)
+        for m in ("lattice", "cholesky")
+    },
 }  # fmt: skip
 
 

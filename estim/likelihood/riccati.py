@@ -73,7 +73,7 @@ def _doubled(state_space: StateSpace, Y: Array, reached: Array) -> tuple[Array, 
 
 
 def _one_period(state_space: StateSpace, Y: Array) -> tuple[Array, Array, Array]:
-    T, R, Q, Z, _, H, _ = state_space
+    T, R, Q, Z, _, H = state_space[:6]
     L = jnp.linalg.cholesky(Z @ Y @ Z.T + H)
     weighted = jsl.solve_triangular(L, Z, lower=True)
     gain = T @ Y @ weighted.T

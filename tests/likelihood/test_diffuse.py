@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from estim.solution.unit_roots import unit_root_projector
 from linear_gaussian import joint_normal
 from scipy.linalg import block_diag, solve_discrete_lyapunov
 
@@ -12,7 +13,6 @@ from estim.likelihood.diffuse import diffuse_sample
 from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
 from estim.likelihood.smoothing import smooth
 from estim.likelihood.start import Gaussian
-from estim.likelihood.unit_roots import unit_root_projector
 from estim.solution.representations import StateSpace
 from estim.status import Status
 

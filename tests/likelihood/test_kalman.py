@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from estim.solution.unit_roots import unit_root_projector
 from linear_gaussian import joint_normal, random_observations, random_state_space
 from scipy.linalg import block_diag, solve_discrete_are
 
@@ -15,7 +16,6 @@ from estim.likelihood.filtering import filter_states
 from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.start import Gaussian, riccati_start, stationary_start
-from estim.likelihood.unit_roots import unit_root_projector
 from estim.linalg import solve_discrete_lyapunov
 from estim.solution.representations import StateSpace
 from estim.status import Status
