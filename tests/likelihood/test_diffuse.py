@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from estim.solution.unit_roots import unit_root_projector
 from linear_gaussian import joint_normal
 from scipy.linalg import block_diag, solve_discrete_lyapunov
 
@@ -14,6 +13,7 @@ from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
 from estim.likelihood.smoothing import smooth
 from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
+from estim.solution.unit_roots import unit_root_projector
 from estim.status import Status
 
 TREND = {1: np.eye(1), 2: np.eye(2) + np.eye(2, k=1), 3: np.eye(3) + np.eye(3, k=1)}

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from estim.solution.unit_roots import unit_root_projector
 from linear_gaussian import joint_normal, random_observations, random_state_space
 from scipy.linalg import block_diag, solve_discrete_are
 
@@ -18,6 +17,7 @@ from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.start import Gaussian, riccati_start, stationary_start
 from estim.linalg import solve_discrete_lyapunov
 from estim.solution.representations import StateSpace
+from estim.solution.unit_roots import unit_root_projector
 from estim.status import Status
 
 METHODS = ["standard", "chandrasekhar", "square_root", "parallel"]
