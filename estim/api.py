@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import xarray as xr
 
 from estim.arguments import NonNegative, Positive, checked
+from estim.covariances import check_covariances
 from estim.datasets import load_data, select_observables
 from estim.likelihood.options import check_options
-from estim.measurement_error import check_measurement_error
 from estim.model import Model
 from estim.models import load_model
-from estim.posterior import model_loglikelihood, solve_compiled
+from estim.posterior import explain, model_loglikelihood, solve_compiled
 from estim.runtime import require_own_runtime
 from estim.solution import responses
+from estim.solution.at_rest import solution_error
 from estim.solution.representations import MovingAverage, StateSpace
-from estim.status import SolutionError, Status
 from estim.typing import ParamValues
 
 
@@ -39,7 +38,8 @@ def loglikelihood(
         model: a `Model` or the name of one in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
-        presample: periods at the start that are filtered but not counted.
+        presample: periods at the start that are filtered but not counted: a whole number from 0
+            to less than those of the data.
         options: passed on to `estim.likelihood.kalman.kalman_loglikelihood`.
 
     Raises:
@@ -47,19 +47,18 @@ def loglikelihood(
         ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
             covariance there.
         DataError: the data lack an observable, or are no regular frame of numbers.
-        SolutionError: the model has no solution there; the message says why.
+        SolutionError: the model has no solution or no likelihood there; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str | Path) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
     options = check_options(model, {"presample": presample} | options, observations)
-    check_measurement_error(model, model.params(values))
+    check_covariances(model, model.params(values))
     evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
     value, status = evaluate(model, model.params(values), observations, **options)
-    status = int(status) or (0 if bool(jnp.isfinite(value)) else Status.NOT_FINITE)
-    if status:
-        raise SolutionError(status, model.name)
+    if int(status):
+        raise solution_error(int(status), model, model.params(values), explain(model, int(status)))
     return float(value)
 
 
@@ -74,10 +73,10 @@ def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     """
     model = load_model(model) if isinstance(model, str) else model
     given = model.params(_checked(model, params))
-    check_measurement_error(model, given)
+    check_covariances(model, given)
     solution = solve_compiled(model, given)
     if int(solution.status):
-        raise SolutionError(int(solution.status), model.name)
+        raise solution_error(int(solution.status), model, given)
     return solution
 
 

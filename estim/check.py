@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.arguments import Positive, checked
+from estim.covariances import check_covariances
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.measurement_error import check_measurement_error
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import Posterior, build_posterior, model_loglikelihood, solve_compiled
 from estim.samplers.states import first_gradient_state
+from estim.solution.at_rest import equations_left, levels
 from estim.solution.incidence import Incidence, incidence
-from estim.solution.linearize import LinearModel, linearize
+from estim.solution.linearize import linearize
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.solution.simulate import simulate
 from estim.status import Status
@@ -67,7 +67,7 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
     if not model.het_blocks:
         yield _equations(model)
         yield _steady_state(model)
-    check_measurement_error(model, model.params())
+    check_covariances(model, model.params())
     solution = solve_compiled(model, model.params())
     yield _solution(solution)
     if data is None:
@@ -131,24 +131,13 @@ def _idle(model: Model, found: Incidence) -> list[str]:
 
 def _steady_state(model: Model) -> Rung:
     linear = jax.jit(lambda params: linearize(model, params))(model.params())
-    scale = 1.0 + float(jnp.max(jnp.abs(linear.steady_state)))
-    lines = tuple(
-        f"equation '{name}' leaves {residual:.3g}"
-        for name, residual in zip(incidence(model).equations, np.asarray(linear.residual), strict=True)
-        if not abs(residual) <= 1e-8 * scale
-    )
     passed = int(linear.status) == Status.OK
-    return Rung(
-        "The steady state solves every equation", passed, lines if passed else lines + _levels(model, linear)
+    found = (
+        ()
+        if passed
+        else (*equations_left(model, model.params()), f"at rest: {levels(model, model.params())}")
     )
-
-
-def _levels(model: Model, linear: LinearModel) -> tuple[str, ...]:
-    """The variables at rest, those without a value first."""
-    levels = dict(zip(model.variables._fields, np.asarray(linear.steady_state).tolist(), strict=True))
-    without = [name for name, level in levels.items() if not np.isfinite(level)]
-    text = ", ".join(f"{name} = {level:.6g}" for name, level in levels.items())
-    return (*([f"no number: {', '.join(without)}"] if without else []), f"at rest: {text}")
+    return Rung("The steady state solves every equation", passed, found)
 
 
 def _solution(solution: StateSpace | MovingAverage) -> Rung:
@@ -167,7 +156,7 @@ def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
     return Rung(
         "The log-density is finite at the start",
         status == Status.OK,
-        lines if status == Status.OK else (status.message,),
+        lines if status == Status.OK else (posterior.explain(status),),
     )
 
 
@@ -183,7 +172,9 @@ def _calibrated_likelihood(model: Model, data: Any) -> Rung:
 def _prior_draws(posterior: Posterior, evaluate: Evaluate, num_draws: int) -> Rung:
     positions = np.asarray(posterior.sample_prior(jax.random.key(1), num_draws))
     status = np.array([int(evaluate(position).status) for position in positions])
-    lines = tuple(f"{np.sum(status == s)} of {num_draws}: {Status(s).message}" for s in np.unique(status))
+    lines = tuple(
+        f"{np.sum(status == s)} of {num_draws}: {posterior.explain(int(s))}" for s in np.unique(status)
+    )
     lines += tuple(
         f"the sign of '{name}' does not enter the likelihood, and its prior reaches below zero: two modes; cut the "
         "prior at zero"

@@ -16,17 +16,29 @@ if TYPE_CHECKING:
     from estim.progress import Progress
     from estim.results.store import RunDirectory
 
-EXIT_FAILED, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_ERROR, EXIT_STOPPED, EXIT_INTERRUPTED = 1, 2, 128, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 success, 1 a check failed, 2 an error, 130 Ctrl-C, 143 SIGTERM."""
     arguments = _parser().parse_args(argv)
+    from estim.stopping import leave, signals_stop
+
+    with signals_stop():
+        code = _command(arguments)
+    if argv is None and code > EXIT_STOPPED:  # a program of its own, which was asked to end soon
+        leave(code)
+    return code
+
+
+def _command(arguments: argparse.Namespace) -> int:
+    from estim.stopping import exit_code
+
     try:
         return arguments.command(arguments)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\nstopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return exit_code(stop)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has seen enough
         return 0
@@ -112,20 +124,20 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _pipeline(title: str, out: Path, work: Callable[["Progress"], "RunDirectory"]) -> int:
     from estim.progress import live_progress
-    from estim.stopping import exit_code, leave, signals_stop
+    from estim.results.advice import quoted
+    from estim.stopping import exit_code
 
     console = _console()
     console.print(f"{title} → {out}", markup=False, style="bold", soft_wrap=True)
     try:
-        with signals_stop(), _warnings_in_lines(console), live_progress(console) as progress:
+        with _warnings_in_lines(console), live_progress(console) as progress:
             run = work(progress)
     except KeyboardInterrupt as stop:
+        kept = f"What was finished is kept in {out}. To go on: estim resume {quoted(out)}"
+        begun = (out / "settings.json").exists()
         console.print(
-            f"\nStopped. What was finished is kept in {out}. To go on: estim resume {out}",
-            markup=False,
-            soft_wrap=True,
+            f"\nStopped. {kept if begun else 'Nothing had been written.'}", markup=False, soft_wrap=True
         )
-        leave(exit_code(stop))
         return exit_code(stop)
     _print_verdict(console, run.read_json("verdict.json"))
     console.print(f"\nReport: {run.file('report.html').resolve()}", markup=False, soft_wrap=True)

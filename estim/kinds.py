@@ -146,8 +146,8 @@ def in_words(annotation: Any) -> str:
         return "None"
     if origin is Annotated:
         conditions = [c for c in arguments[1:] if isinstance(c, Condition)]
-        alone = next((c.words for c in conditions if c.says_all), None)
-        return alone or " ".join([in_words(arguments[0]), *(c.words for c in conditions)])
+        whole = [c.words for c in conditions if c.says_all] or [in_words(arguments[0])]
+        return " ".join([*whole, *(c.words for c in conditions if not c.says_all)])
     if origin is Literal:
         return f"one of {list(arguments)}"
     if origin in (Union, UnionType):

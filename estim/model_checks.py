@@ -4,7 +4,7 @@ Each function is traced once, on symbols. What is wrong is a `ModelError` that n
 equation, variable or parameter.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, check_fields, did_you_mean, is_finite, shown
+from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.check_block import BlockFault, check_block
 from estim.prior_checks import check_prior
 from estim.priors import Component, PriorError
 from estim.tracing import ModelError, call
@@ -36,8 +38,8 @@ def check_model_parts(model: Any) -> None:
     except ArgumentError as error:
         raise ModelError(f"{model.name}: {error}") from None
     _check_values(model)
-    _check_functions(model)
-    _check_unknowns(model)
+    _check_blocks(model)
+    _check_unknowns(model, _check_functions(model))
 
 
 def _check_names(model: Any) -> None:
@@ -99,10 +101,7 @@ def _check_prior(model: Any) -> None:
 
 
 def _check_values(model: Any) -> None:
-    """Blocks that are blocks, and values by the names of parameters."""
-    for block in model.het_blocks:
-        if not hasattr(block, "outputs"):
-            raise ModelError(f"{model.name}: het_blocks must hold HetBlocks, not {shown(block)}")
+    """Values by the names of parameters."""
     for role, values in (("start", model.start), ("published", model.published)):
         if unknown := [n for n in values if n not in model.param_names]:
             hint = did_you_mean(unknown[0], model.param_names)
@@ -119,13 +118,37 @@ def components(prior: Any, joint: Distribution) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(mine))
 
 
-def _check_unknowns(model: Any) -> None:
+def _check_blocks(model: Any) -> None:
+    """Does each heterogeneous-agent block fit together, and fit the model?"""
+    made: set[str] = set()
+    for block in model.het_blocks:
+        if not isinstance(block, HetBlock):
+            raise ModelError(f"{model.name}: het_blocks must hold HetBlocks, not {shown(block)}")
+        try:
+            check_block(block, model.variables._fields, _symbols(type(model.prior)))
+        except BlockFault as fault:
+            raise ModelError(f"{model.name}: block '{block.name}': {fault}") from fault
+        if both := made & set(block.outputs):
+            raise ModelError(f"{model.name}: two blocks have the output {quoted(sorted(both))}")
+        made |= set(block.outputs)
+
+
+def _check_unknowns(model: Any, equations: Sequence[str]) -> None:
     if len(model.unknowns) != len(model.targets):
         raise ModelError(
             f"{model.name}: {len(model.unknowns)} unknowns {listed(model.unknowns)} for "
             f"{len(model.targets)} targets {listed(model.targets)}"
         )
-    for name, (low, high) in model.unknowns.items():
+    outputs = [n for block in model.het_blocks for n in block.outputs]
+    if wrong := [t for t in model.targets if t not in (*outputs, *equations)]:
+        raise ModelError(
+            f"{model.name}: the target {wrong[0]!r} is neither a block's output {listed(outputs)} nor an equation "
+            f"{listed(equations)}"
+        )
+    for name, bounds in model.unknowns.items():
+        if not (isinstance(bounds, tuple | list) and len(bounds) == 2 and all(map(is_number, bounds))):
+            raise ModelError(f"{model.name}: the unknown '{name}' needs bounds (low, high), not {bounds!r}")
+        low, high = bounds
         if name not in model.param_names or name in model.estimated:
             raise ModelError(f"{model.name}: the unknown '{name}' must be a parameter that has a number")
         if not low < getattr(model.prior, name) < high:
@@ -135,8 +158,8 @@ def _check_unknowns(model: Any) -> None:
             )
 
 
-def _check_functions(model: Any) -> None:
-    """Trace each function once on abstract scalars."""
+def _check_functions(model: Any) -> list[str]:
+    """Trace each function once on abstract scalars; the names of the equations."""
     params, state = _symbols(type(model.prior)), _symbols(model.variables)
     names = {
         "prior": model.param_names,
@@ -217,6 +240,7 @@ def _check_functions(model: Any) -> None:
         trace("joint_prior", model.joint_prior, one, params=params)
     if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
         raise ModelError(f"{model.name}: the prior gives {quoted(idle)}, which no function of the model uses")
+    return written
 
 
 def _symbols(kind: type[Any]) -> Any:

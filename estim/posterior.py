@@ -9,18 +9,20 @@ import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, NonNegative, checked
+from estim.covariances import check_covariances
 from estim.datasets import select_observables
 from estim.evaluations import Evaluations
-from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.failure import outcome
+from estim.likelihood.kalman import kalman_likelihood
 from estim.likelihood.options import check_options
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.measurement_error import check_measurement_error
 from estim.model import Model, ModelError
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.prior_checks import begin_at
 from estim.priors import Names
 from estim.runtime import require_own_runtime
 from estim.solution.cost_split import cost_split
+from estim.solution.equations import measurement_covariance
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.solution.sequence_space import (
@@ -35,6 +37,11 @@ from estim.solution.stationary_equilibrium import (
 )
 from estim.status import SolutionError, Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
+
+
+def message_of(status: int) -> str:
+    """The words of a status."""
+    return Status(int(status)).message
 
 
 class Split(NamedTuple):
@@ -76,6 +83,7 @@ class Posterior(NamedTuple):
             else None; samplers make use of it by themselves.
         in_turn: on a CPU many positions are evaluated faster one after another than side by side, as
             where an evaluation is made of large matrices.
+        explain: what a status means for this posterior, in words.
     """
 
     logdensity_fn: LogDensity
@@ -91,6 +99,7 @@ class Posterior(NamedTuple):
     initial: Initial
     split: Split | None = None
     in_turn: bool = False
+    explain: Callable[[int], str] = message_of
 
     def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
         """`fn`, which evaluates this posterior, over a leading axis of its arguments."""
@@ -258,7 +267,8 @@ def build_posterior(
     Args:
         model: the model.
         data: a frame that has the model's observables among its columns; NaN is missing.
-        presample: quarters at the start that are filtered but not counted.
+        presample: periods at the start that are filtered but not counted: a whole number from 0
+            to less than those of the data.
         likelihood_options: passed on to `kalman_loglikelihood`, or to `toeplitz_loglikelihood`
             where agents are heterogeneous.
 
@@ -277,7 +287,7 @@ def build_posterior(
     options = check_options(model, {"presample": presample} | likelihood_options, observations)
     if not model.estimated:
         raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
-    check_measurement_error(model, model.params())
+    check_covariances(model, model.params())
     start = {n: v for n, v in model.start.items() if n in model.estimated}
     build = partial(from_loglikelihood, prior=model.priors, start=start)
     if (term := model.joint_prior) is not None:
@@ -288,14 +298,14 @@ def build_posterior(
     def loglikelihood(values: ParamValues, given: Any = given) -> tuple[Scalar, Scalar]:
         return model_loglikelihood(model, model.params(values), observations, given, **options)
 
-    in_turn = bool(model.het_blocks)
+    own: dict[str, Any] = {"in_turn": bool(model.het_blocks), "explain": partial(explain, model)}
     if not 0 < len(slow) < len(model.estimated):
-        return build(loglikelihood)._replace(in_turn=in_turn)
+        return build(loglikelihood)._replace(**own)
 
     def prepare(values: ParamValues) -> HouseholdJacobians:
         return solve_household_jacobians(model, model.params(values))
 
-    return build(loglikelihood, prepare=prepare, slow=slow)._replace(in_turn=in_turn)
+    return build(loglikelihood, prepare=prepare, slow=slow)._replace(**own)
 
 
 def build_solver(model: Model) -> Callable[[ParamValues], StateSpace | MovingAverage]:
@@ -345,9 +355,37 @@ def model_loglikelihood(
         solution = solve_representation(model, params, given)
     if isinstance(solution, MovingAverage):
         value = toeplitz_loglikelihood(solution, observations, presample=presample, **options)
-    else:
-        value = kalman_loglikelihood(solution, observations, presample=presample, **options)
-    return value, solution.status
+        well = jnp.isnan(observations) | jnp.isfinite(observations)
+        return outcome(
+            value,
+            (solution.status == Status.OK, solution.status),
+            ((solution, well), Status.NOT_FINITE.value),
+        )
+    return kalman_likelihood(solution, observations, presample=presample, **options)
+
+
+def explain(model: Model, status: int) -> str:
+    """What a status means for a model, in words; of observables that are tied to each other with their number."""
+    if status != Status.SINGULAR_OBSERVABLES:
+        return message_of(status)
+    with jax.ensure_compile_time_eval():
+        errors = int(jnp.sum(jnp.diagonal(measurement_covariance(model, model.params())) > 0))
+    observables, shocks = len(model.observables._fields), len(model.shocks._fields)
+    counts = (
+        f"stochastic singularity: {_count(observables, 'observable')}, {_count(shocks, 'shock')}, "
+        f"{_count(errors, 'measurement error')}"
+    )
+    if observables > shocks + errors:
+        return f"{counts}: add measurement errors or shocks, or observe fewer series"
+    return (
+        f"{counts}, yet the observables are tied to each other at these parameters, by a standard deviation of "
+        "zero, an observable that is there twice or an identity among them: add measurement errors, or observe "
+        "fewer series"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number in (0, 1) else 's'}"
 
 
 def solve_representation(

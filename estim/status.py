@@ -19,6 +19,9 @@ class Status(IntEnum):
     NOT_FINITE = 5
     OUT_OF_SUPPORT = 6
     HORIZON_TOO_SHORT = 7
+    SINGULAR = 8
+    SINGULAR_OBSERVABLES = 9
+    NO_STATIONARY_START = 10
 
     @property
     def message(self) -> str:
@@ -28,18 +31,32 @@ class Status(IntEnum):
 _MESSAGES = {
     Status.OK: "solved",
     Status.NO_STEADY_STATE: "no steady state was found",
-    Status.INDETERMINATE: "indeterminate: many stable solutions (Blanchard-Kahn conditions fail)",
-    Status.EXPLOSIVE: "explosive: no stable solution (Blanchard-Kahn conditions fail)",
+    Status.INDETERMINATE: "indeterminate: many stable solutions (Blanchard-Kahn: more stable roots than states)",
+    Status.EXPLOSIVE: (
+        "explosive: no stable solution (Blanchard-Kahn: too few stable roots, or enough that do not determine "
+        "the variables)"
+    ),
     Status.NOT_CONVERGED: "the solver did not converge",
     Status.NOT_FINITE: "a value is not finite",
     Status.OUT_OF_SUPPORT: "a parameter lies outside the support of its prior",
     Status.HORIZON_TOO_SHORT: "the responses have not died out at the end of the horizon",
+    Status.SINGULAR_OBSERVABLES: (
+        "stochastic singularity: the observables are tied to each other, by fewer shocks and measurement errors "
+        "than observables, by one of variance zero, or by an identity; add measurement errors or shocks, or "
+        "observe fewer series"
+    ),
+    Status.NO_STATIONARY_START: (
+        "the state has no stationary distribution to start from (a root of its transition is not below one); "
+        "take start='diffuse'"
+    ),
+    Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 
 
 class SolutionError(ValueError):
     """A model has no usable solution at the given parameters."""
 
-    def __init__(self, status: int | Status, context: str = ""):
+    def __init__(self, status: int | Status, context: str = "", message: str | None = None):
         self.status = Status(int(status))
-        super().__init__(f"{context}: {self.status.message}" if context else self.status.message)
+        message = message or self.status.message
+        super().__init__(f"{context}: {message}" if context else message)

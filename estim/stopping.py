@@ -6,6 +6,7 @@ therefore begun by `workers`, and looks with `raise_if_stopped` before each of i
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -113,7 +114,10 @@ def _failure(future: Future[Any]) -> BaseException | None:
 
 @contextmanager
 def signals_stop() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Terminated` in the main thread, as Ctrl-C raises KeyboardInterrupt."""
+    """SIGTERM and SIGHUP raise `Terminated` in the main thread, as Ctrl-C raises KeyboardInterrupt.
+
+    One that the process ignores (`nohup`) is left alone.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         raise Terminated(number)
@@ -122,7 +126,8 @@ def signals_stop() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:
@@ -136,7 +141,7 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 
 def leave(code: int) -> None:
-    """End the process now if a thread still computes: the interpreter would wait for it."""
-    main = threading.main_thread()
-    if any(t is not main and t.name.startswith("ThreadPoolExecutor") for t in threading.enumerate()):
-        os._exit(code)
+    """End the process now: the interpreter would take seconds to clear up, and wait for a thread that compiles."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -61,12 +61,16 @@ MISTAKES = [
     (dict(params={"rho": 1.5}), estim.ModelError, "'rho' = 1.5 lies outside the support"),
     (dict(data=DATA.rename(columns={"X": "Y"})), estim.DataError, "ar1 observes X, which the data lack"),
     (dict(data=DATA.assign(X=np.nan)), estim.DataError, "every number is missing in 0, 1, 2, 3"),
-    (dict(model="smets_wouter"), estim.ModelError, "there is no model 'smets_wouter'; the gallery has"),
+    (
+        dict(model="smets_wouter"),
+        estim.ModelError,
+        "there is no model 'smets_wouter'; the gallery has .*did you mean 'smets_wouters_2007'",
+    ),
     (dict(data="us_kn"), estim.DataError, "us_kn"),
     (
         dict(model=ar1(steady_state=lambda p: Variables(1.0 / p.rho))),
         estim.SolutionError,
-        "ar1: no steady state was found",
+        "ar1: no steady state was found: equation 'law of motion' leaves 0.667",
     ),
     (
         dict(

@@ -32,7 +32,7 @@ def test_help_starts_without_the_numerical_libraries():
     [
         (["run", "nowhere.py"], "estim: error: nowhere.py: no such file\n"),
         (
-            ["run", "experiment.py", "--set", "sead=1"],
+            ["run", "sound.py", "--set", "sead=1"],
             "--set sead: there is no such setting; here are ['model'",
         ),
         (
@@ -50,9 +50,9 @@ def test_help_starts_without_the_numerical_libraries():
 def test_an_error_is_one_line_that_names_the_culprit(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("model = Model()\n")
-    (tmp_path / "experiment.py").write_text(
-        "from estim.experiment import Experiment\nexperiment = Experiment(model='no_such_model', data='us_nk')\n"
-    )
+    text = "from estim.experiment import Experiment\nexperiment = Experiment(model='{}', data='us_nk')\n"
+    (tmp_path / "experiment.py").write_text(text.format("no_such_model"))
+    (tmp_path / "sound.py").write_text(text.format("hansen_1985"))
     assert cli.main(arguments) == cli.EXIT_ERROR
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
@@ -106,6 +106,7 @@ def test_a_warning_of_a_run_is_a_line_without_its_place_in_the_code(tmp_path, mo
         raise Terminated(15)
 
     monkeypatch.setattr("estim.pipeline.resume_run", resumed)
+    (tmp_path / "settings.json").write_text("{}")
     assert cli.main(["resume", str(tmp_path)]) == 143
     assert "note: data.csv [1] changed\n" in capsys.readouterr().out
 

@@ -219,3 +219,8 @@ def test_bad_observables_in_words():
     with pytest.raises(DataError, match="observables of rbc: every number is missing in 2000Q1, 2000Q2"):
         select_observables(frame * np.nan, ("YGR", "INFL"), "rbc")
     assert select_observables(frame, ("YGR", "INT"), "rbc").isna().sum().sum() == 1
+
+
+def test_a_period_in_which_nothing_is_observed_is_legal(tmp_path):
+    frame = load_data(write(tmp_path, "date,a,b\n1999Q1,1,2\n1999Q2,,\n1999Q3,1,2\n"))
+    assert select_observables(frame, ("b",)).isna().to_numpy().ravel().tolist() == [False, True, False]

@@ -77,5 +77,16 @@ def test_a_signal_stops_as_ctrl_c_does(name, code):
     assert signal.getsignal(getattr(signal, name)) == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_what_the_process_ignores_is_left_alone():
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_stop():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_ctrl_c_has_its_own_number():
     assert exit_code(KeyboardInterrupt()) == 130

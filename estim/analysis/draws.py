@@ -10,7 +10,7 @@ import numpy as np
 from estim.arguments import checked, within
 from estim.model import Model
 from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
-from estim.solution.representations import DecisionRule, StateSpace
+from estim.solution.representations import DecisionRule, MovingAverage, StateSpace
 from estim.status import Status
 from estim.typing import Array
 
@@ -54,7 +54,9 @@ def variables_state_space(rule: DecisionRule) -> StateSpace:
 
 
 @checked
-def over_draws(analysis: Callable[..., Any], state_spaces: StateSpace, *per_draw: Array) -> Any:
+def over_draws(
+    analysis: Callable[..., Any], state_spaces: StateSpace | MovingAverage, *per_draw: Array
+) -> Any:
     """An analysis of one state space, done for each draw.
 
     Args:
@@ -66,7 +68,7 @@ def over_draws(analysis: Callable[..., Any], state_spaces: StateSpace, *per_draw
         What the analysis returns, with leading axis ``[n]``; NaN where a draw has no solution.
     """
 
-    def one(state_space: StateSpace, *args: Array) -> Any:
+    def one(state_space: StateSpace | MovingAverage, *args: Array) -> Any:
         solved = state_space.status == Status.OK
         return jax.tree.map(lambda x: jnp.where(solved, x, jnp.nan), analysis(state_space, *args))
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from estim.arguments import checked
 from estim.likelihood.smoothing import Smoothed, smooth
-from estim.likelihood.toeplitz import autocovariances, block_toeplitz
+from estim.likelihood.toeplitz import autocovariances
+from estim.linalg import block_toeplitz
 from estim.solution.representations import MovingAverage, StateSpace, without_trend
 from estim.typing import Array
 
@@ -65,19 +66,25 @@ def _of_state_space(solution: StateSpace, observations: Array, smoothed: Smoothe
 
 @jax.jit
 def _of_moving_average(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
-    """With G the covariance of what is observed and w = G^-1 (y - d): E[e_s | y] = Q sum_t IRF_{t-s}' w_t."""
+    """With y - d the sum of parts y^j, one for each shock, and u: E[y^j | y] = Cov(y^j, y) Var(y)^-1 (y - d)."""
     n_periods, n_obs = observations.shape
     observed = ~jnp.isnan(observations).reshape(-1)
     centred = without_trend(solution, observations) - solution.obs_intercept[None]
     total = block_toeplitz(autocovariances(solution, n_periods).at[0].add(solution.obs_cov))
     total = jnp.where(observed[:, None] & observed[None], total, jnp.eye(n_periods * n_obs))
     weight = jnp.linalg.solve(total, jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0))
-    weight = weight.reshape(n_periods, n_obs)
-    psi = solution.impulse_responses
-    ahead = jax.vmap(lambda irf, w: jnp.convolve(irf[::-1], w), (1, 1))  # by observable
-    shocks = jax.vmap(lambda irf: ahead(irf, weight).sum(axis=0), 2, 1)(psi) @ solution.shock_cov
-    follow = jax.vmap(lambda irf, e: jnp.convolve(irf, e, mode="valid"), (1, None), 1)  # by observable
-    parts = jax.vmap(follow, (2, 1), 2)(psi, shocks)
+    parts = [_covariance_with(solution, j, n_periods) @ weight for j in range(len(solution.shock_cov))]
+    shocks = jnp.stack([part.reshape(n_periods, n_obs) for part in parts], axis=2)
     return HistoricalDecomposition(
-        shocks=parts, initial=jnp.zeros_like(centred), measurement_error=centred - parts.sum(axis=2)
+        shocks=shocks, initial=jnp.zeros_like(centred), measurement_error=centred - shocks.sum(axis=2)
     )
+
+
+def _covariance_with(solution: MovingAverage, j: int, n_periods: int) -> Array:
+    """Cov(y^j, y) ``[n_periods * n_obs] * 2``: shock j with all shocks, sum_h IRF_{h+t-s} (e_j e_j' Q) IRF_h'."""
+    cross = jnp.zeros_like(solution.shock_cov).at[j].set(solution.shock_cov[j])
+    later, earlier = (
+        block_toeplitz(autocovariances(solution._replace(shock_cov=Q), n_periods)) for Q in (cross, cross.T)
+    )
+    date = jnp.arange(len(later)) // (len(later) // n_periods)
+    return jnp.where(date[:, None] >= date[None, :], later, earlier)

@@ -3,9 +3,10 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 
 from estim.arguments import Positive, checked
-from estim.linalg import semidefinite_cholesky
+from estim.linalg import matrix_powers, semidefinite_cholesky
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
@@ -16,16 +17,30 @@ def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves
-    all, the last one only itself (Sims 1980). A moving average has no more than its own horizon.
+    all, the last one only itself (Sims 1980). A moving average without a tail has no more than its own horizon.
     """
     if isinstance(solution, MovingAverage):
-        return solution.impulse_responses[:horizon] @ semidefinite_cholesky(solution.shock_cov)
+        return _of_moving_average(solution, horizon) @ semidefinite_cholesky(solution.shock_cov)
     T, Z = solution.transition, solution.design
 
     def step(state, _):
         return T @ state, Z @ state
 
     return jax.lax.scan(step, shock_impact(solution), length=horizon)[1]
+
+
+def by_shock(solution: MovingAverage) -> list[MovingAverage]:
+    """The part of the observables that each shock brings, made orthogonal as above."""
+    root = semidefinite_cholesky(solution.shock_cov)
+    return [solution.responses_to(root[:, [j]]) for j in range(len(root))]
+
+
+def _of_moving_average(solution: MovingAverage, horizon: int) -> Array:
+    responses, tail = solution.impulse_responses[:horizon], solution.tail
+    if tail is None or horizon <= len(responses):
+        return responses
+    after = tail.loading @ matrix_powers(tail.transition, horizon - len(responses)) @ tail.impact
+    return jnp.concatenate([responses, after])
 
 
 def shock_impact(state_space: StateSpace) -> Array:

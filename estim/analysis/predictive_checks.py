@@ -9,7 +9,7 @@ import numpy as np
 
 from estim.analysis.draws import over_draws
 from estim.arguments import checked
-from estim.solution.representations import StateSpace
+from estim.solution.representations import MovingAverage, StateSpace
 from estim.solution.simulate import simulate
 from estim.typing import Array, Key
 
@@ -17,7 +17,7 @@ from estim.typing import Array, Key
 @checked
 def predictive_statistics(
     rng_key: Key,
-    state_spaces: StateSpace,
+    state_spaces: StateSpace | MovingAverage,
     statistic: Callable[[Array], Any],
     observations: Array,
 ) -> Any:
@@ -34,7 +34,7 @@ def predictive_statistics(
     """
     gaps = jnp.isnan(jnp.asarray(observations))
 
-    def one(state_space: StateSpace, key: Key) -> Any:
+    def one(state_space: StateSpace | MovingAverage, key: Key) -> Any:
         y = simulate(state_space, key, gaps.shape[0])
         return statistic(jnp.where(gaps, jnp.nan, y))
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from estim.analysis.impulse_responses import impulse_responses, shock_impact
+from estim.analysis.impulse_responses import by_shock, impulse_responses, shock_impact
 from estim.arguments import Number, at_least, checked
+from estim.likelihood.toeplitz import autocovariances
 from estim.solution.initial_state import stationary_part
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
@@ -41,7 +42,8 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
 def _unconditional(solution: StateSpace | MovingAverage) -> Array:
     """Variance ``[n_obs, n_shocks]`` of each observable that each shock would bring alone."""
     if isinstance(solution, MovingAverage):
-        return jnp.sum(impulse_responses(solution, len(solution.impulse_responses)) ** 2, axis=0)
+        parts = [autocovariances(part, 1)[0] for part in by_shock(solution)]
+        return jnp.stack([jnp.diagonal(variance) for variance in parts], axis=1)
 
     def alone(impact: Array) -> Array:
         one = solution._replace(selection=impact[:, None], state_cov=jnp.ones((1, 1)))

@@ -9,6 +9,8 @@ In a first-order solution the expectation of a lead is the lead of the expectati
 leave the solution what it is. Predetermined variables are dated at the end of the period first.
 """
 
+from collections.abc import Collection
+from functools import partial
 from typing import NamedTuple
 
 from estim.dynare.contents import Contents
@@ -23,6 +25,8 @@ from estim.dynare.syntax import (
     children,
     rebuild,
 )
+
+MAX_AUXILIARIES = 2_000
 
 
 class Auxiliary(NamedTuple):
@@ -92,6 +96,11 @@ class Auxiliaries:
             name += "_"
         self._taken.add(name)
         self.added[name] = auxiliary
+        if len(self.added) > MAX_AUXILIARIES:
+            raise self._contents.source.error(
+                f"leads, lags and expectations take more than {MAX_AUXILIARIES} auxiliary variables",
+                self._contents.equations[0].at,
+            )
         return name
 
 
@@ -107,28 +116,30 @@ def shift(contents: Contents, expression: Expression, periods: int) -> Expressio
     return rebuild(expression, tuple(shift(contents, child, periods) for child in children(expression)))
 
 
-def is_zero(contents: Contents, expression: Expression) -> bool:
-    """Is the expression zero wherever every variable is? (Found without arithmetic: linear forms only.)"""
+def is_zero(contents: Contents, expression: Expression, nonzero: Collection[str] = ()) -> bool:
+    """Is the expression zero wherever every variable but those in `nonzero` is? (Found without arithmetic: linear
+    forms only.)"""
+    zero = partial(is_zero, contents, nonzero=nonzero)
     match expression:
         case Number(value):
             return value == 0
         case Name(name):
             role = contents.role(name)
             if role == "locals":
-                return is_zero(contents, contents.locals[name].value)
-            return role == "variables" or (
+                return zero(contents.locals[name].value)
+            return (role == "variables" and name not in nonzero) or (
                 role in ("shocks", "deterministic") and not contents.initial.get(name)
             )
         case Binary("*", left, right):
-            return is_zero(contents, left) or is_zero(contents, right)
+            return zero(left) or zero(right)
         case Binary("/", left):
-            return is_zero(contents, left)
+            return zero(left)
         case Binary("+" | "-", left, right):
-            return is_zero(contents, left) and is_zero(contents, right)
+            return zero(left) and zero(right)
         case Binary():
             return False
         case Call(function) if function == DIFFERENCE:
             return True
         case Call(function) if function not in STEADY_STATE:
             return False
-    return all(is_zero(contents, child) for child in children(expression))
+    return all(zero(child) for child in children(expression))

@@ -1,14 +1,18 @@
 """Following the statements of a `.mod` file from the first to the last."""
 
-import math
-import re
+import copy
 from collections.abc import Callable
+
+import numpy as np
 
 from estim.dynare.contents import Contents
 from estim.dynare.estimated import estimated_params, estimated_params_bounds, estimated_params_init
-from estim.dynare.functions import FUNCTIONS, OPERATORS
+from estim.dynare.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.native import native
+from estim.dynare.settings import number, whole
+from estim.dynare.shocks import set_shock_stderr_value, shocks, sigma_e
 from estim.dynare.source import Source
-from estim.dynare.syntax import Assignment, Call, Statement, names, walk
+from estim.dynare.syntax import Assignment, Call, Expression, Name, Option, Statement, children, names, walk
 
 _DECLARATIONS = {
     "var": "variables",
@@ -21,16 +25,20 @@ _SILENT = {
     *("check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
     *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
     *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
-    *("write_latex_prior_table", "collect_latex_files", "unit_root_vars"),
+    *("write_latex_prior_table", "collect_latex_files"),
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
-_UNSUPPORTED_SHOCKS = {
-    "surprise": "an occasionally binding constraint",
-    "learnt_in": "a perfect-foresight simulation",
-}
+MAX_LENGTH = 100_000
+"""No equation may be longer, nor all of them ten times as long."""
+
+_RESTRICTIONS = ("irf_calibration", "moment_calibration")
+"""Blocks that restrict what an estimation may find, and change nothing else."""
+
+_STEPS = 50
+"""More steps of a homotopy are not taken: they only lead to where it ends."""
 
 _UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
 
@@ -49,6 +57,7 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     for statement in statements:
         if statement.keyword not in {*_DECLARATIONS, *_SILENT}:
             _HANDLERS.get(statement.keyword, _skip)(contents, statement)
+    settle(contents)
     return contents
 
 
@@ -79,31 +88,44 @@ def _assign(c: Contents, s: Statement) -> None:
     if c.role(name) not in (None, "parameters"):
         raise c.source.error(f"'{name}' is no parameter: its value belongs into a block", assignment.at)
     c.values[name] = c.evaluate(assignment.value)
+    c.skipped.pop(name, None)
+    c.homotopy.pop(name, None)
 
 
 def _set_param_value(c: Contents, s: Statement) -> None:
     name, value = s.items
     c.require(name.name, name.at, "parameters")
     c.values[name.name] = c.evaluate(value)
+    c.homotopy.pop(name.name, None)
 
 
-def _native(c: Contents, s: Statement) -> None:
-    """Matlab code is quoted and skipped, unless it sets what the model depends on."""
-    text, *error = s.items
-    if found := re.match(r"[\w., ()]+\.\s*(prior|options|subsamples)\s*\(", text):
-        raise c.source.unsupported(f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
-    assigned = re.findall(r"(?<![\w.])([A-Za-z_]\w*)\s*(?:\([^()=]*\)\s*)?=(?!=)", text)
-    touched = [f"'{name}'" for name in assigned if c.role(name)]
-    if touched and error:
-        raise error[0]
-    if touched or re.search(r"\bM_\.|\bset_param_value\b|\boo_\.(dr|steady)", text):
-        what = f"it sets {', '.join(touched)}" if touched else "it changes the model"
-        raise c.source.error(f"Matlab code cannot be run, and the model depends on it: {what}", s.at)
-    _skip(c, s)
+def _homotopy_setup(c: Contents, s: Statement) -> None:
+    for option in s.options:
+        raise c.source.unsupported(f"'homotopy_setup({option.name})'", option.at)
+    for move in s.items:
+        c.require(move.name, move.at, "parameters", "shocks", "deterministic")
+    c.moves = list(s.items)
+
+
+def _move(c: Contents) -> None:
+    """A `steady` with a homotopy leaves each value where the homotopy ends."""
+    options = c.options["steady"]
+    steps = min(whole(c, options.get("homotopy_steps"), 1), _STEPS)
+    if not c.moves or whole(c, options.get("homotopy_mode"), 0) == 0:
+        return
+    for move, last in [(move, c.evaluate(move.last)) for move in c.moves]:
+        if c.role(move.name) != "parameters":
+            c.initial[move.name] = last
+            continue
+        first = c.values.get(move.name, last) if move.first is None else c.evaluate(move.first)
+        c.homotopy[move.name] = tuple(np.linspace(first, last, max(steps, 1) + 1))
+        c.values[move.name] = last
 
 
 def _skip(c: Contents, s: Statement) -> None:
     text = s.items[0] if s.keyword in ("native", "skipped") else c.source.text[s.at :].split(";")[0] + ";"
+    if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
+        c.restrictions[word] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 
@@ -117,13 +139,33 @@ def _model(c: Contents, s: Statement) -> None:
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
             c.check_names(item.value)
+            c.weights[item.name] = _weigh(c, item.at, item.value)
             c.locals[item.name] = item
             continue
         for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
             raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
         c.check_names(item.left)
         c.check_names(item.right)
+        _weigh(c, item.at, item.left, item.right)
         c.equations.append(item)
+
+
+def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
+    """How long expressions are once their local variables and differences are written out."""
+
+    def weigh(expression: Expression) -> int:
+        match expression:
+            case Name(name) if name in c.weights:
+                return c.weights[name]
+            case Call(function, (operand,)) if function == DIFFERENCE:
+                return 1 + 2 * weigh(operand)
+        return 1 + sum(map(weigh, children(expression)))
+
+    weight = sum(map(weigh, expressions))
+    c.length += weight
+    if weight > MAX_LENGTH or c.length > 10 * MAX_LENGTH:
+        raise c.source.error("the model is too long once its local variables are written out", at)
+    return weight
 
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
@@ -133,6 +175,7 @@ def _steady_state_model(c: Contents, s: Statement) -> None:
             if isinstance(node, Call) and node.function not in FUNCTIONS:
                 raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
         c.check_names(assignment.value, own)
+        _weigh(c, assignment.at, assignment.value)
         if c.role(assignment.name) not in (None, "variables", "parameters"):
             c.require(assignment.name, assignment.at, "variables", "parameters")
         own.add(assignment.name)
@@ -145,42 +188,7 @@ def _initval(c: Contents, s: Statement) -> None:
         c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
 
 
-# --- shocks and what is observed ---
-
-
-def _shocks(c: Contents, s: Statement) -> None:
-    for option in (o for o in s.options if o.name != "overwrite"):
-        what = _UNSUPPORTED_SHOCKS.get(option.name, "the option")
-        raise c.source.unsupported(f"{what} ('shocks({option.name})')", option.at)
-    if s.option("overwrite") is not None:
-        c.stderr, c.corr, c.covariance = {}, {}, {}
-    for shock in s.items:
-        if shock.kind == "deterministic":
-            if c.role(shock.names[0]) == "deterministic":
-                c.warn(f"skipped: the announced path of '{shock.names[0]}'", shock.at)
-                continue
-            raise c.source.unsupported("a perfect-foresight simulation ('periods')", shock.at)
-        for name in shock.names:
-            c.require(name, shock.at, "shocks", "variables")
-        value = c.evaluate(shock.value)
-        if not math.isfinite(value) or (shock.kind in ("stderr", "variance") and value < 0):
-            raise c.source.error(f"the {shock.kind} of '{shock.names[0]}' is {value:g}", shock.at)
-        pair = tuple(sorted(shock.names))
-        match shock.kind:
-            case "stderr":
-                c.stderr[shock.names[0]] = value
-            case "variance":
-                c.stderr[shock.names[0]] = math.sqrt(value)
-            case "corr" if abs(value) > 1:
-                raise c.source.error(
-                    f"the correlation of {shock.names[0]} and {shock.names[1]} is {value:g}", shock.at
-                )
-            case "corr":
-                c.corr[pair] = value
-                c.covariance.pop(pair, None)
-            case "covariance":
-                c.covariance[pair] = value
-                c.corr.pop(pair, None)
+# --- what is observed ---
 
 
 def _varobs(c: Contents, s: Statement) -> None:
@@ -207,6 +215,8 @@ def _command(c: Contents, s: Statement) -> None:
     for option in s.options:
         if option.name in unsupported:
             raise c.source.unsupported(unsupported[option.name], option.at)
+        if option.name == "prior_trunc" and number(c, option) != 0:
+            raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
         if option.name == "order" and option.value != "1":
             raise c.source.unsupported(
                 f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
@@ -219,6 +229,29 @@ def _command(c: Contents, s: Statement) -> None:
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
+    if s.keyword == "steady":
+        _move(c)
+    if s.keyword in ("stoch_simul", "estimation"):
+        c.note(s.keyword)
+        if s.keyword == "estimation" and c.priors:
+            c.estimated = copy.deepcopy(c.priors)
+
+
+def _unit_root_vars(c: Contents, s: Statement) -> None:
+    """Dynare knows it as another word for a diffuse filter and an unchecked steady state."""
+    for command, option in (("estimation", "diffuse_filter"), ("steady", "nocheck")):
+        c.options.setdefault(command, {})[option] = Option(option, None, s.at)
+
+
+def settle(c: Contents) -> None:
+    """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
+    if c.restrictions and c.priors:
+        word, at = next(iter(c.restrictions.items()))
+        raise c.source.unsupported(f"an endogenous prior ('{word}')", at)
+    if seen := c.seen.get("estimation") or c.seen.get("stoch_simul"):
+        c.values, c.initial = seen.parameters, seen.initial
+        c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
+    c.priors = c.estimated or c.priors
 
 
 FOLLOWED = {
@@ -228,7 +261,7 @@ FOLLOWED = {
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
-        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range"),
+        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
@@ -255,6 +288,7 @@ _UNSUPPORTED_OPTIONS = {
         "dsge_varlag": "a DSGE-VAR",
         "endogenous_prior": "an endogenous prior",
         "heteroskedastic_filter": "a heteroskedastic filter",
+        "occbin_smoother": "an occasionally binding constraint",
         "occbin_likelihood": "an occasionally binding constraint",
         "number_of_particles": "a particle filter",
     },
@@ -264,11 +298,16 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "predetermined_variables": _predetermine,
     "=": _assign,
     "set_param_value": _set_param_value,
-    "native": _native,
+    "set_shock_stderr_value": set_shock_stderr_value,
+    "homotopy_setup": _homotopy_setup,
+    "unit_root_vars": _unit_root_vars,
+    "native": native,
+    "skipped": _skip,
+    "Sigma_e": sigma_e,
     "model": _model,
     "steady_state_model": _steady_state_model,
     "initval": _initval,
-    "shocks": _shocks,
+    "shocks": shocks,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,

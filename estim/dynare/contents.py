@@ -21,6 +21,7 @@ from estim.dynare.syntax import (
     Equation,
     Expectation,
     Expression,
+    Move,
     Name,
     Number,
     Option,
@@ -28,6 +29,9 @@ from estim.dynare.syntax import (
     Unary,
     walk,
 )
+
+MAX_PERIODS = 500
+"""No lead or lag may be longer."""
 
 _KINDS = {
     "variables": "an endogenous variable",
@@ -60,9 +64,28 @@ class Prior:
     high: float = math.nan
 
 
+@dataclass(frozen=True)
+class Values:
+    """What a command sees: the values above it. Of shocks and errors, names are sorted in ``corr`` and
+    ``covariance``; ``initial`` are those of `initval`."""
+
+    parameters: dict[str, float]
+    stderr: dict[str, float]
+    corr: dict[tuple[str, ...], float]
+    covariance: dict[tuple[str, ...], float]
+    initial: dict[str, float]
+
+
 @dataclass
 class Contents:
-    """The file's declarations, equations and settings; dictionaries keep its order."""
+    """The file's declarations, equations and settings; dictionaries keep its order.
+
+    ``moves`` are the lines of `homotopy_setup`, ``homotopy`` the values that parameters took on their way by it,
+    ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
+    set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
+    of local variables, written out, and ``length`` that of all equations;
+    ``centred_over`` is the length of a sample whose trends lose their means.
+    """
 
     source: Source
     variables: dict[str, Symbol] = field(default_factory=dict)
@@ -84,6 +107,26 @@ class Contents:
     priors: dict[tuple[str, ...], Prior] = field(default_factory=dict)
     options: dict[str, dict[str, Option]] = field(default_factory=dict)
     selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    homotopy: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    seen: dict[str, Values] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    restrictions: dict[str, int] = field(default_factory=dict)
+    estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
+    length: int = 0
+    centred_over: int | None = None
+
+    def note(self, command: str) -> None:
+        """Keep what a command sees."""
+        self.seen.pop(command, None)
+        self.seen[command] = self.now
+
+    @property
+    def now(self) -> Values:
+        """The values as they are."""
+        pairs = dict(self.corr), dict(self.covariance)
+        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial))
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)
@@ -121,14 +164,27 @@ class Contents:
         for node in walk(expression):
             if isinstance(node, Call):
                 self.check_call(node)
+            if isinstance(node, Expectation):
+                self.check_date(node.period, node.at)
             if isinstance(node, Name):
                 role = self.role(node.name)
                 if role is None and node.name not in {*CONSTANTS, *more}:
                     raise self.unknown(node.name, node.at, self.names)
+                self.check_date(node.lag, node.at)
                 if node.lag and role not in ("variables", "shocks"):
                     raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
 
+    def check_date(self, periods: int, at: int) -> None:
+        """Raise for what is too far away: each period of it is a variable of the model."""
+        if abs(periods) > MAX_PERIODS:
+            raise self.source.error(
+                f"leads and lags of more than {MAX_PERIODS} periods are not supported", at
+            )
+
     def unknown(self, name: str, at: int, known: Iterable[str]) -> ModFileError:
+        if name in self.skipped:
+            line = self.source.locate(self.skipped[name]).line
+            return self.source.error(f"'{name}' is set by Matlab code that is skipped, in line {line}", at)
         close = difflib.get_close_matches(name, list(known), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return self.source.error(f"unknown name '{name}'{hint}", at)

@@ -1,19 +1,23 @@
 """The data of an `estimation` command: CSV, spreadsheets, Matlab files, and Dynare's options on them."""
 
-import io
+import math
 import re
 from collections.abc import Mapping
+from itertools import pairwise
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.io import loadmat
 
 from estim.datasets import DataError
+from estim.dynare.matlab_data import saved_vectors, written_vectors
 from estim.dynare.settings import EstimationSettings
-from estim.tables import read_spreadsheet, read_text
+from estim.tables import read_csv_rows, read_spreadsheet
 
 _EXTENSIONS = ("", ".m", ".mat", ".csv", ".xlsx")
+_MISSING = {"", "nan", "na", "n/a", "null", "."}
 _QUARTER = r"\d{4}[Qq][1-4]"
 
 
@@ -40,23 +44,19 @@ def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:
     """The series of a file, by its extension."""
     match path.suffix.lower():
         case ".mat":
-            frame = _columns(path, _saved_vectors(path))
+            frame = _columns(path, saved_vectors(path))
         case ".m":
-            frame = _columns(path, _matlab_vectors(path.read_text(errors="replace")))
+            frame = _columns(path, written_vectors(path))
         case ".xlsx":
-            frame = _dated(read_spreadsheet(path, settings.sheet, **_cells(settings.cells)))
+            frame = _dated(read_spreadsheet(path, settings.sheet, **_cells(settings.cells)), path.name)
         case ".csv":
-            frame = _dated(_read_csv(path))
+            frame = _dated(_read_csv(path), path.name)
         case _:
             raise DataError(f"{path.name}: data are read from .csv, .xlsx, .mat and .m files")
-    return frame.rename(columns=lambda name: str(name).strip())
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(io.StringIO(read_text(path)), skipinitialspace=True)
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path.name} cannot be read: {error}") from None
+    frame = frame.rename(columns=lambda name: str(name).strip())
+    if repeated := sorted(set(frame.columns[frame.columns.duplicated()])):
+        raise DataError(f"{path.name}: column {repeated[0]} comes twice")
+    return frame
 
 
 def prepare(
@@ -76,17 +76,9 @@ def prepare(
         raise DataError(
             f"'varobs' lists {', '.join(absent)}, which the data lack; they have {', '.join(frame)}"
         )
-    first, last = settings.first_obs - 1, len(frame)
-    if settings.nobs is not None:
-        last = first + settings.nobs
-    if not 0 <= first < last <= len(frame):
-        raise DataError(
-            f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
-        )
-    selected = frame[list(observables)].iloc[first:last]
+    selected = sample(frame, settings)[list(observables)]
     for name in selected:
-        if not pd.api.types.is_numeric_dtype(selected[name]):
-            raise DataError(f"column {name} does not hold numbers but {selected[name].dtype}")
+        _require_numbers(selected[name])
     if settings.log:
         if (selected <= 0).any(axis=None):
             raise DataError(
@@ -98,43 +90,79 @@ def prepare(
     return selected.rename(columns=dict(observables)).astype(float)
 
 
+def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
+    """The rows that `first_obs` and `nobs` ask for.
+
+    Raises:
+        DataError: the frame has not so many.
+    """
+    first, last = settings.first_obs - 1, len(frame)
+    if settings.nobs is not None:
+        last = first + settings.nobs
+    if not 0 <= first < last <= len(frame):
+        raise DataError(
+            f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
+        )
+    return frame.iloc[first:last]
+
+
+def _require_numbers(column: pd.Series) -> None:
+    """Raise for a series that holds something else than real numbers and NaN."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_complex_dtype(column):
+        what = "true and false" if pd.api.types.is_bool_dtype(column) else "complex numbers"
+        raise DataError(f"column {column.name} does not hold numbers but {what}")
+    if not pd.api.types.is_numeric_dtype(column):
+        bad = next((v for v in column if not isinstance(v, Real) and not _is_number(v)), column.iloc[0])
+        raise DataError(f"column {column.name} does not hold numbers but {bad!r}")
+    infinite = np.isinf(column.to_numpy(float))
+    if infinite.any():
+        raise DataError(
+            f"column {column.name}, row {column.index[np.argmax(infinite)]}: the number is infinite"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and isinstance(_numbers([value])[0], float)
+
+
 def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Vectors by name; other shapes are left out, other lengths are an error."""
-    vectors = {k: np.ravel(v) for k, v in arrays.items() if np.issubdtype(np.asarray(v).dtype, np.number)}
-    vectors = {k: v for k, v in vectors.items() if v.size > 1}
+    vectors = {k: np.ravel(v) for k, v in arrays.items() if np.size(v) == max(np.shape(v), default=0) > 1}
     lengths = {k: v.size for k, v in vectors.items()}
     if len(set(lengths.values())) != 1:
         raise DataError(f"{path.name}: expected vectors of one length, found {lengths}")
-    return pd.DataFrame(vectors).astype(float)
+    return pd.DataFrame(vectors)
 
 
-def _saved_vectors(path: Path) -> dict[str, np.ndarray]:
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The columns of a CSV file, those of numbers as numbers.
+
+    Raises:
+        DataError: the file has no rows, or one that has not as many fields as the header.
+    """
+    header, *rows = read_csv_rows(path).values()
+    columns = [_numbers(list(column)) for column in zip(*rows, strict=True)]
+    return pd.concat([pd.Series(c) for c in columns], axis=1, keys=header)
+
+
+def _numbers(texts: list[str]) -> list[Any]:
+    """The texts as numbers where all of them are, else as they stand."""
     try:
-        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
-    except Exception as error:  # of the reader, whatever a damaged file leads it to
-        raise DataError(f"{path.name} cannot be read ({error}): in Matlab, save it with '-v7'") from error
+        return [math.nan if t.lower() in _MISSING else float(t.replace("_", "?")) for t in texts]
+    except ValueError:
+        return texts
 
 
-def _matlab_vectors(text: str) -> dict[str, np.ndarray]:
-    """``name = [numbers];`` of a Matlab script that does nothing else."""
-    text = re.sub(r"%[^\n]*", "", text).replace("...", " ")
-    found = {}
-    for name, body in re.findall(r"([A-Za-z_]\w*)\s*=\s*\[([^\]]*)\]", text):
-        words = re.split(r"[\s,;]+", body.strip())
-        try:
-            found[name] = np.array([float(w) for w in words])
-        except ValueError:
-            continue
-    return found
-
-
-def _dated(frame: pd.DataFrame) -> pd.DataFrame:
-    """A first column of quarters becomes the index."""
+def _dated(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """A first column of quarters becomes the index; they follow one another without gaps."""
     first = frame.iloc[:, 0].astype(str).str.strip() if frame.shape[1] else pd.Series(dtype=str)
-    if len(first) and first.str.fullmatch(_QUARTER).eq(True).all():
-        index = pd.PeriodIndex(first.str.upper(), freq="Q", name="date")
-        return frame.iloc[:, 1:].set_index(index)
-    return frame
+    if not len(first) or not first.str.fullmatch(_QUARTER).eq(True).all():
+        return frame
+    index = pd.PeriodIndex(first.str.upper(), freq="Q", name="date")
+    for before, now in pairwise(index):
+        if now != before + 1:
+            raise DataError(f"{where}: {now} comes after {before}; the quarters must follow one another")
+    return frame.iloc[:, 1:].set_index(index)
 
 
 def _cells(cells: str | None) -> dict:

@@ -19,8 +19,8 @@ def experiment_source(mod: ModFile, data: str) -> str:
         data: what the experiment is to read, a name or a path.
     """
     source = mod.source.replace(
-        "from estim.model import Model",
-        "from estim.experiment import Experiment\nfrom estim.model import Model",
+        "\nfrom estim.model import Model\n",
+        "\nfrom estim.experiment import Experiment\nfrom estim.model import Model\n",
         1,
     )
     experiment = f"Experiment(model=model, data={data!r}, likelihood={mod.likelihood_options!r})"

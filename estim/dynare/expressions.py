@@ -6,13 +6,14 @@ from estim.dynare.auxiliary import shift
 from estim.dynare.functions import CONSTANTS, DIFFERENCE, STEADY_STATE
 from estim.dynare.identifiers import Identifiers
 from estim.dynare.printer import number, to_python
-from estim.dynare.syntax import Call, Expectation, Expression, Name
+from estim.dynare.syntax import Binary, Call, Expectation, Expression, Name
 from estim.dynare.system import System
 
 _RESERVED = (
     *("lag", "now", "lead", "shocks", "p", "jnp", "erf", "erfc", "norm", "steady", "implied"),
     *("at_rest", "steady_state", "residuals", "measurement", "static_residuals", "levels", "inf"),
-    *("Variables", "Shocks", "Observables", "Params", "Implied", "Levels"),
+    *("Variables", "Shocks", "Observables", "Params", "Implied", "Levels", "GUESS", "given", "zero"),
+    *("equations", "correlation", "semidefinite_cholesky"),
 )
 
 
@@ -48,8 +49,22 @@ class Writer:
         return to_python(expression, leaf)
 
     def static(self, expression: Expression) -> str:
-        """In `static_residuals`: every date is now."""
-        return to_python(expression, self._at_rest("now"))
+        """In `static_residuals`: as in `residuals`, for any lead and lag, with exogenous variables at their means."""
+
+        def leaf(node: Expression) -> str:
+            match node:
+                case Name(name, lag) if name in self.contents.variables:
+                    return f"{_DATES[(lag > 0) - (lag < 0)]}.{self.variables[name]}"
+                case Name(name) if name in self.contents.locals:
+                    return self.dynamic_locals[name]
+                case Expectation(_, operand):
+                    return f"({to_python(operand, leaf)})"
+                case Call(function, (operand,)) if function == DIFFERENCE:
+                    before = shift(self.contents, operand, -1)
+                    return f"({to_python(Binary('-', operand, before), leaf)})"
+            return self._operators(node, self._at_rest("now")) or self._common(node)
+
+        return to_python(expression, leaf)
 
     def closed_form(self, expression: Expression, assigned: set[str]) -> str:
         """In `steady_state`, below the assignments to the names in `assigned`."""

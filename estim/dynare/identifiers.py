@@ -26,6 +26,10 @@ class Identifiers:
     def __getitem__(self, name: str) -> str:
         return self._of[name]
 
+    @property
+    def taken(self) -> set[str]:
+        return set(self._of.values())
+
     def __contains__(self, name: str) -> bool:
         return name in self._of
 

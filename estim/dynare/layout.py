@@ -20,13 +20,21 @@ def imports(body: str) -> str:
     lines += ["from estim import priors"] * ("priors." in body)
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
         lines.append(f"from estim.dynare.steady_state import {name}")
+    lines += ["from estim.linalg import semidefinite_cholesky"] * bool(uses(["semidefinite_cholesky"]))
     lines.append("from estim.model import Model")
     return "\n".join(lines)
+
+
+def docstring(text: str) -> str:
+    """The text as a docstring of one line, whatever is in it."""
+    escape = lambda c: f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+    return '"""' + "".join(c if c.isprintable() and c not in '"\\' else escape(c) for c in text) + '"""'
 
 
 def named_tuple(name: str, comments: Mapping[str, str], defaults: Mapping[str, str] | None = None) -> str:
     lines = [f"class {name}(NamedTuple):"]
     for field, comment in comments.items():
+        comment = "".join(c if c.isprintable() else " " for c in comment)
         default = f" = {defaults[field]}" if defaults else ""
         lines.append(f"    {field}: Any{default}" + (f"  # {comment}" if comment else ""))
     return "\n".join(lines)

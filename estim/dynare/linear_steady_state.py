@@ -45,13 +45,14 @@ def closed_form(c: Contents, static: dict[str, Expression]) -> list[Assignment] 
     row_of = maximum_bipartite_matching(csr_array(occurs), perm_type="row")
     if (row_of < 0).any():
         return None
-    values: dict[str, Expression] = {}
+    values, known = dict[str, Expression](), set[str]()
     for block in _blocks(occurs[row_of]):
         residuals = [simplify(substitute(c, equations[row_of[j]], values)) for j in block]
-        if all(is_zero(c, r) for r in residuals):
+        if all(is_zero(c, r, known) for r in residuals):
             values |= {names[j]: ZERO for j in block}
         elif len(block) == 1:
             values[names[block[0]]] = _solve(c, residuals[0], names[block[0]])
+            known.add(names[block[0]])
         else:
             return None
     return [Assignment(name, value, 0) for name, value in values.items()]

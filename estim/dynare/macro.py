@@ -12,11 +12,12 @@ from lark import Tree
 from lark.exceptions import UnexpectedInput
 
 from estim.dynare import macro_values as values
-from estim.dynare.macro_expressions import Function, bind, evaluate, macro_grammar
+from estim.dynare.macro_expressions import Budget, Function, bind, evaluate, macro_grammar
 from estim.dynare.macro_values import MacroError
 from estim.dynare.source import Line, Location, ModFileError, Source, warn
 
 MAX_LINES = 200_000
+MAX_CHARACTERS = 20_000_000
 MAX_DEPTH = 50
 
 _DIRECTIVE = re.compile(r"^\s*@#\s*([a-z]+)\b(.*)$", re.DOTALL)
@@ -42,7 +43,8 @@ class _Processor:
 
     def __init__(self, variables: dict[str, Any], folders: list[Path]):
         self.variables, self.folders = variables, folders
-        self.depth = self.written = 0
+        self.depth = self.nested = self.written = self.characters = 0
+        self.budget = Budget()
 
     def file(self, path: Path) -> list[Line]:
         try:
@@ -70,8 +72,11 @@ class _Processor:
 
     def write(self, line: Line) -> Line:
         self.written += 1
+        self.characters += len(line.text)
         if self.written > MAX_LINES:
             raise _error(line, f"the macros expand to more than {MAX_LINES} lines")
+        if self.characters > MAX_CHARACTERS:
+            raise _error(line, f"the macros expand to more than {MAX_CHARACTERS} characters")
         return line
 
     def substitute(self, line: Line) -> Line:
@@ -92,8 +97,16 @@ class _Processor:
         """``@#if`` to ``@#endif``: the body of the first condition that holds."""
         for line, body in parts:
             if self.holds(line):
-                yield from self.run(body)
+                yield from self.within(line, body)
                 return
+
+    def within(self, line: Line, body: list[Line]) -> Iterator[Line]:
+        """The lines of a block, which may hold others."""
+        if self.nested == MAX_DEPTH:
+            raise _error(line, f"blocks of macros are nested more than {MAX_DEPTH} deep")
+        self.nested += 1
+        yield from self.run(body)
+        self.nested -= 1
 
     def holds(self, line: Line) -> bool:
         word, argument = _directive(line) or ("", "")
@@ -111,14 +124,15 @@ class _Processor:
         (line, body), *_ = parts
         target, array, condition = self.parse("loop", (_directive(line) or ("", ""))[1], line).children
         try:
-            elements = evaluate(array, self.variables)
+            elements = evaluate(array, self.variables, self.budget)
             if not isinstance(elements, list):
                 raise MacroError(f"'@#for' runs over an array, not over a {values.kind(elements)}")
             for element in elements:
+                self.budget.spend()
                 self.variables |= bind(target, element)
-                if condition is None or values.truth(evaluate(condition, self.variables)):
+                if condition is None or values.truth(evaluate(condition, self.variables, self.budget)):
                     self.write(line)  # an empty body must not loop for ever unnoticed
-                    yield from self.run(body)
+                    yield from self.within(line, body)
         except MacroError as error:
             raise _error(line, str(error)) from None
 
@@ -151,7 +165,7 @@ class _Processor:
             self.variables[str(name)] = Function(tuple(map(str, parameters.children)), body)
             return
         try:
-            self.variables[str(name)] = 1.0 if body is None else evaluate(body, self.variables)
+            self.variables[str(name)] = 1.0 if body is None else evaluate(body, self.variables, self.budget)
         except MacroError as error:
             raise _error(line, str(error)) from None
 
@@ -180,7 +194,7 @@ class _Processor:
 
     def evaluate(self, text: str, line: Line, offset: int | None = None) -> Any:
         try:
-            return evaluate(self.parse("expression", text, line), self.variables)
+            return evaluate(self.parse("expression", text, line), self.variables, self.budget)
         except MacroError as error:
             raise _error(line, str(error), offset) from None
 

@@ -27,14 +27,39 @@ def macro_grammar() -> Lark:
     return Lark(text, parser="lalr", start=["expression", "define", "loop"])
 
 
-def evaluate(tree: Tree, variables: dict[str, Any]) -> Any:
+MAX_STEPS = 500_000
+"""How much the macros of one file may do: elements that loops and comprehensions go through, calls, and the
+elements of arrays that are made."""
+_COMPARED = 50
+"""Comparisons that cost as much as a step."""
+
+
+class Budget:
+    """What is left of the steps of a file."""
+
+    def __init__(self, steps: int = MAX_STEPS):
+        self.left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise MacroError(f"the macros of this file take more than {MAX_STEPS} steps")
+
+
+def evaluate(tree: Tree, variables: dict[str, Any], budget: Budget | None = None) -> Any:
     """The value of an expression tree.
 
+    Args:
+        tree: an expression, as the grammar gives it.
+        variables: the macro variables and functions by name.
+        budget: the steps that are left to the file.
+
     Raises:
-        MacroError: unknown names, wrong types, wrong arithmetic.
+        MacroError: unknown names, wrong types, wrong arithmetic; more steps than are left; a text or an array
+            that is too long.
     """
     try:
-        return _Evaluator(variables).visit(tree)
+        return _Evaluator(variables, variables, budget or Budget()).visit(tree)
     except RecursionError:
         raise MacroError("the expression is nested too deeply") from None
 
@@ -50,12 +75,21 @@ def bind(target: Tree, value: Any) -> dict[str, Any]:
 
 
 class _Evaluator(Interpreter):
-    def __init__(self, variables: dict[str, Any], depth: int = 0):
+    """``shared`` are the macro variables of the file, which is all that a function sees beside its own arguments;
+    ``variables`` what the expression sees: arguments and the variables of comprehensions too."""
+
+    def __init__(self, shared: dict[str, Any], variables: dict[str, Any], budget: Budget, depth: int = 0):
         super().__init__()
-        self.variables, self.depth = variables, depth
+        self.shared, self.variables, self.budget, self.depth = shared, variables, budget, depth
 
     def _within(self, local: dict[str, Any]) -> "_Evaluator":
-        return _Evaluator(self.variables | local, self.depth)
+        return _Evaluator(self.shared, self.variables | local, self.budget, self.depth)
+
+    def visit(self, tree: Tree) -> Any:
+        value = super().visit(tree)
+        if isinstance(value, list | tuple | str) and tree.data not in ("name", "arguments", "string"):
+            self.budget.spend(values.size(value))
+        return value
 
     def number(self, tree):
         return float(tree.children[0].lower().replace("d", "e"))
@@ -87,8 +121,9 @@ class _Evaluator(Interpreter):
             raise MacroError(f"{name} takes {len(function.parameters)} arguments, not {len(arguments)}")
         if self.depth == MAX_DEPTH:
             raise MacroError(f"macro functions call one another more than {MAX_DEPTH} deep")
+        self.budget.spend()
         local = dict(zip(function.parameters, arguments, strict=True))
-        return _Evaluator(self.variables | local, self.depth + 1).visit(function.body)
+        return _Evaluator(self.shared, self.shared | local, self.budget, self.depth + 1).visit(function.body)
 
     def arguments(self, tree):
         return [self.visit(child) for child in tree.children if child is not None]
@@ -110,13 +145,21 @@ class _Evaluator(Interpreter):
 
     def binary(self, tree):
         left, symbol, right = tree.children
-        return values.binary(str(symbol), self.visit(left), self.visit(right))
+        return self._binary(str(symbol), self.visit(left), self.visit(right))
 
     def union(self, tree):
-        return values.binary("|", *map(self.visit, tree.children))
+        return self._binary("|", *map(self.visit, tree.children))
 
     def intersection(self, tree):
-        return values.binary("&", *map(self.visit, tree.children))
+        return self._binary("&", *map(self.visit, tree.children))
+
+    def _binary(self, symbol, left, right):
+        if isinstance(left, list) and isinstance(
+            right, list
+        ):  # compared element by element, or each with each
+            pairs = len(left) * len(right) if symbol in ("-", "|", "&") else len(left)
+            self.budget.spend(pairs // _COMPARED)
+        return values.binary(symbol, left, right)
 
     def power(self, tree):
         return values.power(*map(self.visit, tree.children))
@@ -132,7 +175,10 @@ class _Evaluator(Interpreter):
         return values.index(*map(self.visit, tree.children))
 
     def contains(self, tree):
-        return values.contains(*map(self.visit, tree.children))
+        element, array = map(self.visit, tree.children)
+        if isinstance(array, list):
+            self.budget.spend(len(array) // _COMPARED)
+        return values.contains(element, array)
 
     def cast(self, tree):
         symbol, operand = tree.children
@@ -154,5 +200,10 @@ class _Evaluator(Interpreter):
     def _comprehension(self, body, target, array, condition):
         if not isinstance(array, list):
             raise MacroError(f"a comprehension runs over an array, not over a {values.kind(array)}")
-        scopes = [self._within(bind(target, element)) for element in array]
-        return [s.visit(body) for s in scopes if condition is None or values.truth(s.visit(condition))]
+        kept = []
+        for element in array:
+            self.budget.spend()
+            scope = self._within(bind(target, element))
+            if condition is None or values.truth(scope.visit(condition)):
+                kept.append(scope.visit(body))
+        return kept

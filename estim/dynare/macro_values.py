@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 LIMIT = 100_000
-"""No array of the macro language may be longer: a typing error must not fill the memory."""
+"""No array or text of the macro language may be longer: a typing error must not fill the memory."""
 
 
 class MacroError(ValueError):
@@ -35,6 +35,27 @@ def show(value: Any) -> str:
 def kind(value: Any) -> str:
     names = {bool: "boolean", float: "real", str: "string", tuple: "tuple", list: "array"}
     return names.get(type(value), "function")
+
+
+def size(value: Any) -> int:
+    """How many elements a value has, those of its elements included; a hundred characters count as one.
+
+    Raises:
+        MacroError: it is longer than `LIMIT`.
+    """
+    found, waiting = 0, [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            if len(value) > LIMIT:
+                raise MacroError(f"a text of more than {LIMIT} characters is too long")
+            found += len(value) // 100
+        elif isinstance(value, list | tuple):
+            found += len(value)
+            waiting += value
+        if found > LIMIT:
+            raise MacroError(f"an array of more than {LIMIT} elements is too long")
+    return found
 
 
 def truth(value: Any) -> bool:

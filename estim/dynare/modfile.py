@@ -1,20 +1,18 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
-import linecache
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import pandas as pd
 
 from estim.arguments import checked
+from estim.datasets import DataError
+from estim.dynare.build import build, module_text
 from estim.dynare.collect import collect
-from estim.dynare.data import prepare, read_file, read_table
+from estim.dynare.contents import Contents
+from estim.dynare.data import prepare, read_file, read_table, sample
 from estim.dynare.fields import build_fields
 from estim.dynare.macro import expand
-from estim.dynare.module import module_source
 from estim.dynare.parser import parse
 from estim.dynare.settings import (
     STARTS,
@@ -24,12 +22,9 @@ from estim.dynare.settings import (
     stoch_simul_settings,
 )
 from estim.dynare.source import ModFileError, UnsupportedError
-from estim.dynare.steady_state import search
 from estim.dynare.stoch_simul import StochSimul, stoch_simul
 from estim.dynare.system import System, build_system
-from estim.model import Model, ModelError
-
-_TOLERANCE = 1e-5  # Dynare's own, for a steady state that the file gives
+from estim.model import Model
 
 
 class ModFile(NamedTuple):
@@ -45,6 +40,8 @@ class ModFile(NamedTuple):
             that Dynare solves a model before it is estimated.
         names: Dynare's name of every variable and shock -> its name in ``model``; they differ for
             words that Python does not allow.
+        at_stoch_simul: the values at which its `stoch_simul` command is computed, where they are not the
+            model's own: a command sees the values above it.
     """
 
     model: Model
@@ -54,6 +51,7 @@ class ModFile(NamedTuple):
     path: Path
     calibration: dict[str, float]
     names: dict[str, str]
+    at_stoch_simul: dict[str, float]
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -69,12 +67,18 @@ class ModFile(NamedTuple):
         elif not isinstance(data, pd.DataFrame):
             data = read_file(Path(data), self.estimation)
         dynare = {ours: name for name, ours in self.names.items()}
-        return prepare(data, {dynare[f]: f for f in self.model.observables._fields}, self.estimation)
+        frame = prepare(data, {dynare[f]: f for f in self.model.observables._fields}, self.estimation)
+        if (periods := self.estimation.centred_over) not in (None, len(frame)):
+            raise DataError(
+                f"the model's trends have lost their means over {periods} periods, but there are {len(frame)} in the "
+                "data: 'nobs' in the file must say how many"
+            )
+        return frame
 
     def run_stoch_simul(self) -> StochSimul:
         """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.
 
-        At the file's calibration, or at the start of the estimation where that comes first.
+        At the values above the command, or at the start of the estimation where that comes first.
 
         Raises:
             SolutionError: the model has no unique stable solution.
@@ -83,7 +87,7 @@ class ModFile(NamedTuple):
         ours = lambda names: tuple(self.names[name] for name in names)
         return stoch_simul(
             self.model,
-            {} if asked.estimated else self.calibration,
+            self.at_stoch_simul,
             asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks)),
         )
 
@@ -112,17 +116,19 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     system, text = translate(path, defines)
     contents = system.contents
     estimation, asked = estimation_settings(contents), stoch_simul_settings(contents)
-    text, model = _build(system, text, path)
+    text, model = build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
-    names |= dict(zip(contents.shocks, model.shocks._fields, strict=True))
+    names |= dict(zip(contents.shocks, model.shocks._fields, strict=bool(contents.shocks)))
+    fields = build_fields(system)
     return ModFile(
         model=model,
         estimation=estimation,
         stoch_simul=asked,
         source=text,
         path=path,
-        calibration=build_fields(system).calibration(),
+        calibration=fields.calibration(),
         names=names,
+        at_stoch_simul=fields.at_stoch_simul(),
     )
 
 
@@ -132,22 +138,34 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
     Raises:
         ModFileError: as `read_mod`.
     """
-    source = expand(path, defines)
     try:
+        source = expand(path, defines)
         contents = collect(source, parse(source))
         matlab = path.with_name(f"{path.stem}_steadystate.m")
         if contents.steady_state is None and matlab.exists():
             raise UnsupportedError(
                 f"{path}: a steady state computed by Matlab ({matlab.name}) is not supported by estim"
             )
+        contents.centred_over = _centred_over(contents, path)
         system = build_system(contents)
-        return system, _module(system, path)
+        return system, module_text(system, path)
     except RecursionError:
         raise ModFileError(f"{path}: an expression is nested too deeply") from None
 
 
-def _module(system: System, path: Path, guess: dict[str, float] | None = None) -> str:
-    return module_source(system, re.sub(r"\W", "_", path.stem), path.name, guess)
+def _centred_over(c: Contents, path: Path) -> int | None:
+    """The number of periods in the sample, where `prefilter` takes the means out of trends."""
+    settings = estimation_settings(c)
+    if not (settings.prefilter and c.trends):
+        return None
+    try:
+        return settings.nobs or len(sample(read_table(path.parent, settings), settings))
+    except DataError as error:
+        at = next(o["prefilter"].at for o in c.options.values() if "prefilter" in o)
+        raise c.source.error(
+            f"'prefilter' takes the mean out of trends too; over how many periods, 'nobs' must say ({error})",
+            at,
+        ) from None
 
 
 @checked
@@ -160,76 +178,3 @@ def convert_mod(path: str | Path, target: str | Path) -> Path:
     target = Path(target)
     target.write_text(read_mod(path).source, encoding="utf-8")
     return target
-
-
-def _build(system: System, text: str, path: Path) -> tuple[str, Model]:
-    """The module's source and its model, with a steady state that was found to hold."""
-    namespace = _execute(system, text, path)
-    model = namespace["model"]
-    if "GUESS" in namespace:
-        levels, left = search(namespace["static_residuals"], namespace["GUESS"], model.params())
-        _require_steady(system, left, levels._asdict(), path)
-        text = _module(system, path, dict(zip(system.contents.variables, map(float, levels), strict=True)))
-        return text, _execute(system, text, path)["model"]
-    _check_steady_state(system, model, path)
-    return text, model
-
-
-def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
-    """Run a module's source; errors show its lines."""
-    name = f"<converted {path.name}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    namespace: dict[str, Any] = {"__name__": path.stem}
-    try:
-        exec(compile(text, name, "exec"), namespace)
-    except ModFileError:
-        raise
-    except ModelError as error:
-        raise _with_place(system, error, path) from error
-    except (ArithmeticError, ValueError, TypeError) as error:
-        raise ModFileError(f"{path}: {error}") from error
-    except (RecursionError, MemoryError, SyntaxError):
-        raise ModFileError(f"{path}: an expression is nested too deeply") from None
-    return namespace
-
-
-def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
-    """The error with the line of the prior whose parameter it names, or with the file alone."""
-    contents = system.contents
-    for key, identifier in build_fields(system).identifiers.items():
-        if f"'{identifier}'" in str(error) and key in contents.priors:
-            return contents.source.error(str(error), contents.priors[key].at)
-    return ModFileError(f"{path}: {error}")
-
-
-def _check_steady_state(system: System, model: Model, path: Path) -> None:
-    """The steady state that the file gives must solve its equations, at the starting values."""
-    if any("nocheck" in options for options in system.contents.options.values()):
-        return
-
-    @jax.jit
-    def at_rest(params):
-        levels = model.steady_state(params)
-        shocks = model.shocks(*[0.0] * len(model.shocks._fields))
-        left = model.residuals(levels, levels, levels, shocks, params)
-        floats = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, float), tree)
-        return floats(levels), floats(left)
-
-    levels, left = at_rest(model.params())
-    _require_steady(system, left, levels._asdict(), path)
-
-
-def _require_steady(system: System, left: dict[str, Any], levels: dict[str, Any], path: Path) -> None:
-    """Raise with a table of residuals unless all are small."""
-    if all(abs(float(r)) < _TOLERANCE for r in left.values()):
-        return
-    width = max(map(len, left))
-    rows = [
-        f"    {name:{width}}  {float(r):12.4g}" for name, r in left.items() if not abs(float(r)) < _TOLERANCE
-    ]
-    values = ", ".join(f"{n} = {float(v):.6g}" for n, v in levels.items())
-    raise ModFileError(
-        f"{path}: no steady state: {len(rows)} of {len(left)} equations leave a residual\n"
-        + "\n".join(rows)
-        + f"\n  at {values}\n  Better starting values in 'initval', or a 'steady_state_model', may help."
-    )

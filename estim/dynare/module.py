@@ -8,9 +8,20 @@ from collections.abc import Iterable, Mapping
 
 from estim.dynare.expressions import Writer
 from estim.dynare.fields import build_fields
-from estim.dynare.layout import assign, call, dictionary, function, imports, indented, named_tuple, quote
+from estim.dynare.layout import (
+    assign,
+    call,
+    dictionary,
+    docstring,
+    function,
+    imports,
+    indented,
+    named_tuple,
+    quote,
+)
 from estim.dynare.printer import number
 from estim.dynare.settings import estimation_settings
+from estim.dynare.steady_state_source import steady_state_source
 from estim.dynare.syntax import names
 from estim.dynare.system import System
 
@@ -25,7 +36,8 @@ def module_source(system: System, name: str, origin: str, guess: Mapping[str, fl
         guess: where the search for the steady state begins, by variable.
     """
     body = "\n\n\n".join(_Module(system, name, guess or system.contents.initial).sections())
-    return f'"""{name}: converted from the Dynare file {origin}."""\n\n{imports(body)}\n\n\n{body}\n'
+    doc = docstring(f"{name}: converted from the Dynare file {origin}.")
+    return f"{doc}\n\n{imports(body)}\n\n\n{body}\n"
 
 
 class _Module:
@@ -42,7 +54,8 @@ class _Module:
     def sections(self) -> Iterable[str]:
         write, c = self.write, self.contents
         yield named_tuple("Variables", {write.variables[v]: self._comment(v) for v in self.system.variables})
-        yield named_tuple("Shocks", {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()})
+        shocks = {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()}
+        yield named_tuple("Shocks", shocks or {self._idle(): "the file has none"})
         yield named_tuple("Observables", {write.variables[v]: self._comment(v) for v in self.observables})
         fields = self.fields
         yield named_tuple(
@@ -50,96 +63,31 @@ class _Module:
             {i: fields.comments[k] for k, i in fields.identifiers.items()},
             {i: fields.defaults[k] for k, i in fields.identifiers.items()},
         )
-        yield from self._steady_state()
+        yield from steady_state_source(self.system, write, self.guess)
         yield from self._residuals()
+        yield from self._shock_correlation()
         yield from self._measurement()
+        yield from self._joint_prior()
         yield self._model()
+
+    def _idle(self) -> str:
+        """A shock that no equation reads: a model without any has a steady state all the same."""
+        name = "no_shock"
+        while name in self.write.variables.taken:
+            name += "_"
+        return name
 
     def _comment(self, name: str) -> str:
         return self.contents.variables[name].long_name if name in self.contents.variables else ""
-
-    # --- the steady state ---
-
-    def _steady_state(self) -> Iterable[str]:
-        if self.system.steady_state is not None:
-            yield from self._closed_form()
-        else:
-            yield from self._numerical()
-
-    def _closed_form(self) -> Iterable[str]:
-        write, c, implied = self.write, self.contents, self.system.implied
-        lines, assigned = [], set[str]()
-        resting = self.system.resting_at_zero
-        for assignment in (a for a in self.system.steady_state or () if a.name not in resting):
-            value = write.closed_form(assignment.value, assigned)
-            lines.append(assign(write.steady_locals[assignment.name], value))
-            assigned.add(assignment.name)
-        for name in c.variables:
-            if name not in assigned | resting:
-                lines.append(assign(write.steady_locals[name], number(c.initial.get(name, 0.0))))
-        at_rest = {write.variables[v]: write.steady_locals[v] for v in c.variables if v not in resting}
-        at_rest |= {write.variables[a]: write.auxiliary_at_rest(a, None) for a in self.system.auxiliaries}
-        variables = call("Variables", self._maybe_logs(at_rest))
-        if resting:
-            moved = {n: value for n, value in at_rest.items() if value != "0"}
-            lines += ["zero = Variables(*[0.0] * len(Variables._fields))"] * bool(moved)
-            zero = "Variables(*[0.0] * len(Variables._fields))"
-            variables = call("zero._replace", moved) if moved else zero
-        if not implied:
-            yield function("steady_state(p)", [*lines, f"return {variables}"])
-            return
-        yield named_tuple("Implied", {write.implied[n]: c.parameters[n].long_name for n in implied})
-        values = call("Implied", {write.implied[n]: write.steady_locals[n] for n in implied})
-        doc = '"""The steady state, and the parameters that follow from it."""'
-        yield function("at_rest(p)", [doc, *lines, f"return {variables}, {values}"])
-        yield function("steady_state(p)", ["return at_rest(p)[0]"])
-
-    def _numerical(self) -> Iterable[str]:
-        write, c = self.write, self.contents
-        kind = "Variables"
-        if self.system.auxiliaries or self.system.loglinear:
-            kind = "Levels"
-            yield named_tuple(kind, {write.variables[v]: "" for v in c.variables})
-        locals_ = [assign(write.dynamic_locals[n], write.static(a.value)) for n, a in c.locals.items()]
-        equations = {n: write.static(e) for n, e in self.system.static.items()}
-        doc = '"""What the equations leave where nothing moves; zero in the steady state."""'
-        yield function("static_residuals(now, p)", [doc, *locals_, f"return {dictionary(equations)}"])
-        if c.linear:
-            search = f"linear_steady_state(static_residuals, {kind}, p)"
-        else:
-            values = {write.variables[v]: number(self.guess.get(v, 0.0)) for v in c.variables}
-            yield f"GUESS = {call(kind, values)}"
-            search = "numerical_steady_state(static_residuals, GUESS, p)"
-        if kind == "Variables":
-            yield function("steady_state(p)", [f"return {search}"])
-            return
-        found = {write.variables[v]: f"now.{write.variables[v]}" for v in c.variables}
-        found |= {write.variables[a]: write.auxiliary_at_rest(a, "now") for a in self.system.auxiliaries}
-        variables = call("Variables", self._maybe_logs(found))
-        yield function("steady_state(p)", [f"now = {search}", f"return {variables}"])
-
-    def _logged(self) -> list[str]:
-        """Variables that a log-linear solution has in logs: all but auxiliaries of another kind."""
-        if not self.system.loglinear:
-            return []
-        positive = {*self.contents.variables}
-        rest = {n: a.at_rest for n, a in self.system.auxiliaries.items()}
-        return [
-            v for v in self.system.variables if v in positive or getattr(rest[v], "name", None) in positive
-        ]
-
-    def _maybe_logs(self, values: dict[str, str]) -> dict[str, str]:
-        logged = {self.write.variables[v] for v in self._logged()}
-        return {n: f"jnp.log({v})" if n in logged else v for n, v in values.items()}
 
     # --- equations ---
 
     def _residuals(self) -> Iterable[str]:
         write, system = self.write, self.system
         lines = []
-        if self._logged():
+        if self.system.logged:
             doc = '"""The variables themselves; the model is solved in logs."""'
-            logged = [write.variables[v] for v in self._logged()]
+            logged = [write.variables[v] for v in self.system.logged]
             values = call("logs._replace", {n: f"jnp.exp(logs.{n})" for n in logged})
             yield function("levels(logs)", [doc, f"return {values}"])
             lines.append("lag, now, lead = levels(lag), levels(now), levels(lead)")
@@ -149,30 +97,32 @@ class _Module:
             )
         elif system.uses_steady_state:
             lines.append("steady = steady_state(p)")
-        if system.uses_steady_state and self._logged():
+        if system.uses_steady_state and self.system.logged:
             lines.append("steady = levels(steady)")
         lines += self._shocks()
         lines += [assign(write.dynamic_locals[n], write.dynamic(e)) for n, e in system.locals.items()]
         equations = {n: write.dynamic(e) for n, e in system.equations.items()}
-        yield function("residuals(lag, now, lead, shocks, p)", [*lines, f"return {dictionary(equations)}"])
+        name = "equations" if system.unchecked else "residuals"
+        yield function(f"{name}(lag, now, lead, shocks, p)", [*lines, f"return {dictionary(equations)}"])
+        if system.unchecked:
+            yield function("residuals(lag, now, lead, shocks, p)", _UNCHECKED)
 
     def _shocks(self) -> Iterable[str]:
-        """Shocks in the model's units; correlated ones by the Cholesky factor, as declared."""
+        """Shocks in the model's units."""
         write, fields, c = self.write, self.fields, self.contents
-        correlated = fields.correlated
-        if correlated:
-            yield assign("correlation", self._correlation(correlated))
-            targets = ", ".join(write.dynamic_locals[s] for s in correlated)
-            units = ", ".join(f"shocks.{write.shocks[s]}" for s in correlated)
-            yield assign(targets, f"jnp.linalg.cholesky(correlation) @ jnp.array([{units}])")
         expressions = (*self.system.equations.values(), *self.system.locals.values())
         used = {name.name for expression in expressions for name in names(expression)}
-        for shock in c.shocks:
-            unit = write.dynamic_locals[shock] if shock in correlated else f"shocks.{write.shocks[shock]}"
+        for shock in (s for s in c.shocks if s in used):
             mean = c.initial.get(shock, 0.0)
             offset = f"{number(mean)} + " if mean else ""
-            if shock in used or shock in correlated:
-                yield assign(write.dynamic_locals[shock], f"{offset}p.{fields.stderr(shock)} * {unit}")
+            scaled = f"{offset}p.{fields.stderr(shock)} * shocks.{write.shocks[shock]}"
+            yield assign(write.dynamic_locals[shock], scaled)
+
+    def _shock_correlation(self) -> Iterable[str]:
+        if self.fields.correlated:
+            yield function(
+                "shock_correlation(p)", [f"return {self._correlation(list(self.contents.shocks))}"]
+            )
 
     def _correlation(self, names: list[str]) -> str:
         """Source of a correlation matrix."""
@@ -192,6 +142,9 @@ class _Module:
             values[field] = f"now.{field}"
             if settings.prefilter:
                 values[field] += f" - steady.{field}"
+                if name in c.trends:  # the mean of 1, ..., n
+                    mean = number((settings.centred_over or 0) / 2 + 0.5)
+                    values[field] += f" - {mean} * ({write.parameter(c.trends[name])})"
             elif name in c.trends and settings.first_obs > 1:
                 values[field] += f" + {settings.first_obs - 1} * ({write.parameter(c.trends[name])})"
         if settings.prefilter:
@@ -205,7 +158,7 @@ class _Module:
                 lines = [
                     assign("stderr", f"jnp.array([{', '.join(spread.values())}])"),
                     assign("correlation", self._correlation(self.observables)),
-                    "factor = stderr[:, None] * jnp.linalg.cholesky(correlation)",
+                    "factor = stderr[:, None] * semidefinite_cholesky(correlation)",
                     "return factor @ factor.T",
                 ]
             yield function("measurement_error(p)", lines)
@@ -217,13 +170,31 @@ class _Module:
             implied = ["_, implied = at_rest(p)"] if self.system.implied else []
             yield function("trend(p)", [*implied, f"return {call('Observables', slopes)}"])
 
+    def _joint_prior(self) -> Iterable[str]:
+        if not (groups := self.fields.constrained):
+            return
+        lines = ['"""Zero where the correlations are those of random variables, else minus infinity."""']
+        factors = [f"semidefinite_cholesky({self._correlation(group)})" for group in groups]
+        legal = [f"jnp.isfinite({factor}).all()" for factor in factors]
+        yield function("joint_prior(p)", [*lines, f"return jnp.where({' & '.join(legal)}, 0.0, -jnp.inf)"])
+
     def _model(self) -> str:
         arguments = {"name": quote(self.name), "variables": "Variables", "shocks": "Shocks"}
         arguments |= {"observables": "Observables"}
         arguments |= {n: n for n in ("steady_state", "residuals", "measurement")}
         arguments |= {"measurement_error": "measurement_error"} if self.fields.measurement_errors else {}
+        arguments |= {"shock_correlation": "shock_correlation"} if self.fields.correlated else {}
         arguments |= {"trend": "trend"} if self.contents.trends else {}
+        arguments |= {"joint_prior": "joint_prior"} if self.fields.constrained else {}
         arguments |= {"prior": "Params()"}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"
+
+
+_UNCHECKED = [
+    '"""What the equations leave beyond what they leave at the point given for the steady state, unchecked."""',
+    "rest, zero = steady_state(p), Shocks(*[0.0] * len(Shocks._fields))",
+    "left, gap = equations(lag, now, lead, shocks, p), equations(rest, rest, rest, zero, p)",
+    "return {name: left[name] - gap[name] for name in left}",
+]

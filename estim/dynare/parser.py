@@ -22,6 +22,7 @@ from estim.dynare.syntax import (
     Equation,
     Estimated,
     Expectation,
+    Move,
     Name,
     Number,
     Option,
@@ -41,7 +42,10 @@ _RULES = {
     "estimated_params_init": "estimated_params",
     "estimated_params_bounds": "estimated_params",
     "observation_trends": "observation_trends",
-    "set_param_value": "set_param_value",
+    "set_param_value": "set_value",
+    "set_shock_stderr_value": "set_value",
+    "homotopy_setup": "homotopy",
+    "Sigma_e": "sigma",
     "=": "assignments",
 }
 """The start rule of a keyword; every other statement is a `command`."""
@@ -182,7 +186,7 @@ class _Statements(_Expressions):
         return items
 
     model = assignments = shocks = estimated_params = observation_trends = _all
-    tags = partitions = _all
+    tags = partitions = homotopy = sigma = sigma_row = _all
 
     # --- model, assignments ---
     def tag(self, name, text):
@@ -205,7 +209,12 @@ class _Statements(_Expressions):
 
     trend = assignment
 
-    def set_param_value(self, name, value):
+    def homotopy_line(self, name, first, last):
+        return Move(
+            str(name), None if last is None else first, first if last is None else last, self._at(name)
+        )
+
+    def set_value(self, name, value):
         return Name(str(name)[1:-1], at=self._at(name)), value
 
     # --- declarations, commands ---

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from estim.dynare.source import Source
 
 BLOCKS = {
-    *("model", "steady_state_model", "initval", "shocks", "observation_trends"),
+    *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds"),
 }
 
@@ -42,7 +42,7 @@ COMMANDS = {
         "generate_irfs",
         "collect_latex_files",
     ),
-    "set_param_value",
+    *("set_param_value", "set_shock_stderr_value"),
 }
 
 IGNORED_BLOCKS = {
@@ -53,7 +53,7 @@ IGNORED_BLOCKS = {
         "conditional_forecast_paths",
         "init2shocks",
     ),
-    *("irf_calibration", "moment_calibration", "osr_params_bounds", "homotopy_setup"),
+    *("irf_calibration", "moment_calibration", "osr_params_bounds"),
 }
 
 UNSUPPORTED_BLOCKS = {
@@ -115,6 +115,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _STRING = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$")
 _FLOW = {"if", "for", "while", "switch", "try", "parfor", "function"}
 _MATLAB_LINE = re.compile(r"(?:[^\n]*\.\.\.[^\n]*\n)*[^\n]*")  # with the lines it continues on
+_MATRIX = re.compile(r"\s*=\s*\[[^\]]*\]\s*;")
 _END = re.compile(r"\bend\s*;")
 
 
@@ -161,6 +162,11 @@ def _next(source: Source, text: str, at: int) -> tuple[Chunk, int]:
         return _block(source, text, at, word, after)
     if word in UNSUPPORTED_COMMANDS and _follows(text, after) not in ("=", "."):
         raise source.unsupported(f"{UNSUPPORTED_COMMANDS[word]} ('{word}')", at)
+    if word == "Sigma_e" and _follows(text, after) == "=":
+        matrix = _MATRIX.match(text, after)
+        if matrix is None:
+            raise source.error("expected: Sigma_e = [ ... ];", at)
+        return Chunk(word, at, None, 0, text[after : matrix.end() - 1], after), matrix.end()
     if word in COMMANDS:
         end = _semicolon(source, text, after, word)
         return Chunk(word, at, None, 0, text[after:end], after), end + 1

@@ -20,6 +20,7 @@ from estim.status import SolutionError
 from estim.typing import ParamValues
 
 _UNIT = 1.0 - 1e-6
+_ROUNDING = 1e-12
 _FREQUENCIES = 512
 
 
@@ -135,9 +136,13 @@ def _moments(rule: DecisionRule, policy: np.ndarray, ar: int):
     def moments(selection: np.ndarray) -> list[np.ndarray]:
         impact = stable.T @ selection
         cov = solve_discrete_lyapunov(S[unit:, unit:], impact @ impact.T)
+        # A variable that does not move has a variance of rounding errors, of either sign.
+        size = np.abs(observe) @ np.sqrt(np.maximum(np.diag(cov), 0.0))
+        at_rest = np.einsum("is,st,it->i", observe, cov, observe) <= _ROUNDING * size**2
+        seen = np.where(at_rest[:, None], 0.0, observe)
         power, found = np.eye(len(cov)), []
         for _ in range(ar + 1):
-            found.append(observe @ power @ cov @ observe.T)
+            found.append(seen @ power @ cov @ seen.T)
             power = S[unit:, unit:] @ power
         return found
 

@@ -140,6 +140,16 @@ class Estimated:
 
 
 @dataclass(frozen=True)
+class Move:
+    """A line of `homotopy_setup`: a value that moves from ``first`` (None for what it is) to ``last``."""
+
+    name: str
+    first: Expression | None
+    last: Expression
+    at: int
+
+
+@dataclass(frozen=True)
 class Option:
     """``name = value`` in parentheses; the value is its text, None where there is none."""
 

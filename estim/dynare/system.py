@@ -18,7 +18,7 @@ from estim.dynare.syntax import Assignment, Binary, Call, Equation, Expression, 
 class System:
     """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
     equations as they were written, and ``steady_state`` assignments that solve them, or None where
-    a search must. ``implied`` are the parameters that
+    a search must; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
     `steady_state_model` sets, ``calibrated`` the values of all others."""
 
     contents: Contents
@@ -30,6 +30,14 @@ class System:
     steady_state: list[Assignment] | None
     implied: tuple[str, ...]
     calibrated: dict[str, float]
+    refined: bool = False
+
+    @property
+    def unchecked(self) -> bool:
+        """Is the steady state that the file gives one by its word alone, `steady(nocheck)`?"""
+        return self.contents.steady_state is not None and any(
+            "nocheck" in options for options in self.contents.options.values()
+        )
 
     @property
     def uses_steady_state(self) -> bool:
@@ -40,6 +48,15 @@ class System:
     @property
     def loglinear(self) -> bool:
         return any("loglinear" in options for options in self.contents.options.values())
+
+    @property
+    def logged(self) -> list[str]:
+        """Variables that a log-linear solution has in logs: all but auxiliaries of another kind."""
+        if not self.loglinear:
+            return []
+        positive = {*self.contents.variables}
+        rest = {n: a.at_rest for n, a in self.auxiliaries.items()}
+        return [v for v in self.variables if v in positive or getattr(rest[v], "name", None) in positive]
 
     @property
     def resting_at_zero(self) -> set[str]:

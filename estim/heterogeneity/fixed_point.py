@@ -138,25 +138,32 @@ def solve_elementwise(
 ) -> Array:
     """x with ``residual(x, *args) = 0``, each element an equation of its own, by Newton's method.
 
-    Differentiable in `args`.
+    Differentiable in `args`, as often as the residual is, by the implicit function theorem: element by element
+    dx = -(d residual / d args) / (d residual / d x), evaluated at a root whose own derivatives are these.
+
+    Args:
+        residual: ``(x, *args) -> array`` of x's shape, whose element i depends on element i of x alone.
+        start: where the search begins; it has no effect on the result.
+        args: passed on to `residual`.
+        tolerance: of the last Newton step's largest element, absolute.
+        max_steps: Newton steps after which the search ends wherever it is.
     """
-
-    def newton_step(x, *args):
-        value, slope = jax.jvp(lambda x: residual(x, *args), (x,), (jnp.ones_like(x),))
-        return -value / slope
-
     fixed = jax.lax.stop_gradient(args)
 
     def advance(state):
         x, _, steps = state
-        move = newton_step(x, *fixed)
-        return x + move, jnp.max(jnp.abs(move)), steps + 1
+        value, slope = jax.jvp(lambda x: residual(x, *fixed), (x,), (jnp.ones_like(x),))
+        move = -value / slope
+        left = jnp.max(
+            jnp.where(jnp.isnan(move), 0.0, jnp.abs(move))
+        )  # an element without a root keeps none waiting
+        return x + move, left, steps + 1
 
     def unsolved(state):
         _, error, steps = state
         return (error > tolerance) & (steps < max_steps)
 
     x, _, _ = jax.lax.while_loop(unsolved, advance, (jax.lax.stop_gradient(start), jnp.inf, 0))
-    # The implicit derivative: a last step from the solution, whose slope is held constant.
-    slope = jax.jvp(lambda x: residual(x, *fixed), (x,), (jnp.ones_like(x),))[1]
-    return x - residual(x, *args) / slope
+    return jax.lax.custom_root(
+        lambda x: residual(x, *args), x, lambda _, x: x, lambda linear, b: b / linear(jnp.ones_like(b))
+    )

@@ -1,35 +1,71 @@
-"""What a likelihood returns where it cannot be computed: -inf, and a gradient of zero."""
+"""What a likelihood returns where it cannot be computed: -inf, a gradient of zero, and the reason."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from estim.status import Status
 from estim.typing import Scalar
 
 
-def impossible_if_not_finite(loglikelihood: Callable[..., Scalar]) -> Callable[..., Scalar]:
+class Outcome(NamedTuple):
+    """A log-likelihood ``value`` and its `Status`; the value is -inf where the status is not OK."""
+
+    value: Scalar
+    status: Scalar
+
+
+def outcome(value: Scalar, *faults: tuple[Any, Scalar | int]) -> Outcome:
+    """The value with the first of the statuses that is not OK.
+
+    Args:
+        value: the log-likelihood as it came out.
+        faults: pairs of what must be finite, any pytree of arrays, and the status if it is not; or, in place
+            of the pytree, a boolean array that is true where all is well. A value that is not finite
+            although all of these are well comes from a covariance that is not positive definite.
+    """
+    status = jnp.where(jnp.isfinite(value), Status.OK.value, Status.SINGULAR_OBSERVABLES.value)
+    for what, reason in reversed(faults):
+        status = jnp.where(_is_well(what), status, reason)
+    return Outcome(jnp.where(status == Status.OK, value, -jnp.inf), status)
+
+
+def _is_well(what: Any) -> Scalar:
+    well = [jnp.all(x if x.dtype == bool else jnp.isfinite(x)) for x in jax.tree.leaves(what)]
+    return jnp.all(jnp.array(well))
+
+
+def impossible_if_not_finite[T](loglikelihood: Callable[..., T]) -> Callable[..., T]:
     """The same function of arrays, but -inf with a gradient of zero where it is not finite.
 
-    The rule acts on the whole function: the pullback of a failed evaluation makes NaN of a
-    zero cotangent (0 * NaN), whichever step has failed. What it returns has reverse-mode
-    derivatives, and forward-mode derivatives of those (`jax.hessian`).
+    It returns a scalar or an `Outcome`. The rule acts on the whole function: the pullback of a failed
+    evaluation makes NaN of a zero cotangent (0 * NaN), whichever step has failed. What it returns has
+    reverse-mode derivatives, and forward-mode derivatives of those (`jax.hessian`).
     """
 
-    def value(*args) -> Scalar:
-        result = loglikelihood(*args)
-        return jnp.where(jnp.isfinite(result), result, -jnp.inf)
+    def value(*args) -> tuple[Scalar, Scalar | None]:
+        found: Any = loglikelihood(*args)
+        value, status = found if isinstance(found, Outcome) else (found, None)
+        return jnp.where(jnp.isfinite(value), value, -jnp.inf), status
 
     def forward(*args):
-        result, pullback = jax.vjp(value, *args)
-        return result, (jnp.isfinite(result), pullback)
+        result, pullback, status = jax.vjp(value, *args, has_aux=True)
+        return (result, status), (jnp.isfinite(result), pullback)
 
-    def backward(residuals, cotangent):
+    def backward(residuals, cotangents):
         finite, pullback = residuals
         return jax.tree.map(
-            lambda g: g if g.dtype == jax.dtypes.float0 else jnp.where(finite, g, 0.0), pullback(cotangent)
+            lambda g: g if g.dtype == jax.dtypes.float0 else jnp.where(finite, g, 0.0),
+            pullback(cotangents[0]),
         )
 
     guarded = jax.custom_vjp(value)
     guarded.defvjp(forward, backward)
-    return guarded
+
+    def same_kind(*args) -> Any:
+        result, status = guarded(*args)
+        return result if status is None else Outcome(result, status)
+
+    return same_kind

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
+from estim.likelihood.singularity import SMALLEST_SHARE
 from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
@@ -28,8 +29,10 @@ def filter_states(state_space: StateSpace, observations: Array, start: Gaussian)
     T, R, Q, Z, d, H = state_space[:6]
     shock_cov = R @ Q @ R.T
 
+    scale = first_variances(state_space, start)
+
     def step(predicted: Gaussian, y: Array):
-        filtered, logdensity = update(predicted, y, Z, d, H)
+        filtered, logdensity = update(predicted, y, Z, d, H, scale)
         return predict(filtered, T, shock_cov), (filtered, logdensity)
 
     _, (filtered, logdensities) = jax.lax.scan(step, start, observations)
@@ -41,14 +44,34 @@ def predict(state: Gaussian, T: Array, shock_cov: Array) -> Gaussian:
     return Gaussian(T @ state.mean, T @ state.cov @ T.T + shock_cov)
 
 
-def update(state: Gaussian, y: Array, Z: Array, d: Array, H: Array) -> tuple[Gaussian, Scalar]:
-    """The state given y_t too, and ln p(y_t | y_1 .. y_{t-1})."""
+def update(
+    state: Gaussian, y: Array, Z: Array, d: Array, H: Array, scale: Array | float = 0.0
+) -> tuple[Gaussian, Scalar]:
+    """The state given y_t too, and ln p(y_t | y_1 .. y_{t-1}).
+
+    The density is NaN where the variance of a number given the others is no more than rounding
+    leaves of its own, or of the ``scale`` ``[n_obs]`` that its variance once had.
+    """
+    scale = jnp.where(jnp.isnan(y), 0.0, scale)
     v, Z, H, n_seen = leave_out_missing(y - d - Z @ state.mean, Z, H)
     PZ = state.cov @ Z.T
-    L = jnp.linalg.cholesky(Z @ PZ + H)  # F = L L'
+    F = Z @ PZ + H
+    L = jnp.linalg.cholesky(F)  # F = L L'
     G = jsl.solve_triangular(L, PZ.T, lower=True)  # L^-1 Z P
     u = jsl.solve_triangular(L, v, lower=True)
-    return Gaussian(state.mean + G.T @ u, state.cov - G.T @ G), normal_logdensity(u, L, n_seen)
+    smallest = jnp.sqrt(SMALLEST_SHARE * jnp.maximum(scale, jnp.diagonal(F)))
+    logdensity = normal_logdensity(u, L, n_seen, smallest)
+    return Gaussian(state.mean + G.T @ u, state.cov - G.T @ G), logdensity
+
+
+def first_variances(state_space: StateSpace, start: Gaussian) -> Array:
+    """Variances ``[n_obs]`` of the first y_t: the scale on which later ones are told from zero.
+
+    With those of one more period's shocks, so that they are a scale where the start is known.
+    """
+    cov = start.cov + state_space.selection @ state_space.state_cov @ state_space.selection.T
+    Z = state_space.design
+    return jax.lax.stop_gradient(((Z @ cov) * Z).sum(axis=1) + jnp.diagonal(state_space.obs_cov))
 
 
 def leave_out_missing(v: Array, Z: Array, H: Array) -> tuple[Array, Array, Array, Scalar]:
@@ -63,7 +86,8 @@ def leave_out_missing(v: Array, Z: Array, H: Array) -> tuple[Array, Array, Array
     return jnp.where(seen, v, 0.0), jnp.where(seen[:, None], Z, 0.0), H, seen.sum()
 
 
-def normal_logdensity(u: Array, L: Array, n: Scalar) -> Scalar:
-    """ln N(L u; 0, L L') of n numbers, for a triangular L."""
-    logdet = jnp.sum(jnp.log(jnp.abs(jnp.diagonal(L))))
+def normal_logdensity(u: Array, L: Array, n: Scalar, smallest: Array | float = 0.0) -> Scalar:
+    """ln N(L u; 0, L L') of n numbers, for a triangular L; NaN where a pivot is not above the ``smallest``."""
+    pivots = jnp.abs(jnp.diagonal(L))
+    logdet = jnp.sum(jnp.log(jnp.where(pivots > smallest, pivots, jnp.nan)))
     return -0.5 * (u @ u + n * jnp.log(2 * jnp.pi)) - logdet

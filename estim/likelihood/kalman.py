@@ -10,9 +10,10 @@ import numpy as np
 from estim.arguments import NonNegative
 from estim.likelihood.chandrasekhar import stationary_logdensities
 from estim.likelihood.diffuse import diffuse_loglikelihood
-from estim.likelihood.failure import impossible_if_not_finite
+from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.filtering import filter_states
 from estim.likelihood.parallel import parallel_logdensities
+from estim.likelihood.singularity import singular_state_space
 from estim.likelihood.square_root import square_root_logdensities
 from estim.likelihood.start import STARTS, Gaussian, Start
 from estim.solution.representations import StateSpace, without_trend
@@ -30,7 +31,19 @@ def kalman_loglikelihood(
     start: Start = "stationary",
     method: Method = "auto",
 ) -> Scalar:
-    """Log-density of the observations, every constant included.
+    """Log-density of the observations, every constant included: the value of `kalman_likelihood`, which see."""
+    return kalman_likelihood(state_space, observations, presample=presample, start=start, method=method).value
+
+
+def kalman_likelihood(
+    state_space: StateSpace,
+    observations: Array,
+    *,
+    presample: int = 0,
+    start: Start = "stationary",
+    method: Method = "auto",
+) -> Outcome:
+    """Log-density of the observations, every constant included, and its status.
 
     Args:
         state_space: the model's solution.
@@ -49,9 +62,10 @@ def kalman_loglikelihood(
             A diffuse start has a filter of its own.
 
     Returns:
-        The log-likelihood, with -(n/2) ln 2 pi for each number observed. It is -inf, with
-        a gradient of zero, where the state space has a bad status, is not finite, or
-        implies a forecast covariance that is not positive definite.
+        The log-likelihood, with -(n/2) ln 2 pi for each number observed, and OK. It is -inf, with
+        a gradient of zero, and the status says why, where the state space has a bad status, something
+        is not finite, the start does not exist, or the observables are tied to each other (see
+        `estim.likelihood.singularity`), so that a forecast covariance is not positive definite.
 
     Raises:
         ValueError: the start or the method is unknown, or they do not go together.
@@ -70,12 +84,12 @@ def kalman_loglikelihood(
         )
     elif method == "chandrasekhar" and start != "stationary":
         raise ValueError("method 'chandrasekhar' needs start='stationary'")
-    return _loglikelihood(
+    return _likelihood(
         state_space,
         jnp.asarray(observations),
         start if isinstance(start, Gaussian) else None,
         presample=presample,
-        method="diffuse" if start == "diffuse" else method,
+        method=method,
         start=None if isinstance(start, Gaussian) else start,
     )
 
@@ -96,15 +110,27 @@ _METHODS = {
 
 
 @partial(jax.jit, static_argnames=("presample", "method", "start"))
-def _loglikelihood(state_space, observations, given, *, presample, method, start) -> Scalar:
+def _likelihood(state_space, observations, given, *, presample, method, start) -> Outcome:
     @impossible_if_not_finite
-    def loglikelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Scalar:
+    def likelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Outcome:
         observations = without_trend(state_space, observations)
-        if method == "diffuse":
+        first = given
+        if start == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:
             first = STARTS[start](state_space) if given is None else given
             value = _METHODS[method](state_space, observations, first)[presample:].sum()
-        return jnp.where(state_space.status == Status.OK, value, -jnp.inf)
+        gaps = jnp.isnan(observations)
+        tied = singular_state_space(state_space, by_roots=method == "square_root") & ~gaps.any()
+        return outcome(
+            value,
+            (state_space.status == Status.OK, state_space.status),
+            ((state_space[:6], given, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+            (first, _NO_START.get(start, Status.NOT_FINITE).value),
+            (~tied, Status.SINGULAR_OBSERVABLES.value),
+        )
 
-    return loglikelihood(state_space, observations, given)
+    return likelihood(state_space, observations, given)
+
+
+_NO_START = {"stationary": Status.NO_STATIONARY_START, "riccati": Status.NOT_CONVERGED}

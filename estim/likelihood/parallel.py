@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
-from estim.likelihood.filtering import leave_out_missing, predict, update
+from estim.likelihood.filtering import first_variances, leave_out_missing, predict, update
 from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
 from estim.typing import Array
@@ -54,7 +54,8 @@ def parallel_logdensities(state_space: StateSpace, observations: Array, start: G
         joined.b[:-1], joined.C[:-1]
     )
     predicted = jax.tree.map(lambda one, rest: jnp.concatenate([one[None], rest]), start, predicted)
-    return jax.vmap(lambda state, y: update(state, y, Z, d, H)[1])(predicted, observations)
+    scale = first_variances(state_space, start)
+    return jax.vmap(lambda state, y: update(state, y, Z, d, H, scale)[1])(predicted, observations)
 
 
 def _join(before: _Element, after: _Element) -> _Element:

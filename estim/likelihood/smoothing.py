@@ -4,10 +4,10 @@ The backward recursion of Durbin and Koopman (2012, section 4.4) for r_{t-1}, th
 sample in the mean of s_t before y_t is seen, and N_{t-1}, its variance. Nothing is inverted but
 the forecast covariance, so a state may be known exactly.
 
-Where the model has unit roots nothing is known of the level in which they begin: s_0 = A delta + x, where
-A spans their directions, x is stationary and delta is estimated from the sample by generalised least
-squares (de Jong 1991, Annals of Statistics 19). All means are linear in delta, so the filter and the
-smoother carry their derivatives in it as further columns.
+Where the model has unit roots nothing is known of the level in which they begin: s_1 = x + A delta, and delta is
+estimated from the sample by generalised least squares (de Jong 1991, Annals of Statistics 19; see
+`estim.likelihood.diffuse`). All means are linear in delta, so the filter and the smoother carry their derivatives
+in it, and in the directions of which the sample says nothing, as further columns.
 """
 
 from typing import NamedTuple
@@ -16,22 +16,17 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
+from estim.likelihood.diffuse import diffuse_sample
 from estim.likelihood.filtering import leave_out_missing
+from estim.likelihood.singularity import SMALLEST_SHARE
 from estim.likelihood.start import Gaussian
-from estim.solution.initial_state import initial_state
 from estim.solution.representations import StateSpace, without_trend
 from estim.solution.simulate import simulate_states
 from estim.status import SolutionError, Status
 from estim.typing import Array, Key
 
-_SINGULAR = 1e-12
-"""A forecast variance below this share of the observable's own, given those before it, is none."""
-
-_CANCELS = 1e-9
-"""What is left of a sum of terms that is smaller than this share of them is rounding."""
-
-_UNSEEN = 1e-12
-"""A direction of delta of which the sample says less than this share of what it says of the others is not seen."""
+_LOADS = 1e-6
+"""A state that moves by less than this where an unknown level moves by one does not depend on it."""
 
 
 class Smoothed(NamedTuple):
@@ -78,26 +73,25 @@ def raise_if_singular(singular: Array, message: str) -> None:
 class GivenLevels(NamedTuple):
     """The smoother's means as functions of the levels delta, and what the sample says of delta.
 
-    ``states`` and ``shocks`` are pairs: [mean at delta = 0, derivatives in delta] ``[n_periods, n, n_states + 1]``
-    and covariances given delta ``[n_periods, n, n]``. ``singular`` ``[n_periods]`` says where the forecast
-    covariance is.
+    ``states`` and ``shocks`` are pairs: [mean at delta = 0, derivatives in delta and in directions of which the
+    sample says nothing] ``[n_periods, n, 1 + 2 n_states]``, and covariances given delta ``[n_periods, n, n]``.
+    ``singular`` ``[n_periods]`` says where the forecast covariance is.
     """
 
     states: tuple[Array, Array]
     shocks: tuple[Array, Array]
     levels: Gaussian
-    seen: Array
     singular: Array
 
     def marginal(self, M: Array, P: Array) -> Gaussian:
-        """Over delta, the distributions of means M ``[n_periods, n, n_states + 1]`` and covariances P."""
-        B = M[:, :, 1:]
-        unseen = jnp.abs(B - B @ self.seen).max(axis=2) > 1e-6
-        total = P + B @ self.levels.cov @ B.swapaxes(1, 2)
+        """Over delta, the distributions of means M ``[n_periods, n, 1 + 2 n_states]`` and covariances P."""
+        at_zero, told, untold = jnp.split(M, [1, 1 + len(self.levels.mean)], axis=2)
+        mean = at_zero[:, :, 0] + told @ self.levels.mean
+        total = P + told @ self.levels.cov @ told.swapaxes(1, 2)
+        unknown = jnp.abs(untold).max(axis=2) > _LOADS
         infinite = jnp.where(jnp.eye(P.shape[1], dtype=bool), jnp.inf, jnp.nan)[None]
-        cov = jnp.where(unseen[:, :, None] | unseen[:, None, :], infinite, total)
+        cov = jnp.where(unknown[:, :, None] | unknown[:, None, :], infinite, total)
         failed = self.singular.any()
-        mean = M[:, :, 0] + B @ self.levels.mean
         return Gaussian(jnp.where(failed, jnp.nan, mean), jnp.where(failed, jnp.nan, cov))
 
 
@@ -118,22 +112,23 @@ def smooth_given_levels(
     n = T.shape[0]
     y = without_trend(state_space, observations) - d[None]
     if start is None:
-        before = initial_state(state_space)
-        levels = T @ before.levels
-        first = Gaussian(jnp.zeros(n), T @ before.stationary_cov @ T.T + shock_cov)
+        sample = diffuse_sample(state_space._replace(obs_trend=None), y + d[None])
+        first, levels = sample.start, jnp.concatenate([sample.effects, sample.unknown], axis=1)
+        given = sample.delta
     else:
-        levels, first = jnp.zeros((n, n)), start
+        first, levels = start, jnp.zeros((n, 2 * n))
+        given = Gaussian(jnp.zeros(n), jnp.zeros((n, n)))
 
     def forward(carry, y):
-        M, P, products = carry  # M = [mean, its derivatives in delta]
+        M, P = carry  # M = [mean, its derivatives in the levels]
         v, Zy, Hy, _ = leave_out_missing(y, Z, H)
-        V = jnp.concatenate([v[:, None], jnp.zeros((len(v), n))], axis=1) - Zy @ M
+        V = jnp.pad(v[:, None], ((0, 0), (0, 2 * n))) - Zy @ M
         PZ = P @ Zy.T
         F = Zy @ PZ + Hy
         L = jnp.linalg.cholesky(F)
         U = jsl.solve_triangular(L, V, lower=True)
         G = jsl.solve_triangular(L, PZ.T, lower=True)
-        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + shock_cov, products + U.T @ U
+        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + shock_cov
         return ahead, (M, P, V, jnp.diagonal(L) ** 2, jnp.where(jnp.isnan(y), 0.0, jnp.diagonal(F)))
 
     def backward(carry, period):
@@ -149,31 +144,13 @@ def smooth_given_levels(
         shocks = Q @ R.T @ r, Q - Q @ R.T @ N @ R @ Q
         return (r, N), (states, shocks)
 
-    begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov, jnp.zeros((n + 1, n + 1))
-    (_, _, products), (M, P, V, pivots, variances) = jax.lax.scan(forward, begin, y)
-    end = jnp.zeros((n, n + 1)), jnp.zeros((n, n))
+    begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov
+    _, (M, P, V, pivots, variances) = jax.lax.scan(forward, begin, y)
+    end = jnp.zeros((n, 1 + 2 * n)), jnp.zeros((n, n))
     states, shocks = jax.lax.scan(backward, end, (M, P, V, y), reverse=True)[1]
-    singular = (~(pivots > _SINGULAR * variances.max(axis=0)[None]) & ~jnp.isnan(y)).any(axis=1)
-    effect, terms = jnp.abs(V[:, :, 1:]), jnp.abs(Z) @ jnp.abs(M[:, :, 1:])
-    told = ((effect > _CANCELS * terms) & ~jnp.isnan(y)[:, :, None]).any(axis=(0, 1))
-    return GivenLevels(states, shocks, *_levels(products, told), singular)
-
-
-def _levels(products: Array, told: Array) -> tuple[Gaussian, Array]:
-    """Delta given the sample, and the projector on what the sample says anything of.
-
-    ``products`` are those of the whitened forecast errors u_0 + U delta: least squares, with each
-    component of delta that the sample depends on (``told`` ``[n_states]``) in its own units.
-    """
-    S, s = products[1:, 1:], products[1:, 0]
-    scale = jnp.sqrt(jnp.diagonal(S))
-    told = told & (scale > 0)
-    unit = jnp.where(told, 1 / jnp.where(told, scale, 1.0), 0.0)
-    values, vectors = jnp.linalg.eigh(S * unit[:, None] * unit[None, :])
-    seen = values > _UNSEEN * jnp.maximum(values.max(initial=0.0), 1e-300)
-    inverse = (vectors * jnp.where(seen, 1 / jnp.where(seen, values, 1.0), 0.0)[None, :]) @ vectors.T
-    cov = inverse * unit[:, None] * unit[None, :]
-    return Gaussian(-cov @ s, cov), cov @ S
+    smallest = SMALLEST_SHARE * variances.max(axis=0)[None]
+    singular = (~(pivots > smallest) & ~jnp.isnan(y)).any(axis=1)
+    return GivenLevels(states, shocks, given, singular)
 
 
 @jax.jit

@@ -17,12 +17,12 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
-from estim.likelihood.filtering import normal_logdensity
+from estim.likelihood.covariance_root import covariance_root
+from estim.likelihood.filtering import first_variances, normal_logdensity
+from estim.likelihood.singularity import SMALLEST_ROOT
 from estim.likelihood.start import Gaussian
 from estim.solution.representations import StateSpace
 from estim.typing import Array, Scalar
-
-_ROUNDING = 1e-15
 
 
 def square_root_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Array:
@@ -34,9 +34,11 @@ def square_root_logdensities(state_space: StateSpace, observations: Array, start
     T, R, Q, Z, d, H = state_space[:6]
     shock_root, error_root = R @ covariance_root(Q), covariance_root(H)
 
+    scale = jnp.sqrt(first_variances(state_space, start))
+
     def step(predicted, y):
         mean, root = predicted
-        (mean, root), logdensity = update_root(mean, root, y, Z, d, error_root)
+        (mean, root), logdensity = update_root(mean, root, y, Z, d, error_root, scale)
         _, _, root = triangularise(jnp.concatenate([T @ root, shock_root], axis=1), 0)
         return (T @ mean, root), logdensity
 
@@ -44,9 +46,13 @@ def square_root_logdensities(state_space: StateSpace, observations: Array, start
 
 
 def update_root(
-    mean: Array, root: Array, y: Array, Z: Array, d: Array, error_root: Array
+    mean: Array, root: Array, y: Array, Z: Array, d: Array, error_root: Array, scale: Array | float = 0.0
 ) -> tuple[tuple[Array, Array], Scalar]:
-    """Mean and root of the state given y_t too, and ln p(y_t | y_1 .. y_{t-1})."""
+    """Mean and root of the state given y_t too, and ln p(y_t | y_1 .. y_{t-1}).
+
+    The density is NaN where the standard deviation of a number given the others is no more than
+    rounding leaves of its own, or of the ``scale`` ``[n_obs]`` that it once had.
+    """
     v = y - d - Z @ mean
     seen = ~jnp.isnan(v)
     # a missing number is one of variance 1 of its own that is observed at its mean
@@ -56,7 +62,9 @@ def update_root(
     array = jnp.block([[error_root, Z @ root], [jnp.zeros((n_states, 2 * n_obs)), root]])
     F_root, K_root, root = triangularise(array, n_obs)
     u = jsl.solve_triangular(F_root, v, lower=True)
-    return (mean + K_root @ u, root), normal_logdensity(u, F_root, seen.sum())
+    own = jnp.linalg.norm(jax.lax.stop_gradient(F_root), axis=1)
+    smallest = SMALLEST_ROOT * jnp.maximum(jnp.where(seen, scale, 0.0), own)
+    return (mean + K_root @ u, root), normal_logdensity(u, F_root, seen.sum(), smallest)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -92,23 +100,3 @@ def _triangularise_jvp(n, primals, tangents):
 
 def _blocks(M: Array, n: int) -> tuple[Array, Array, Array]:
     return M[:n, :n], M[n:, :n], M[n:, n:]
-
-
-@jax.custom_jvp
-def covariance_root(cov: Array) -> Array:
-    """S with S S' = ``cov`` ``[n, n]``, which may be singular; NaN where it is not a covariance."""
-    return _root(cov)[0]
-
-
-def _root(cov: Array) -> tuple[Array, Array]:
-    values, vectors = jnp.linalg.eigh(cov)
-    floor = _ROUNDING * cov.shape[0] * jnp.max(jnp.abs(values))
-    root = jnp.sqrt(jnp.where(values > floor, values, jnp.where(values < -floor, jnp.nan, 0.0)))
-    inverse = jnp.where(values > floor, 1 / jnp.where(values > floor, root, 1.0), 0.0)
-    return vectors * root[None, :], vectors * inverse[None, :]
-
-
-@covariance_root.defjvp
-def _covariance_root_jvp(primals, tangents):
-    root, inverse_transposed = _root(*primals)
-    return root, 0.5 * tangents[0] @ inverse_transposed

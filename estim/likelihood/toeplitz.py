@@ -28,6 +28,8 @@ from scipy.fft import next_fast_len
 
 from estim.arguments import NonNegative
 from estim.likelihood.kalman import impossible_if_not_finite
+from estim.likelihood.singularity import SMALLEST_SHARE, singular_moving_average
+from estim.linalg import block_toeplitz, matrix_powers, solve_discrete_lyapunov
 from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -78,7 +80,8 @@ def _loglikelihood(
         covariances = covariances.at[0].add(moving_average.obs_cov)
         centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
         value = compute(covariances, centred, presample)
-        return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
+        tied = singular_moving_average(moving_average) & ~jnp.isnan(observations).any()
+        return jnp.where((moving_average.status == Status.OK) & ~tied, value, -jnp.inf)
 
     return loglikelihood(moving_average, observations)
 
@@ -87,28 +90,23 @@ def _loglikelihood(
 def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     """Gamma_k = E[y_{t+k} y_t'], k = 0 ... num_lags-1, of the moving average without measurement error.
 
-    ``[num_lags, n_obs, n_obs]``; zero beyond the horizon. By FFT, padded so that the last lags do not
-    alias.
+    ``[num_lags, n_obs, n_obs]``. Up to the horizon by FFT, padded so that the last lags do not alias; the tail
+    psi_{T+j} = C F^j G adds C F^k P C', with P = F P F' + G Q G'.
     """
-    psi = moving_average.impulse_responses
+    psi, cov, tail = moving_average.impulse_responses, moving_average.shock_cov, moving_average.tail
     horizon = psi.shape[0]
+    ahead, after = psi, jnp.zeros(())
+    if tail is not None:
+        F, G = tail.transition, tail.impact
+        P, _ = solve_discrete_lyapunov(F, G @ cov @ G.T)
+        follow = tail.loading @ matrix_powers(F, num_lags)
+        ahead, after = jnp.concatenate([psi, follow[:-1] @ G]), follow @ (P @ tail.loading.T)
     length = next_fast_len(horizon + num_lags - 1, real=True)
     transform = jnp.fft.rfft(psi, length, axis=0)
-    spectrum = jnp.einsum("woi,ij,wpj->wop", transform, moving_average.shock_cov + 0j, transform.conj())
-    gamma = jnp.fft.irfft(spectrum, length, axis=0)[: min(horizon, num_lags)]
-    return jnp.pad(gamma, ((0, max(0, num_lags - horizon)), (0, 0), (0, 0)))
-
-
-@jax.jit
-def block_toeplitz(covariances: Array) -> Array:
-    """Covariance ``[n * n_obs, n * n_obs]`` of y_1 ... y_n, dates outermost, from Gamma_k ``[n, n_obs, n_obs]``."""
-    n_periods, n_obs = covariances.shape[:2]
-    date = jnp.arange(n_periods)
-    ahead = date[:, None] - date[None]  # Cov(y_t, y_s) = Gamma_{t-s}, and its transpose for t < s
-    blocks = jnp.where(
-        (ahead >= 0)[..., None, None], covariances[jnp.abs(ahead)], covariances[jnp.abs(ahead)].swapaxes(2, 3)
-    )
-    return blocks.transpose(0, 2, 1, 3).reshape(n_periods * n_obs, -1)
+    transform_ahead = transform if tail is None else jnp.fft.rfft(ahead, length, axis=0)
+    spectrum = jnp.einsum("woi,ij,wpj->wop", transform_ahead, cov + 0j, transform.conj())
+    gamma = jnp.fft.irfft(spectrum, length, axis=0)[: min(len(ahead), num_lags)]
+    return jnp.pad(gamma, ((0, num_lags - len(gamma)), (0, 0), (0, 0))) + after
 
 
 def _fastest_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:
@@ -132,7 +130,11 @@ def _cholesky_logdensity(covariances: Array, centred: Array, presample: int) -> 
     values = jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0)
     factor = jnp.linalg.cholesky(full)
     standardised = jax.scipy.linalg.solve_triangular(factor, values, lower=True)
-    each = -0.5 * standardised**2 - jnp.log(jnp.diagonal(factor)) - 0.5 * math.log(2 * math.pi) * observed
+    pivots = jnp.diagonal(factor)
+    pivots = jnp.where(
+        pivots**2 > SMALLEST_SHARE * jnp.diagonal(full), pivots, jnp.nan
+    )  # else it is singular
+    each = -0.5 * standardised**2 - jnp.log(pivots) - 0.5 * math.log(2 * math.pi) * observed
     return jnp.sum(each.reshape(n_periods, n_obs)[presample:])
 
 

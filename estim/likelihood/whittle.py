@@ -8,8 +8,10 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.likelihood.kalman import impossible_if_not_finite
+from estim.likelihood.singularity import singular_moving_average
 from estim.solution.representations import MovingAverage, without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -29,6 +31,10 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     folds = -(-psi.shape[0] // n_periods)
     padded = jnp.pad(psi, ((0, folds * n_periods - psi.shape[0]), (0, 0), (0, 0)))
     transfer = jnp.fft.fft(padded.reshape(folds, n_periods, *psi.shape[1:]).sum(axis=0), axis=0)
+    if (tail := moving_average.tail) is not None:  # sum_j C F^j G z^(T+j) = z^T C (I - F z)^-1 G
+        z = np.exp(-2j * np.pi * np.arange(n_periods) / n_periods)[:, None, None]
+        after = jnp.linalg.solve(np.eye(len(tail.transition)) - z * tail.transition[None], tail.impact + 0j)
+        transfer += z ** psi.shape[0] * (tail.loading[None] @ after)
     spectrum = jnp.einsum("woi,ij,wpj->wop", transfer, moving_average.shock_cov + 0j, transfer.conj())
     spectrum += moving_average.obs_cov[None]
     centred = without_trend(moving_average, observations) - moving_average.obs_intercept[None]
@@ -36,4 +42,5 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     quadratic = jnp.vdot(transform, jnp.linalg.solve(spectrum, transform[..., None])[..., 0]).real
     _, logdet = jnp.linalg.slogdet(spectrum)
     value = -0.5 * (n_periods * n_obs * math.log(2 * math.pi) + jnp.sum(logdet) + quadratic)
-    return jnp.where(moving_average.status == Status.OK, value, -jnp.inf)
+    well = (moving_average.status == Status.OK) & ~singular_moving_average(moving_average)
+    return jnp.where(well, value, -jnp.inf)

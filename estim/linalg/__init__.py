@@ -1,15 +1,23 @@
 """Structured linear algebra, each solver with its own derivative rule and its own `Status`."""
 
-from estim.linalg.cholesky import semidefinite_cholesky
-from estim.linalg.linear import lu_solve, solve_linear
+from estim.linalg.linear import Factors, factorize, lu_solve, solve_factorized, solve_linear
+from estim.linalg.powers import follow_recursion, matrix_powers
 from estim.linalg.scattering import solve_expectations
+from estim.linalg.semidefinite import semidefinite_cholesky
 from estim.linalg.sylvester import solve_discrete_lyapunov, solve_sylvester
+from estim.linalg.toeplitz import block_toeplitz
 
 __all__ = [
+    "Factors",
+    "block_toeplitz",
+    "factorize",
+    "follow_recursion",
     "lu_solve",
+    "matrix_powers",
     "semidefinite_cholesky",
     "solve_discrete_lyapunov",
     "solve_expectations",
+    "solve_factorized",
     "solve_linear",
     "solve_sylvester",
 ]

@@ -1,6 +1,9 @@
 """Linear systems whose failure is a value: a singular matrix gives zeros and `False`."""
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from estim.typing import Array, Scalar
@@ -17,23 +20,47 @@ def lu_solve(lu: Array, permutation: Array, rhs: Array, transpose: bool = False)
     return triangular(lu, x, left_side=True, lower=False)
 
 
-def solve_linear(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:
-    """X with ``matrix`` X = ``rhs`` (``[n, n]``, ``[n, m]``), and whether the matrix is regular.
+class Factors(NamedTuple):
+    """``matrix[permutation] = L U`` in one array ``lu``, and whether the matrix is regular.
 
-    Where it is singular or not finite, X and every derivative of it are zero.
+    Where it is not, or is not finite, they are the identity's.
     """
+
+    lu: Array
+    permutation: Array
+    regular: Scalar
+
+
+def factorize(matrix: Array, tolerance: float = 0.0) -> Factors:
+    """The factors of ``matrix`` ``[n, n]``, without derivatives; a pivot up to `tolerance` counts as zero."""
     n = matrix.shape[0]
-    if n == 0:
-        return rhs, jnp.array(True)
-    identity = jnp.eye(n, dtype=matrix.dtype)
     lu, _, permutation = lax.linalg.lu(lax.stop_gradient(matrix))
-    regular = jnp.isfinite(lu).all() & (jnp.abs(jnp.diagonal(lu)).min() > 0)
-    lu = jnp.where(regular, lu, identity)
-    matrix = jnp.where(regular, matrix, identity)
-    x = lax.custom_linear_solve(
+    regular = jnp.isfinite(lu).all() & (jnp.abs(jnp.diagonal(lu)).min(initial=jnp.inf) > tolerance)
+    identity = jnp.eye(n, dtype=matrix.dtype)
+    return Factors(jnp.where(regular, lu, identity), jnp.where(regular, permutation, np.arange(n)), regular)
+
+
+def solve_factorized(matrix: Array, factors: Factors, rhs: Array) -> Array:
+    """X with ``matrix`` X = ``rhs`` (``[n, n]``, ``[n, m]``), with derivatives by both.
+
+    Where the matrix is singular or not finite, X and every derivative of it are zero.
+    """
+    if matrix.shape[0] == 0:
+        return rhs
+    lu, permutation, regular = factors
+    matrix = jnp.where(regular, matrix, jnp.eye(matrix.shape[0], dtype=matrix.dtype))
+    return lax.custom_linear_solve(
         lambda x: matrix @ x,
         jnp.where(regular, rhs, 0.0),
         solve=lambda _, b: lu_solve(lu, permutation, b),
         transpose_solve=lambda _, b: lu_solve(lu, permutation, b, transpose=True),
     )
-    return x, regular
+
+
+def solve_linear(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:
+    """X with ``matrix`` X = ``rhs`` (``[n, n]``, ``[n, m]``), and whether the matrix is regular.
+
+    Where it is singular or not finite, X and every derivative of it are zero.
+    """
+    factors = factorize(matrix)
+    return solve_factorized(matrix, factors, rhs), factors.regular

@@ -9,34 +9,56 @@ Joining a period to the next eliminates what lies between them (Redheffer's star
 joining a stretch of 2^k periods to itself gives one of 2^{k+1}: quadratic convergence. The
 iterates are those of the structured doubling algorithm (Chiang, Chu, Guo, Huang, Lin and Xu
 2009; for this class of models Huber, Meyer-Gohde and Saecker 2023, "Solving linear DSGE models
-with structure-preserving doubling methods"). E_k falls to zero if and only if the state is
-stable, F_k if and only if the expectations have no other stable solution: the two tell apart
-what the Blanchard-Kahn conditions count.
+with structure-preserving doubling methods"). They begin with expectations of zero beyond the end.
+Where states and expectations react to each other, E_k then falls to zero if the state is stable,
+and F_k if the expectations have no other stable solution: the two tell apart what the
+Blanchard-Kahn conditions count. Where they do not, as a debt that explodes by itself beside a
+consumption that its own Euler equation determines, both grow, and roots decide (`estim.linalg.roots`).
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from estim.linalg.host import on_host_where_needed
 from estim.linalg.linear import lu_solve, solve_linear
+from estim.linalg.roots import solve_by_roots
 from estim.linalg.sylvester import solve_sylvester
 from estim.status import Status
 from estim.typing import Array, Scalar
 
 _MAX_DOUBLINGS = 25
-"""A root below 1 + 1e-6 in modulus has not grown by `_GROWN` after 2^25 periods: a unit root."""
+"""Then a root at the radius of what counts as stable, 1 + 1e-6, has grown by `_GROWN`."""
 
 _VANISHED = 1e-3
 _GROWN = 1e12
 _TOLERANCE = 1e-14
 _RESIDUAL = 1e-8
 
+_BOUNDED = 1e3
+"""What a state grows to that has roots of one; beyond, a root is near the radius, or a multiple one."""
+
+_GONE = 1e-12
+"""What falls without becoming so small must fall ever faster: else a root of one is behind it."""
+
+_QUICKLY = 10
+"""So few doublings that no multiple root of one, but an explosive one, grows by `_GROWN`."""
+
+_AMPLIFIED = 1e10
+"""Rounding errors of G_k grow by E_k and F_k together: beyond, they decide."""
+
+_PIVOT = 1e-12
+
 
 @jax.custom_jvp
 @jax.jit
 def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Scalar]:
     """The stable V with v_t = V m_t, which solves V = (G + F V)(E + H V), and its `Status`.
+
+    Doubling finds it. Where doubling does not tell, an ordered Schur form does.
 
     Args:
         e: E ``[n, n]``, state on state.
@@ -45,27 +67,33 @@ def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, S
         f: F ``[m, m]``, looked-ahead combination on expectation.
 
     Returns:
-        V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, NOT_CONVERGED or NOT_FINITE.
-        A root of the state with modulus one, up to 1e-6, is allowed.
+        V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, SINGULAR, NOT_CONVERGED or
+        NOT_FINITE. A root is stable up to a modulus of `estim.linalg.roots.RADIUS`.
     """
     finite = jnp.isfinite(e).all() & jnp.isfinite(h).all() & jnp.isfinite(g).all() & jnp.isfinite(f).all()
-    e_k, _, g_k, f_k = _double(e, h, g, f)
+    doublings, (_, _, g_k, _), size = _double(e, h, g, f)
 
     # w_t = G_oo m_t and m_{t+1} = E m_t + H v_t give v_t = G_oo m_{t+1} = V m_t.
-    m = f.shape[0]
-    v, regular = solve_linear(jnp.eye(m) - g_k @ h, g_k @ e)
-    residual = _norm((g + f @ v) @ (e + h @ v) - v) / (1.0 + _norm(v))
+    v, pivot = _solve(jnp.eye(f.shape[0]) - g_k @ h, g_k @ e)
+    fell = lambda now, before: (now < _GONE) | (now < 0.1 * before)
+    stable = jnp.where(size.e < _VANISHED, fell(size.e, size.e_before), size.e < _BOUNDED)
+    unique = (size.f < _VANISHED) & fell(size.f, size.f_before)
+    solved = stable & unique & (pivot > _PIVOT) & _solves(v, e, h, g, f)
+    explosive = (size.e > _GROWN) & (doublings <= _QUICKLY)
+    indeterminate = size.f > _GROWN
+    told = (solved | explosive | indeterminate) & (size.amplified < _AMPLIFIED)
     status = jnp.select(
-        [
-            ~finite,
-            _norm(e_k) > _GROWN,
-            ~(_norm(f_k) < _VANISHED),
-            ~regular | ~(residual < _RESIDUAL),
-        ],
-        [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE, Status.NOT_CONVERGED],
+        [~finite, explosive, indeterminate],
+        [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE],
         Status.OK,
     )
+    v, status = on_host_where_needed(solve_by_roots, finite & ~told, (v, status), e, h, g, f)
+    status = jnp.where((status == Status.OK) & ~_solves(v, e, h, g, f), Status.NOT_CONVERGED, status)
     return jnp.where(status == Status.OK, v, 0.0), status
+
+
+def _solves(v: Array, e: Array, h: Array, g: Array, f: Array) -> Scalar:
+    return _norm((g + f @ v) @ (e + h @ v) - v) < _RESIDUAL * (1.0 + _norm(v))
 
 
 @solve_expectations.defjvp
@@ -82,36 +110,55 @@ def _expectations_jvp(primals, tangents):
     return (v, status), (d_v, np.zeros(status.shape, jax.dtypes.float0))
 
 
-def _double(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, Array, Array, Array]:
-    """Join the stretch to itself until it no longer matters what lies beyond its end."""
+class _Sizes(NamedTuple):
+    """Norms of E_k and F_k, now and one doubling before, of the last change of G_k, and the largest
+    product of E_k's and F_k's so far."""
+
+    e: Scalar
+    f: Scalar
+    e_before: Scalar
+    f_before: Scalar
+    change: Scalar
+    amplified: Scalar
+
+
+def _double(
+    e: Array, h: Array, g: Array, f: Array
+) -> tuple[Scalar, tuple[Array, Array, Array, Array], _Sizes]:
+    """Join the stretch to itself until it no longer matters what lies beyond its end.
+
+    How often, the last stretch, and its sizes.
+    """
     n, m = h.shape
 
     def unfinished(carry):
-        iteration, (e, _, g, f), change = carry
-        size_e, size_f = _norm(e), _norm(f)
-        settled = (change <= _TOLERANCE * (1.0 + _norm(g))) & (size_e < _VANISHED) & (size_f < _VANISHED)
-        grown = ~(size_e < _GROWN) | ~(size_f < _GROWN)
+        iteration, (_, _, g, _), size = carry
+        settled = (size.change <= _TOLERANCE * (1.0 + _norm(g))) & (size.e < _VANISHED) & (size.f < _VANISHED)
+        grown = ~(size.e < _GROWN) | ~(size.f < _GROWN)
         return (iteration < _MAX_DOUBLINGS) & ~settled & ~grown
 
     def body(carry):
-        iteration, (e, h, g, f), _ = carry
+        iteration, (e, h, g, f), size = carry
         # Halfway, w = (I - G H)^-1 (G E m + F v) and the state is E m + H w.
-        w = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
+        w, _ = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
         state = h @ w + jnp.concatenate([e, jnp.zeros_like(h)], axis=1)
         ahead, behind = e @ state, f @ w
-        change = _norm(behind[:, :n])
         joined = ahead[:, :n], h + ahead[:, n:], g + behind[:, :n], behind[:, n:]
-        return iteration + 1, joined, change
+        size_e, size_f, change = _norm(joined[0]), _norm(joined[3]), _norm(behind[:, :n])
+        amplified = jnp.maximum(size.amplified, size_e * size_f)
+        return iteration + 1, joined, _Sizes(size_e, size_f, size.e, size.f, change, amplified)
 
-    start = (0, (e, h, g, f), jnp.asarray(jnp.inf, e.dtype))
-    return lax.while_loop(unfinished, body, start)[1]
+    size_e, size_f, unknown = _norm(e), _norm(f), jnp.asarray(jnp.inf, e.dtype)
+    sizes = _Sizes(size_e, size_f, size_e, size_f, unknown, size_e * size_f)
+    return lax.while_loop(unfinished, body, (0, (e, h, g, f), sizes))
 
 
-def _solve(matrix: Array, rhs: Array) -> Array:
+def _solve(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:
+    """X with ``matrix`` X = ``rhs``, and the smallest pivot."""
     if matrix.shape[0] == 0:
-        return rhs
+        return rhs, jnp.array(jnp.inf)
     lu, _, permutation = lax.linalg.lu(matrix)
-    return lu_solve(lu, permutation, rhs)
+    return lu_solve(lu, permutation, rhs), jnp.abs(jnp.diagonal(lu)).min()
 
 
 def _norm(a: Array) -> Scalar:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from estim.arguments import did_you_mean
 from estim.model import Model, ModelError
 
 
@@ -18,5 +19,8 @@ def load_model(name: str) -> Model:
         ModelError: there is none; the message lists those that exist.
     """
     if name not in list_models():
-        raise ModelError(f"there is no model '{name}'; the gallery has {', '.join(list_models())}")
+        raise ModelError(
+            f"there is no model '{name}'; the gallery has {', '.join(list_models())}"
+            f"{did_you_mean(name, list_models())}"
+        )
     return import_module(f"{__name__}.{name}").model

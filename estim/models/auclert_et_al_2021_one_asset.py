@@ -158,5 +158,6 @@ model = Model(
     ),
     unknowns={"beta": (0.9, 0.9949), "vphi": (0.1, 3.0)},
     targets=("A", "NE"),
+    horizon=400,  # the distribution of wealth returns slowly
     reference="Auclert, Bardóczy, Rognlie and Straub (2021), Econometrica 89(5), 2375-2408",
 )

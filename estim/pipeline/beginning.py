@@ -14,6 +14,7 @@ from estim.dynare.experiment_file import data_file, experiment_data, experiment_
 from estim.experiment import Experiment, ExperimentError, load_experiment
 from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
+from estim.results.advice import quoted
 from estim.results.contents import read_data
 from estim.results.describe import describe_environment, describe_model, versions_that_matter
 from estim.results.store import RunDirectory, RunWarning, StoreError
@@ -72,7 +73,7 @@ def require_continuable(run: RunDirectory) -> None:
         install = " ".join(f"{name}=={made[name]}" for name in other if name in made)
         raise StoreError(
             f"{run.path}: the run was made by {differ}, and draws of two versions are not mixed: `pip install "
-            f"{install}`, or begin anew in another directory; `estim report {run.path}` shows what is there"
+            f"{install}`, or begin anew in another directory; `estim report {quoted(run.path)}` shows what is there"
         )
     if there["machine"] != here["machine"]:
         note = f"begun on {there['machine']}, continued on {here['machine']}: the last digits may differ"
@@ -228,5 +229,5 @@ def _sha256(path: Path) -> str:
 def _other(run: RunDirectory, what: str, changes: list[str]) -> ExperimentError:
     return ExperimentError(
         f"{run.path} holds a run with other {what} ({'; '.join(changes)}): give another --out, or remove it; "
-        + _RESUME.format(run.path)
+        + _RESUME.format(quoted(run.path))
     )

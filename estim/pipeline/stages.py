@@ -1,5 +1,7 @@
 """Stages of a run besides its routes and its surrogate: the mode, and what the model says at the draws."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -38,7 +40,7 @@ def find_laplace(
             reached = {"logdensities": mode.logdensities, "listed": mode.heights}
             run.write_arrays("mode.npz", {**laplace._asdict(), **reached, "params": params})
         progress("posterior mode", 1, 1, f"log-posterior {laplace.logdensity:.3f}")
-    saved = run.read_arrays("mode.npz")
+    saved: dict[str, Any] = run.read_arrays("mode.npz")
     numbers = {name: float(saved[name]) for name in ("logdensity", "log_marginal_likelihood")}
     return Laplace(**{name: saved[name] for name in Laplace._fields} | numbers)
 

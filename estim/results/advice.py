@@ -1,6 +1,7 @@
 """What the user of a run directory is told to do where a file is not as it should be, or cannot be written."""
 
 import errno
+import shlex
 from pathlib import Path
 
 INPUTS = ("settings.json", "model.py", "model.json", "data.csv", "sources.json", "environment.json")
@@ -16,6 +17,11 @@ LOST_CHUNK = (
 LEFT_OUT = "is missing, and its draws are left out: `estim resume` makes the same draws again"
 
 
+def quoted(path: str | Path) -> str:
+    """A path as a shell reads it."""
+    return shlex.quote(str(path))
+
+
 def is_input(name: str) -> bool:
     return name in INPUTS or name.startswith("modules/")
 
@@ -27,16 +33,16 @@ def damaged(name: str, run: Path) -> str:
     elif "/chunk-" in name:
         mend = (
             "put it back from a copy, or remove it and the later chunks beside it: "
-            f"`estim resume {run}` makes the same draws again"
+            f"`estim resume {quoted(run)}` makes the same draws again"
         )
     else:
-        mend = f"remove it, and `estim resume {run}` makes it again"
-    return f"not as the run wrote it: {mend}; `estim verify {run}` looks at all files"
+        mend = f"remove it, and `estim resume {quoted(run)}` makes it again"
+    return f"not as the run wrote it: {mend}; `estim verify {quoted(run)}` looks at all files"
 
 
 def remedy(error: OSError, run: Path) -> str:
     """For an error of the operating system, met while a file of the run was read or written."""
-    resume = f"`estim resume {run}` goes on"
+    resume = f"`estim resume {quoted(run)}` goes on"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full. Nothing that was finished is lost: make room, and {resume}"
     if error.errno == errno.EFBIG:

@@ -58,6 +58,7 @@ class RunDirectory:
         self._list = Manifest(self.path)
         self._owner = FolderLock(self.path)
         self._writing = RLock()  # of the list and of timings.json: stages may run side by side
+        self._next: dict[str, int] = {}  # chunk of a folder, while the directory is held
         self._intact: dict[str, tuple[int, int, int]] = {}
 
     def file(self, name: str) -> Path:
@@ -92,6 +93,7 @@ class RunDirectory:
                     f"{self.path}: {busy} is at work in this directory: wait until it has ended, or stop it"
                 ) from None
         try:
+            self._next.clear()
             self._settle()
             yield
         finally:
@@ -191,9 +193,12 @@ class RunDirectory:
         return there
 
     def append_chunk(self, folder: str, arrays: Mapping[str, Any]) -> None:
-        there = self.chunks(folder)
-        number = _chunk_number(there[-1]) + 1 if there else 0
+        number = self._next.get(folder) if self._owner.held else None  # known where nobody else writes
+        if number is None:
+            there = self.chunks(folder)
+            number = _chunk_number(there[-1]) + 1 if there else 0
         self.write_arrays(f"{folder}/chunk-{number:05d}.npz", arrays)
+        self._next[folder] = number + 1
 
     def read_chunks(self, folder: str, prefix: str = "") -> list[dict[str, Array]]:
         return [self.read_arrays(name, prefix) for name in self.chunks(folder)]

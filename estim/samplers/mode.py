@@ -16,7 +16,6 @@ from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
-from estim.status import Status
 from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
 
@@ -256,9 +255,9 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     value_and_slope = _value_and_slope(posterior)
     starts = list(islice((x for x in candidates if np.isfinite(value_and_slope(x)[0])), num))
     if not starts:
-        status = Status(int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status))
+        status = int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status)
         raise ModeError(
-            f"no start has a finite density: posterior.start ({status.message}) "
+            f"no start has a finite density: posterior.start ({posterior.explain(status)}) "
             f"and {len(candidates) - 1} prior draws were tried"
         )
     return np.array(starts)

@@ -27,7 +27,6 @@ from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.pace import Pace
 from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.transport import straight
-from estim.status import Status
 from estim.stopping import stop_is_asked
 from estim.typing import Array, Key
 
@@ -336,8 +335,8 @@ def _begin(
         states = init(jnp.asarray(initial_positions, float))
         if not np.all(finite := np.isfinite(states.logdensity)):
             chain = int(np.argmin(finite))
-            status = Status(int(posterior.evaluate_fn(jnp.asarray(initial_positions[chain])).status))
-            raise SamplerError(f"initial_positions[{chain}] has no density: {status.message}")
+            status = int(posterior.evaluate_fn(jnp.asarray(initial_positions[chain])).status)
+            raise SamplerError(f"initial_positions[{chain}] has no density: {posterior.explain(status)}")
         return states, failures
 
     dim = len(laplace.mode)

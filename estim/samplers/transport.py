@@ -18,6 +18,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jax.scipy.linalg import solve_triangular
 
 from estim.samplers.base import Bend, Tuning
@@ -39,11 +40,30 @@ def to_position(tuning: Tuning, z: Array) -> tuple[Position, Scalar]:
     skew, log_scale, shift = tuning.bend
     h, angle = _bounded(z), jnp.arcsinh(z) + skew
     exponent = log_scale @ h
-    curve = jax.lax.stop_gradient(shift @ h)  # B h, multiplied once: the slope of h'Bh is that of 2 (Bh)'h
-    bent = 2.0 * curve @ h - jax.lax.stop_gradient(curve @ h) - jnp.trace(shift, axis1=1, axis2=2)
+    bent = _quadratic(shift, h) - jnp.trace(shift, axis1=1, axis2=2)
     w = (jnp.sinh(angle) - _LEVEL * skew) * jnp.exp(exponent) + bent
     logdet = jnp.sum(exponent + jnp.log(jnp.cosh(angle)) - 0.5 * jnp.log1p(z**2))
     return mean + scale_tril @ w, logdet
+
+
+@jax.custom_jvp
+def _quadratic(shift: Array, h: Array) -> Array:
+    """h'B_i h for each symmetric B_i of ``shift`` ``[dim, dim, dim]``."""
+    return shift @ h @ h
+
+
+def _quadratic_jvp(primals, tangents):
+    """2 (B h)'dh + h'dB h: with B h multiplied once, where the derivative of a product would do so twice."""
+    (shift, h), (d_shift, d_h) = primals, tangents
+    curve, moved = shift @ h, jnp.zeros_like(h)
+    if not isinstance(d_h, SymbolicZero):
+        moved += 2.0 * curve @ d_h
+    if not isinstance(d_shift, SymbolicZero):
+        moved += d_shift @ h @ h
+    return curve @ h, moved
+
+
+_quadratic.defjvp(_quadratic_jvp, symbolic_zeros=True)
 
 
 def to_coordinates(tuning: Tuning, position: Position) -> Array:

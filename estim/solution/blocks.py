@@ -34,7 +34,7 @@ class Step(NamedTuple):
 class Plan(NamedTuple):
     """The order of solution; all entries index equations or variables of the model.
 
-    ``exogenous`` steps need shocks alone. ``steps`` follow, given paths of the ``unknowns`` and of the
+    ``exogenous`` steps need shocks and the past alone. ``steps`` follow, given paths of the ``unknowns`` and of the
     block outputs that blocks supply (``supplied``). Targets: ``equations`` left over, and
     block outputs (``matched``) whose variable has been found otherwise.
     """
@@ -65,7 +65,8 @@ def find_plan(model: Model) -> Plan:
         for block in model.het_blocks
     ]
     outputs = set().union(*(made for _, made in blocks))
-    exogenous, known = _resolve(found, occurs, [], set(), set())
+    exogenous = _backward(found, occurs, _resolve(found, occurs, [], set(), set())[0])
+    known = {j for step in exogenous for j in step.variables}
     candidates = [j for j in range(len(names)) if j not in known]
     conditions = _Conditions(model)
     if any(conditions(step) > _WORST_CONDITION for step in exogenous):
@@ -125,6 +126,17 @@ def _resolve(
         waiting.remove(ready)
         from_blocks |= ready[1] - known
         known |= ready[1]
+
+
+def _backward(found: Incidence, occurs: np.ndarray, steps: list[Step]) -> list[Step]:
+    """The steps that read no expectation, of their own or through another step."""
+    kept: list[Step] = []
+    for step in steps:
+        rows = list(step.equations)
+        known = {j for before in (*kept, step) for j in before.variables}
+        if not found.lead[rows].any() and known >= set(np.flatnonzero(occurs[rows].any(axis=0)).tolist()):
+            kept.append(step)
+    return kept
 
 
 def _next_step(found: Incidence, occurs: np.ndarray, known: set[int], used: set[int]) -> Step | None:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from estim.linalg import semidefinite_cholesky
 from estim.model import Model
 from estim.typing import Array
 
@@ -49,10 +50,14 @@ def trend_growth(model: Model, params: Any) -> Array | None:
 
 
 def shock_correlation(model: Model, params: Any) -> Array:
-    """Correlation of the shocks ``[n_shocks, n_shocks]``: the identity where the model says nothing of it."""
+    """Correlation of the shocks ``[n_shocks, n_shocks]``: the identity where the model says nothing of it.
+
+    NaN where what the model says is no correlation matrix.
+    """
     if model.shock_correlation is None:
         return jnp.eye(len(model.shocks._fields))
-    return jnp.asarray(model.shock_correlation(params), float)
+    root = semidefinite_cholesky(jnp.asarray(model.shock_correlation(params), float))
+    return root @ root.T
 
 
 def measurement_covariance(model: Model, params: Any) -> Array:

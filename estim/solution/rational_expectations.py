@@ -1,15 +1,7 @@
 """Linear rational expectations: the unique stable solution, in as few states as the model has.
 
-The past enters the equations, and the measurement, through a few combinations m_t of last
-period's variables and of today's shocks; the future through a few combinations w_{t+1} of next
-period's variables:
-
-    A x_{t+1} + B x_t + C x_{t-1} + D e_t = J w_{t+1} + B x_t + L m_t,
-    w_{t+1} = P x_{t+1},      m_t = N x_{t-1} + S e_t.
-
-One regular system in B gives x_t = X m_t + Y v_t with v_t = E_t[w_{t+1}]; what then remains,
-m_{t+1} = N x_t and w_t = P x_t, is small and is solved by `solve_expectations`. So static
-variables are eliminated, singular lead matrices are no special case, and m is the state.
+Which combinations of the past and of the future enter is read off the model's incidence; the
+system that remains is solved in `estim.solution.policy`.
 """
 
 from functools import cache, partial
@@ -21,11 +13,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from estim.linalg import solve_expectations, solve_linear
 from estim.model import Model, ModelError
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
 from estim.solution.linearize import linearize
+from estim.solution.policy import solve_policy
 from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array
@@ -49,6 +41,7 @@ class _Reading(NamedTuple):
     future: Cover  # of the pattern A
     lagged: np.ndarray  # the variables that the past combines
     led: np.ndarray  # the variables that the future combines
+    determined: bool  # may today's equations determine today's variables, given the expectations?
 
 
 def solve_decision_rule(model: Model, params) -> DecisionRule:
@@ -154,19 +147,11 @@ def _solve(model: Model, params) -> _Solution:
     j, p = _factor(linear.lead, reading.future)
 
     l, measured_lag = jnp.split(loading, [n_equations])
-    n_states = l.shape[1]
-    xy, regular = solve_linear(linear.now, -jnp.concatenate([l, j], axis=1))
-    x, y = jnp.split(xy, [n_states], axis=1)
-
-    lagged, led = reading.lagged, reading.led
-    ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
-    e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states], behind[:, n_states:]
-    v, status = solve_expectations(e, h, g, f)
-    policy = x + y @ v
-
-    status = jnp.where(regular, status, Status.NOT_CONVERGED)
+    policy, transition, status = solve_policy(
+        linear.now, (l, n), (j, p), lagged=reading.lagged, led=reading.led, determined=reading.determined
+    )
     rule = DecisionRule(
-        transition=e + h @ v,
+        transition=transition,
         selection=s,
         policy=policy,
         steady_state=linear.steady_state,
@@ -180,7 +165,7 @@ def _solve(model: Model, params) -> _Solution:
 @cache
 def _reading(model: Model) -> _Reading:
     found = incidence(model)
-    _check_dates(model, found)
+    determined = _check_dates(model, found)
     unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
     past = np.block([[found.lag, found.shocks], [found.measured_lag, unshocked]])
     return _Reading(
@@ -188,6 +173,7 @@ def _reading(model: Model) -> _Reading:
         future=minimum_cover(found.lead),
         lagged=np.flatnonzero(found.lag.any(axis=0) | found.measured_lag.any(axis=0)),
         led=np.flatnonzero(found.lead.any(axis=0)),
+        determined=determined,
     )
 
 
@@ -205,12 +191,18 @@ def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
     return loading, combination
 
 
-def _check_dates(model: Model, found: Incidence) -> None:
-    """Raise if today's variables cannot be told from the equations, whatever the parameters."""
-    equation_of = maximum_bipartite_matching(csr_array(found.now), perm_type="row")
+def _check_dates(model: Model, found: Incidence) -> bool:
+    """May today's equations alone determine today's variables? Raise if next period's do not help either."""
+    matching = lambda pattern: maximum_bipartite_matching(csr_array(pattern), perm_type="row")
+    if (matching(found.now) >= 0).all():
+        return True
+    # Expectations follow from the state, which is what lags of the variables make of it.
+    reading_ahead = np.outer(found.lead.any(axis=1), found.lag.any(axis=0))
+    equation_of = matching(found.now | reading_ahead)
     if idle := [name for name, i in zip(model.variables._fields, equation_of, strict=True) if i < 0]:
         unmatched = [e for i, e in enumerate(found.equations) if i not in equation_of]
         raise ModelError(
             f"{model.name}: no equation is left to determine {', '.join(idle)} at its own date; "
             f"shift {', '.join(unmatched)} by a period, or replace it"
         )
+    return False

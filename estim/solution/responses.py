@@ -9,13 +9,14 @@ import numpy as np
 
 from estim.linalg import semidefinite_cholesky
 from estim.model import Model
+from estim.solution.at_rest import solution_error
 from estim.solution.equations import shock_correlation
 from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_decision_rule
 from estim.solution.representations import DecisionRule
 from estim.solution.sequence_space import solve_paths
 from estim.solution.stationary_equilibrium import solve_household_jacobians
-from estim.status import SolutionError, Status
+from estim.status import Status
 from estim.typing import Array, ParamValues, Scalar
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     respond = _household_responses if model.het_blocks else _responses
     responses, status = respond(model, model.params(params), horizon)
     if status != Status.OK:
-        raise SolutionError(int(status), model.name)
+        raise solution_error(int(status), model, model.params(params))
     coords = {
         "horizon": np.arange(len(responses)),
         "variable": list(model.variables._fields),

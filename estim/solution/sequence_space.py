@@ -21,14 +21,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.heterogeneity.fixed_point import largest
+from estim.linalg import follow_recursion, matrix_powers
 from estim.model import Model
 from estim.solution.assemble import System, assemble, stack_jacobians
 from estim.solution.blocks import find_plan
 from estim.solution.determinacy import determinacy_status
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
+from estim.solution.horizon import horizon_status
+from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel, linearize
+from estim.solution.processes import Processes, exogenous_equations, exogenous_processes, stationarity
 from estim.solution.propagate import block_inputs, block_outputs, process_paths
-from estim.solution.representations import MovingAverage
+from estim.solution.representations import MovingAverage, Tail
 from estim.solution.stationary_equilibrium import HouseholdJacobians, solve_household_jacobians
 from estim.status import Status
 from estim.typing import Array
@@ -40,14 +44,13 @@ _SOLVE_TOLERANCE = 1e-7
 class AggregateResponses(NamedTuple):
     """The model but for its exogenous processes: what the observables do when these move.
 
-    ``params`` has the steady state's unknowns solved for; ``to_processes`` maps paths of the
-    exogenous variables to observables, ``[n_obs, T, n_exogenous, T]``; ``to_shocks``
-    ``[n_obs, T, n_shocks]`` holds responses to impulses that enter other equations directly;
-    ``linear`` is the linearised model; ``status`` a `Status`.
+    ``params`` has the steady state's unknowns solved for; ``to_news`` ``[n_obs, T, n_exogenous, T]``, of the
+    exogenous variables' paths (`_news`); ``to_shocks`` ``[n_obs, T, n]``, to impulses that enter other equations
+    directly, n the number of shocks or zero; ``linear`` is the linearised model; ``status`` a `Status`.
     """
 
     params: Any
-    to_processes: Array
+    to_news: Array
     to_shocks: Array
     linear: LinearModel
     status: Array
@@ -67,7 +70,8 @@ def solve_moving_average(
         given: what is known already and need not be solved for again. `cost_split` says which
             parameters may then differ: with `HouseholdJacobians` all but its household ones, with
             `AggregateResponses` its shock parameters.
-        horizon: number of dates, where nothing is given (default ``model.horizon``).
+        horizon: number of dates, where nothing is given (default ``model.horizon``). It must see the end of
+            the economy's own inertia; exogenous processes may be more persistent (`processes`).
     """
     if given is None:
         given = solve_household_jacobians(model, params, horizon)
@@ -75,32 +79,91 @@ def solve_moving_average(
     if isinstance(given, AggregateResponses):
         return _with_processes(model, params, given)
     linear = linearize(model, params, given.variables)
-    paths, status = solve_paths(model, linear, given)
-    responses = jnp.moveaxis(_measure(linear, paths), 0, 1)
-    return _moving_average(model, params, linear, responses, status)
+    found = solve_unit_responses(model, linear, given)
+    increments = jnp.moveaxis(_measure(linear, found.increments), 1, 0)
+    return _moving_average(model, params, linear, found.processes, increments, found.status)
 
 
 def solve_paths(model: Model, linear: LinearModel, household: HouseholdJacobians) -> tuple[Array, Array]:
-    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``.
+    """Responses of all variables to a unit impulse at date 0 in each shock, ``[n_variables, T, n_shocks]``, and a
+    `Status`: HORIZON_TOO_SHORT where the economy's inertia alone leaves a hundredth of a peak at the end."""
+    found = solve_unit_responses(model, linear, household)
+    sizes = jnp.abs(found.increments)
+    peak, end = jnp.max(sizes, axis=1), jnp.max(sizes[:, -5:], axis=1)
+    short = jnp.any(end > TAIL_TOLERANCE * peak + 1e-9 * jnp.max(peak))
+    status = jnp.where(short & (found.status == Status.OK), Status.HORIZON_TOO_SHORT, found.status)
+    return follow_processes(found.increments, found.processes) @ found.processes.impact, status
 
-    They solve R x = -D e, where R x are the residuals of all equations and blocks. Derivatives follow by the implicit
-    function theorem from R, which is a few products (`_residuals`), and never pass through how x is found:
-    dx = -R^-1 (dR x + dD e).
+
+def follow_processes(increments: Array, processes: Processes) -> Array:
+    """The responses ``[n_rows, T, n]`` that these are the increments of."""
+    return follow_recursion(increments.swapaxes(0, 1), processes.transition).swapaxes(0, 1)
+
+
+class UnitResponses(NamedTuple):
+    """Responses X of all variables to one unit of each exogenous variable at date 0, which then follows its process.
+
+    ``processes`` F and G, with every shock that enters other equations as a process of its own that lasts one date;
+    ``increments`` X_t - X_{t-1} F ``[n_variables, T, n]``; ``status`` a `Status`, but for what the horizon cuts off.
+    """
+
+    processes: Processes
+    increments: Array
+    status: Array
+
+
+def solve_unit_responses(model: Model, linear: LinearModel, household: HouseholdJacobians) -> UnitResponses:
+    """All responses, as those of an infinite horizon but for the economy's inertia at its end.
+
+    With R x the residuals of all equations and blocks, paths that end with the horizon solve R x = b. Their increments
+    S x - x F, S the shift by a date, would be the right ones but for the date at which x ends, where R S x is not zero:
+    R^-1 of that is taken out again.
+
+    Derivatives follow by the implicit function theorem from R, which is a few products (`_residuals`), and never pass
+    through how x is found: dx = R^-1 (db - dR x).
     """
     fixed_linear, fixed_household = jax.lax.stop_gradient((linear, household))
     system = assemble(model, fixed_linear, fixed_household)
     jacobian = stack_jacobians(model, household)
-    solve = jax.vmap(partial(_solve_residuals, model, fixed_linear, system), -1, -1)
-    impulses = jnp.pad(_at_date_0(linear.shocks, jacobian.shape[1]), ((0, jacobian.shape[0]), (0, 0), (0, 0)))
-    paths = jax.lax.custom_linear_solve(
-        partial(_residuals, model, linear, jacobian),
-        -impulses,
-        solve=lambda _, b: solve(b),
-        transpose_solve=lambda _, b: jax.linear_transpose(solve, b)(b)[0],
-    )
-    left = _residuals(model, fixed_linear, jacobian, paths) + impulses
+    residuals = partial(_residuals, model, linear, jacobian)
+    by_column = jax.vmap(partial(_solve_residuals, model, fixed_linear, system), -1, -1)
+
+    def solve(b: Array) -> Array:
+        return jax.lax.custom_linear_solve(
+            residuals,
+            b,
+            solve=lambda _, b: by_column(b),
+            transpose_solve=lambda _, b: jax.linear_transpose(by_column, b)(b)[0],
+        )
+
+    processes, units = _all_processes(model, linear)
+    horizon = jacobian.shape[1]
+    impulses = jnp.pad(units[:, None], ((0, jacobian.shape[0]), (0, horizon - 1), (0, 0)))
+    cut = solve(impulses)
+    ahead = jnp.pad(cut, ((0, 0), (0, 1), (0, 0)))[:, 1:]
+    end = solve(jnp.pad(residuals(ahead)[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))))
+    increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
+
+    left = _residuals(model, fixed_linear, jacobian, cut) - impulses
     determinate = determinacy_status(system.matrix, system.shape)
-    return paths, _status(paths, left, linear, household.status, determinate)
+    status = _status(cut, left, linear, household.status, determinate, stationarity(processes))
+    return UnitResponses(processes, increments, status)
+
+
+def _all_processes(model: Model, linear: LinearModel) -> tuple[Processes, Array]:
+    """The exogenous processes, with every shock that enters another equation as one that lasts one date, and
+    what brings a unit of each into the equations at date 0, ``[n_equations, n]``."""
+    plan, n_shocks = find_plan(model), linear.shocks.shape[1]
+    rows, columns = exogenous_equations(plan)
+    elsewhere = np.setdiff1d(np.arange(len(linear.now)), rows)
+    processes = exogenous_processes(model, linear)
+    units = jnp.zeros((len(linear.now), len(rows))).at[rows].set(linear.now[rows][:, columns])
+    if not incidence(model).shocks[elsewhere].any():
+        return processes, units
+    direct = jnp.zeros_like(linear.shocks).at[elsewhere].set(-linear.shocks[elsewhere])
+    transition = jnp.pad(processes.transition, (0, n_shocks))
+    impact = jnp.concatenate([processes.impact, jnp.eye(n_shocks)])
+    return Processes(transition, impact), jnp.concatenate([units, direct], axis=1)
 
 
 def _residuals(model: Model, linear: LinearModel, jacobian: Array, paths: Array) -> Array:
@@ -133,13 +196,14 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     no_z, no_gaps = jnp.zeros((n_processes, horizon)), jnp.zeros((len(block_outputs(model)), horizon))
     no_wedges = jnp.zeros((len(linear.now), horizon))
     response = jax.vmap(lambda z: system.solve(z, no_wedges, no_gaps), -1, -1)(z)
-    # Shocks that enter equations other than those of the processes.
-    wedges = _at_date_0(linear.shocks, horizon)
+    elsewhere = -_all_processes(model, linear)[1][:, n_processes:]
+    wedges = jnp.pad(elsewhere[:, None], ((0, 0), (0, horizon - 1), (0, 0)))
     direct = jax.vmap(lambda wedges: system.solve(no_z, wedges, no_gaps), -1, -1)(wedges)
     solved = largest(response.targets) <= _SOLVE_TOLERANCE * largest(response.variables)
+    observed = _measure(linear, response.variables).reshape(-1, horizon, n_processes, horizon)
     return AggregateResponses(
         params=params,
-        to_processes=_measure(linear, response.variables).reshape(-1, horizon, n_processes, horizon),
+        to_news=_news(observed),
         to_shocks=_measure(linear, direct.variables),
         linear=linear,
         status=jnp.select(
@@ -150,19 +214,28 @@ def solve_aggregate_responses(model: Model, params: Any, household: HouseholdJac
     )
 
 
+def _news(observed: Array) -> Array:
+    """What is known a date earlier changes the response by: N[t, s] = Y[t, s] - Y[t-1, s-1], of ``[n_obs, T, n, T]``.
+
+    It dies out in t with the economy's inertia and in s with its foresight; where t + s > T nothing is left of it but
+    the end of the horizon.
+    """
+    horizon = observed.shape[1]
+    dates = np.arange(horizon)
+    before = jnp.pad(observed, ((0, 0), (1, 0), (0, 0), (1, 0)))[:, :-1, :, :-1]
+    return jnp.where((dates[:, None] + dates < horizon)[:, None], observed - before, 0.0)
+
+
 def _with_processes(model: Model, params: Any, given: AggregateResponses) -> MovingAverage:
     """The solution where only parameters of the exogenous processes (and of the measurement) have moved."""
     linear = linearize(model, params, model.variables(*given.linear.steady_state))
-    wedges = _at_date_0(linear.shocks, given.to_shocks.shape[1])
-    z = jax.vmap(partial(process_paths, model, find_plan(model), linear), -1, -1)(wedges)
-    responses = jnp.einsum("otzs,zse->toe", given.to_processes, z) + jnp.moveaxis(given.to_shocks, 0, 1)
-    status = jnp.where(given.status == Status.OK, _tail_status(jnp.moveaxis(responses, 0, 1)), given.status)
-    return _moving_average(model, params, linear, responses, status)
-
-
-def _at_date_0(shocks: Array, horizon: int) -> Array:
-    """A unit impulse in each shock as wedges of the equations, ``[n_equations, T, n_shocks]``."""
-    return jnp.pad(shocks[:, None], ((0, 0), (0, horizon - 1), (0, 0)))
+    processes, _ = _all_processes(model, linear)
+    n, horizon = given.to_news.shape[2:]
+    ahead = matrix_powers(processes.transition[:n, :n], horizon)
+    increments = jnp.einsum("otzs,szk->tok", given.to_news, ahead)
+    increments = jnp.concatenate([increments, jnp.moveaxis(given.to_shocks, 0, 1)], axis=2)
+    status = jnp.where(given.status == Status.OK, stationarity(processes), given.status)
+    return _moving_average(model, params, linear, processes, increments, status)
 
 
 def _measure(linear: LinearModel, paths: Array) -> Array:
@@ -174,20 +247,33 @@ def _measure(linear: LinearModel, paths: Array) -> Array:
 
 
 def _moving_average(
-    model: Model, params: Any, linear: LinearModel, responses: Array, status: Array
+    model: Model, params: Any, linear: LinearModel, processes: Processes, increments: Array, status: Array
 ) -> MovingAverage:
+    """From the increments of the observables ``[T, n_obs, n]`` after a unit of each process."""
+    units, n = (
+        follow_recursion(increments, processes.transition),
+        len(exogenous_equations(find_plan(model))[0]),
+    )
+    transition, impact = processes.transition[:n, :n], processes.impact[:n]
+    obs_cov = measurement_covariance(model, params)
     return MovingAverage(
-        impulse_responses=responses,
+        impulse_responses=units @ processes.impact,
         shock_cov=shock_correlation(model, params),
         obs_intercept=linear.obs_intercept,
-        obs_cov=measurement_covariance(model, params),
-        status=status,
+        obs_cov=obs_cov,
+        status=jnp.where(status == Status.OK, horizon_status(increments, processes, obs_cov), status),
         obs_trend=trend_growth(model, params),
+        tail=Tail(units[-1, :, :n] @ transition, transition, impact) if n else None,
     )
 
 
 def _status(
-    paths: Array, left: Array, linear: LinearModel, household_status: Array, determinate: Array
+    paths: Array,
+    left: Array,
+    linear: LinearModel,
+    household_status: Array,
+    determinate: Array,
+    stationary: Array,
 ) -> Array:
     """The first failure, in the order in which they would arise."""
     size = largest(paths)
@@ -203,12 +289,5 @@ def _status(
             determinate != Status.OK,
         ],
         [household_status, linear.status, *failures, determinate],
-        _tail_status(paths),
+        stationary,
     )
-
-
-def _tail_status(responses: Array) -> Array:
-    """HORIZON_TOO_SHORT where a response ``[n, T, n_shocks]`` ends above a hundredth of its peak."""
-    peak, tail = jnp.max(jnp.abs(responses), axis=1), jnp.max(jnp.abs(responses[:, -5:]), axis=1)
-    short = jnp.any(tail > TAIL_TOLERANCE * peak + 1e-9 * jnp.max(peak))
-    return jnp.where(short, Status.HORIZON_TOO_SHORT, Status.OK)

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import Positive, checked
-from estim.solution.initial_state import initial_state
-from estim.solution.representations import MovingAverage, StateSpace, trend_path
+from estim.linalg import solve_discrete_lyapunov
+from estim.solution.initial_state import stationary_part
+from estim.solution.representations import MovingAverage, StateSpace, Tail, trend_path
+from estim.status import Status
 from estim.typing import Array, Key
 
 
@@ -24,7 +26,27 @@ def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: Po
     by_observable = jax.vmap(lambda irf: convolve(irf, shocks).sum(0), 1, 1)
     errors = _normal(key_errors, solution.obs_cov, num_periods)
     level = solution.obs_intercept[None, :] + trend_path(solution, num_periods)
-    return by_observable(solution.impulse_responses) + level + errors
+    y = by_observable(solution.impulse_responses) + level + errors
+    if solution.tail is not None:
+        y += _simulate_tail(
+            solution.tail, solution.shock_cov, jax.random.fold_in(rng_key, 2), shocks[:num_periods]
+        )
+    return y
+
+
+def _simulate_tail(tail: Tail, shock_cov: Array, rng_key: Key, shocks: Array) -> Array:
+    """What the shocks of the horizon T and more ago do, ``[num_periods, n_obs]``: C z_{t-T}, z_t = F z_{t-1} + G e_t.
+
+    ``shocks`` are those from horizon - 1 periods before the first observation on.
+    """
+    C, F, G = tail
+    cov, status = solve_discrete_lyapunov(F, G @ shock_cov @ G.T)
+    before = _normal(rng_key, jnp.where(status == Status.OK, cov, 0.0), 1)[0]
+
+    def step(z, shock):
+        return F @ z + G @ shock, z
+
+    return jax.lax.scan(step, before, shocks)[1] @ C.T
 
 
 def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tuple[Array, Array, Array]:
@@ -35,7 +57,7 @@ def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tup
     """
     T, R, Q, Z, d, H = solution[:6]
     keys = jax.random.split(rng_key, 3)
-    past = _normal(keys[0], initial_state(solution).stationary_cov, 1)[0]
+    past = _normal(keys[0], stationary_part(solution)[0], 1)[0]
     shocks, errors = _normal(keys[1], Q, num_periods), _normal(keys[2], H, num_periods)
 
     def step(state, shock):

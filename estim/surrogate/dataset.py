@@ -143,7 +143,7 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
     covariance = np.atleast_2d(np.cov(position.T, aweights=weight))
     if not recipe.whiten:
         covariance = np.diag(np.diag(covariance))
-    scale = _root(covariance)
+    scale = _root(position, covariance)
     z = scipy.linalg.solve_triangular(scale, (position - center).T, lower=True).T
     if recipe.quadratic:
         intercept, slope, curvature = fit_quadratic(z, values, weight)
@@ -172,13 +172,13 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
 
 
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """The Cholesky factor of the points' covariance ``[dim, dim]``.
+def _root(position: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The Cholesky factor of the covariance ``[dim, dim]`` of points ``[n, dim]``.
 
     Raises:
         ValueError: the points do not span all directions.
     """
-    still = np.flatnonzero(~(np.diag(covariance) > 0))
+    still = np.flatnonzero(np.ptp(position, axis=0) == 0)
     if still.size:
         raise ValueError(
             f"nothing can be learnt of parameters {still.tolist()}: they are the same at all points"

@@ -113,7 +113,8 @@ def jackknife(statistic: Callable[..., np.ndarray], *samples: np.ndarray) -> tup
     value = statistic(*samples)
     groups = np.array_split(np.arange(len(samples[0])), NUM_GROUPS)
     left_out = np.stack([statistic(*(np.delete(s, group, axis=0) for s in samples)) for group in groups])
-    spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
+    with np.errstate(invalid="ignore"):  # what is infinite has no error
+        spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
     return value, np.sqrt((NUM_GROUPS - 1) / NUM_GROUPS * spread)
 
 

@@ -92,7 +92,7 @@ def choose_stretches(rng_key: Key, num: int, fraction: float) -> np.ndarray:
     """
     parts = np.array_split(np.arange(num), min(NUM_STRETCHES, num))
     chosen = np.zeros(num, bool)
-    for part, uniform in zip(parts, np.asarray(jax.random.uniform(rng_key, len(parts))), strict=True):
+    for part, uniform in zip(parts, np.asarray(jax.random.uniform(rng_key, (len(parts),))), strict=True):
         length = max(round(fraction * len(part)), 1)
         begin = int(uniform * (len(part) - length + 1))
         chosen[part[begin : begin + length]] = True

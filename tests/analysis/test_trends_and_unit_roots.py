@@ -115,7 +115,7 @@ def with_unit_roots(seed, num_roots, observed=True):
     Z = np.concatenate(
         [s.design, rng.normal(size=(2, num_roots)) if observed else np.zeros((2, num_roots))], axis=1
     )
-    mix = rng.normal(size=T.shape)
+    mix = np.linalg.qr(rng.normal(size=T.shape))[0] * rng.uniform(0.5, 2.0, len(T))
     T, R, Z = mix @ T @ np.linalg.inv(mix), mix @ R, Z @ np.linalg.inv(mix)
     levels = mix[:, 4:]
     return s._replace(transition=jnp.array(T), selection=jnp.array(R), design=jnp.array(Z)), levels, mix

@@ -257,3 +257,18 @@ def test_bad_data(command, read, tmp_path):
     (tmp_path / "old.xls").write_text("")
     with pytest.raises(DataError, match=BAD_DATA[command]):
         read(HEAD + MODEL + SHOCKS + "varobs y;\n" + command).load_data()
+
+
+def test_a_variable_that_does_not_move_has_no_variance(read):
+    """Its variance would be the rounding errors of what cancels, of either sign."""
+    mod = read("""
+        var x y still; varexo e u; parameters rho; rho = 0.9;
+        model(linear);
+        x = rho*x(-1) + e; y = 0.5*y(-1) + 0.3*x + u; still = 1000*(y - 0.3*x - u - 0.5*y(-1));
+        end;
+        shocks; var e; stderr 100; var u; stderr 30; end;
+        stoch_simul(order=1, irf=3, nograph);
+    """)
+    variance = mod.run_stoch_simul().moments["variance"]
+    assert variance["still"] == 0.0
+    np.testing.assert_allclose(variance["x"], 1e4 / (1 - 0.9**2))

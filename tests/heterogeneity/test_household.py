@@ -104,11 +104,29 @@ def test_law_of_motion_against_loops(assets):
     )
 
 
-def test_elementwise_root_and_its_derivative():
+def test_elementwise_root_and_its_derivatives():
+    """x = W(e^b), Lambert's function, with x' = x / (1 + x) in b, x'' = x / (1 + x)^3 and so on; here of log x."""
     root = lambda b: solve_elementwise(lambda x, b: jnp.exp(x) + x - b, jnp.zeros(3), b)
     b = jnp.array([1.0, 2.0, 5.0])
-    np.testing.assert_allclose(jnp.exp(root(b)) + root(b), b)
-    np.testing.assert_allclose(jnp.diag(jax.jacrev(root)(b)), 1 / (1 + jnp.exp(root(b))))
+    x = root(b)
+    np.testing.assert_allclose(jnp.exp(x) + x, b)
+    first = 1 / (1 + jnp.exp(x))
+    np.testing.assert_allclose(jax.jacrev(root)(b), np.diag(first), atol=1e-15)
+    along = lambda t: root(t * b)
+    second = -jnp.exp(x) * first**3
+    for twice in (
+        jax.jacfwd(jax.jacfwd(along)),
+        jax.jacrev(jax.jacfwd(along)),
+        jax.jacfwd(jax.jacrev(along)),
+    ):
+        np.testing.assert_allclose(twice(1.0), second * b**2, rtol=1e-12)
+    third = jnp.exp(x) * (2 * jnp.exp(x) - 1) * first**5
+    np.testing.assert_allclose(jax.jacfwd(jax.jacfwd(jax.jacfwd(along)))(1.0), third * b**3, rtol=1e-12)
+
+
+def test_an_element_without_a_root_leaves_the_others_theirs():
+    found = solve_elementwise(lambda x, a: x * x - a, jnp.full(3, 9.0), jnp.array([4.0, jnp.nan, 2.0]))
+    np.testing.assert_allclose(found, [2.0, jnp.nan, jnp.sqrt(2.0)], rtol=1e-14)
 
 
 def test_steady_state_matches_the_reference(household):

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from estim.solution.unit_roots import unit_root_projector
 from linear_gaussian import joint_normal, random_observations, random_state_space
 from scipy.linalg import block_diag, solve_discrete_are
 
 import estim  # noqa: F401
-from estim.likelihood.diffuse import unit_root_projector
 from estim.likelihood.filtering import filter_states
-from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.start import Gaussian, riccati_start, stationary_start
 from estim.linalg import solve_discrete_lyapunov
@@ -52,11 +52,39 @@ def test_start_of_ones_own(method):
     np.testing.assert_allclose(actual, expected, rtol=1e-10)
 
 
-def test_the_fixed_point_of_the_riccati_equation():
+@pytest.mark.parametrize("unit", [1.0, 1e-6])
+def test_the_fixed_point_of_the_riccati_equation(unit):
     state_space = random_state_space(5)
+    state_space = state_space._replace(
+        transition=state_space.transition.at[0].multiply(unit).at[:, 0].divide(unit),
+        selection=state_space.selection.at[0].multiply(unit),
+        design=state_space.design.at[:, 0].divide(unit),
+    )
     T, R, Q, Z, _, H, _ = map(np.asarray, state_space)
     expected = solve_discrete_are(T.T, Z.T, R @ Q @ R.T, H)
-    np.testing.assert_allclose(riccati_start(state_space).cov, expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(riccati_start(state_space).cov, expected, rtol=1e-9, atol=1e-12 * unit**2)
+
+
+def moving_average_of_one(coefficient):
+    """y_t = e_t - coefficient e_{t-1}, the state (e_t, e_{t-1})."""
+    matrices = ([[0.0, 0], [1, 0]], [[1.0], [0]], [[1.0]], [[1.0, -coefficient]], [0.0], [[0.0]])
+    return StateSpace(*map(jnp.asarray, matrices), jnp.array(Status.OK))
+
+
+@pytest.mark.parametrize("coefficient", [0.5, 1.0, 2.0])
+def test_a_closed_loop_with_a_root_inside_on_and_outside_the_circle(coefficient):
+    """The innovation's variance is one where the shock is fundamental, else that of the representation that is."""
+    state_space = moving_average_of_one(coefficient)
+    variance = state_space.design @ riccati_start(state_space).cov @ state_space.design.T
+    np.testing.assert_allclose(variance, max(1.0, coefficient**2), rtol=1e-9)
+
+
+def test_a_filter_that_does_not_converge_has_no_riccati_start():
+    """A random walk that is not observed: its variance grows for ever."""
+    state_space = with_a_unit_root()
+    state_space = state_space._replace(design=state_space.design.at[:, 4].set(0.0))
+    found = kalman_likelihood(state_space, random_observations(4), start="riccati")
+    assert found.status == Status.NOT_CONVERGED and found.value == -jnp.inf
 
 
 @pytest.mark.parametrize("method", ["standard", "chandrasekhar"])
@@ -98,18 +126,12 @@ def test_diffuse_start_is_the_limit_of_wide_ones(presample):
     variance = 1e7
     wide = Gaussian(jnp.zeros(5), T @ (cov + variance * unit) @ T.T + shock_cov)
     limit = kalman_loglikelihood(state_space, y, start=wide, method="square_root", presample=presample)
-    limit += 0.5 * np.log(variance) * (presample == 0)
+    if presample == 0:  # and the size of the effect of that direction on the first numbers
+        first = np.flatnonzero(~np.isnan(y).all(axis=1))[0]
+        effect = state_space.design @ jnp.linalg.matrix_power(T, first + 1) @ jnp.linalg.eigh(unit)[1][:, -1]
+        limit += 0.5 * np.log(variance) + np.log(np.linalg.norm(effect[~np.isnan(y[first])]))
     actual = kalman_loglikelihood(state_space, y, start="diffuse", presample=presample)
     np.testing.assert_allclose(actual, limit, atol=1e-5)
-
-
-def test_unit_root_projector_finds_every_unit_root():
-    rng = np.random.default_rng(0)
-    turn = [[np.cos(1.0), -np.sin(1.0)], [np.sin(1.0), np.cos(1.0)]]
-    basis = rng.normal(size=(6, 6))
-    T = basis @ block_diag(1.0, turn, 0.95, 0.3, -0.99) @ np.linalg.inv(basis)
-    span, _ = np.linalg.qr(basis[:, :3])
-    np.testing.assert_allclose(unit_root_projector(jnp.asarray(T)), span @ span.T, atol=1e-8)
 
 
 @pytest.mark.parametrize("method", ["standard", "square_root"])

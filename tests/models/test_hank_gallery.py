@@ -44,7 +44,7 @@ def test_steady_state_jacobians_and_responses(name):
     paths, status = jax.jit(lambda h: solve_paths(model, linearize(model, h.params, h.variables), h))(
         household
     )
-    assert status == (Status.OK if model.horizon == HORIZON else Status.HORIZON_TOO_SHORT)
+    assert status == (Status.HORIZON_TOO_SHORT if name == "auclert_et_al_2021_two_asset" else Status.OK)
     index = model.variables._fields.index
     for response, values in want["irf"].items():
         _, variable, input_ = response.split("|")

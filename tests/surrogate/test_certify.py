@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 
 def exact_rates(mean, sd, step):
     """Wrong accept, wrong reject and acceptance in one dimension: true N(0, 1), surrogate N(mean, sd^2), on a grid."""
-    x = np.linspace(-12, 12, 2001)
+    x = np.linspace(-9, 9, 1001)
     log_p, log_p_hat = norm.logpdf(x), norm.logpdf(x, mean, sd)
     a = np.exp(np.minimum(log_p[None, :] - log_p[:, None], 0))
     a_hat = np.exp(np.minimum(log_p_hat[None, :] - log_p_hat[:, None], 0))

@@ -4,7 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers_surrogate import gaussian_posterior, gaussian_surrogate, hard_draws, hard_posterior
+from helpers_surrogate import (
+    gaussian_posterior,
+    gaussian_surrogate,
+    hard_draws,
+    hard_posterior,
+    make_posterior,
+)
 
 from estim.samplers.base import Tuning
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
@@ -12,7 +18,7 @@ from estim.surrogate.correct import correct_means, resample_draws, weigh_draws
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import ensemble_loglikelihoods, fit_surrogate
-from estim.surrogate.recipe import Recipe
+from estim.surrogate.recipe import MIN_MEMBERS, Recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import propose
 
@@ -68,6 +74,38 @@ def test_means_with_the_surrogate_as_control_variate(weighted, draws):
         assert error[2] < 0.75 * standard_error[2]
 
 
+def test_weights_of_a_perfect_surrogate_are_those_of_the_mixture(truth):
+    """Where p is p_hat the two sets of weights are the same bits but for rounding: nothing is corrected."""
+    perfect = gaussian_surrogate(truth, np.zeros(3), np.eye(3))
+    draws = np.random.default_rng(0).normal(size=(20, 100, 3))
+    weighted = weigh_draws(truth, perfect, draws, num_evaluations=1000)
+    np.testing.assert_allclose(weighted.weight, weighted.surrogate_weight, rtol=1e-3)
+    assert weighted.plain.sum() == 1000 - 1000 // 3
+    assert 650 < weighted.effective_sample_size < 1000
+    mean, _ = correct_means(weighted, draws)
+    np.testing.assert_allclose(mean, draws.mean(axis=(0, 1)), atol=1e-4)
+    far = np.abs(weighted.position).max(axis=1) > 5  # where a normal has nothing, stretched draws look
+    assert far.sum() > 20 and weighted.weight[far].sum() < 1e-3
+
+
+def test_a_tail_that_the_surrogate_lacks_is_corrected():
+    """Exponential beyond 2.4 standard deviations, where the surrogate goes on as a normal."""
+
+    def loglikelihood(x):
+        excess = jnp.maximum(jnp.abs(x) - 2.4, 0)
+        return jnp.sum(-0.5 * jnp.minimum(jnp.abs(x), 2.4) ** 2 - 1.2 * excess)
+
+    grid = np.linspace(-40, 40, 80_001)
+    density = np.exp(np.asarray(jax.vmap(lambda x: loglikelihood(x[None]))(jnp.asarray(grid))))
+    variance = np.sum(density * grid**2) / density.sum()
+    posterior = make_posterior(loglikelihood, 1, prior_sd=1e4)
+    surrogate = gaussian_surrogate(posterior, [0.0], [[1.0]])
+    draws = np.random.default_rng(0).normal(size=(50, 200, 1))
+    weighted = weigh_draws(posterior, surrogate, draws, num_evaluations=4000)
+    corrected, error = correct_means(weighted, draws, lambda x: x**2)
+    assert variance > 1.1 and abs(corrected[0] - variance) < 4 * error[0] < 0.1
+
+
 def test_delayed_acceptance_leaves_the_true_posterior_invariant(truth, surrogate):
     """Started from exact draws, the chains' distribution after some steps is still the exact one."""
     num = 4000
@@ -90,7 +128,7 @@ def test_delayed_acceptance_leaves_the_true_posterior_invariant(truth, surrogate
 def test_refinement_improves_a_surrogate_that_knows_too_little():
     dim = 7
     posterior = hard_posterior(dim)
-    recipe = Recipe(max_steps=600, hidden=(32, 32))
+    recipe = Recipe(max_steps=600, hidden=(32, 32), num_members=MIN_MEMBERS)
     # Evaluations from a corner of the posterior only.
     points = hard_draws(np.random.default_rng(0), dim, 2000)
     points = points[points[:, 6] > np.quantile(points[:, 6], 0.6)]

@@ -55,7 +55,9 @@ def test_too_few_points_are_refused():
 
 
 def test_unknown_recipe_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"unknown recipe 'fast'; the recipes are \['estim', 'paper'\]"):
+    with pytest.raises(
+        ValueError, match=r"unknown recipe 'fast'; the recipes are \['estim', 'paper', 'single'\]"
+    ):
         get_recipe("fast")
 
 
@@ -108,3 +110,35 @@ def test_gradients_are_those_of_the_target():
     expected = jax.vmap(jax.grad(target))(jnp.asarray(data.z, float))
     np.testing.assert_allclose(data.gradient[known], expected[known], atol=1e-4)
     np.testing.assert_array_equal(data.gradient_weight, np.where(known, data.weight, 0))
+
+
+@pytest.mark.parametrize("recipe", ["estim", "paper"])
+def test_a_constant_loglikelihood_is_learnt_as_one(recipe):
+    points, _ = select_points(evaluate_cubic(400)._replace(loglikelihood=np.full(400, -7.0)), 0.0)
+    scaling, data = build_training_set(points, RECIPES[recipe])
+    assert scaling.output_scale > 0 and np.isfinite(data.target).all()
+    assert np.abs(np.asarray(data.target * scaling.output_scale)).max() < (10 if recipe == "estim" else 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda x: x.at[:, 1].set(2.0), r"nothing can be learnt of parameters \[1\]: they are the same"),
+        (lambda x: x.at[:, 2].set(3 * x[:, 0] - x[:, 1]), "some parameters depend on others linearly"),
+    ],
+    ids=["still", "collinear"],
+)
+def test_points_that_do_not_span_the_space_are_refused(change, words):
+    evaluations = evaluate_cubic(400)
+    evaluations = evaluations._replace(position=change(evaluations.position))
+    points, _ = select_points(evaluations, 0.0)
+    with pytest.raises(ValueError, match=words):
+        build_training_set(points, RECIPES["estim"])
+
+
+@pytest.mark.parametrize("value", [-np.inf, np.inf, np.nan])
+def test_points_without_a_loglikelihood_teach_nothing(value):
+    evaluations = evaluate_cubic(400)
+    evaluations = evaluations._replace(loglikelihood=np.full(400, value))
+    with pytest.raises(ValueError, match="only 0 of 400 evaluations are left"):
+        select_points(evaluations, 0.2)

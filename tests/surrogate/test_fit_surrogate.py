@@ -13,6 +13,7 @@ from estim.surrogate.dataset import TrainingSet
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import (
+    choose_stretches,
     correction,
     ensemble_loglikelihoods,
     fit_surrogate,
@@ -20,12 +21,12 @@ from estim.surrogate.fit import (
     surrogate_to_arrays,
 )
 from estim.surrogate.network import apply_network, init_network
-from estim.surrogate.recipe import RECIPES
+from estim.surrogate.recipe import MIN_MEMBERS, RECIPES, Recipe
 from estim.surrogate.sample import propose
 from estim.surrogate.train import training_loss
 
 DIM = 8
-QUICK = {"max_steps": 1500, "hidden": (64, 64)}
+QUICK = {"max_steps": 1500, "hidden": (64, 64), "num_members": 2}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,10 @@ def fitted(posterior, evaluations):
         "gradients": fit_surrogate(posterior, evaluations, jax.random.key(1), recipe=recipe),
         "values": fit_surrogate(posterior, values, jax.random.key(1), recipe=recipe),
         "paper": fit_surrogate(
-            posterior, values, jax.random.key(1), recipe=replace(RECIPES["paper"], **QUICK)
+            posterior,
+            values,
+            jax.random.key(1),
+            recipe=replace(RECIPES["paper"], **QUICK | {"num_members": 1}),
         ),
     }
 
@@ -117,7 +121,7 @@ def test_a_network_that_runs_wild_stays_in_the_range_it_was_taught(fitted):
 def test_history_and_counts(fitted, evaluations):
     surrogate = fitted["gradients"]
     assert surrogate.counts["kept"] == int(0.8 * len(evaluations.loglikelihood))
-    assert surrogate.history.validation_loss.shape[1] == RECIPES["estim"].num_members
+    assert surrogate.history.validation_loss.shape[1] == QUICK["num_members"]
     assert surrogate.history.validation_loss.min() < 0.1 * surrogate.history.validation_loss[0].min()
 
 
@@ -138,7 +142,7 @@ def test_same_key_same_network_and_progress_is_told():
     posterior = gaussian_posterior(2)
     points = evaluate_posterior(posterior, np.random.default_rng(0).normal(size=(300, 2)))
     told = []
-    recipe = replace(RECIPES["estim"], max_steps=60, num_members=1, hidden=(16,))
+    recipe = replace(RECIPES["estim"], max_steps=60, num_members=1, hidden=(16,), patience=1.0)
     fits = [
         fit_surrogate(posterior, points, jax.random.key(5), recipe=recipe, progress=lambda *a: told.append(a))
         for _ in range(2)
@@ -158,6 +162,20 @@ def test_training_stops_when_it_no_longer_helps():
     recipe = replace(RECIPES["estim"], num_epochs=400, patience=0.1, num_members=1, density_temperature=None)
     surrogate = fit_surrogate(posterior, points, jax.random.key(0), recipe=recipe)
     assert len(surrogate.history.train_loss) < 200
+
+
+@pytest.mark.parametrize(("num", "fraction"), [(1000, 0.05), (1003, 0.2), (40, 0.05), (3, 0.05)])
+def test_points_that_judge_are_stretches_of_neighbours(num, fraction):
+    chosen = choose_stretches(jax.random.key(num), num, fraction)
+    assert chosen.sum() == pytest.approx(max(fraction * num, min(num, 5)), abs=3)
+    begins = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(int)])) == 1)
+    assert len(begins) <= 5
+    assert len({int(5 * begin / num) for begin in begins}) == len(begins)  # one in each fifth
+
+
+def test_the_default_ensemble_is_large_enough_for_its_variance():
+    assert Recipe().num_members >= MIN_MEMBERS
+    assert Recipe(hidden=[8, 8]).hidden == (8, 8)  # as read from JSON
 
 
 def test_loss_is_the_textbook_sobolev_loss():

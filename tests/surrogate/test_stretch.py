@@ -28,10 +28,12 @@ def test_maps_and_their_inverses(draws):
 
 
 @pytest.mark.parametrize("j", range(3))
-def test_along_a_parameter_the_others_follow_it(draws, j):
+@pytest.mark.parametrize("which", [0, 1])
+def test_along_a_parameter_the_others_follow_it(draws, j, which):
     stretches = build_stretches(draws)
-    moved = stretches.forward(draws, np.full(len(draws), 2 + j))
-    np.testing.assert_allclose(moved[:, j] - stretches.center[j], ALONG * (draws[:, j] - stretches.center[j]))
+    moved = stretches.forward(draws, np.full(len(draws), 2 + 2 * j + which))
+    before, after = (y[:, j] - stretches.center[j] for y in (draws, moved))
+    np.testing.assert_allclose(after, ALONG[which] * before)
     regression = np.cov(draws.T)[:, j] / np.cov(draws.T)[j, j]
     unexplained = [y - np.outer(y[:, j] - stretches.center[j], regression) for y in (draws, moved)]
     np.testing.assert_allclose(*unexplained)

@@ -1,0 +1,46 @@
+"""What a steady state leaves of the equations, in words: for errors and for `estim check`."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from estim.model import Model
+from estim.status import SolutionError, Status
+
+_TOLERANCE = 1e-8
+_MOST_LINES = 4
+
+
+def equations_left(model: Model, params: Any) -> tuple[str, ...]:
+    """The equations that do not hold at the model's steady state, with what they leave; variables without a value."""
+    params = _as_arrays(params)  # which divide by zero without an exception
+    steady = _as_arrays(model.steady_state(params))
+    shocks = _as_arrays(model.shocks(*[0.0] * len(model.shocks._fields)))
+    residuals = {n: float(x) for n, x in model.residuals(steady, steady, steady, shocks, params).items()}
+    scale = 1.0 + float(np.nanmax(np.abs(np.array(steady)), initial=0.0))
+    lines = [
+        f"equation '{n}' leaves {x:.3g}" for n, x in residuals.items() if not abs(x) <= _TOLERANCE * scale
+    ]
+    without = [name for name, level in steady._asdict().items() if not np.isfinite(float(level))]
+    return (*lines, *([f"no number: {', '.join(without)}"] if without else []))
+
+
+def levels(model: Model, params: Any) -> str:
+    """The variables at rest."""
+    steady = model.steady_state(_as_arrays(params))
+    return ", ".join(f"{n} = {float(x):.6g}" for n, x in steady._asdict().items())
+
+
+def solution_error(status: int, model: Model, params: Any, message: str | None = None) -> SolutionError:
+    """The error of a bad status at these parameters; of a missing steady state with the equations that do not hold."""
+    if status != Status.NO_STEADY_STATE or model.het_blocks:
+        return SolutionError(status, model.name, message)
+    lines = equations_left(model, params)
+    some = "; ".join(lines[:_MOST_LINES])
+    rest = f"; and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+    return SolutionError(status, model.name, f"{Status(status).message}: {some}{rest}" if some else message)
+
+
+def _as_arrays(values: Any) -> Any:
+    return type(values)(*(jnp.asarray(x, float) for x in values))

@@ -1,0 +1,169 @@
+"""Every statement that sets a value: what the commands below it see, and what is refused by its line."""
+
+import numpy as np
+import pytest
+
+import estim  # noqa: F401  (configures JAX)
+from estim.dynare import ModFileError, read_mod
+from estim.dynare.fields import build_fields
+from estim.dynare.modfile import translate
+from estim.dynare.settings import estimation_settings
+
+HEAD = "var x y; varexo e u;\nparameters rho b;\nrho = 0.9; b = 0.5;\n"
+MODEL = "model; x = rho*x(-1) + e; y = b*x + 0.2*y(-1) + u; end;\n"
+SHOCKS = "shocks; var e; stderr 0.2; var u; stderr 0.3; end;\n"
+STOCH = "stoch_simul(order=1, irf=3, nograph);\n"
+ESTIMATE = "varobs x y; estimated_params; rho, beta_pdf, 0.5, 0.1; end;\nestimation(datafile=d);\n"
+CORR = "shocks; var e; stderr 0.2; var u; stderr 0.3; corr e, u = 0.5; end;\n"
+
+
+def system_of(tmp_path, text):
+    path = tmp_path / "m.mod"
+    path.write_text(HEAD + MODEL + text)
+    return translate(path)[0]
+
+
+SEEN = {  # the file, values of the model, values of stoch_simul where they are others
+    "below a command": (SHOCKS + STOCH + "rho = 0.1; shocks; var u; stderr 0; end;\n", {"rho": 0.9, "u": 0.3}, {}),
+    "between two": (SHOCKS + STOCH + "rho = 0.4;\n" + STOCH + "rho = 0.1;\n", {"rho": 0.4}, {}),
+    "no command": (SHOCKS + "rho = 0.1;\n", {"rho": 0.1}, {}),
+    "an estimation below": (
+        SHOCKS + STOCH + "b = 0.7; shocks; var u; stderr 0.1; end;\n" + ESTIMATE + "b = 0.1;\n",
+        {"b": 0.7, "u": 0.1},
+        {"rho": 0.9, "b": 0.5, "stderr_u": 0.3},
+    ),
+    "an estimation above": (SHOCKS + ESTIMATE + "b = 0.7;\n" + STOCH, {"b": 0.5}, {"b": 0.7}),
+    "a homotopy": (
+        SHOCKS + "homotopy_setup; b, 0.1, 0.6; rho, 0.3; end; steady(homotopy_mode=1, homotopy_steps=4);\n",
+        {"b": 0.6, "rho": 0.3},
+        {},
+    ),
+    "a homotopy of a shock's mean": (
+        SHOCKS + "homotopy_setup; e, 0.2; end; steady(homotopy_mode=2);\n",
+        {"mean of e": 0.2},
+        {},
+    ),
+    "a homotopy without a mode": (SHOCKS + "homotopy_setup; b, 0.1, 0.6; end; steady;\n", {"b": 0.5}, {}),
+    "two homotopies": (
+        SHOCKS
+        + "homotopy_setup; b, 0.6; end; steady(homotopy_mode=1);\nhomotopy_setup; rho, 0.3; end; steady;\n",
+        {"b": 0.6, "rho": 0.3},
+        {},
+    ),
+    "a value after a homotopy": (
+        SHOCKS + "homotopy_setup; b, 0.6; end; steady(homotopy_mode=3); b = 0.2;\n",
+        {"b": 0.2},
+        {},
+    ),
+    "set_param_value": (SHOCKS + "set_param_value('rho', 2*b - 0.5);\n", {"rho": 0.5}, {}),
+    "set_shock_stderr_value": (SHOCKS + "set_shock_stderr_value('e', b);\n", {"e": 0.5, "u": 0.3}, {}),
+    "Sigma_e, lower": ("Sigma_e = [0.04; 0.01, 0.09];\n", {"e": 0.2, "u": 0.3, "corr": 1 / 6}, {}),
+    "Sigma_e, upper": ("Sigma_e = [0.04 -0.01; 0.09];\n", {"e": 0.2, "u": 0.3, "corr": -1 / 6}, {}),
+    "Sigma_e of expressions": ("s = 0.2; Sigma_e = [(s^2); (s*b/10), (0.09)];\n", {"corr": 1 / 6}, {}),
+    "Sigma_e of rank one": ("Sigma_e = [0.04; -0.06, 0.09];\n", {"corr": -1.0}, {}),
+    "Sigma_e over shocks": (CORR + "Sigma_e = [1; 0, 4];\n", {"e": 1.0, "u": 2.0, "corr": 0.0}, {}),
+    "shocks over Sigma_e": (
+        "Sigma_e = [0.04; 0.01, 0.09]; shocks; var e; stderr 0.4; end;\n",
+        {"e": 0.4, "corr": 0.01 / 0.12},
+        {},
+    ),
+    "a covariance stays where its correlation was given": (
+        CORR + STOCH + "shocks; var e; stderr 0.4; end;\n" + STOCH,
+        {"e": 0.4, "corr": 0.25},
+        {},
+    ),
+    "a correlation stays where variances are estimated": (
+        CORR + "shocks; var e; stderr 0.4; end;\n" + ESTIMATE,
+        {"e": 0.4, "corr": 0.5},
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SEEN)
+def test_a_command_sees_the_values_above_it(what, tmp_path):
+    text, own, at_stoch_simul = SEEN[what]
+    system = system_of(tmp_path, text)
+    c, fields = system.contents, build_fields(system)
+    known = c.values | c.stderr | {f"mean of {n}": v for n, v in c.initial.items()}
+    known |= {"corr": eval(fields.correlation("e", "u").replace("p.", ""), {}, numbers(fields))}
+    assert {n: known[n] for n in own} == pytest.approx(own, abs=1e-12)
+    if at_stoch_simul:
+        assert fields.at_stoch_simul() == pytest.approx(at_stoch_simul)
+
+
+def numbers(fields):
+    values = zip(fields.identifiers.values(), fields.defaults.values(), strict=True)
+    return {name: float(text) for name, text in values if not text.startswith("priors")}
+
+
+def test_the_last_command_is_computed_at_its_own_values(tmp_path):
+    path = tmp_path / "m.mod"
+    path.write_text(HEAD + MODEL + SHOCKS + ESTIMATE + "b = 0.1;\n" + STOCH)
+    mod = read_mod(path)
+    assert float(mod.model.params().b) == 0.5 and mod.at_stoch_simul == {"b": 0.1}
+    responses = mod.run_stoch_simul().responses["e"]["y"]  # at the prior mean of rho, 0.5
+    np.testing.assert_allclose(
+        responses, 0.2 * 0.1 * np.array([1.0, 0.5 + 0.2, 0.25 + 0.1 + 0.04]), rtol=1e-9
+    )
+
+
+REFUSED = {
+    "Sigma_e = [0.04];": "a lower or an upper triangle of 2 rows",
+    "Sigma_e = [0.04 0.01; 0.01 0.09];": "its rows have 2, 2 numbers",
+    "Sigma_e = [-1; 0, 1];": "the variance of 'e' is -1",
+    "Sigma_e = [0.04; 0.07, 0.09];": "larger than their variances allow",
+    "Sigma_e = [0.04; 0.01, 0.09": "expected: Sigma_e = [ ... ];",
+    "homotopy_setup; q, 1; end;": "unknown name 'q'",
+    "homotopy_setup; x, 1; end;": "'x' is not a parameter",
+    "set_shock_stderr_value('x', 1);": "'x' is not an exogenous variable",
+    "[rho, b] = deal(0.1, 0.2);": "it sets 'rho', 'b'",
+    "rho += 0.1;": "it sets 'rho'",
+    "for rho = 0:3\nend": "it sets 'rho'",
+    "M_.Sigma_e = eye(2);": "it changes the model",
+    "eval('rho = 2');": "it changes the model",
+    "options_.lik_init = 3;": "it sets 'options_.lik_init'",
+    "options_.steadystate.nocheck = 1;": "it sets 'options_.steadystate'",
+    "calibrate;": "calibrate.m is a script that may set anything",
+    "run('calibrate.m');": "calibrate.m is a script that may set anything",
+    "close all; shocks; var e; stderr 1; end;": "'shocks' stands in one line with it",
+    "z = 1; z = load('f.mat');\nrho = z;": "'z' is set by Matlab code that is skipped, in line 5",
+    "z = 1;\nif 1\n z = 2;\nend\nrho = z;": "'z' is set by Matlab code that is skipped, in line 6",
+    "irf_calibration; y(1), e, +; end;\n" + ESTIMATE: "an endogenous prior ('irf_calibration')",
+    "moment_calibration; x, x, [0 1]; end;\n" + ESTIMATE: "an endogenous prior ('moment_calibration')",
+    "estimation(prior_trunc=1e-3);": "'prior_trunc=1e-3' is not supported",
+    "[rho, b].prior(shape=beta);": "a prior outside 'estimated_params'",
+    "shocks; corr e, u = 1.5; end;": "the correlation of e and u is 1.5",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_refused_by_its_line(text, tmp_path):
+    (tmp_path / "calibrate.m").write_text("rho = 0.1;")
+    with pytest.raises(ModFileError) as caught:
+        system_of(tmp_path, text)
+    assert REFUSED[text] in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'm.mod'}:")
+
+
+def test_correlations_of_no_random_variables(tmp_path):
+    path = tmp_path / "m.mod"
+    head = "var x; varexo e u w; parameters a; a = 0.5; model(linear); x = a*x(-1) + e + u + w; end;\n"
+    shocks = (
+        "shocks; var e; stderr 1; var u; stderr 1; var w; stderr 1; corr e, u = 0.9; corr e, w = 0.9; {} end;"
+    )
+    path.write_text(head + shocks.format("corr u, w = 0.9;"))
+    translate(path)
+    path.write_text(head + shocks.format("corr u, w = -0.9;"))
+    with pytest.raises(ModFileError, match=r"the correlations of e, u, w .* not positive semidefinite"):
+        translate(path)
+
+
+def test_unit_root_vars_mean_a_diffuse_filter_and_an_unchecked_steady_state(tmp_path):
+    system = system_of(tmp_path, "steady_state_model; x = 1; y = 1; end;\nunit_root_vars x;\n")
+    assert estimation_settings(system.contents).lik_init == 3 and system.unchecked
+
+
+@pytest.mark.parametrize("value", ["0", "0.0"])
+def test_a_prior_that_is_not_truncated(value, tmp_path):
+    assert system_of(tmp_path, f"estimation(prior_trunc={value});").contents.options["estimation"]

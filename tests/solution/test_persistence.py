@@ -1,0 +1,136 @@
+"""Persistent processes: the log-likelihood of a short horizon is that of one four times as long."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pytest
+from small_models import coarse
+
+from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.models import auclert_rognlie_straub_2024 as ars
+from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.solution.simulate import simulate
+from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.status import Status
+
+SHORT, LONG = 120, 480
+
+
+class Variables(NamedTuple):
+    Y: Any
+    pi: Any
+    i: Any
+    piw: Any
+    r_ante: Any
+    r: Any
+    Z: Any
+    T: Any
+    B: Any
+    C: Any
+    A: Any
+    X: Any
+    G: Any
+    m: Any
+    u: Any  # what productivity learns today
+    G_before: Any  # spending a quarter ago
+
+
+def residuals(lag, now, lead, eps, p):
+    """Productivity is an ARMA(1, 1), spending an AR(2) with a root of 0.4, whose shock moves policy too."""
+    equations = ars.residuals(lag, now, lead, eps, p)
+    return equations | {
+        "productivity": now.X - 1 - p.rho_X * (lag.X - 1) - p.sig_X / 100 * (now.u + 0.5 * lag.u),
+        "spending": now.G
+        - (p.rho_G + 0.4) * lag.G
+        + 0.4 * p.rho_G * lag.G_before
+        - p.sig_G / 100 * eps.eps_G,
+        "Taylor rule": equations["Taylor rule"] - p.sig_G / 200 * eps.eps_G,
+        "innovation": now.u - eps.eps_X,
+        "spending before": now.G_before - lag.G,
+    }
+
+
+def steady_state(p):
+    return Variables(**ars.steady_state(p)._asdict(), u=0.0, G_before=p.G)
+
+
+PLAIN = coarse("auclert_rognlie_straub_2024")
+BENT = replace(PLAIN, variables=Variables, residuals=residuals, steady_state=steady_state)
+MODELS = {"AR(1)": PLAIN, "ARMA(1, 1), AR(2), and a shock in two equations": BENT}
+RHO = ("rho_m", "rho_X", "rho_G")
+
+
+def params_at(model, rho, **others):
+    return model.params({n: rho for n in RHO} | {"phi_T": 0.25} | others)
+
+
+@pytest.fixture(scope="module")
+def household():
+    return jax.jit(lambda p: solve_household_jacobians(PLAIN, p, LONG))(params_at(PLAIN, 0.9))
+
+
+def shorter(household, horizon):
+    """The first dates of a Jacobian are the Jacobian of the first dates."""
+    return household._replace(jacobians={k: J[:horizon, :horizon] for k, J in household.jacobians.items()})
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_horizon_does_not_matter(name, household):
+    model = MODELS[name]
+    household = household._replace(variables=model.steady_state(household.params))
+    solve = jax.jit(lambda p, h: solve_moving_average(model, p, h))
+    y = np.asarray(simulate(solve(params_at(model, 0.9), household), jax.random.key(0), 100))
+    responses = jax.jit(lambda p, h: solve_aggregate_responses(model, p, h))(
+        params_at(model, 0.9), shorter(household, SHORT)
+    )
+    for rho in (0.5, 0.98, 0.995, 0.9999):
+        p = params_at(model, rho)
+        long = solve(p, household)
+        short, quick = solve(p, shorter(household, SHORT)), solve(p, responses)
+        assert short.status == quick.status == long.status == Status.OK
+        want = toeplitz_loglikelihood(long, y)
+        for found in (short, quick):
+            # the horizon, half of it, and the sample's own covariance differ by rounding that S^-1 magnifies
+            np.testing.assert_allclose(toeplitz_loglikelihood(found, y), want, rtol=1e-6, atol=1e-4)
+            np.testing.assert_allclose(found.impulse_responses, long.impulse_responses[:SHORT], atol=1e-6)
+
+
+def test_without_a_tail_they_would_be_wrong(household):
+    """What is cut off at the short horizon; and at the long one, where little is left of the shock."""
+    solve = jax.jit(lambda p, h: solve_moving_average(PLAIN, p, h))
+    y = np.asarray(simulate(solve(params_at(PLAIN, 0.9), household), jax.random.key(0), 100))
+    p = params_at(PLAIN, 0.98)
+    right, cut = solve(p, shorter(household, SHORT)), solve(p, household)._replace(tail=None)
+    off = toeplitz_loglikelihood(right._replace(tail=None), y) - toeplitz_loglikelihood(right, y)
+    assert abs(off) > 1.0
+    np.testing.assert_allclose(toeplitz_loglikelihood(right, y), toeplitz_loglikelihood(cut, y), rtol=1e-5)
+
+
+def test_gradient_in_persistence(household):
+    solve = jax.jit(lambda rho, h: solve_moving_average(PLAIN, params_at(PLAIN, rho), h))
+    near = shorter(household, SHORT)
+    y = np.asarray(simulate(solve(0.9, near), jax.random.key(0), 100))
+    value = jax.jit(lambda rho: toeplitz_loglikelihood(solve(rho, near), y))
+    for rho in (0.9, 0.995):
+        h = 1e-5
+        difference = (8 * (value(rho + h) - value(rho - h)) - value(rho + 2 * h) + value(rho - 2 * h)) / (
+            12 * h
+        )
+        np.testing.assert_allclose(jax.jit(jax.grad(value))(rho), difference, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"rho_G": 1.0}, Status.EXPLOSIVE),
+        ({"rho_G": 1.01}, Status.EXPLOSIVE),
+        ({"rho_m": -0.999}, Status.OK),
+        ({"phi_T": 0.03}, Status.HORIZON_TOO_SHORT),  # the root of debt is 0.98, and 0.98^120 = 0.09
+        ({"phi_T": 0.1}, Status.OK),  # 0.91
+    ],
+)
+def test_status(household, change, status):
+    solve = jax.jit(lambda p, h: solve_moving_average(PLAIN, p, h).status)
+    assert Status(int(solve(params_at(PLAIN, 0.9, **change), shorter(household, SHORT)))) == status
