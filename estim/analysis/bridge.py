@@ -61,9 +61,9 @@ def bridge_sampling(
     Raises:
         ValueError: too few draws for a covariance, or no draw of g has a density.
     """
-    position, logdensity = np.asarray(position, float), np.asarray(logdensity, float)
-    half, dim = position.shape[1] // 2, position.shape[-1]
-    fitted, kept = position[:, :half].reshape(-1, dim), position[:, half:]
+    draws = np.asarray(position, float)
+    half, dim = draws.shape[1] // 2, draws.shape[-1]
+    fitted, kept = draws[:, :half].reshape(-1, dim), draws[:, half:]
     if len(fitted) <= dim + 1:
         raise ValueError(
             f"bridge_sampling: {len(fitted)} draws are too few for a covariance of {dim} parameters"
@@ -77,7 +77,7 @@ def bridge_sampling(
         constant = 0.5 * dim * np.log(2 * np.pi) + np.log(np.diag(root)).sum()
         return (-0.5 * (z**2).sum(axis=0) - constant).reshape(x.shape[:-1])
 
-    drawn = logdensity[:, half:] - log_normal(kept)
+    drawn = np.asarray(logdensity, float)[:, half:] - log_normal(kept)
     proposed = np.asarray(found) - log_normal(proposals)
     proposed = np.where(np.isfinite(proposed), proposed, -np.inf)
     if not np.any(np.isfinite(proposed)):
