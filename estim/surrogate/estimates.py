@@ -31,8 +31,10 @@ def evenly_spaced(draws: np.ndarray, num: int) -> np.ndarray:
     """`num` positions ``[num, dim]`` of ``draws`` ``[chain, draw, dim]``, in order, chain by chain; float64.
 
     Raises:
-        ValueError: there are fewer draws.
+        ValueError: there are fewer draws, or not three axes.
     """
+    if np.ndim(draws) != 3:
+        raise ValueError(f"draws are [chain, draw, dim], not an array of shape {np.shape(draws)}")
     chains, length, _ = draws.shape
     if num > chains * length:
         raise ValueError(f"{num} evaluations asked for, but there are only {chains * length} draws")

@@ -202,6 +202,10 @@ def test_too_small_a_certificate_is_refused(truth):
         certify(truth, surrogate, draws, KEY, num_evaluations=50)
     with pytest.raises(ValueError, match="6600 evaluations asked for, but there are only 5000 draws"):
         certify(truth, surrogate, draws, KEY, num_evaluations=11_000)
+    with pytest.raises(
+        ValueError, match=r"draws are \[chain, draw, dim\], not an array of shape \(5000, 1\)"
+    ):
+        certify(truth, surrogate, draws.reshape(-1, 1), KEY)
     draws[3, 4] = np.nan
     with pytest.raises(ValueError, match="draws are not finite"):
         certify(truth, surrogate, draws, KEY, num_evaluations=8_000)
