@@ -167,8 +167,11 @@ STARTED = {
     "measurement_errors": (2, 3, 4),
     "trends": (2, 4),
     "diffuse_start": (2, 4),
-    "smets_wouters_2007": (2,),
+    "smets_wouters_2007": (2, 4),
 }
+# Roots of the closed loop lie on the circle, where Dynare's own solution is good to half of its digits (the limit,
+# a state whose shocks alone are unknown, is -847.17415), and its number is kept to five decimals.
+OF_HALF_THE_DIGITS = {("smets_wouters_2007", 4): 2e-5}
 
 
 @pytest.mark.parametrize(("name", "lik_init"), [(n, k) for n, kinds in STARTED.items() for k in kinds])
@@ -177,4 +180,4 @@ def test_starts_of_the_filter(name, lik_init):
     options = mod.likelihood_options | {"start": STARTS[lik_init]}
     ours = estim.loglikelihood(mod.model, mod.model.defaults, data_of(name), **options)
     known = reference(name)["estimation"]["by_lik_init"][str(lik_init)]
-    np.testing.assert_allclose(ours, known, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(ours, known, rtol=0, atol=OF_HALF_THE_DIGITS.get((name, lik_init), 1e-6))
