@@ -37,8 +37,8 @@ def _print(expression: Expression, leaf: Callable[[Expression], str]) -> tuple[s
         case Number(value):
             return _literal(number(value))
         case Unary("-", operand):
-            text, value = child(operand, _NEGATION + 1)
-            return f"-{text}", _NEGATION, None if value is None else -value
+            text, x = child(operand, _NEGATION + 1)
+            return f"-{text}", _NEGATION, None if x is None else -x
         case Binary(operator, left, right) if operator in _COMPARISONS:
             (first, _), (second, _) = child(left, 3), child(right, 3)
             return f"jnp.where({first} {operator} {second}, 1.0, 0.0)", 9, None
