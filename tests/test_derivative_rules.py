@@ -4,7 +4,7 @@ A rule may be right at a point and still be wrong in its own derivative (a denom
 each function here is led along a line, its value differenced, and so is its gradient.
 """
 
-from functools import partial
+from collections import namedtuple
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,9 @@ RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, N
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))
 
 
+Levels = namedtuple("Levels", ["a", "b"])
+
+
 def fixed_point(t):
     f = lambda x: jnp.tanh(t * A @ x + B[0])
     return attach_derivative(f, solve_fixed_point(f, jnp.zeros(3)).value)
@@ -57,7 +60,6 @@ def tailed(t):
 
 def at_rest(t):
     residuals = lambda x, t: {"one": x[0] ** 3 - t * x[1], "two": x[1] - t - 0.1 * x[0]}
-    Levels = type(MA).__mro__ and __import__("collections").namedtuple("Levels", "a b")
     return jnp.stack(numerical_steady_state(residuals, Levels(1.0, 1.0), t))
 
 
@@ -65,7 +67,9 @@ RULES = {
     "fixed point": fixed_point,
     "I - T": lambda t: solve_one_minus(lambda x: t * A @ x, t * B[0]),
     "elementwise root": lambda t: solve_elementwise(lambda x, t: jnp.exp(x) + t * x - B[0], jnp.zeros(3), t),
-    "interpolation": lambda t: interpolate(t * jnp.arange(4.0), t**2 * jnp.array([0.3, 1.6, 2.4]), jnp.arange(4.0) ** 2 * t),
+    "interpolation": lambda t: interpolate(
+        t * jnp.arange(4.0), t**2 * jnp.array([0.3, 1.6, 2.4]), jnp.arange(4.0) ** 2 * t
+    ),
     "linear system": lambda t: solve_linear(jnp.eye(3) + t * A, t * B)[0],
     "Sylvester": lambda t: solve_sylvester(t * A, B, t * C)[0],
     "Lyapunov": lambda t: solve_discrete_lyapunov(t * A, t * B @ B.T)[0],
@@ -78,7 +82,10 @@ RULES = {
         f"likelihood, {method}": lambda t, m=method: kalman_loglikelihood(stable(t), Y, method=m)
         for method in ("standard", "chandrasekhar", "parallel")
     },
-    **{f"likelihood, {m}": lambda t, m=m: toeplitz_loglikelihood(tailed(t), Y, method=m) for m in ("lattice", "cholesky")},
+    **{
+        f"likelihood, {method}": lambda t, m=method: toeplitz_loglikelihood(tailed(t), Y, method=m)
+        for method in ("lattice", "cholesky")
+    },
 }  # fmt: skip
 
 

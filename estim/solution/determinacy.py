@@ -4,10 +4,10 @@ Far from the first date the targets respond to the unknowns in a way that depend
 time alone, H_j for targets j periods after the unknown. Let A(theta) = sum_j H_j exp(-i j theta). The
 solution is unique if the curve det A(theta), theta from 0 to 2 pi, does not wind around zero;
 each winding counts a stable solution too many (indeterminate) or too few (no stable solution).
-The criterion is generic: it counts, and a count of zero is no proof of existence where the system falls into parts (Sims
-2007, On the genericity of the winding number criterion).
-Sources: Onatski (2006, Journal of Economic Dynamics and Control 30); for heterogeneous agents in sequence space Auclert,
-Rognlie and Straub (2023, Determinacy and existence in the sequence space) and Hagedorn (2023).
+The criterion is generic: it counts, and a count of zero is no proof of existence where the system falls into
+parts (Sims 2007, On the genericity of the winding number criterion).
+Sources: Onatski (2006, Journal of Economic Dynamics and Control 30); for heterogeneous agents in sequence space
+Auclert, Rognlie and Straub (2023, Determinacy and existence in the sequence space) and Hagedorn (2023).
 """
 
 import jax
