@@ -4,6 +4,8 @@ A rule may be right at a point and still be wrong in its own derivative (a denom
 each function here is led along a line, its value differenced, and so is its gradient.
 """
 
+from collections import namedtuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,6 +41,9 @@ RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, N
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))
 
 
+Levels = namedtuple("Levels", ["a", "b"])
+
+
 def fixed_point(t):
     f = lambda x: jnp.tanh(t * A @ x + B[0])
     return attach_derivative(f, solve_fixed_point(f, jnp.zeros(3)).value)
@@ -55,7 +60,6 @@ def tailed(t):
 
 def at_rest(t):
     residuals = lambda x, t: {"one": x[0] ** 3 - t * x[1], "two": x[1] - t - 0.1 * x[0]}
-    Levels = type(MA).__mro__ and __import__("collections").namedtuple("Levels", "a b")
     return jnp.stack(numerical_steady_state(residuals, Levels(1.0, 1.0), t))
 
 
@@ -79,8 +83,8 @@ RULES = {
         for method in ("standard", "chandrasekhar", "parallel")
     },
     **{
-        f"likelihood, {m}": lambda t, m=m: toeplitz_loglikelihood(tailed(t), Y, method=m)
-        for m in ("lattice", "cholesky")
+        f"likelihood, {method}": lambda t, m=method: toeplitz_loglikelihood(tailed(t), Y, method=m)
+        for method in ("lattice", "cholesky")
     },
 }  # fmt: skip
 
