@@ -10,17 +10,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model, ModelError
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
-from estim.solution.linearize import linearize
+from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import solve_policy
 from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
-from estim.typing import Array
+from estim.typing import Array, Scalar
+
+_IN_NAME_ONLY = 1e-11
 
 
 class _Solution(NamedTuple):
@@ -155,11 +158,21 @@ def _solve(model: Model, params) -> _Solution:
         selection=s,
         policy=policy,
         steady_state=linear.steady_state,
-        status=jnp.where(linear.status == Status.OK, status, linear.status),
+        status=jnp.select(
+            [linear.status != Status.OK, _in_name_only(linear)], [linear.status, Status.SINGULAR], status
+        ),
         shock_cov=shock_correlation(model, params),
     )
     design = linear.measured_now @ policy + measured_lag
     return _Solution(rule, n, design, linear.measured_now, linear.obs_intercept)
+
+
+def _in_name_only(linear: LinearModel) -> Scalar:
+    """Is some variable in its equations by rounding errors of other terms only, its level at rest considered?"""
+    size = jnp.abs(linear.lead) + jnp.abs(linear.now) + jnp.abs(linear.lag)
+    size = lax.stop_gradient(size * (1.0 + jnp.abs(linear.steady_state))[None, :])
+    rows = size.max(axis=1, keepdims=True)
+    return ~(size > _IN_NAME_ONLY * rows).any(axis=0).all()
 
 
 @cache

@@ -133,6 +133,7 @@ def as_linear(**matrices):
         (dict(lead=[[0, 0], [0, -1.0]], now=[[1, 0], [-1, 1]]), Status.INDETERMINATE),
         (dict(lag=[[-1.1, 0], [0, 0]], lead=[[0, 0], [0, -1.1]]), Status.EXPLOSIVE),  # the count is right
         (dict(now=[[1, 1], [1, 1]]), Status.SINGULAR),  # the equations say the same
+        (dict(now=[[1, 0], [-1, 1e-14]]), Status.SINGULAR),  # f is there by a rounding error
     ],
 )
 def test_status(matrices, status):
