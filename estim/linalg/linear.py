@@ -37,7 +37,11 @@ def factorize(matrix: Array, tolerance: float = 0.0) -> Factors:
     lu, _, permutation = lax.linalg.lu(lax.stop_gradient(matrix))
     regular = jnp.isfinite(lu).all() & (jnp.abs(jnp.diagonal(lu)).min(initial=jnp.inf) > tolerance)
     identity = jnp.eye(n, dtype=matrix.dtype)
-    return Factors(jnp.where(regular, lu, identity), jnp.where(regular, permutation, np.arange(n)), regular)
+    return Factors(
+        jnp.where(regular, lu, identity),
+        jnp.where(regular, permutation, np.arange(n, dtype=np.int32)),
+        regular,
+    )
 
 
 def solve_factorized(matrix: Array, factors: Factors, rhs: Array) -> Array:

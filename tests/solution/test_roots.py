@@ -198,3 +198,11 @@ def test_no_other_block_moves_a_unit_root():
     np.testing.assert_allclose(found[:3, :3], [[1, 1, 0], [0, 1, 1], [0, 0, 1]], atol=1e-12)
     a, b, c = system
     np.testing.assert_allclose(a @ found @ found + b @ found + c, 0.0, atol=1e-9)
+
+
+def test_what_todays_equations_are_known_not_to_determine():
+    a, b, c = matrices(pinned_by_a_lag, 3, 0.9, 0.8)
+    fn = lambda: solve_policy(b, (c, np.eye(3)), (a, np.eye(3)), determined=False)
+    policy, _, status = jax.jit(fn)()
+    assert Status(int(status)) == Status.OK
+    np.testing.assert_allclose(policy, [[0, 2, 0], [0, 0, 0.36], [0, 0, 0.9]], atol=1e-9)
