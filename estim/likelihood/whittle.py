@@ -33,7 +33,8 @@ def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) ->
     transfer = jnp.fft.fft(padded.reshape(folds, n_periods, *psi.shape[1:]).sum(axis=0), axis=0)
     if (tail := moving_average.tail) is not None:  # sum_j C F^j G z^(T+j) = z^T C (I - F z)^-1 G
         z = np.exp(-2j * np.pi * np.arange(n_periods) / n_periods)[:, None, None]
-        after = jnp.linalg.solve(np.eye(len(tail.transition)) - z * tail.transition[None], tail.impact + 0j)
+        F, G = tail.transition[None], tail.impact[None]
+        after = jnp.linalg.solve(np.eye(F.shape[1])[None] - z * F, G + 0 * z)
         transfer += z ** psi.shape[0] * (tail.loading[None] @ after)
     spectrum = jnp.einsum("woi,ij,wpj->wop", transfer, moving_average.shock_cov + 0j, transfer.conj())
     spectrum += moving_average.obs_cov[None]

@@ -17,6 +17,8 @@ from estim.models import list_models, load_model
 from estim.posterior import build_posterior
 from estim.samplers.mode import find_mode
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
+from estim.solution.blocks import find_plan
+from estim.solution.cost_split import cost_split
 from estim.status import Status
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -112,7 +114,14 @@ def test_conformance(name):
     model = load_model(name)
     assert model.name == name
     assert model.reference
-    if model.het_blocks:
+    if model.het_blocks:  # solved in test_hank_gallery, and on a coarse grid in test_gradients
+        plan, split = find_plan(model), cost_split(model)
+        assert len(plan.unknowns) == len(plan.equations) + len(plan.matched) <= 3
+        processes = {model.variables._fields[j] for step in plan.exogenous for j in step.variables}
+        assert len(processes) == len(model.shocks._fields)
+        assert {n for n in split.shocks if n in model.estimated} >= {f"rho_{z}" for z in processes}
+        named = (*split.shocks, *split.aggregate, *split.household, *model.unknowns)
+        assert sorted(named) == sorted(model.param_names)
         return
     solution = solve_state_space(model, model.params(floats(model.published)))
     assert solution.status == Status.OK
