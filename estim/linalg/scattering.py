@@ -150,7 +150,7 @@ def _double(
 
     size_e, size_f, unknown = _norm(e), _norm(f), jnp.asarray(jnp.inf, e.dtype)
     sizes = _Sizes(size_e, size_f, size_e, size_f, unknown, size_e * size_f)
-    return lax.while_loop(unfinished, body, (0, (e, h, g, f), sizes))
+    return lax.while_loop(unfinished, body, (jnp.array(0), (e, h, g, f), sizes))
 
 
 def _solve(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:

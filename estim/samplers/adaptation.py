@@ -153,7 +153,7 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     draws = position.reshape(-1, position.shape[-1])
     count = (1 - 1 / k) * adaptation.num_draws
     effective = len(draws) * _efficiency(position, adaptation.covariance)
-    weight = effective / (count + effective)
+    weight = float(effective / (count + effective))
     mean, covariance = _average(adaptation.mean, adaptation.covariance, draws, weight)
     scale_tril = np.linalg.cholesky(covariance)
     adaptation = adaptation._replace(
@@ -165,8 +165,8 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     slope, information = _average(adaptation.slope, adaptation.information, slopes, weight)
     scale_tril = _geometric_mean(scale_tril, information)
     mean = mean + scale_tril @ (slope @ scale_tril)
-    visited = zip(adaptation.visited, _visited(info), strict=True)
-    visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in visited))
+    both = zip(adaptation.visited, _visited(info), strict=True)
+    visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in both))
     w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
     bend: Bend = learn_bend(w, visited.slope @ scale_tril)
     return (

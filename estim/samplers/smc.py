@@ -183,7 +183,8 @@ def _as_given[Points: (State, Evaluations)](posterior: Posterior, points: Points
     solved = np.isfinite(points.logdensity)
     logprior = np.where(np.isfinite(logprior), logprior, -np.inf)
     rest = np.where(solved, points.logdensity, 0.0) - np.where(solved, logprior, 0.0)
-    return points._replace(loglikelihood=np.where(solved, rest, -np.inf), logprior=logprior)
+    parts: dict[str, Any] = {"loglikelihood": np.where(solved, rest, -np.inf), "logprior": logprior}
+    return points._replace(**parts)
 
 
 def _next_phi(loglikelihood: Any, phi: float, ess_fraction: float) -> float:
