@@ -34,11 +34,16 @@ def singular_state_space(state_space: StateSpace, by_roots: bool = False) -> Sca
     """Whether the observables of a state space are tied, all of them being seen; ``by_roots`` tells finer."""
     T, R, Q, Z, _, H = jax.lax.stop_gradient(state_space[:6])
     identity = jnp.eye(T.shape[0])
+    tied = _tied_roots if by_roots else _tied
 
     def transfer(z: float) -> Array:
         return jnp.linalg.solve((identity - z * T).T, Z.T).T @ R  # Z (I - z T)^-1 R
 
-    return _everywhere(_tied_roots if by_roots else _tied, transfer, Q, H)
+    # Rows that are independent at z = 0, as those of most models are, need no second look. In a batch the
+    # loop runs, once, only if some member needs it.
+    start = tied(Z @ R, Q, H), jnp.array(False)
+    look = lambda _: (_everywhere(tied, transfer, Q, H), jnp.array(True))
+    return jax.lax.while_loop(lambda found: found[0] & ~found[1], look, start)[0]
 
 
 def singular_moving_average(moving_average: MovingAverage) -> Scalar:
@@ -60,8 +65,11 @@ def _everywhere(
 
 def _tied(G: Array, Q: Array, H: Array) -> Scalar:
     covariance = G @ Q @ G.T + H
-    pivots = jnp.diagonal(jnp.linalg.cholesky(covariance)) ** 2
-    return ~jnp.all(pivots > SMALLEST_SHARE * jnp.diagonal(covariance))
+    smallest, regular = SMALLEST_SHARE * jnp.diagonal(covariance), jnp.array(True)
+    for k in range(len(covariance)):  # elimination, unrolled: cheaper than a call of LAPACK
+        regular &= covariance[k, k] > smallest[k]
+        covariance -= covariance[:, k, None] * covariance[None, k] / covariance[k, k]
+    return ~regular
 
 
 def _tied_roots(G: Array, Q: Array, H: Array) -> Scalar:
