@@ -85,6 +85,7 @@ class Model:
 
     def __post_init__(self) -> None:
         check_model_parts(self)
+        _ = self.defaults  # numbers, found here: a caller may be tracing when it asks for them
 
     @property
     def param_names(self) -> tuple[str, ...]:
