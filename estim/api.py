@@ -12,10 +12,10 @@ import xarray as xr
 from estim.arguments import NonNegative, Positive, checked
 from estim.covariances import check_covariances
 from estim.datasets import load_data, select_observables
+from estim.estimation import explain, model_loglikelihood, solve_compiled
 from estim.likelihood.options import check_options
 from estim.model import Model
 from estim.models import load_model
-from estim.posterior import explain, model_loglikelihood, solve_compiled
 from estim.runtime import require_own_runtime
 from estim.solution import responses
 from estim.solution.at_rest import solution_error

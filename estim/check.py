@@ -15,10 +15,11 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from estim.arguments import Positive, checked
 from estim.covariances import check_covariances
 from estim.datasets import select_observables
+from estim.estimation import build_posterior, model_loglikelihood, solve_compiled
 from estim.evaluations import Evaluations
 from estim.model import Model
 from estim.models import load_model
-from estim.posterior import Posterior, build_posterior, model_loglikelihood, solve_compiled
+from estim.posterior import Posterior
 from estim.samplers.states import first_gradient_state
 from estim.solution.at_rest import equations_left, levels
 from estim.solution.incidence import Incidence, incidence

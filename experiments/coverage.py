@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import estim
-from estim.posterior import from_loglikelihood, model_loglikelihood
+from estim.estimation import model_loglikelihood
+from estim.posterior import from_loglikelihood
 from estim.samplers.adaptation import NUM_WINDOWS, adapt, init_adaptation
 from estim.samplers.base import Tuning
 from estim.samplers.nuts import build_nuts

@@ -14,8 +14,8 @@ import numpy as np
 from kase_rigato_rottner_2024 import fixed, households, ours  # beside this file
 from scipy.optimize import minimize
 
+from estim.estimation import build_posterior
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.posterior import build_posterior
 from estim.solution.sequence_space import solve_moving_average
 from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status

@@ -34,6 +34,7 @@ LAYERS = [
     ["likelihood"],
     ["analysis"],
     ["posterior"],
+    ["estimation"],
     ["samplers"],
     ["surrogate"],
     ["results"],

@@ -17,8 +17,8 @@ from restated import Scales, equation_names, restate, shuffled
 import estim
 from estim import priors
 from estim.analysis import smooth, theoretical_moments
+from estim.estimation import model_loglikelihood
 from estim.heterogeneity.grids import geometric_grid, rouwenhorst
-from estim.posterior import model_loglikelihood
 from estim.results.diagnostics import summarise
 from estim.solution import impulse_responses, solve_state_space
 from estim.solution.sequence_space import solve_moving_average

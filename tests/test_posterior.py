@@ -10,7 +10,8 @@ import scipy.stats
 from jax.test_util import check_grads
 from small_models import Params, ar1
 
-from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
+from estim.estimation import build_posterior
+from estim.posterior import from_logdensity, from_loglikelihood
 from estim.priors import jointly
 from estim.status import Status
 

@@ -22,6 +22,7 @@ import jax
 import pandas as pd
 
 from estim.arguments import checked
+from estim.estimation import build_posterior, household_parameters
 from estim.experiment import Experiment
 from estim.model import Model
 from estim.pipeline import learning
@@ -37,7 +38,7 @@ from estim.pipeline.beginning import (
 from estim.pipeline.memory import require_memory
 from estim.pipeline.routes import sample_routes
 from estim.pipeline.stages import find_laplace, is_finished, require_same_density, say_implications
-from estim.posterior import Posterior, build_posterior, household_parameters
+from estim.posterior import Posterior
 from estim.progress import Progress, silent
 from estim.results.contents import read_data
 from estim.results.report import write_report

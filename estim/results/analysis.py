@@ -11,8 +11,9 @@ import numpy as np
 from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.variance_decomposition import variance_decomposition
+from estim.estimation import build_solver
 from estim.model import Model
-from estim.posterior import Posterior, build_solver
+from estim.posterior import Posterior
 from estim.samplers.mode import Laplace
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import estim
-from estim.posterior import model_loglikelihood
+from estim.estimation import model_loglikelihood
 
 MODELS = Path(__file__).parents[2] / "tests" / "dynare" / "mod"
 EXTRA = 19

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from estim.datasets import load_data
+from estim.estimation import build_posterior
 from estim.likelihood.kalman import kalman_loglikelihood
 from estim.linalg import solve_discrete_lyapunov
 from estim.model import ModelError
 from estim.models import list_models, load_model
-from estim.posterior import build_posterior
 from estim.samplers.mode import find_mode
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
 from estim.solution.blocks import find_plan

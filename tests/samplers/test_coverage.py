@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from small_models import ar1
 
-from estim.posterior import from_loglikelihood, model_loglikelihood
+from estim.estimation import model_loglikelihood
+from estim.posterior import from_loglikelihood
 from estim.samplers.base import Tuning
 from estim.samplers.random_walk import build_random_walk
 from estim.solution import solve_state_space

@@ -10,7 +10,8 @@ from helpers_samplers import COVARIANCE, MEAN, gaussian
 from scipy.stats import binom, multivariate_normal, norm
 from small_models import ar1
 
-from estim.posterior import build_posterior, from_logdensity, from_loglikelihood
+from estim.estimation import build_posterior
+from estim.posterior import from_logdensity, from_loglikelihood
 from estim.samplers.mode import ModeError, find_mode, laplace_approximation
 from estim.samplers.run import sample
 

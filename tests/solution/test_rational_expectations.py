@@ -140,7 +140,7 @@ def test_status(matrices, status):
     model = as_linear(**matrices)
     solution = jax.jit(lambda: solve_state_space(model, model.params()))()
     assert Status(int(solution.status)) == status
-    assert all(jnp.isfinite(field).all() for field in solution)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(solution))
 
 
 def test_a_variable_that_no_equation_determines():
