@@ -237,7 +237,7 @@ def test_block_tridiagonal_solver_against_a_dense_one():
     ("change", "status"),
     [
         ({"phi_T": 0.012}, Status.HORIZON_TOO_SHORT),  # debt's root is 0.998
-        ({"rho_G": 0.999}, Status.HORIZON_TOO_SHORT),
+        ({"rho_G": 1.001}, Status.EXPLOSIVE),
         ({"phi_pi": 0.95}, Status.INDETERMINATE),  # the Taylor principle
         ({"kappa_w": np.nan}, Status.NO_STEADY_STATE),
     ],
@@ -247,6 +247,10 @@ def test_failures_of_the_aggregate_model(household, change, status):
     assert Status(int(solve_given(params, household).status)) == status
     assert loglikelihood(params, household) == -jnp.inf
     assert all(float(g) == 0.0 for g in gradient(params))
+
+
+def test_a_persistent_process_needs_no_longer_horizon(household):
+    assert int(solve_given(MODEL.params(POINT | {"rho_G": 0.999}), household).status) == Status.OK
 
 
 @pytest.mark.parametrize("change", [{"r": 0.6}, {"eis": np.nan}, {"sd_e": 1.3}, {"min_a": -6.0}])
