@@ -56,4 +56,6 @@ def _check_matrix(cov: np.ndarray, where: str, names: tuple[str, ...]) -> None:
         if variance < 0:
             raise ModelError(f"{where}: the variance of '{name}' is {variance:g}")
     if np.linalg.eigvalsh(cov)[0] < -_TOLERANCE * size:
-        raise ModelError(f"{where} {shown(cov.tolist())} is not positive semidefinite")
+        raise ModelError(
+            f"{where} {shown(cov.tolist())} is no covariance matrix: it is not positive semidefinite"
+        )

@@ -206,7 +206,7 @@ def test_batch_is_loop():
     solve = jax.jit(lambda psi1: solve_state_space(model, model.params({"psi1": psi1, "psi2": 0.0})))
     batch = jax.jit(jax.vmap(solve))(psi1)
     for i, value in enumerate(psi1):
-        for together, alone in zip(batch, solve(value), strict=True):
+        for together, alone in zip(jax.tree.leaves(batch), jax.tree.leaves(solve(value)), strict=True):
             np.testing.assert_allclose(together[i], alone, rtol=1e-10, atol=1e-12)
 
 
