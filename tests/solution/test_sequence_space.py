@@ -205,7 +205,7 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
     }
     for solver, (what, known) in solvers.items():
         monkeypatch.setattr(
-            f"estim.posterior.{solver}", lambda *args, w=what, known=known: solved.append(w) or known
+            f"estim.estimation.{solver}", lambda *args, w=what, known=known: solved.append(w) or known
         )
     model = replace(MODEL, prior=type(MODEL.prior)(**prior))
     posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
@@ -218,7 +218,7 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
 
 def test_what_is_solved_once_must_have_a_solution(monkeypatch, household):
     nothing = household._replace(status=jnp.array(Status.NO_STEADY_STATE))
-    monkeypatch.setattr("estim.posterior.default_household_jacobians", lambda model: nothing)
+    monkeypatch.setattr("estim.estimation.default_household_jacobians", lambda model: nothing)
     data = pd.DataFrame(OBSERVATIONS, columns=MODEL.observables._fields)
     with pytest.raises(estim.SolutionError, match="auclert_rognlie_straub_2024: no steady state was found"):
         estim.build_posterior(MODEL, data)
