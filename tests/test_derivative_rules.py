@@ -41,7 +41,7 @@ RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, N
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))
 
 
-Levels = namedtuple("Levels", ["a", "b"])
+Levels, Params = namedtuple("Levels", ["a", "b"]), namedtuple("Params", ["t"])
 
 
 def fixed_point(t):
@@ -59,8 +59,11 @@ def tailed(t):
 
 
 def at_rest(t):
-    residuals = lambda x, t: {"one": x[0] ** 3 - t * x[1], "two": x[1] - t - 0.1 * x[0]}
-    return jnp.stack(numerical_steady_state(residuals, Levels(1.0, 1.0), t))
+    equations = lambda lag, now, lead, p: {
+        "one": now.a**3 - p.t * lead.b,
+        "two": now.b - p.t - 0.1 * lag.a,
+    }
+    return jnp.stack(numerical_steady_state(equations, Levels(1.0, 1.0), Params(t)))
 
 
 RULES = {
