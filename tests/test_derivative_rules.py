@@ -21,8 +21,10 @@ from estim.heterogeneity.fixed_point import (
     solve_one_minus,
 )
 from estim.heterogeneity.interpolate import interpolate
+from estim.likelihood.covariance_root import covariance_root
 from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.square_root import triangularise
 from estim.likelihood.start import riccati_start
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.linalg import solve_discrete_lyapunov, solve_expectations, solve_linear, solve_sylvester
@@ -66,7 +68,26 @@ def at_rest(t):
     return jnp.stack(numerical_steady_state(equations, Levels(1.0, 1.0), Params(t)))
 
 
+def proportional(t):
+    """Three states of which the third is a multiple of the second: a covariance of rank two whose range turns."""
+    transition = jnp.array([[0.5 * t, 0.2, 0.0], [0.1, 0.4 * t, 0.0], [0.1 * t, 0.4 * t**2, 0.0]])
+    selection = jnp.array([[1.0, 0.0], [0.0, t], [0.0, t**2]])
+    return STATES._replace(transition=transition, selection=selection, obs_cov=jnp.diag(jnp.array([t**2, 0.0])))
+
+
+def turning(t):
+    """Four rows of rank two, one of them zero."""
+    return jnp.array([[1.0, t], [t, 2.0], [t + t**2, 2 + t**2], [0.0, 0.0]]) @ (B[:2] + t * C[:2])
+
+
 RULES = {
+    "root of a singular covariance": lambda t: (lambda s: s @ jnp.roll(s, 1, 0).T)(
+        covariance_root(turning(t) @ turning(t).T)
+    ),
+    "triangular array of deficient rank": lambda t: jnp.concatenate(
+        [jnp.ravel(x @ x.T) for x in triangularise(jnp.pad(turning(t), ((0, 0), (0, 1))), 1)]
+    ),
+    "likelihood, square_root": lambda t: kalman_loglikelihood(proportional(t), Y, method="square_root"),
     "fixed point": fixed_point,
     "I - T": lambda t: solve_one_minus(lambda x: t * A @ x, t * B[0]),
     "elementwise root": lambda t: solve_elementwise(lambda x, t: jnp.exp(x) + t * x - B[0], jnp.zeros(3), t),
