@@ -72,7 +72,9 @@ def proportional(t):
     """Three states of which the third is a multiple of the second: a covariance of rank two whose range turns."""
     transition = jnp.array([[0.5 * t, 0.2, 0.0], [0.1, 0.4 * t, 0.0], [0.1 * t, 0.4 * t**2, 0.0]])
     selection = jnp.array([[1.0, 0.0], [0.0, t], [0.0, t**2]])
-    return STATES._replace(transition=transition, selection=selection, obs_cov=jnp.diag(jnp.array([t**2, 0.0])))
+    return STATES._replace(
+        transition=transition, selection=selection, obs_cov=jnp.diag(jnp.array([t**2, 0.0]))
+    )
 
 
 def turning(t):

@@ -29,7 +29,9 @@ def _root(cov: Array) -> tuple[Array, Array]:
 
 
 @_root.defjvp
-def _root_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _root_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """With the projector S L' = P on the range, dS = (I - P / 2) dC L gives
 
         dS S' + S dS' = dC - (I - P) dC (I - P)',

@@ -1,9 +1,9 @@
 """Every gallery model: the gradient of its solution in its parameters against differences.
 
-What is differenced is a weighted sum of the first responses of the observables and of what they are at rest. Households
-are stood in for by Jacobians made up here, which no parameter moves: the equations of every model are in question, and
-the derivatives of households (`tests/heterogeneity`), of likelihoods, and second ones (`test_derivative_rules`) are
-looked at by themselves.
+What is differenced is a weighted sum of the first responses of the observables and of what they are at rest; with
+heterogeneous agents, of all equations and of the measurement, linearised at the stated steady state. What follows from
+these, and households (`test_sequence_space`, `tests/heterogeneity`), likelihoods, and second derivatives
+(`test_derivative_rules`) are looked at by themselves.
 """
 
 from functools import partial
@@ -15,32 +15,21 @@ import pytest
 
 import estim  # noqa: F401
 from estim.models import list_models, load_model
+from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_state_space
-from estim.solution.sequence_space import solve_moving_average
-from estim.solution.stationary_equilibrium import HouseholdJacobians
-from estim.status import Status
 
-HORIZON, COUNTED = 24, 8
+COUNTED = 8
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
-def stand_in(model):
-    """Assets and consumption that respond to what is near in time, in some proportion for each pair."""
-    rng, params = np.random.default_rng(0), model.params()
-    near = 0.7 ** np.abs(np.arange(HORIZON)[:, None] - np.arange(HORIZON))
-    pairs = [(o, i) for block in model.het_blocks for o in block.outputs for i in block.inputs]
-    jacobians = {pair: jnp.asarray(rng.uniform(0.2, 0.6) * near) for pair in pairs}
-    return HouseholdJacobians(params, model.steady_state(params), jacobians, jnp.array(Status.OK))
-
-
-def first_responses(model, params):
-    """``[COUNTED, n_obs, n_shocks]``, and the observables at rest."""
+def first_order(model, params):
+    """The arrays that are looked at."""
     if model.het_blocks:
-        found = solve_moving_average(model, params, stand_in(model))
-        return found.impulse_responses[:COUNTED], found.obs_intercept
+        linear = linearize(model, params, model.steady_state(params))
+        return [*linear.steady_state, *linear._replace(steady_state=None, status=None)]
     s = solve_state_space(model, params)
     follow = lambda state, _: (s.transition @ state, s.design @ state)
-    return jax.lax.scan(follow, s.selection, length=COUNTED)[1], s.obs_intercept
+    return [jax.lax.scan(follow, s.selection, length=COUNTED)[1], s.obs_intercept]
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -53,16 +42,14 @@ def test_gradient(name):
     @partial(jax.jit, compiler_options=QUICK)
     @jax.value_and_grad
     def sum_and_gradient(x):
-        responses, rest = first_responses(model, model.params(dict(zip(names, x, strict=True))))
-        weights = np.random.default_rng(1).uniform(0.5, 1.5, responses.shape)
-        return jnp.sum(weights * responses) + jnp.sum(rest)
+        arrays = first_order(model, model.params(dict(zip(names, x, strict=True))))
+        rng = np.random.default_rng(1)
+        return sum(jnp.sum(rng.uniform(0.5, 1.5, jnp.shape(a)) * a) for a in arrays if a is not None)
 
     gradient = np.asarray(sum_and_gradient(x)[1])
     h = 1e-4 * np.maximum(np.abs(x), 1e-2)
     at = lambda i, k: float(sum_and_gradient(x + k * h[i] * np.eye(len(x))[i])[0])
-    difference = [
-        (8 * (at(i, 1) - at(i, -1)) - at(i, 2) + at(i, -2)) / (12 * h[i]) for i in range(len(x))
-    ]
+    difference = [(8 * (at(i, 1) - at(i, -1)) - at(i, 2) + at(i, -2)) / (12 * h[i]) for i in range(len(x))]
     scale = np.maximum(np.abs(x), 1e-2)
     largest = np.abs(gradient * scale).max()
     assert largest > 0
