@@ -157,6 +157,8 @@ def in_words(annotation: Any) -> str:
             return "a mapping"
         if origin is type:
             return "a class"
+        if issubclass(origin, tuple) and arguments and Ellipsis not in arguments:
+            return f"{len(arguments)} values"
         return "a function" if origin is Callable else "a list"
     if annotation in _ARRAYS:
         return "an array of numbers"

@@ -146,8 +146,6 @@ def _check_unknowns(model: Any, equations: Sequence[str]) -> None:
             f"{listed(equations)}"
         )
     for name, bounds in model.unknowns.items():
-        if not (isinstance(bounds, tuple | list) and len(bounds) == 2 and all(map(is_number, bounds))):
-            raise ModelError(f"{model.name}: the unknown '{name}' needs bounds (low, high), not {bounds!r}")
         low, high = bounds
         if name not in model.param_names or name in model.estimated:
             raise ModelError(f"{model.name}: the unknown '{name}' must be a parameter that has a number")

@@ -21,8 +21,10 @@ from estim.heterogeneity.fixed_point import (
     solve_one_minus,
 )
 from estim.heterogeneity.interpolate import interpolate
+from estim.likelihood.covariance_root import covariance_root
 from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.kalman import kalman_loglikelihood
+from estim.likelihood.square_root import triangularise
 from estim.likelihood.start import riccati_start
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.linalg import solve_discrete_lyapunov, solve_expectations, solve_linear, solve_sylvester
@@ -41,7 +43,7 @@ RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, N
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))
 
 
-Levels = namedtuple("Levels", ["a", "b"])
+Levels, Params = namedtuple("Levels", ["a", "b"]), namedtuple("Params", ["t"])
 
 
 def fixed_point(t):
@@ -59,11 +61,35 @@ def tailed(t):
 
 
 def at_rest(t):
-    residuals = lambda x, t: {"one": x[0] ** 3 - t * x[1], "two": x[1] - t - 0.1 * x[0]}
-    return jnp.stack(numerical_steady_state(residuals, Levels(1.0, 1.0), t))
+    equations = lambda lag, now, lead, p: {
+        "one": now.a**3 - p.t * lead.b,
+        "two": now.b - p.t - 0.1 * lag.a,
+    }
+    return jnp.stack(numerical_steady_state(equations, Levels(1.0, 1.0), Params(t)))
+
+
+def proportional(t):
+    """Three states of which the third is a multiple of the second: a covariance of rank two whose range turns."""
+    transition = jnp.array([[0.5 * t, 0.2, 0.0], [0.1, 0.4 * t, 0.0], [0.1 * t, 0.4 * t**2, 0.0]])
+    selection = jnp.array([[1.0, 0.0], [0.0, t], [0.0, t**2]])
+    return STATES._replace(
+        transition=transition, selection=selection, obs_cov=jnp.diag(jnp.array([t**2, 0.0]))
+    )
+
+
+def turning(t):
+    """Four rows of rank two, one of them zero."""
+    return jnp.array([[1.0, t], [t, 2.0], [t + t**2, 2 + t**2], [0.0, 0.0]]) @ (B[:2] + t * C[:2])
 
 
 RULES = {
+    "root of a singular covariance": lambda t: (lambda s: s @ jnp.roll(s, 1, 0).T)(
+        covariance_root(turning(t) @ turning(t).T)
+    ),
+    "triangular array of deficient rank": lambda t: jnp.concatenate(
+        [jnp.ravel(x @ x.T) for x in triangularise(jnp.pad(turning(t), ((0, 0), (0, 1))), 1)]
+    ),
+    "likelihood, square_root": lambda t: kalman_loglikelihood(proportional(t), Y, method="square_root"),
     "fixed point": fixed_point,
     "I - T": lambda t: solve_one_minus(lambda x: t * A @ x, t * B[0]),
     "elementwise root": lambda t: solve_elementwise(lambda x, t: jnp.exp(x) + t * x - B[0], jnp.zeros(3), t),

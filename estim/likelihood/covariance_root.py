@@ -8,13 +8,17 @@ from estim.typing import Array
 _ROUNDING = 1e-15
 
 
-@jax.custom_jvp
 def covariance_root(cov: Array) -> Array:
-    """S with S S' = ``cov`` ``[n, n]``, which may be singular; NaN where it is not a covariance."""
+    """S with S S' = ``cov`` ``[n, n]``, which may be singular; NaN where it is not a covariance.
+
+    Its derivatives, of any order, are those of changes that keep the rank.
+    """
     return _root(cov)[0]
 
 
+@jax.custom_jvp
 def _root(cov: Array) -> tuple[Array, Array]:
+    """S, and L with L' S = I but for the columns of S that are zero."""
     sizes = jnp.sqrt(jnp.abs(jnp.diagonal(cov)))  # small beside its own variance is zero, in whatever units
     sizes = jnp.where(sizes > 0, sizes, 1.0)
     values, vectors = jnp.linalg.eigh(cov / jnp.outer(sizes, sizes))
@@ -24,7 +28,18 @@ def _root(cov: Array) -> tuple[Array, Array]:
     return sizes[:, None] * vectors * root[None, :], vectors / sizes[:, None] * inverse[None, :]
 
 
-@covariance_root.defjvp
-def _covariance_root_jvp(primals, tangents):
+@_root.defjvp
+def _root_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """With the projector S L' = P on the range, dS = (I - P / 2) dC L gives
+
+        dS S' + S dS' = dC - (I - P) dC (I - P)',
+
+    and the last term is zero where the rank stays as it is. No eigenvalue is differentiated: equal ones, zeros among
+    them, have no derivatives of their own.
+    """
     root, inverse_transposed = _root(*primals)
-    return root, 0.5 * tangents[0] @ inverse_transposed
+    change = tangents[0] @ inverse_transposed
+    root_dot = change - 0.5 * root @ (inverse_transposed.T @ change)
+    return (root, inverse_transposed), (root_dot, -inverse_transposed @ (root_dot.T @ inverse_transposed))

@@ -28,8 +28,8 @@ from estim.typing import Array, Scalar
 def square_root_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Array:
     """ln p(y_t | y_1 .. y_{t-1}) for each period ``[n_periods]``; NaN in y ``[n_periods, n_obs]`` is missing.
 
-    The derivative in Q, H or the start's covariance, where one is singular, is that of
-    changes that keep its range: a variance of zero is taken to stay zero.
+    Derivatives in Q, H or the start's covariance, where one is singular, are those of
+    changes that keep its rank: a variance of zero is taken to stay zero.
     """
     T, R, Q, Z, d, H = state_space[:6]
     shock_root, error_root = R @ covariance_root(Q), covariance_root(H)
@@ -67,7 +67,6 @@ def update_root(
     return (mean + K_root @ u, root), normal_logdensity(u, F_root, seen.sum(), smallest)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def triangularise(array: Array, n: int) -> tuple[Array, Array, Array]:
     """The blocks A, B, C of a lower-triangular [[A, 0], [B, C]] with the same square as ``array``.
 
@@ -75,28 +74,43 @@ def triangularise(array: Array, n: int) -> tuple[Array, Array, Array]:
         array: ``[m, k]`` with k >= m; its first ``n`` rows have full rank, the others need not.
 
     Returns:
-        A ``[n, n]``, B ``[m - n, n]`` and C ``[m - n, m - n]``. The derivative of C is that of
-        a root of C C': C itself has none where it is singular.
+        A ``[n, n]``, B ``[m - n, n]`` and C ``[m - n, m - n]``. The derivatives of C, of any order, are those of
+        a root of C C' whose rank stays as it is: C itself has none where it is singular.
     """
-    return _blocks(jnp.linalg.qr(array.T, mode="r").T, n)
-
-
-@triangularise.defjvp
-def _triangularise_jvp(n, primals, tangents):
-    (array,), (array_dot,) = primals, tangents
-    q, r = jnp.linalg.qr(array.T)
-    A, B, C = blocks = _blocks(r.T, n)
-    # array = M q', so M_dot = array_dot q is the tangent of one root of the square. A rotation
-    # of the columns, M_dot + M W with W = -W', makes its upper rows [lower triangular, 0].
-    M_dot = array_dot @ q
-    solved = jsl.solve_triangular(A, M_dot[:n], lower=True)
-    upper = jnp.triu(solved[:, :n], 1)
-    W11, W12 = upper.T - upper, -solved[:, n:]
-    A_dot = M_dot[:n, :n] + A @ W11
-    B_dot = M_dot[n:, :n] + B @ W11 - C @ W12.T
-    C_dot = M_dot[n:, n:] + B @ W12
-    return blocks, (A_dot, B_dot, C_dot)
-
-
-def _blocks(M: Array, n: int) -> tuple[Array, Array, Array]:
+    M, _ = _factors(array, n)
     return M[:n, :n], M[n:, :n], M[n:, n:]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _factors(array: Array, n: int) -> tuple[Array, Array]:
+    """``array`` = M Q' with M ``[m, m]`` lower triangular, and Q ``[k, m]`` with orthonormal columns."""
+    Q, R = jnp.linalg.qr(array.T)
+    return R.T, Q
+
+
+@_factors.defjvp
+def _factors_jvp(
+    n: int, primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """array_dot Q is the tangent of one root of the square. A rotation of its columns, array_dot Q + M W with W = -W',
+    makes its upper rows [lower triangular, 0]. Then M Q_dot' = array_dot (I - Q Q') - M W Q'."""
+    (array,), (array_dot,) = primals, tangents
+    M, Q = _factors(array, n)
+    turned = array_dot @ Q
+    solved = jsl.solve_triangular(M[:n, :n], turned[:n], lower=True)
+    upper = jnp.triu(solved[:, :n], 1)
+    across, corner = -solved[:, n:], jnp.zeros((len(M) - n, len(M) - n))
+    W = jnp.block([[upper.T - upper, across], [-across.T, corner]])
+    left = array_dot - turned @ Q.T
+    Q_dot = _solve_consistent(M, left, n, jnp.linalg.norm(jax.lax.stop_gradient(array), axis=1)).T + Q @ W
+    return (M, Q), (turned + M @ W, Q_dot)
+
+
+def _solve_consistent(M: Array, rhs: Array, n: int, sizes: Array) -> Array:
+    """An X with M X = ``rhs``, which has one, for M = [[A, 0], [B, C]] with A regular and C perhaps not: what is small
+    beside the ``sizes`` of the rows ``[m]`` is taken for zero."""
+    A, B, C = M[:n, :n], M[n:, :n], M[n:, n:]
+    upper = jsl.solve_triangular(A, rhs[:n], lower=True)
+    scale = jax.lax.stop_gradient(jnp.where(sizes[n:] > 0, sizes[n:], 1.0))[:, None]
+    lower = jnp.linalg.pinv(C / scale) @ ((rhs[n:] - B @ upper) / scale)
+    return jnp.concatenate([upper, lower])

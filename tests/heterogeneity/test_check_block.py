@@ -65,7 +65,7 @@ def test_a_block_that_does_not_fit(changes, message):
 
 
 def test_blocks_are_blocks_and_do_not_share_an_output():
-    with pytest.raises(ModelError, match="'het_blocks' must be a tuple of HetBlock, and has 'household'"):
+    with pytest.raises(ModelError, match="het_blocks must hold HetBlocks, not 'household'"):
         replace(MODEL, het_blocks=("household",))
     with pytest.raises(ModelError, match="two blocks have the output 'A'"):
         replace(MODEL, het_blocks=(BLOCK, BLOCK))
@@ -74,10 +74,10 @@ def test_blocks_are_blocks_and_do_not_share_an_output():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"targets": ("K",)}, r"the target 'K' is neither a block's output \(A\) nor an equation \(capital, "),
+        ({"targets": ("K",)}, r"the target 'K' is neither a block's output \(A\) nor an equation \(return on "),
         ({"targets": ("goods",)}, "the target 'goods' is neither"),
-        ({"unknowns": {"beta": 0.9}}, r"the unknown 'beta' needs bounds \(low, high\), not 0.9"),
-        ({"unknowns": {"beta": (0.9, "one")}}, "the unknown 'beta' needs bounds"),
+        ({"unknowns": {"beta": 0.9}}, r"unknowns\['beta'\] must be 2 values, not 0.9"),
+        ({"unknowns": {"beta": (0.9, "one")}}, r"unknowns\['beta'\]\[1\] must be a number, not 'one'"),
     ],
 )  # fmt: skip
 def test_targets_and_unknowns(changes, message):

@@ -23,10 +23,10 @@ Y = random_observations(4, 40)
 
 
 def moving_average(states, horizon=HORIZON, tail=True):
-    T, R, Q, Z, d, H, status = states
+    T, R, Q, Z, d, H, status, trend = states
     powers = [jnp.linalg.matrix_power(T, h) for h in range(horizon + 1)]
     responses = jnp.stack([Z @ power @ R for power in powers[:-1]])
-    return MovingAverage(responses, Q, d, H, status, Tail(Z @ powers[-1], T, R) if tail else None)
+    return MovingAverage(responses, Q, d, H, status, trend, Tail(Z @ powers[-1], T, R) if tail else None)
 
 
 MA = moving_average(STATES)

@@ -1,15 +1,19 @@
 """The heterogeneous-agent gallery against the `sequence-jacobian` package at tight tolerances."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import estim  # noqa: F401
 from estim.models import load_model
+from estim.solution.assemble import assemble
 from estim.solution.linearize import linearize
+from estim.solution.propagate import block_outputs, process_paths
 from estim.solution.sequence_space import solve_paths
 from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
@@ -19,7 +23,19 @@ TOLERANCE = {
     "auclert_et_al_2021_two_asset": 1e-5
 }  # its reference differs by as much between steps of 1e-6 and 1e-7
 HORIZON = 300
+SHORT = ("auclert_et_al_2021_two_asset",)
+"""Capital returns so slowly there that the end of this horizon is felt in the first quarters, by 3e-4 of a shock."""
 PROCESS = {"Z": ("eps_Z", "Z"), "G": ("eps_G", "G"), "rstar": ("eps_m", "m")}
+
+
+def responses(model, household):
+    """The paths that end with the horizon, as the package's do; and those without end, with their status."""
+    linear = linearize(model, household.params, household.variables)
+    system = assemble(model, linear, household)
+    impulses = jnp.pad(linear.shocks[:, None], ((0, 0), (0, HORIZON - 1), (0, 0)))
+    gaps = jnp.zeros((len(block_outputs(model)), HORIZON))
+    solve = lambda x: system.solve(process_paths(model, system.plan, linear, x), x, gaps).variables
+    return jax.vmap(solve, -1, -1)(impulses), solve_paths(model, linear, household)
 
 
 @pytest.mark.parametrize("name", REFERENCE)
@@ -41,15 +57,14 @@ def test_steady_state_jacobians_and_responses(name):
             np.diag(found)[list(diagonal)], list(diagonal.values()), atol=tolerance * scale
         )
 
-    paths, status = jax.jit(lambda h: solve_paths(model, linearize(model, h.params, h.variables), h))(
-        household
-    )
-    assert status == (Status.HORIZON_TOO_SHORT if name == "auclert_et_al_2021_two_asset" else Status.OK)
     index = model.variables._fields.index
+    ends, (paths, status) = jax.jit(partial(responses, model))(household)
     for response, values in want["irf"].items():
         _, variable, input_ = response.split("|")
         shock, process = PROCESS[input_]
-        path = paths[:, :, model.shocks._fields.index(shock)]
-        scaled = path[index(variable), :10] / path[index(process), 0] * want["shocks"][input_][0]
         scale = max(abs(want["shocks"][input_][0]), np.max(np.abs(values)))
-        np.testing.assert_allclose(scaled, values, atol=tolerance * scale)
+        for found in (ends, paths)[: 1 if name in SHORT else 2]:
+            path = found[:, :, model.shocks._fields.index(shock)]
+            scaled = path[index(variable), :10] / path[index(process), 0] * want["shocks"][input_][0]
+            np.testing.assert_allclose(scaled, values, atol=tolerance * scale)
+    assert status == (Status.HORIZON_TOO_SHORT if name in SHORT else Status.OK)
