@@ -49,7 +49,7 @@ def on_host_where_needed(fn: Callable, needed: Scalar, otherwise: tuple[Array, .
         spread = lambda a, along: a if along else jnp.broadcast_to(a, (size, *a.shape))
         inputs = jax.tree.map(spread, inputs, tuple(batched))
         found = for_each(*jax.tree.map(lambda a: a.reshape(size * a.shape[1], *a.shape[2:]), inputs))
-        found = tuple(a.reshape(size, -1, *a.shape[1:]) for a in found)
+        found = tuple(a.reshape(size, len(a) // size, *a.shape[1:]) for a in found)
         return found, tuple(True for _ in found)
 
     alone = jax.tree.map(lambda a: jnp.asarray(a)[None], (needed, otherwise, args))

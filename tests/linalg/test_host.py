@@ -75,3 +75,12 @@ def test_on_all_devices_at_once(by_hand):
     fn = jax.jit(fn)
     for _ in range(5):
         np.testing.assert_allclose(fn(shared)[0], inverse, atol=1e-12)
+
+
+def test_a_batch_of_systems_without_expectations():
+    """No number to look for, in any of them: a shape without entries goes through the batch, too."""
+    e, h = jnp.array([[[0.5]], [[0.9]]]), jnp.zeros((2, 1, 0))
+    g, f = jnp.zeros((2, 0, 1)), jnp.zeros((2, 0, 0))
+    v, status = jax.jit(jax.vmap(solve_expectations))(e, h, g, f)
+    assert v.shape == (2, 0, 1)
+    np.testing.assert_array_equal(status, [0, 0])
