@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from estim.linalg import solve_expectations
 from estim.linalg.host import on_host_where_needed
 
 calls: list[float] = []
