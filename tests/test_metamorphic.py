@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from restated import Scales, equation_names, restate, shuffled
+from small_models import coarse
 
 import estim
 from estim import priors
 from estim.analysis import smooth, theoretical_moments
 from estim.estimation import model_loglikelihood
-from estim.heterogeneity.grids import geometric_grid, rouwenhorst
 from estim.results.diagnostics import summarise
 from estim.solution import impulse_responses, solve_state_space
 from estim.solution.sequence_space import solve_moving_average
@@ -278,23 +278,9 @@ def test_chains_in_another_order_and_parameters_in_other_units(seed, chains, pow
 # --- sequence space ---
 
 
-class Grids(NamedTuple):
-    e: Any
-    transition: Any
-    a: Any
-
-
-def small_grids(p):
-    income = rouwenhorst(p.rho_e, p.sd_e, 3)
-    return Grids(income.states, income.transition, geometric_grid(0.0, 200.0, 60))
-
-
 @cache
 def household_programs():
-    model = estim.load_model("krusell_smith_1998")
-    model = replace(
-        model, het_blocks=(model.het_blocks[0]._replace(grids=small_grids),), name="small_households"
-    )
+    model = coarse("krusell_smith_1998")
     how = shuffled(model, 5, renamed=False, extras=False)
     anew = restate(model, how, equation_names(model))
 
