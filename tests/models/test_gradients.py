@@ -26,7 +26,7 @@ def first_order(model, params):
     """The arrays that are looked at."""
     if model.het_blocks:
         linear = linearize(model, params, model.steady_state(params))
-        return [*linear.steady_state, *linear._replace(steady_state=None, status=None)]
+        return [*linear.steady_state, *linear._replace(steady_state=None, residual=None, status=None)]
     s = solve_state_space(model, params)
     follow = lambda state, _: (s.transition @ state, s.design @ state)
     return [jax.lax.scan(follow, s.selection, length=COUNTED)[1], s.obs_intercept]
