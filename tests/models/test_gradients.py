@@ -1,9 +1,9 @@
 """Every gallery model: the gradient of its solution in its parameters against differences.
 
 What is differenced is a weighted sum of the first responses of the observables and of what they are at rest; with
-heterogeneous agents, and where the rest is compared elsewhere, of all equations and of the measurement, linearised at the stated steady state. What follows from
-these, and households (`test_sequence_space`, `tests/heterogeneity`), likelihoods, and second derivatives
-(`test_derivative_rules`) are looked at by themselves.
+heterogeneous agents, and where the rest is compared elsewhere, of all equations and of the measurement, linearised at
+the stated steady state. What follows from these, and households (`test_sequence_space`, `tests/heterogeneity`),
+likelihoods, and second derivatives (`test_derivative_rules`) are looked at by themselves.
 """
 
 from functools import partial
