@@ -1,9 +1,9 @@
 """Every gallery model: the gradient of its solution in its parameters against differences.
 
 What is differenced is a weighted sum of the first responses of the observables and of what they are at rest; with
-heterogeneous agents, of all equations and of the measurement, linearised at the stated steady state. What follows from
-these, and households (`test_sequence_space`, `tests/heterogeneity`), likelihoods, and second derivatives
-(`test_derivative_rules`) are looked at by themselves.
+heterogeneous agents, and where the rest is compared elsewhere, of all equations and of the measurement, linearised at
+the stated steady state. What follows from these, and households (`test_sequence_space`, `tests/heterogeneity`),
+likelihoods, and second derivatives (`test_derivative_rules`) are looked at by themselves.
 """
 
 from functools import partial
@@ -19,14 +19,15 @@ from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_state_space
 
 COUNTED = 8
+PUBLISHED = ("smets_wouters_2007", "schorfheide_2000")  # gradients of their likelihoods are in `test_gallery`
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 def first_order(model, params):
     """The arrays that are looked at."""
-    if model.het_blocks:
+    if model.het_blocks or model.name in PUBLISHED:
         linear = linearize(model, params, model.steady_state(params))
-        return [*linear.steady_state, *linear._replace(steady_state=None, status=None)]
+        return [*linear.steady_state, *linear._replace(steady_state=None, residual=None, status=None)]
     s = solve_state_space(model, params)
     follow = lambda state, _: (s.transition @ state, s.design @ state)
     return [jax.lax.scan(follow, s.selection, length=COUNTED)[1], s.obs_intercept]
