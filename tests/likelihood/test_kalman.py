@@ -60,7 +60,7 @@ def test_the_fixed_point_of_the_riccati_equation(unit):
         selection=state_space.selection.at[0].multiply(unit),
         design=state_space.design.at[:, 0].divide(unit),
     )
-    T, R, Q, Z, _, H, _ = map(np.asarray, state_space)
+    T, R, Q, Z, _, H = map(np.asarray, state_space[:6])
     expected = solve_discrete_are(T.T, Z.T, R @ Q @ R.T, H)
     np.testing.assert_allclose(riccati_start(state_space).cov, expected, rtol=1e-9, atol=1e-12 * unit**2)
 
