@@ -92,7 +92,8 @@ def dynare_responses(ref):
 
 
 def our_responses(name):
-    rule, state, path = solve(name), solve(name).selection, []
+    rule, path = solve(name), []
+    state = rule.selection @ np.linalg.cholesky(rule.shock_cov)  # orthogonal shocks, as Dynare's
     for _ in range(PERIODS):
         path.append(rule.policy[: reference(name)["declared"]] @ state)
         state = rule.transition @ state

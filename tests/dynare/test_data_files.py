@@ -72,7 +72,7 @@ BROKEN = {
     "y,c\n1,2,3\n4,5,6\n": "line 2: 3 fields, where the header has 2",
     "y,c\n1,2\n\n4\n": "line 4: 1 fields, where the header has 2",
     "y,c\n1,2\n4,5,\n": "line 3: 3 fields",
-    'y,c\n1,2\n"4,5\n': "fields",
+    'y,c\n1,2\n"4,5\n': "line 3",
     "y,y\n1,2\n": "column y comes twice",
     "y,c\n": "the file has no rows",
     "": "the file has no rows",
