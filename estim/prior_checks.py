@@ -79,6 +79,9 @@ def _inside(prior: Distribution, value: np.ndarray) -> bool:
     """Whether a value lies in the support and not at its end, where the position would be infinite."""
     if not (np.all(np.isfinite(value)) and np.all(np.asarray(prior.support(jnp.asarray(value))))):
         return False
+    ends = [getattr(prior.support, end, None) for end in ("lower_bound", "upper_bound")]
+    if any(end is not None for end in ends):  # by its ends, which serves where a caller is tracing, too
+        return all(end is None or bool(np.all(value != np.asarray(end))) for end in ends)
     return bool(np.all(np.isfinite(np.asarray(biject_to(prior.support).inv(jnp.asarray(value))))))
 
 
