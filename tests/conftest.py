@@ -6,12 +6,14 @@ looks for garbage: what is computed is the same.
 
 import gc
 import os
+from pathlib import Path
 
 os.environ["XLA_FLAGS"] = " ".join(
     [
         os.environ.get("XLA_FLAGS", ""),
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
+        "--xla_cpu_parallel_codegen_split_count=1",
     ]
 )
 
@@ -30,6 +32,19 @@ LONG = {"test_docs", "test_pipeline", "test_hank_gallery", "test_sequence_space"
 def pytest_collection_modifyitems(items):
     """What takes long comes first, so that no worker has to wait for another's last test."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+_MAPS = Path("/proc/self/maps")
+_MOST_MAPS = 30_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_find_room():
+    """Each compiled program takes pieces of memory of its own; at some 65,000 of them Linux gives no more."""
+    yield
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

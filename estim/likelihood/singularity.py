@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.likelihood.covariance_root import covariance_root
+from estim.linalg import compute_where
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array, Scalar
 
@@ -33,17 +34,16 @@ _POINTS = (0.63, -0.41)  # inside the circle, where G(z) converges, and zeros of
 def singular_state_space(state_space: StateSpace, by_roots: bool = False) -> Scalar:
     """Whether the observables of a state space are tied, all of them being seen; ``by_roots`` tells finer."""
     T, R, Q, Z, _, H = jax.lax.stop_gradient(state_space[:6])
-    identity = jnp.eye(T.shape[0])
     tied = _tied_roots if by_roots else _tied
 
-    def transfer(z: float) -> Array:
-        return jnp.linalg.solve((identity - z * T).T, Z.T).T @ R  # Z (I - z T)^-1 R
+    def everywhere(T: Array, R: Array, Q: Array, Z: Array, H: Array) -> Scalar:
+        identity = jnp.eye(T.shape[0])
+        transfer = lambda z: jnp.linalg.solve((identity - z * T).T, Z.T).T @ R  # Z (I - z T)^-1 R
+        return _everywhere(tied, transfer, Q, H)
 
-    # Rows that are independent at z = 0, as those of most models are, need no second look. In a batch the
-    # loop runs, once, only if some member needs it.
-    start = tied(Z @ R, Q, H), jnp.array(False)
-    look = lambda _: (_everywhere(tied, transfer, Q, H), jnp.array(True))
-    return jax.lax.while_loop(lambda found: found[0] & ~found[1], look, start)[0]
+    # Rows that are independent at z = 0, as those of most models are, need no second look.
+    at_once = _tied_roots(Z @ R, Q, H) if by_roots else _dependent(Z @ (R @ Q @ R.T) @ Z.T + H)
+    return compute_where(at_once, everywhere, at_once, T, R, Q, Z, H)
 
 
 def singular_moving_average(moving_average: MovingAverage) -> Scalar:
@@ -64,12 +64,13 @@ def _everywhere(
 
 
 def _tied(G: Array, Q: Array, H: Array) -> Scalar:
-    covariance = G @ Q @ G.T + H
-    smallest, regular = SMALLEST_SHARE * jnp.diagonal(covariance), jnp.array(True)
-    for k in range(len(covariance)):  # elimination, unrolled: cheaper than a call of LAPACK
-        regular &= covariance[k, k] > smallest[k]
-        covariance -= covariance[:, k, None] * covariance[None, k] / covariance[k, k]
-    return ~regular
+    return _dependent(G @ Q @ G.T + H)
+
+
+def _dependent(covariance: Array) -> Scalar:
+    """Is some variance, given those before, too small? The pivots of a failed Cholesky factor are NaN."""
+    pivots = jnp.diagonal(jnp.linalg.cholesky(covariance, symmetrize_input=False))
+    return ~jnp.all(pivots * pivots > SMALLEST_SHARE * jnp.diagonal(covariance))
 
 
 def _tied_roots(G: Array, Q: Array, H: Array) -> Scalar:

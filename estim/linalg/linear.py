@@ -20,6 +20,19 @@ def lu_solve(lu: Array, permutation: Array, rhs: Array, transpose: bool = False)
     return triangular(lu, x, left_side=True, lower=False)
 
 
+def eliminate(matrix: Array, rhs: Array, smallest_pivots: Array | float = 0.0) -> tuple[Array, Scalar]:
+    """X with ``matrix`` X = ``rhs`` (``[n, n]``, ``[n, m]``), and whether the pivots are finite and above the smallest.
+
+    One elimination of [A, B] = P' L [U, L^-1 P B], so that the permutation, a loop of its own, is not
+    needed. For values only: derivatives have `solve_factorized`.
+    """
+    n = matrix.shape[0]
+    lu = lax.linalg.lu(jnp.concatenate([matrix, rhs], axis=1))[0]
+    pivots = jnp.abs(jnp.diagonal(lu))
+    regular = ((pivots > smallest_pivots) & jnp.isfinite(pivots)).all()
+    return lax.linalg.triangular_solve(lu[:, :n], lu[:, n:], left_side=True, lower=False), regular
+
+
 class Factors(NamedTuple):
     """``matrix[permutation] = L U`` in one array ``lu``, and whether the matrix is regular.
 

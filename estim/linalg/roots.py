@@ -23,6 +23,9 @@ from estim.status import Status
 RADIUS = 1.000001
 """A root up to this modulus is stable, as in Dynare (``qz_criterium``): unit roots are allowed."""
 
+RESIDUAL = 1e-8
+"""Of the equation that a solution solves, relative to its size."""
+
 _SHIFTS = 1.3 * np.exp(0.9j), 0.6 * np.exp(2.0j), 1.7 * np.exp(2.6j)
 """Numbers that are hardly roots, as far from zero and infinity as from one."""
 
@@ -35,19 +38,21 @@ _SPREAD, _AT_ONE = 1e-4, 1e-9
 def solve_by_roots(e: np.ndarray, h: np.ndarray, g: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, Status]:
     """V of `solve_expectations` and its `Status`, in NumPy.
 
-    Args: as there; everything is finite.
-
-    Returns:
-        V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, SINGULAR or NOT_CONVERGED.
+    Args, returns: as there.
     """
     nothing = np.zeros(g.shape)
+    if not all(np.isfinite(a).all() for a in (e, h, g, f)):
+        return nothing, Status.NOT_FINITE
     try:
         w, status = _stable_subspace(e, h, g, f)
         # On the subspace w = W m, so that v_t = W m_{t+1} = W (E m_t + H v_t).
         v = np.linalg.solve(np.eye(len(f)) - w @ h, w @ e)
     except np.linalg.LinAlgError:
         return nothing, Status.NOT_CONVERGED
-    return (v, status) if np.isfinite(v).all() else (nothing, Status.NOT_CONVERGED)
+    if status != Status.OK:
+        return nothing, status
+    residual, size = np.linalg.norm((g + f @ v) @ (e + h @ v) - v), np.linalg.norm(v)
+    return (v, status) if residual < RESIDUAL * (1.0 + size) else (nothing, Status.NOT_CONVERGED)
 
 
 def _stable_subspace(e, h, g, f) -> tuple[np.ndarray, Status]:

@@ -24,8 +24,8 @@ import numpy as np
 from jax import lax
 
 from estim.linalg.host import on_host_where_needed
-from estim.linalg.linear import lu_solve, solve_linear
-from estim.linalg.roots import solve_by_roots
+from estim.linalg.linear import eliminate, solve_linear
+from estim.linalg.roots import RESIDUAL, solve_by_roots
 from estim.linalg.sylvester import solve_sylvester
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -36,7 +36,6 @@ _MAX_DOUBLINGS = 25
 _VANISHED = 1e-3
 _GROWN = 1e12
 _TOLERANCE = 1e-14
-_RESIDUAL = 1e-8
 
 _BOUNDED = 1e3
 """What a state grows to that has roots of one; beyond, a root is near the radius, or a multiple one."""
@@ -70,30 +69,21 @@ def solve_expectations(e: Array, h: Array, g: Array, f: Array) -> tuple[Array, S
         V ``[m, n]`` and OK, or zeros and EXPLOSIVE, INDETERMINATE, SINGULAR, NOT_CONVERGED or
         NOT_FINITE. A root is stable up to a modulus of `estim.linalg.roots.RADIUS`.
     """
-    finite = jnp.isfinite(e).all() & jnp.isfinite(h).all() & jnp.isfinite(g).all() & jnp.isfinite(f).all()
     doublings, (_, _, g_k, _), size = _double(e, h, g, f)
 
     # w_t = G_oo m_t and m_{t+1} = E m_t + H v_t give v_t = G_oo m_{t+1} = V m_t.
-    v, pivot = _solve(jnp.eye(f.shape[0]) - g_k @ h, g_k @ e)
+    v, regular = eliminate(jnp.eye(f.shape[0]) - g_k @ h, g_k @ e, _PIVOT)
     fell = lambda now, before: (now < _GONE) | (now < 0.1 * before)
     stable = jnp.where(size.e < _VANISHED, fell(size.e, size.e_before), size.e < _BOUNDED)
     unique = (size.f < _VANISHED) & fell(size.f, size.f_before)
-    solved = stable & unique & (pivot > _PIVOT) & _solves(v, e, h, g, f)
-    explosive = (size.e > _GROWN) & (doublings <= _QUICKLY)
-    indeterminate = size.f > _GROWN
-    told = (solved | explosive | indeterminate) & (size.amplified < _AMPLIFIED)
-    status = jnp.select(
-        [~finite, explosive, indeterminate],
-        [Status.NOT_FINITE, Status.EXPLOSIVE, Status.INDETERMINATE],
-        Status.OK,
-    )
-    v, status = on_host_where_needed(solve_by_roots, finite & ~told, (v, status), e, h, g, f)
-    status = jnp.where((status == Status.OK) & ~_solves(v, e, h, g, f), Status.NOT_CONVERGED, status)
+    residual = _norm((g + f @ v) @ (e + h @ v) - v)
+    solved = stable & unique & regular & (residual < RESIDUAL * (1.0 + _norm(v)))
+    explosive = (size.e > _GROWN) & (size.e < jnp.inf) & (doublings <= _QUICKLY)
+    indeterminate = (size.f > _GROWN) & (size.f < jnp.inf)
+    told = (solved | explosive | indeterminate) & (size.e * size.f < _AMPLIFIED)
+    status = jnp.select([explosive, indeterminate], [Status.EXPLOSIVE, Status.INDETERMINATE], Status.OK)
+    v, status = on_host_where_needed(solve_by_roots, ~told, (v, status), e, h, g, f)
     return jnp.where(status == Status.OK, v, 0.0), status
-
-
-def _solves(v: Array, e: Array, h: Array, g: Array, f: Array) -> Scalar:
-    return _norm((g + f @ v) @ (e + h @ v) - v) < _RESIDUAL * (1.0 + _norm(v))
 
 
 @solve_expectations.defjvp
@@ -111,15 +101,13 @@ def _expectations_jvp(primals, tangents):
 
 
 class _Sizes(NamedTuple):
-    """Norms of E_k and F_k, now and one doubling before, of the last change of G_k, and the largest
-    product of E_k's and F_k's so far."""
+    """Norms of E_k and F_k, now and one doubling before, and of the last change of G_k."""
 
     e: Scalar
     f: Scalar
     e_before: Scalar
     f_before: Scalar
     change: Scalar
-    amplified: Scalar
 
 
 def _double(
@@ -134,33 +122,23 @@ def _double(
     def unfinished(carry):
         iteration, (_, _, g, _), size = carry
         settled = (size.change <= _TOLERANCE * (1.0 + _norm(g))) & (size.e < _VANISHED) & (size.f < _VANISHED)
-        grown = ~(size.e < _GROWN) | ~(size.f < _GROWN)
+        grown = ~(size.e < _GROWN) | ~(size.f < _GROWN) | (size.e * size.f > _AMPLIFIED)
         return (iteration < _MAX_DOUBLINGS) & ~settled & ~grown
 
     def body(carry):
         iteration, (e, h, g, f), size = carry
         # Halfway, w = (I - G H)^-1 (G E m + F v) and the state is E m + H w.
-        w, _ = _solve(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
+        w, _ = eliminate(jnp.eye(m) - g @ h, jnp.concatenate([g @ e, f], axis=1))
         state = h @ w + jnp.concatenate([e, jnp.zeros_like(h)], axis=1)
         ahead, behind = e @ state, f @ w
         joined = ahead[:, :n], h + ahead[:, n:], g + behind[:, :n], behind[:, n:]
-        size_e, size_f, change = _norm(joined[0]), _norm(joined[3]), _norm(behind[:, :n])
-        amplified = jnp.maximum(size.amplified, size_e * size_f)
-        return iteration + 1, joined, _Sizes(size_e, size_f, size.e, size.f, change, amplified)
+        sizes = _Sizes(_norm(joined[0]), _norm(joined[3]), size.e, size.f, _norm(behind[:, :n]))
+        return iteration + 1, joined, sizes
 
-    size_e, size_f, unknown = _norm(e), _norm(f), jnp.asarray(jnp.inf, e.dtype)
-    sizes = _Sizes(size_e, size_f, size_e, size_f, unknown, size_e * size_f)
+    size_e, size_f = _norm(e), _norm(f)
+    sizes = _Sizes(size_e, size_f, size_e, size_f, jnp.asarray(jnp.inf, e.dtype))
     return lax.while_loop(unfinished, body, (jnp.array(0), (e, h, g, f), sizes))
 
 
-def _solve(matrix: Array, rhs: Array) -> tuple[Array, Scalar]:
-    """X with ``matrix`` X = ``rhs``, and the smallest pivot."""
-    if matrix.shape[0] == 0:
-        return rhs, jnp.array(jnp.inf)
-    lu, _, permutation = lax.linalg.lu(matrix)
-    return lu_solve(lu, permutation, rhs), jnp.abs(jnp.diagonal(lu)).min()
-
-
 def _norm(a: Array) -> Scalar:
-    """The largest absolute row sum."""
-    return jnp.abs(a).sum(axis=1).max(initial=0.0)
+    return jnp.sqrt(jnp.sum(a * a))

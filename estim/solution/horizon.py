@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.linalg import block_toeplitz, follow_recursion
+from estim.linalg import block_toeplitz, compute_where, follow_recursion
 from estim.solution.processes import Processes
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -35,9 +35,7 @@ def horizon_status(increments: Array, processes: Processes, obs_cov: Array) -> A
     sizes = jnp.abs(increments)
     end = sizes[-max(len(sizes) // 10, 1) :].max(axis=0)
     open_end = (end > _SEEN * sizes.max(axis=0)).any() | jnp.isnan(end).any()
-    # In a batch the loop runs, once, only if some member needs it.
-    look = lambda _: (truncation_error(increments, processes, obs_cov), jnp.array(True))
-    error, _ = jax.lax.while_loop(lambda found: open_end & ~found[1], look, (jnp.zeros(()), jnp.array(False)))
+    error = compute_where(open_end, truncation_error, jnp.zeros(()), increments, processes, obs_cov)
     return jnp.where(error > LOG_POINTS, Status.HORIZON_TOO_SHORT, Status.OK)
 
 

@@ -15,11 +15,21 @@ its distance w - W m from a guess, and so B by B + J W N. No W changes the solut
 one, w = W* m, the matrix B + J W* N is regular, and so it is for almost every other W.
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from estim.linalg import Factors, factorize, solve_expectations, solve_factorized
+from estim.linalg import (
+    Factors,
+    compute_where,
+    eliminate,
+    factorize,
+    solve_expectations,
+    solve_factorized,
+)
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -50,18 +60,52 @@ def solve_policy(
         INDETERMINATE, EXPLOSIVE, SINGULAR, NOT_CONVERGED or NOT_FINITE. Where it is not OK, X and T
         are finite and useless.
     """
-    (l, n), (j, p) = past, future
+    (l, n), (_, p) = past, future
     n_states = l.shape[1]
-    guess, (rows, columns), factors = _regular_guess(now, past, future, determined)
-    scaled = (now + j @ (guess @ n)) * rows[:, None] * columns[None, :]
-    rhs = -rows[:, None] * jnp.concatenate([l, j], axis=1)
-    xy = columns[:, None] * solve_factorized(scaled, factors, rhs)
+    xy, guess, regular = _respond(determined, now, past, future)
     x, y = jnp.split(xy, [n_states], axis=1)
 
     ahead, behind = n[:, lagged] @ xy[lagged], p[:, led] @ xy[led]
     e, h, g, f = ahead[:, :n_states], ahead[:, n_states:], behind[:, :n_states] - guess, behind[:, n_states:]
     v, status = solve_expectations(e, h, g, f)
-    return x + y @ v, e + h @ v, jnp.where(factors.regular, status, Status.SINGULAR)
+    return x + y @ v, e + h @ v, jnp.where(regular, status, Status.SINGULAR)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _respond(
+    determined: bool, now: Array, past: tuple[Array, Array], future: tuple[Array, Array]
+) -> tuple[Array, Array, Scalar]:
+    """[X, Y] of x_t = X m_t + Y (v_t - W m_t), the guess W, and whether B + J W N is regular.
+
+    Where B is, W is zero and no factors are needed. The derivatives are those of `_respond_by_factors`.
+    """
+    by_factors = partial(_respond_by_factors, determined)
+    if not determined:
+        return by_factors(now, past, future)
+    rows = _inverse(jnp.abs(now).max(axis=1, initial=0.0))
+    scaled = now * rows[:, None]
+    smallest_pivots = _PIVOT * jnp.abs(scaled).max(axis=0, initial=0.0)
+    xy, regular = eliminate(scaled, _right_side(rows, past, future), smallest_pivots)
+    found = xy, jnp.zeros((future[0].shape[1], past[0].shape[1])), regular
+    return compute_where(~regular, by_factors, found, now, past, future)
+
+
+@_respond.defjvp
+def _respond_jvp(determined: bool, primals, tangents):
+    return jax.jvp(partial(_respond_by_factors, determined), primals, tangents)
+
+
+def _respond_by_factors(
+    determined: bool, now: Array, past: tuple[Array, Array], future: tuple[Array, Array]
+) -> tuple[Array, Array, Scalar]:
+    guess, (rows, columns), factors = _regular_guess(now, past, future, determined)
+    scaled = (now + future[0] @ (guess @ past[1])) * rows[:, None] * columns[None, :]
+    xy = solve_factorized(scaled, factors, _right_side(rows, past, future))
+    return columns[:, None] * xy, guess, factors.regular
+
+
+def _right_side(rows: Array, past: tuple[Array, Array], future: tuple[Array, Array]) -> Array:
+    return -rows[:, None] * jnp.concatenate([past[0], future[0]], axis=1)
 
 
 def _regular_guess(
@@ -76,19 +120,17 @@ def _regular_guess(
     shape = j.shape[1], n.shape[0]
     pattern = random.uniform(0.3, 1.0, shape) * random.choice([-1.0, 1.0], shape)
 
-    def guess(_):
+    def guess(now, l, n, j, p):
         rows, columns = _scales(jnp.abs(now) + jnp.abs(j) @ jnp.abs(p) + jnp.abs(l) @ jnp.abs(n))
         led = _inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
         lagged = _inverse((jnp.abs(n) * columns[None, :]).max(axis=1, initial=0.0))
         w = pattern * led[:, None] * lagged[None, :]
-        return jnp.array(True), w, *_scale_and_factorize(now + j @ (w @ n))
+        return w, *_scale_and_factorize(now + j @ (w @ n))
 
     unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now), dtype=jnp.int32), jnp.array(False))
     ones = jnp.ones(len(now))
     first = _scale_and_factorize(now) if determined else ((ones, ones), unknown)
-    # A loop that runs once, and only where it must: under `vmap` a branch would always be taken.
-    needed = lambda carry: ~carry[0] & ~carry[3].regular
-    return lax.while_loop(needed, guess, (jnp.array(False), jnp.zeros(shape), *first))[1:]
+    return compute_where(~first[1].regular, guess, (jnp.zeros(shape), *first), now, l, n, j, p)
 
 
 def _scale_and_factorize(matrix: Array) -> tuple[tuple[Array, Array], Factors]:
