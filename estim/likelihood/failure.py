@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
+from estim.linalg import compute_where
 from estim.status import Status
 from estim.typing import Scalar
 
@@ -22,14 +24,27 @@ def outcome(value: Scalar, *faults: tuple[Any, Scalar | int]) -> Outcome:
 
     Args:
         value: the log-likelihood as it came out.
-        faults: pairs of what must be finite, any pytree of arrays, and the status if it is not; or, in place
-            of the pytree, a boolean array that is true where all is well. A value that is not finite
-            although all of these are well comes from a covariance that is not positive definite.
+        faults: pairs of what must be true, a boolean, or finite, any pytree of arrays, and the status if it is
+            not. The pytrees are looked at only where the value is not finite or a boolean is false. A value that
+            is not finite although all is well comes from a covariance that is not positive definite.
     """
-    status = jnp.where(jnp.isfinite(value), Status.OK.value, Status.SINGULAR_OBSERVABLES.value)
-    for what, reason in reversed(faults):
-        status = jnp.where(_is_well(what), status, reason)
+    all_well = jnp.isfinite(value)
+    for what, _ in faults:
+        all_well &= what if _is_boolean(what) else True
+
+    def reason(value, faults):
+        status = jnp.where(jnp.isfinite(value), Status.OK.value, Status.SINGULAR_OBSERVABLES.value)
+        for what, fault in reversed(faults):
+            status = jnp.where(_is_well(what), status, fault)
+        return status
+
+    looked_at = lax.stop_gradient((value, faults))
+    status = compute_where(~all_well, reason, jnp.asarray(Status.OK.value), *looked_at)
     return Outcome(jnp.where(status == Status.OK, value, -jnp.inf), status)
+
+
+def _is_boolean(what: Any) -> bool:
+    return isinstance(what, jax.Array) and what.dtype == bool and what.ndim == 0
 
 
 def _is_well(what: Any) -> Scalar:

@@ -4,17 +4,15 @@
 
 Some combination of present and past observables is known without error if and only if the rows of
 [G(z) Q^1/2, H^1/2] are dependent for every z. The minors of that matrix are rational in z: they vanish
-everywhere or at single points. So a look at two points tells, where a recursion would divide by what
-should be zero, and its rounding errors grow.
+everywhere or at single points. So a look at one point tells, where a recursion would divide by what should
+be zero, and its rounding errors grow.
 """
-
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
 from estim.likelihood.covariance_root import covariance_root
-from estim.linalg import compute_where
+from estim.linalg import eliminate
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array, Scalar
 
@@ -28,47 +26,27 @@ measurement error, in units of the observable's own, that is told from zero.
 SMALLEST_ROOT = 1e-12
 """The same in standard deviations, where roots of covariances are computed and not covariances."""
 
-_POINTS = (0.63, -0.41)  # inside the circle, where G(z) converges, and zeros of no model in particular
+_POINT = -0.4179  # inside the circle, where G(z) converges, and a zero of no model in particular
 
 
 def singular_state_space(state_space: StateSpace, by_roots: bool = False) -> Scalar:
     """Whether the observables of a state space are tied, all of them being seen; ``by_roots`` tells finer."""
     T, R, Q, Z, _, H = jax.lax.stop_gradient(state_space[:6])
-    tied = _tied_roots if by_roots else _tied
-
-    def everywhere(T: Array, R: Array, Q: Array, Z: Array, H: Array) -> Scalar:
-        identity = jnp.eye(T.shape[0])
-        transfer = lambda z: jnp.linalg.solve((identity - z * T).T, Z.T).T @ R  # Z (I - z T)^-1 R
-        return _everywhere(tied, transfer, Q, H)
-
-    # Rows that are independent at z = 0, as those of most models are, need no second look.
-    at_once = _tied_roots(Z @ R, Q, H) if by_roots else _dependent(Z @ (R @ Q @ R.T) @ Z.T + H)
-    return compute_where(at_once, everywhere, at_once, T, R, Q, Z, H)
+    G = eliminate((jnp.eye(T.shape[0]) - _POINT * T).T, Z.T)[0].T @ R  # Z (I - z T)^-1 R
+    return (_tied_roots if by_roots else _tied)(G, Q, H)
 
 
 def singular_moving_average(moving_average: MovingAverage) -> Scalar:
     """The same of a moving average."""
     fixed = jax.lax.stop_gradient(moving_average)
     responses = fixed.impulse_responses
-    powers = jnp.arange(responses.shape[0])
-    return _everywhere(
-        _tied, lambda z: jnp.tensordot(z**powers, responses, 1), fixed.shock_cov, fixed.obs_cov
-    )
-
-
-def _everywhere(
-    tied: Callable[..., Scalar], transfer: Callable[[float], Array], Q: Array, H: Array
-) -> Scalar:
-    first, second = (tied(transfer(z), Q, H) for z in _POINTS)
-    return first & second
+    G = jnp.tensordot(_POINT ** jnp.arange(responses.shape[0]), responses, 1)
+    return _tied(G, fixed.shock_cov, fixed.obs_cov)
 
 
 def _tied(G: Array, Q: Array, H: Array) -> Scalar:
-    return _dependent(G @ Q @ G.T + H)
-
-
-def _dependent(covariance: Array) -> Scalar:
     """Is some variance, given those before, too small? The pivots of a failed Cholesky factor are NaN."""
+    covariance = G @ Q @ G.T + H
     pivots = jnp.diagonal(jnp.linalg.cholesky(covariance, symmetrize_input=False))
     return ~jnp.all(pivots * pivots > SMALLEST_SHARE * jnp.diagonal(covariance))
 

@@ -35,7 +35,8 @@ _MAX_DOUBLINGS = 25
 
 _VANISHED = 1e-3
 _GROWN = 1e12
-_TOLERANCE = 1e-14
+_TOLERANCE = 1e-16
+"""Of the next change of G_k, which is estimated: with two digits to spare."""
 
 _BOUNDED = 1e3
 """What a state grows to that has roots of one; beyond, a root is near the radius, or a multiple one."""
@@ -121,7 +122,10 @@ def _double(
 
     def unfinished(carry):
         iteration, (_, _, g, _), size = carry
-        settled = (size.change <= _TOLERANCE * (1.0 + _norm(g))) & (size.e < _VANISHED) & (size.f < _VANISHED)
+        # The next change of G has E_k and F_k where the last had those of one doubling before.
+        next_change = size.change * (size.e * size.f) / (size.e_before * size.f_before)
+        small = ~(next_change > _TOLERANCE * (1.0 + _norm(g)))
+        settled = small & (size.e < _VANISHED) & (size.f < _VANISHED)
         grown = ~(size.e < _GROWN) | ~(size.f < _GROWN) | (size.e * size.f > _AMPLIFIED)
         return (iteration < _MAX_DOUBLINGS) & ~settled & ~grown
 
