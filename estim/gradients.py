@@ -86,7 +86,9 @@ def _paths(point: Any) -> list[Any]:
     """One for each entry."""
     leaves = jax.tree_util.tree_leaves_with_path(point)
     return [
-        (*path, *map(jax.tree_util.SequenceKey, at)) for path, leaf in leaves for at in np.ndindex(np.shape(leaf))
+        (*path, *map(jax.tree_util.SequenceKey, at))
+        for path, leaf in leaves
+        for at in np.ndindex(np.shape(leaf))
     ]
 
 

@@ -1,0 +1,51 @@
+"""The derivatives of the log-likelihood of gallery models beside finite differences, at full size.
+
+    python experiments/derivatives.py [MODEL ...]
+
+For each model, the gradient in every parameter, those of households included, and the Hessian times a direction that
+moves every parameter, at the published parameters, given eight periods of noise. The log-likelihood of a
+heterogeneous-agent model jumps where a household's choice crosses a grid point or a bound (by some 1e-4 on a coarse
+grid, less on a fine one), so that the steps of the differences are small: between two jumps the function is smooth.
+The last line is JSON.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+import estim
+from estim.estimation import model_loglikelihood
+from estim.gradients import GradientCheck, check_gradients
+
+STEPS = {False: 1e-4, True: 1e-6}  # with heterogeneous agents?
+
+
+def check(model: estim.Model) -> GradientCheck:
+    """The comparison at the published parameters, or where none are published at the calibrated ones."""
+    observations = 0.1 * np.random.default_rng(0).standard_normal((8, len(model.observables._fields)))
+    point = {n: float(v) for n, v in model.params()._asdict().items() if n not in model.unknowns}
+    point |= {n: float(v) for n, v in model.published.items() if n in point}
+    loglikelihood = lambda values: model_loglikelihood(model, model.params(values), observations)[0]
+    return check_gradients(loglikelihood, point, step=STEPS[bool(model.het_blocks)])
+
+
+def main() -> None:
+    result = {}
+    for name in sys.argv[1:] or estim.list_models():
+        begun = time.perf_counter()
+        found = check(estim.load_model(name))
+        print(f"{name}: gradient {found.error:.1e}, Hessian-vector product {found.product_error:.1e}")
+        for row in zip(*found, strict=True):
+            print("  {:12s} {:13.6g} {:13.6g}   {:13.6g} {:13.6g}".format(*row), flush=True)
+        result[name] = {
+            "gradient": found.error,
+            "product": found.product_error,
+            "seconds": round(time.perf_counter() - begun),
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
