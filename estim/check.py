@@ -26,6 +26,7 @@ from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
 from estim.solution.representations import MovingAverage, StateSpace
 from estim.solution.simulate import simulate
+from estim.solution.stationary_equilibrium import default_household_jacobians
 from estim.status import Status
 from estim.typing import Position
 
@@ -69,7 +70,7 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
         yield _equations(model)
         yield _steady_state(model)
     check_covariances(model, model.params())
-    solution = solve_compiled(model, model.params())
+    solution = _solve_at_defaults(model)
     yield _solution(solution)
     if data is None:
         observations = simulate(solution, jax.random.key(0), 80)
@@ -82,6 +83,13 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
     yield _likelihood(posterior, evaluate)
     yield _prior_draws(posterior, evaluate, num_draws)
     yield _gradient(posterior, evaluate)
+
+
+def _solve_at_defaults(model: Model) -> StateSpace | MovingAverage:
+    """Households are solved by the program that searches their steady state, which the likelihood needs too."""
+    params = model.params()
+    given = default_household_jacobians(model) if model.het_blocks else None
+    return solve_compiled(model, params, given)
 
 
 def _equations(model: Model) -> Rung:

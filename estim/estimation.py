@@ -178,9 +178,11 @@ def solve_representation(
     )
 
 
-def solve_compiled(model: Model, params: Any) -> StateSpace | MovingAverage:
+def solve_compiled(
+    model: Model, params: Any, given: HouseholdJacobians | AggregateResponses | None = None
+) -> StateSpace | MovingAverage:
     """`solve_representation` of numbers. The solution of a linear model is a compiled program as it is."""
-    return _solve_households(model, params) if model.het_blocks else solve_state_space(model, params)
+    return _solve_households(model, params, given) if model.het_blocks else solve_state_space(model, params)
 
 
 _solve_households = jax.jit(solve_representation, static_argnums=0)

@@ -35,11 +35,12 @@ class Observables(NamedTuple):
 class Params(NamedTuple):
     rho: Any = Beta(5.0, 5.0)
     sigma: Any = Gamma(4.0, 4.0)
+    mean: Any = 0.5
 
 model = Model(
     name="ar1", variables=Variables, shocks=Shocks, observables=Observables,
     steady_state=lambda p: Variables(0.0), residuals=law,
-    measurement=lambda now, lag, p: Observables(0.5 + now.x), prior=Params(),
+    measurement=lambda now, lag, p: Observables(p.mean + now.x), prior=Params(),
 )
 experiment = Experiment(model=model, data="us_nk", start="1984Q1", end="1989Q4")
 """
@@ -59,7 +60,7 @@ def killed(tmp_path_factory):
         load_experiment(home / "ar1.py"),
         num_starts=1,
         routes={
-            "rwmh": Route("rwmh", num_samples=400, num_chains=2, num_warmup=60),
+            "rwmh": Route("rwmh", num_samples=400, num_chains=4, num_warmup=60),
         },
         surrogate=SurrogateRoute(
             train_on=("rwmh",),

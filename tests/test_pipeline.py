@@ -41,7 +41,7 @@ model = Model(
 )
 experiment = Experiment(
     model=model, data="us_nk", start="1984Q1", end="1989Q4", surrogate=None,
-    routes={"rwmh": Route("rwmh", num_samples=2500, num_chains=2, num_warmup=40)},
+    routes={"rwmh": Route("rwmh", num_samples=2500, num_chains=4, num_warmup=40)},
 )
 """
 
@@ -76,15 +76,15 @@ def four_routes(experiment, tmp_path_factory):
     """All four routes to a posterior of two parameters, quickly, and what was told on the way."""
     told = []
     routes = {
-        "rwmh": Route("rwmh", num_samples=12_000, num_chains=4, num_warmup=200),
-        "nuts": Route("nuts", num_samples=1000, num_chains=4, num_warmup=100),
-        "mpmh": Route("mpmh", num_samples=4000, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
+        "rwmh": Route("rwmh", num_samples=6_000, num_chains=4, num_warmup=200),
+        "nuts": Route("nuts", num_samples=600, num_chains=4, num_warmup=100),
+        "mpmh": Route("mpmh", num_samples=2000, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
     }
     surrogate = SurrogateRoute(
-        max_points=4000,
-        num_samples=600,
+        max_points=2000,
+        num_samples=100,
         num_warmup=400,
-        thin=4,
+        thin=20,  # as in refinement, whose program it then is
         num_refinement=200,
         num_certificate=1000,
         settings={"max_steps": 1000, "num_members": 1},
@@ -116,9 +116,9 @@ def test_draws_are_parameters_within_their_support(four_routes):
 
 def test_every_evaluated_point_is_kept(four_routes):
     run, _ = four_routes
-    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 12_000
-    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 4000 * 4
-    assert read_route(run, "rwmh").num_evaluations == 4 * (12_000 + 200)
+    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 6_000
+    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 2000 * 4
+    assert read_route(run, "rwmh").num_evaluations == 4 * (6_000 + 200)
     assert read_route(run, "surrogate").num_evaluations == 0
 
 
@@ -179,9 +179,7 @@ def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes, no_repor
             np.testing.assert_array_equal(again[key], values)
     assert run.read_json("surrogate/certificate.json") == certificate
     counts = {k: int(v) for k, v in before[0].items() if k.startswith("counts/")}
-    assert (
-        counts["counts/evaluations"] == 2 * 4000 + 200
-    )  # what two routes evaluated, thinned, and the refinement
+    assert counts["counts/evaluations"] == 2 * 2000 + 200  # of two routes, thinned, and of the refinement
 
 
 def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_path, no_report):

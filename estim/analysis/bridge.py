@@ -13,6 +13,8 @@ from estim.evaluations import Evaluations
 from estim.typing import Array, Key
 
 _MAX_ITERATIONS, _TOLERANCE = 1000, 1e-10
+_BLOCK = 250
+"""Points that are evaluated at once."""
 
 
 @runtime_checkable
@@ -23,6 +25,16 @@ class Density(Protocol):
     initial: Any
 
     def over(self, fn: Callable[..., Any]) -> Callable[..., Any]: ...
+
+
+def evaluate_all(posterior: Density, positions: Array) -> Evaluations:
+    """The posterior at ``positions`` ``[n, dim]``, in blocks of one shape: one program serves any number of points."""
+    rows = np.asarray(positions, float)
+    size = min(_BLOCK, len(rows))
+    padded = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % size, axis=0)])
+    evaluate = jax.jit(posterior.over(posterior.evaluate_fn))
+    blocks = [jax.device_get(evaluate(block)) for block in padded.reshape(-1, size, rows.shape[-1])]
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *blocks)
 
 
 class Bridge(NamedTuple):
@@ -70,7 +82,7 @@ def bridge_sampling(
         )
     mean, root = fitted.mean(axis=0), np.linalg.cholesky(np.atleast_2d(np.cov(fitted.T)))
     proposals = mean + np.asarray(jax.random.normal(rng_key, (num_proposals, dim))) @ root.T
-    found = jax.jit(posterior.over(posterior.evaluate_fn))(proposals).logdensity
+    found = evaluate_all(posterior, proposals).logdensity
 
     def log_normal(x: np.ndarray) -> np.ndarray:
         z = solve_triangular(root, (x - mean).reshape(-1, dim).T, lower=True)
@@ -132,7 +144,7 @@ def prior_mass(posterior: Density, rng_key: Key, *, num_draws: int = 2000) -> Pr
         num_draws: draws of the priors without their joint term, each an evaluation of the posterior.
     """
     positions = posterior.initial.sample(rng_key, num_draws)
-    found = jax.jit(posterior.over(posterior.evaluate_fn))(positions)
+    found = evaluate_all(posterior, positions)
     begun = jax.jit(jax.vmap(posterior.initial.logdensity_fn))(positions)
     log_weight = np.asarray(found.logprior - begun)
     log_weight = np.where(np.isnan(log_weight), -np.inf, log_weight)

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from scipy.stats import chi2
 
 from estim.analysis.batches import batch_standard_error
-from estim.analysis.bridge import Density
+from estim.analysis.bridge import Density, evaluate_all
 from estim.arguments import Fraction, checked
 from estim.typing import Array, Key
 
@@ -71,8 +71,7 @@ def modified_harmonic_mean(
     simulated = mean + z @ root.T
     remains = np.all((simulated >= draws.min(axis=0)) & (simulated <= draws.max(axis=0)), axis=1)
     if posterior is not None:
-        found = jax.jit(posterior.over(posterior.evaluate_fn))(simulated)
-        remains &= np.isfinite(np.asarray(found.logdensity))
+        remains &= np.isfinite(evaluate_all(posterior, simulated).logdensity)
     estimates, errors = [], []
     for kept in truncations:
         reach = chi2.ppf(kept, dim)

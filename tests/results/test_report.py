@@ -115,6 +115,12 @@ def write_surrogate(run, rng):
     run.write_json("surrogate/certificate.json", estimates | numbers | shifts | counts | words)
 
 
+@pytest.fixture
+def words_only(monkeypatch):
+    """For reports whose words alone are looked at: figures are made, and not drawn."""
+    monkeypatch.setattr("estim.results.report.page.to_svg", lambda figure, title: "<svg></svg>")
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     run = write_run(tmp_path_factory.mktemp("report") / "run")
@@ -202,7 +208,7 @@ def strand_a_chain(draws):
         (strand_a_chain, "The chains have not converged: do not use these draws.", "Largest R-hat: 1."),
     ],
 )
-def test_bad_draws_are_called_bad(tmp_path, change, headline, detail):
+def test_bad_draws_are_called_bad(tmp_path, words_only, change, headline, detail):
     run = write_run(tmp_path / "run", change)
     write_report(run)
     verdict = run.read_json("verdict.json")
@@ -218,7 +224,7 @@ def test_bad_draws_are_called_bad(tmp_path, change, headline, detail):
         ("not certified", "caution", " The surrogate is not certified."),
     ],
 )
-def test_the_headline_says_what_the_certificate_says(tmp_path, verdict, tone, added):
+def test_the_headline_says_what_the_certificate_says(tmp_path, words_only, verdict, tone, added):
     run = write_run(tmp_path / "run")
     certificate = run.read_json("surrogate/certificate.json")
     reasons = [] if verdict == "safe" else ["the mean of kappa is off by 0.4"]
@@ -234,7 +240,7 @@ def test_the_headline_says_what_the_certificate_says(tmp_path, verdict, tone, ad
     assert ("does not vouch for this correction" in page) == (verdict == "not certified")
 
 
-def test_a_teacher_must_have_converged_like_every_route(tmp_path):
+def test_a_teacher_must_have_converged_like_every_route(tmp_path, words_only):
     def jitter(draws):
         draws["mpmh"] += np.array([-0.2, -0.2, 0.2, 0.2])[:, None, None] * [0.5, 0.01, 2.0]
 

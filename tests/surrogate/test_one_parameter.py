@@ -24,7 +24,7 @@ def learnt(posterior):
     return (
         surrogate,
         evaluations,
-        estim.sample_surrogate(surrogate, jax.random.key(2), num_samples=20, thin=10),
+        estim.sample_surrogate(surrogate, jax.random.key(2), num_samples=20, thin=20),
     )
 
 
