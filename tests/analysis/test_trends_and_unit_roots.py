@@ -322,7 +322,10 @@ mean_inside = jax.jit(lambda *args: forecast(*args).mean)
     ("state_space", "path"),
     [
         (two_walkers(1.0)._replace(transition=jnp.zeros((4, 4))), [1.0, 1.0]),  # one shock in fact
-        (two_walkers(0.0)._replace(selection=jnp.eye(4)[:, :3].at[1].set(0.0)), [np.nan, 0.3]),  # none moves it
+        (
+            two_walkers(0.0)._replace(selection=jnp.eye(4)[:, :3].at[1].set(0.0)),
+            [np.nan, 0.3],
+        ),  # none moves it
         (two_walkers(0.0)._replace(selection=jnp.zeros((4, 3))), [0.0, np.nan]),
     ],
 )
@@ -343,5 +346,6 @@ def test_a_singular_sample_is_refused(analysis):
 def test_identification_of_a_model_in_levels_names_what_has_no_moments():
     with pytest.raises(SolutionError, match=r"observables \[1\] depend on a unit root"):
         local_identification(
-            lambda p: two_walkers(0.0)._replace(transition=jnp.diag(jnp.stack([p["rho"], 1.0, 0.0, 0.0]))), {"rho": 0.5}
+            lambda p: two_walkers(0.0)._replace(transition=jnp.diag(jnp.stack([p["rho"], 1.0, 0.0, 0.0]))),
+            {"rho": 0.5},
         )
