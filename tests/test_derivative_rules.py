@@ -38,7 +38,7 @@ A, B, C = (jnp.asarray(0.3 * RNG.normal(size=(3, 3))) for _ in range(3))
 BEND = Bend(*(jnp.asarray(0.1 * RNG.normal(size=(3,) * n)) for n in (1, 2, 3)))
 SYMMETRIC = BEND._replace(shift=BEND.shift + BEND.shift.swapaxes(1, 2))
 TUNING = Tuning(step_size=1.0, mean=np.zeros(3), scale_tril=np.eye(3), bend=SYMMETRIC)
-STATES, Y = random_state_space(3, 3, 2, 2), random_observations(3)
+STATES, Y = random_state_space(3, 3, 2, 2), random_observations(3, 5)
 RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, None, None]
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))
 
@@ -118,13 +118,14 @@ RULES = {
 @pytest.mark.parametrize("rule", RULES)
 def test_first_and_second_derivative(rule):
     function = lambda t: jnp.sum(jnp.sin(RULES[rule](t)))
-    gradient = jax.grad(function)
-    twice = lambda t: jax.jvp(gradient, (t,), (jnp.ones_like(t),))
+    both = jax.value_and_grad(function)
+    twice = lambda t: jax.jvp(both, (t,), (jnp.ones_like(t),))
     at, step = 0.9, 1e-3
     points = at + step * jnp.array([0.0, 1.0, -1.0, 2.0, -2.0])
-    values = jax.jit(lambda t: jax.lax.map(lambda t: (function(t), *twice(t)), t))(points)
-    differences = [(8 * (f[1] - f[2]) - f[3] + f[4]) / (12 * step) for f in map(np.asarray, values)]
-    value, first, second = (np.asarray(x)[0] for x in values)
+    (values, slopes), (forward, bends) = jax.jit(lambda t: jax.lax.map(twice, t))(points)
+    np.testing.assert_allclose(forward, slopes, rtol=1e-8)
+    differences = [(8 * (f[1] - f[2]) - f[3] + f[4]) / (12 * step) for f in map(np.asarray, (values, slopes))]
+    value, first, second = (np.asarray(x)[0] for x in (values, slopes, bends))
     assert np.isfinite([value, first, second]).all() and first != 0 and second != 0
     np.testing.assert_allclose(first, differences[0], rtol=1e-7)
     np.testing.assert_allclose(second, differences[1], rtol=1e-7)

@@ -25,15 +25,23 @@ from estim.likelihood.kalman import kalman_loglikelihood
 from estim.likelihood.mixed_frequency import aggregate_observables
 from estim.likelihood.toeplitz import toeplitz_loglikelihood
 from estim.likelihood.whittle import whittle_loglikelihood
-from estim.solution.representations import MovingAverage, StateSpace, trend_path
+from estim.solution.representations import MovingAverage, StateSpace, trend_path, without_trend
 from estim.status import SolutionError, Status
 
 GROWTH = jnp.array([0.5, -0.2])
 FREE = np.full((3, 2), np.nan)
+# Samples and models have the same shapes wherever they can, so that they are compiled once.
+PERIODS = 12
+KEY = jax.random.key(0)
 
 
 def growing(seed=0):
     return random_state_space(seed)._replace(obs_trend=GROWTH)
+
+
+def level(solution):
+    """The same without growth: a trend of zero is none (see the first test), and needs no program of its own."""
+    return solution._replace(obs_trend=jnp.zeros(2))
 
 
 def moving_average(state_space, horizon=100):
@@ -45,9 +53,21 @@ def moving_average(state_space, horizon=100):
 # --- trends ---
 
 
+def test_no_trend_is_one_of_zero():
+    """All that any analysis or likelihood knows of the trend are these two functions, and the field itself."""
+    s, y = random_state_space(0), random_observations(0, PERIODS, missing=0.2)
+    for solution in (s, moving_average(s)):
+        assert solution.obs_trend is None
+        np.testing.assert_array_equal(trend_path(solution, PERIODS), np.zeros((PERIODS, 2)))
+        np.testing.assert_array_equal(without_trend(solution, y), y)
+        np.testing.assert_array_equal(without_trend(level(solution), y), y)
+    none, zero = (kalman_loglikelihood(x, y, method="standard") for x in (s, level(s)))
+    np.testing.assert_allclose(none, zero, rtol=1e-12)
+
+
 def test_a_trend_moves_the_data_and_nothing_else():
-    s, y = growing(), random_observations(0, 12, missing=0.2)
-    flat, drift = s._replace(obs_trend=None), np.arange(1, 16)[:, None] * np.asarray(GROWTH)
+    s, y = growing(), random_observations(0, PERIODS, missing=0.2)
+    flat, drift = level(s), np.arange(1, 16)[:, None] * np.asarray(GROWTH)
     trending = y + drift[:12]
     path = FREE.copy()
     path[1, 0] = 0.7
@@ -55,13 +75,13 @@ def test_a_trend_moves_the_data_and_nothing_else():
         lambda s, y, path: kalman_loglikelihood(s, y),
         lambda s, y, path: smooth(s, y),
         lambda s, y, path: historical_decomposition(s, y),
-        lambda s, y, path: sample_smoothed(jax.random.key(0), s, y),
+        lambda s, y, path: sample_smoothed(KEY, s, y),
         lambda s, y, path: forecast(s, y, path).cov,
         lambda s, y, path: toeplitz_loglikelihood(moving_average(s), y),
         lambda s, y, path: historical_decomposition(moving_average(s), y),
     ):
-        grown, level = call(s, trending, path + drift[12:]), call(flat, y, path)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9), grown, level)
+        grown, still = call(s, trending, path + drift[12:]), call(flat, y, path)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9), grown, still)
     complete = np.nan_to_num(y)
     np.testing.assert_allclose(
         whittle_loglikelihood(moving_average(s), complete + drift[:12]),
@@ -76,7 +96,7 @@ def test_a_trend_moves_the_data_and_nothing_else():
 def test_forecasts_go_on_growing(call):
     s, y = growing(), random_observations(0, 12)
     drift = np.arange(1, 16)[:, None] * np.asarray(GROWTH)
-    flat = call(s._replace(obs_trend=None), y, FREE)
+    flat = call(level(s), y, FREE)
     np.testing.assert_allclose(call(s, y + drift[:12], FREE), flat + drift[12:], rtol=1e-9, atol=1e-9)
 
 
@@ -85,7 +105,7 @@ def test_simulations_and_predictive_checks_grow(form):
     solution, key = form(growing()), jax.random.key(0)
     drift = np.asarray(trend_path(solution, 30))
     np.testing.assert_allclose(drift, np.arange(1, 31)[:, None] * np.asarray(GROWTH))
-    flat = simulate(solution._replace(obs_trend=None), key, 30)
+    flat = simulate(level(solution), key, 30)
     np.testing.assert_allclose(simulate(solution, key, 30), flat + drift, atol=1e-12)
     many = jax.tree.map(lambda x: jnp.stack([x] * 16), solution)
     last = predictive_statistics(key, many, lambda y: y[-1] - y[0], np.zeros((30, 2)))
@@ -95,7 +115,7 @@ def test_simulations_and_predictive_checks_grow(form):
 def test_an_average_over_periods_grows_by_the_average_of_the_trend():
     s, rng = growing(), np.random.default_rng(0)
     averaged = aggregate_observables(s, {0: (0.5, 0.3, 0.2)})
-    flat = aggregate_observables(s._replace(obs_trend=None), {0: (0.5, 0.3, 0.2)})
+    flat = aggregate_observables(level(s), {0: (0.5, 0.3, 0.2)})
     y, t = rng.normal(size=(9, 2)), np.arange(1, 10)
     drift = np.stack([GROWTH[0] * (0.5 * t + 0.3 * (t - 1) + 0.2 * (t - 2)), GROWTH[1] * t], axis=1)
     np.testing.assert_allclose(
@@ -106,9 +126,24 @@ def test_an_average_over_periods_grows_by_the_average_of_the_trend():
 # --- unit roots ---
 
 
+def stationary_states(seed, num_roots):
+    """What is stationary of the seven states."""
+    return random_state_space(seed, 7 - num_roots)
+
+
+def with_an_idle_state(s):
+    """A state that nothing moves and nobody sees: as many states as the models with unit roots have."""
+    more = lambda x, *widths: jnp.pad(x, widths)
+    return s._replace(
+        transition=more(s.transition, (0, 1), (0, 1)),
+        selection=more(s.selection, (0, 1), (0, 0)),
+        design=more(s.design, (0, 0), (0, 1)),
+    )
+
+
 def with_unit_roots(seed, num_roots, observed=True):
-    """A stationary part beside a random walk, or a walk whose growth is one, in mixed coordinates."""
-    s, rng = random_state_space(seed), np.random.default_rng(seed)
+    """Seven states: a stationary part beside a random walk, or a walk whose growth is one, in mixed coordinates."""
+    s, rng, steady = stationary_states(seed, num_roots), np.random.default_rng(seed), 7 - num_roots
     walk = np.eye(num_roots) + np.eye(num_roots, k=1)
     T = block_diag(np.asarray(s.transition), walk)
     R = np.concatenate([s.selection, 0.3 * rng.normal(size=(num_roots, 3))])
@@ -117,7 +152,7 @@ def with_unit_roots(seed, num_roots, observed=True):
     )
     mix = np.linalg.qr(rng.normal(size=T.shape))[0] * rng.uniform(0.5, 2.0, len(T))
     T, R, Z = mix @ T @ np.linalg.inv(mix), mix @ R, Z @ np.linalg.inv(mix)
-    levels = mix[:, 4:]
+    levels = mix[:, steady:]
     return s._replace(transition=jnp.array(T), selection=jnp.array(R), design=jnp.array(Z)), levels, mix
 
 
@@ -176,48 +211,47 @@ def joint_normal_from(s, n_periods, rest_cov):
 def test_smoothed_levels_are_those_of_generalised_least_squares(num_roots):
     s, levels, mix = with_unit_roots(1, num_roots)
     rest = np.zeros_like(s.transition)
-    part = random_state_space(1)
+    part = stationary_states(1, num_roots)
     R, Q = np.asarray(part.selection), np.asarray(part.state_cov)
-    rest[:4, :4] = solve_discrete_lyapunov(np.asarray(part.transition), R @ Q @ R.T)
-    y = 3 * random_observations(1, 11, missing=0.3)
+    steady = slice(7 - num_roots)
+    rest[steady, steady] = solve_discrete_lyapunov(np.asarray(part.transition), R @ Q @ R.T)
+    y = 3 * random_observations(1, PERIODS, missing=0.3)
     mean, cov, (n_states, n_shocks, _) = by_least_squares(s, y, levels, mix @ rest @ mix.T)
     states, shocks = smooth(s, y)
     n = len(s.transition)
     np.testing.assert_allclose(states.mean.ravel(), mean[:n_states], atol=1e-6)
     np.testing.assert_allclose(shocks.mean.ravel(), mean[n_states : n_states + n_shocks], atol=1e-6)
-    for t in range(11):
+    for t in range(PERIODS):
         block = slice(t * n, (t + 1) * n)
         np.testing.assert_allclose(states.cov[t], cov[block, block], atol=1e-6)
         block = slice(n_states + 3 * t, n_states + 3 * t + 3)
         np.testing.assert_allclose(shocks.cov[t], cov[block, block], atol=1e-6)
-    path = np.full((4, 2), np.nan)
+    path = FREE.copy()
     path[1, 0] = 2.0
     ahead, ahead_cov, sizes = by_least_squares(s, np.concatenate([y, path]), levels, mix @ rest @ mix.T)
-    future = slice(sum(sizes[:2]) + 22, None)
+    future = slice(sum(sizes[:2]) + 2 * PERIODS, None)
     expected = forecast(s, y, path)
     np.testing.assert_allclose(expected.mean.ravel(), ahead[future], atol=1e-6)
-    diagonal = np.diag(ahead_cov)[future].reshape(4, 2)
+    diagonal = np.diag(ahead_cov)[future].reshape(3, 2)
     np.testing.assert_allclose(np.diagonal(expected.cov, axis1=1, axis2=2), diagonal, atol=1e-6)
 
 
 def test_a_level_that_is_never_observed_is_not_known_and_disturbs_nothing():
     s, _, _ = with_unit_roots(2, 1, observed=False)
-    y = random_observations(2, 12, missing=0.2)
-    np.testing.assert_allclose(
-        smooth(s, y).shocks.mean, smooth(random_state_space(2), y).shocks.mean, atol=1e-8
-    )
+    y, alone = random_observations(2, PERIODS, missing=0.2), with_an_idle_state(stationary_states(2, 1))
+    np.testing.assert_allclose(smooth(s, y).shocks.mean, smooth(alone, y).shocks.mean, atol=1e-8)
     assert np.isinf(
         np.diagonal(smooth(s, y).states.cov[5])
     ).all()  # in mixed coordinates every state has a part of it
-    expected, right = forecast(s, y, FREE), forecast(random_state_space(2), y, FREE)
+    expected, right = forecast(s, y, FREE), forecast(alone, y, FREE)
     np.testing.assert_allclose(expected.mean, right.mean, atol=1e-8)
     np.testing.assert_allclose(expected.cov, right.cov, atol=1e-8)
 
 
 def test_draws_of_smoothed_states_have_the_smoothed_moments():
     s, _, _ = with_unit_roots(3, 2)
-    y = random_observations(3, 8, missing=0.1)
-    draws = jax.vmap(lambda key: sample_smoothed(key, s, y)[0])(jax.random.split(jax.random.key(0), 2000))
+    y = random_observations(3, PERIODS, missing=0.1)
+    draws = jax.vmap(lambda key: sample_smoothed(key, s, y)[0])(jax.random.split(KEY, 2000))
     states = smooth(s, y).states
     sd = np.sqrt(np.diagonal(states.cov, axis1=1, axis2=2))
     assert (np.abs(draws.mean(axis=0) - states.mean) < 5 * sd / np.sqrt(2000) + 1e-9).all()
@@ -234,39 +268,41 @@ def test_the_history_of_a_random_walk_is_its_start_and_its_shocks():
 
 
 def test_moments_of_what_does_not_depend_on_the_unit_root():
-    s, _, _ = with_unit_roots(4, 1, observed=False)
+    (s, _, _), rest = with_unit_roots(4, 1, observed=False), with_an_idle_state(stationary_states(4, 1))
     for of in (
         lambda s: theoretical_moments(s, 3).autocovariance,
         lambda s: variance_decomposition(s, (float("inf"), 2)),
     ):
-        np.testing.assert_allclose(of(s), of(random_state_space(4)), rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(of(s), of(rest), rtol=1e-7, atol=1e-9)
     level, _, mix = with_unit_roots(4, 1)
-    alone = jnp.asarray(np.append(random_state_space(4).design[0], 0.0) @ np.linalg.inv(mix))
+    alone = rest.design[0] @ jnp.linalg.inv(mix)
     seen = level._replace(design=level.design.at[0].set(alone))
-    moments = theoretical_moments(seen, 1)
+    moments = theoretical_moments(seen, 3)
     assert np.isnan(moments.autocovariance[:, 1]).all() and np.isnan(moments.mean[1])
     np.testing.assert_allclose(
         moments.autocovariance[0, 0, 0],
-        theoretical_moments(random_state_space(4), 0).autocovariance[0, 0, 0],
+        theoretical_moments(rest, 3).autocovariance[0, 0, 0],
         rtol=1e-7,
     )
-    assert np.isnan(variance_decomposition(seen, (float("inf"),))[0, 1]).all()
+    assert np.isnan(variance_decomposition(seen, (float("inf"), 2))[0, 1]).all()
 
 
 # --- correlated shocks, and what cannot happen ---
 
 
 def two_walkers(correlation):
-    Q = jnp.array([[1.0, correlation], [correlation, 1.0]])
-    eye = jnp.eye(2)
+    """Two autoregressions that are observed, and beside them a third and a constant that are not."""
+    Q = jnp.array([[1.0, correlation, 0.0], [correlation, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    eye = jnp.eye(4)
     return StateSpace(
-        jnp.diag(jnp.array([0.8, 0.5])), eye, Q, eye, jnp.zeros(2), 0 * eye, jnp.array(Status.OK)
-    )
+        jnp.diag(jnp.array([0.8, 0.5, 0.3, 0.0])), eye[:, :3], Q, eye[:2], jnp.zeros(2), jnp.zeros((2, 2)),
+        jnp.array(Status.OK), jnp.zeros(2),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("form", [lambda s: s, moving_average])
 def test_no_shock_moves_what_it_does_not_enter_however_correlated(form):
-    y = random_observations(5, 10)
+    y = random_observations(5, PERIODS)
     parts = historical_decomposition(form(two_walkers(0.6)), y)
     np.testing.assert_allclose(parts.shocks[:, 1, 0], 0.0, atol=1e-9)
     np.testing.assert_allclose(parts.shocks[:, 0, 1], 0.0, atol=1e-9)
@@ -276,36 +312,40 @@ def test_no_shock_moves_what_it_does_not_enter_however_correlated(form):
 def test_shocks_that_move_together_have_responses():
     responses = impulse_responses(two_walkers(-1.0), 2)
     np.testing.assert_allclose(responses[:, :, 0], [[1.0, -1.0], [0.8, -0.5]], atol=1e-12)
-    np.testing.assert_allclose(responses[:, :, 1], 0.0, atol=1e-12)
+    np.testing.assert_allclose(responses[:, :, 1:], 0.0, atol=1e-12)
+
+
+mean_inside = jax.jit(lambda *args: forecast(*args).mean)
 
 
 @pytest.mark.parametrize(
     ("state_space", "path"),
     [
-        (two_walkers(1.0)._replace(transition=jnp.zeros((2, 2))), [[1.0, 1.0]]),  # one shock in fact
+        (two_walkers(1.0)._replace(transition=jnp.zeros((4, 4))), [1.0, 1.0]),  # one shock in fact
         (
-            two_walkers(0.0)._replace(selection=jnp.array([[1.0, 0.0], [0.0, 0.0]])),
-            [[np.nan, 0.3]],
-        ),  # no shock moves it
-        (two_walkers(0.0)._replace(selection=jnp.zeros((2, 2))), [[0.0, np.nan]]),
+            two_walkers(0.0)._replace(selection=jnp.eye(4)[:, :3].at[1].set(0.0)),
+            [np.nan, 0.3],
+        ),  # none moves it
+        (two_walkers(0.0)._replace(selection=jnp.zeros((4, 3))), [0.0, np.nan]),
     ],
 )
 def test_what_no_shock_can_bring_about_is_refused(state_space, path):
-    seen = np.full((8, 2), np.nan)
+    seen, path = np.full((PERIODS, 2), np.nan), np.stack([path, *FREE[1:]])
     with pytest.raises(SolutionError, match="no shock can bring about what is imposed on period 1"):
-        forecast(state_space, seen, np.array(path))
-    inside = jax.jit(lambda: forecast(state_space, seen, np.array(path)).mean)()
+        forecast(state_space, seen, path)
+    inside = mean_inside(state_space, seen, path)
     assert np.isnan(np.asarray(inside)[np.isnan(path)]).all()
 
 
 @pytest.mark.parametrize("analysis", [smooth, historical_decomposition, lambda s, y: forecast(s, y, FREE)])
 def test_a_singular_sample_is_refused(analysis):
     with pytest.raises(SolutionError, match="stochastic singularity"):
-        analysis(two_walkers(1.0), random_observations(0, 5))
+        analysis(two_walkers(1.0), random_observations(0, PERIODS))
 
 
 def test_identification_of_a_model_in_levels_names_what_has_no_moments():
     with pytest.raises(SolutionError, match=r"observables \[1\] depend on a unit root"):
         local_identification(
-            lambda p: two_walkers(0.0)._replace(transition=jnp.diag(jnp.stack([p["rho"], 1.0]))), {"rho": 0.5}
+            lambda p: two_walkers(0.0)._replace(transition=jnp.diag(jnp.stack([p["rho"], 1.0, 0.0, 0.0]))),
+            {"rho": 0.5},
         )

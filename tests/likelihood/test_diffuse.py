@@ -188,7 +188,7 @@ def test_tied_observables_have_a_status_of_their_own():
 def test_what_a_sample_says_is_what_it_says_from_a_very_wide_start(roots):
     state_space, y = with_roots(roots), levels(missing=0.2)
     T = np.asarray(state_space.transition)
-    found = diffuse_sample(state_space, y)
+    found = jax.jit(diffuse_sample)(state_space, y)
     variance = 1e7
     wide = Gaussian(found.start.mean, found.start.cov + variance * unit_root_projector(T))
     expected = smooth(state_space, y, wide).states

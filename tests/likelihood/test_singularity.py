@@ -174,7 +174,7 @@ def test_a_model_with_too_few_shocks_is_refused_in_words():
     with pytest.raises(estim.SolutionError, match=f"one shock: stochastic singularity: {COUNTS}"):
         estim.loglikelihood(model(), {}, data())
     posterior = estim.build_posterior(model(), data())
-    values = jax.vmap(posterior.loglikelihood_fn)(posterior.sample_prior(jax.random.key(0), 20))
+    values = jax.jit(jax.vmap(posterior.loglikelihood_fn))(posterior.sample_prior(jax.random.key(0), 20))
     assert np.all(values == -np.inf)
     with pytest.raises(ModeError, match=COUNTS):
         finite_starts(posterior, jax.random.key(0), 1)

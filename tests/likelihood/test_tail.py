@@ -34,7 +34,7 @@ MA = moving_average(STATES)
 
 @pytest.mark.parametrize("num_lags", [1, 3, 5, 6, 30])
 def test_autocovariances(num_lags):
-    want = theoretical_moments(STATES, num_lags - 1).autocovariance.at[0].add(-STATES.obs_cov)
+    want = theoretical_moments(STATES, 29).autocovariance.at[0].add(-STATES.obs_cov)[:num_lags]
     np.testing.assert_allclose(autocovariances(MA, num_lags), want, rtol=1e-9, atol=1e-11)
 
 
@@ -49,9 +49,8 @@ def test_gradient():
     """In the root of the law of motion, from which everything follows."""
 
     def scaled(loglikelihood, write=lambda s: s):
-        return jax.grad(lambda t: loglikelihood(write(STATES._replace(transition=t * STATES.transition)), Y))(
-            1.0
-        )
+        along = lambda t: loglikelihood(write(STATES._replace(transition=t * STATES.transition)), Y)
+        return jax.jit(jax.grad(along))(1.0)
 
     want = scaled(lambda s, y: kalman_loglikelihood(s, y, method="standard"))
     np.testing.assert_allclose(scaled(toeplitz_loglikelihood, moving_average), want, rtol=1e-8)
@@ -70,7 +69,9 @@ def test_whittle():
 def test_impulse_responses(horizon):
     states = STATES._replace(state_cov=jnp.diag(jnp.array([1.0, 0.5, 2.0])))
     np.testing.assert_allclose(
-        impulse_responses(moving_average(states), horizon), impulse_responses(states, horizon), atol=1e-12
+        impulse_responses(moving_average(states), horizon),
+        impulse_responses(states, 20)[:horizon],
+        atol=1e-12,
     )
 
 
@@ -88,7 +89,7 @@ def test_simulated_data_have_its_autocovariances(rng_key):
     """Within five standard errors of 20,000 samples of four periods."""
     keys = jax.random.split(rng_key, 20_000)
     y = np.asarray(jax.vmap(lambda key: simulate(MA, key, 4))(keys)) - np.asarray(STATES.obs_intercept)
-    want = np.asarray(theoretical_moments(STATES, 3).autocovariance)
+    want = np.asarray(theoretical_moments(STATES, 29).autocovariance)
     for k in range(4):
         found = np.einsum("ni,nj->ij", y[:, k], y[:, 0]) / len(y)
         sd = np.sqrt((np.outer(np.diag(want[0]), np.diag(want[0])) + want[k] ** 2) / len(y))

@@ -66,9 +66,19 @@ def params_at(model, rho, **others):
     return model.params({n: rho for n in RHO} | {"phi_T": 0.25} | others)
 
 
+solve = jax.jit(solve_moving_average, static_argnums=0)
+aggregate = jax.jit(solve_aggregate_responses, static_argnums=0)
+
+
 @pytest.fixture(scope="module")
 def household():
     return jax.jit(lambda p: solve_household_jacobians(PLAIN, p, LONG))(params_at(PLAIN, 0.9))
+
+
+@pytest.fixture(scope="module")
+def y(household):
+    data = simulate(solve(PLAIN, params_at(PLAIN, 0.9), shorter(household, SHORT)), jax.random.key(0), 100)
+    return np.asarray(data)
 
 
 def shorter(household, horizon):
@@ -77,18 +87,14 @@ def shorter(household, horizon):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_horizon_does_not_matter(name, household):
+def test_the_horizon_does_not_matter(name, household, y):
     model = MODELS[name]
     household = household._replace(variables=model.steady_state(household.params))
-    solve = jax.jit(lambda p, h: solve_moving_average(model, p, h))
-    y = np.asarray(simulate(solve(params_at(model, 0.9), household), jax.random.key(0), 100))
-    responses = jax.jit(lambda p, h: solve_aggregate_responses(model, p, h))(
-        params_at(model, 0.9), shorter(household, SHORT)
-    )
+    responses = aggregate(model, params_at(model, 0.9), shorter(household, SHORT))
     for rho in (0.5, 0.98, 0.995, 0.9999):
         p = params_at(model, rho)
-        long = solve(p, household)
-        short, quick = solve(p, shorter(household, SHORT)), solve(p, responses)
+        long = solve(model, p, household)
+        short, quick = solve(model, p, shorter(household, SHORT)), solve(model, p, responses)
         assert short.status == quick.status == long.status == Status.OK
         want = toeplitz_loglikelihood(long, y)
         for found in (short, quick):
@@ -97,22 +103,23 @@ def test_the_horizon_does_not_matter(name, household):
             np.testing.assert_allclose(found.impulse_responses, long.impulse_responses[:SHORT], atol=1e-5)
 
 
-def test_without_a_tail_they_would_be_wrong(household):
+def without_tail(solution):
+    """That what comes after the horizon is zero: the program of the tail itself says so."""
+    return solution._replace(tail=solution.tail._replace(loading=0 * solution.tail.loading))
+
+
+def test_without_a_tail_they_would_be_wrong(household, y):
     """What is cut off at the short horizon; and at the long one, where little is left of the shock."""
-    solve = jax.jit(lambda p, h: solve_moving_average(PLAIN, p, h))
-    y = np.asarray(simulate(solve(params_at(PLAIN, 0.9), household), jax.random.key(0), 100))
     p = params_at(PLAIN, 0.98)
-    right, cut = solve(p, shorter(household, SHORT)), solve(p, household)._replace(tail=None)
-    off = toeplitz_loglikelihood(right._replace(tail=None), y) - toeplitz_loglikelihood(right, y)
+    right, cut = solve(PLAIN, p, shorter(household, SHORT)), without_tail(solve(PLAIN, p, household))
+    off = toeplitz_loglikelihood(without_tail(right), y) - toeplitz_loglikelihood(right, y)
     assert abs(off) > 1.0
     np.testing.assert_allclose(toeplitz_loglikelihood(right, y), toeplitz_loglikelihood(cut, y), rtol=1e-5)
 
 
-def test_gradient_in_persistence(household):
-    solve = jax.jit(lambda rho, h: solve_moving_average(PLAIN, params_at(PLAIN, rho), h))
+def test_gradient_in_persistence(household, y):
     near = shorter(household, SHORT)
-    y = np.asarray(simulate(solve(0.9, near), jax.random.key(0), 100))
-    value = jax.jit(lambda rho: toeplitz_loglikelihood(solve(rho, near), y))
+    value = lambda rho: toeplitz_loglikelihood(solve(PLAIN, params_at(PLAIN, rho), near), y)
     gradient = jax.jit(jax.grad(value))
     for rho in (0.9, 0.995):
         h = 3e-4  # the value's own rounding is 1e-6 at 0.995, where these data are very unlikely
@@ -132,5 +139,5 @@ def test_gradient_in_persistence(household):
     ],
 )
 def test_status(household, change, status):
-    solve = jax.jit(lambda p, h: solve_moving_average(PLAIN, p, h).status)
-    assert Status(int(solve(params_at(PLAIN, 0.9, **change), shorter(household, SHORT)))) == status
+    found = solve(PLAIN, params_at(PLAIN, 0.9, **change), shorter(household, SHORT))
+    assert Status(int(found.status)) == status

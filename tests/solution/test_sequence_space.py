@@ -50,21 +50,21 @@ def matrix_and_paths(params, household):
     return assemble(MODEL, linear, household).matrix, solve_paths(MODEL, linear, household)[0]
 
 
-@jax.jit
 def loglikelihood(params, household):
-    return toeplitz_loglikelihood(solve_moving_average(MODEL, params, household), OBSERVATIONS)
+    return toeplitz_loglikelihood(solve_given(params, household), OBSERVATIONS)
 
 
 @jax.jit
 def everything(params):
-    household = solve_household_jacobians(MODEL, params)
-    return household, loglikelihood(params, household)
+    """The household, the log-likelihood, and its gradient, through the household too; with respect to aggregate
+    parameters it is the same with a household given."""
 
+    def value(params):
+        household = solve_household_jacobians(MODEL, params)
+        return loglikelihood(params, household), household
 
-@jax.jit
-def gradient(params):
-    """Through the household too; with respect to aggregate parameters it is the same with a household given."""
-    return jax.grad(lambda p: everything(p)[1])(params)
+    (found, household), gradient = jax.value_and_grad(value, has_aux=True)(params)
+    return household, found, gradient
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_goods_and_bond_markets_both_clear(household):
 
 
 def test_loglikelihood_and_its_gradient_match_the_reference(household):
-    value, found = loglikelihood(PARAMS, household), gradient(PARAMS)
+    value, found = loglikelihood(PARAMS, household), everything(PARAMS)[2]
     want = REFERENCE["loglik_simulated216_theta0_T300_exact"] + CONSTANT
     np.testing.assert_allclose(value, want, atol=1e-6)
     for name, derivative in REFERENCE["gradient_of_it"].items():
@@ -135,7 +135,7 @@ def test_loglikelihood_and_its_gradient_match_the_reference(household):
 @cache
 def gradient_at(*point):
     """Where no parameter is shifted the point is the same for all."""
-    return gradient(type(PARAMS)(*point))
+    return everything(type(PARAMS)(*point))[2]
 
 
 def check_gradient(value, params, names):
@@ -188,6 +188,10 @@ def test_a_known_part_of_the_solution_is_reused(household, responses):
     np.testing.assert_allclose(quick[-10:], anew[-10:], atol=1e-11)
 
 
+def floats(params):
+    return jax.tree.map(float, params)
+
+
 SHOCKS = MODEL.prior._asdict() | {n: POINT[n] for n in ("kappa_w", "phi_pi", "phi_T")}
 AGGREGATE = MODEL.prior._asdict()
 HOUSEHOLDS = AGGREGATE | {"eis": dist.Normal(0.5, 0.1)}
@@ -210,11 +214,16 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
         monkeypatch.setattr(
             f"estim.estimation.{solver}", lambda *args, w=what, known=known: solved.append(w) or known
         )
+    # Outside compiled code, the solver is the program of the other tests: the same equations.
+    monkeypatch.setattr(
+        "estim.estimation.solve_moving_average",
+        lambda model, params, given: solve_given(floats(params), given),
+    )
     model = replace(MODEL, prior=type(MODEL.prior)(**prior))
     posterior = estim.build_posterior(model, pd.DataFrame(OBSERVATIONS, columns=model.observables._fields))
     assert solved == at_once
     position = posterior.unconstrain_fn({n: POINT.get(n, 0.5) for n in model.estimated})
-    found = jax.jit(posterior.evaluate_fn)(position)
+    found = posterior.evaluate_fn(position)
     np.testing.assert_allclose(found.loglikelihood, loglikelihood(PARAMS, household), atol=1e-8)
     assert tuple(posterior.param_names[i] for i in (posterior.split.slow if posterior.split else ())) == slow
 
@@ -249,7 +258,7 @@ def test_failures_of_the_aggregate_model(household, change, status):
     params = MODEL.params(POINT | change)
     assert Status(int(solve_given(params, household).status)) == status
     assert loglikelihood(params, household) == -jnp.inf
-    assert all(float(g) == 0.0 for g in gradient(params))
+    assert all(float(g) == 0.0 for g in everything(params)[2])
 
 
 def test_a_persistent_process_needs_no_longer_horizon(household):
@@ -259,7 +268,7 @@ def test_a_persistent_process_needs_no_longer_horizon(household):
 @pytest.mark.parametrize("change", [{"r": 0.6}, {"eis": np.nan}, {"sd_e": 1.3}, {"min_a": -6.0}])
 def test_no_steady_state(change):
     """Nor where the lowest income is less than the interest on the largest debt (the natural borrowing limit)."""
-    household, value = everything(MODEL.params(POINT | change))
+    household, value, _ = everything(MODEL.params(POINT | change))
     assert Status(int(household.status)) == Status.NO_STEADY_STATE
     assert value == -jnp.inf
     assert all(jnp.isfinite(x).all() for x in household.jacobians.values())
