@@ -57,10 +57,10 @@ def check_gradients(
 
     Source: central differences of fourth order, e.g. Fornberg (1988), Mathematics of Computation 51.
     """
-    x, unravel = ravel_pytree(jax.tree.map(lambda value: jnp.asarray(value, float), point))
-    x = np.asarray(x)
+    flat, unravel = ravel_pytree(jax.tree.map(lambda value: jnp.asarray(value, float), point))
+    x = np.asarray(flat)
     scale = np.maximum(np.abs(x), _SMALLEST_SCALE) if scales is None else np.asarray(ravel_pytree(scales)[0])
-    scaled = lambda z: function(unravel(jnp.asarray(x) + scale * z))
+    scaled = lambda z: function(unravel(flat + scale * z))
 
     @jax.jit
     def evaluate(z, direction):

@@ -16,20 +16,15 @@ one, w = W* m, the matrix B + J W* N is regular, and so it is for almost every o
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from estim.linalg import (
-    Factors,
-    compute_where,
-    eliminate,
-    factorize,
-    solve_expectations,
-    solve_factorized,
-)
+from estim.linalg import eliminate, factorize, solve_expectations, solve_factorized
+from estim.linalg.host import on_host_where_needed
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -77,74 +72,72 @@ def _respond(
 ) -> tuple[Array, Array, Scalar]:
     """[X, Y] of x_t = X m_t + Y (v_t - W m_t), the guess W, and whether B + J W N is regular.
 
-    Where B is, W is zero and no factors are needed. The derivatives are those of `_respond_by_factors`.
+    W is zero where B is regular, else of the size of its surroundings.
     """
-    by_factors = partial(_respond_by_factors, determined)
-    if not determined:
-        return by_factors(now, past, future)
-    rows = _inverse(jnp.abs(now).max(axis=1, initial=0.0))
-    scaled = now * rows[:, None]
-    smallest_pivots = _PIVOT * jnp.abs(scaled).max(axis=0, initial=0.0)
-    xy, regular = eliminate(scaled, _right_side(rows, past, future), smallest_pivots)
-    found = xy, jnp.zeros((future[0].shape[1], past[0].shape[1])), regular
-    return compute_where(~regular, by_factors, found, now, past, future)
+    right = -jnp.concatenate([past[0], future[0]], axis=1)
+    if determined:
+        nothing = jnp.zeros((future[0].shape[1], past[0].shape[1]))
+        found = _in_turn(now, right, nothing)
+        return on_host_where_needed(_respond_on_host, ~found[2], found, now, *past, *future)
+    guess = _guess(now, *past, *future)
+    return _in_turn(now + future[0] @ (guess @ past[1]), right, guess)
+
+
+def _in_turn(matrix: Array, right: Array, guess: Array) -> tuple[Array, Array, Scalar]:
+    """Neither units nor the scale of an equation make the matrix singular."""
+    rows, columns = _scales(abs(matrix))
+    xy, regular = eliminate(matrix * rows[:, None] * columns[None, :], rows[:, None] * right, _PIVOT)
+    return columns[:, None] * xy, guess, regular
 
 
 @_respond.defjvp
 def _respond_jvp(determined: bool, primals, tangents):
-    return jax.jvp(partial(_respond_by_factors, determined), primals, tangents)
+    _, guess, regular = _respond(determined, *lax.stop_gradient(primals))
+
+    def by_factors(now, past, future):
+        matrix = now + future[0] @ (guess @ past[1])
+        rows, columns = _scales(abs(lax.stop_gradient(matrix)))
+        scaled = matrix * rows[:, None] * columns[None, :]
+        right = -rows[:, None] * jnp.concatenate([past[0], future[0]], axis=1)
+        return columns[:, None] * solve_factorized(scaled, factorize(scaled, _PIVOT), right)
+
+    xy, d_xy = jax.jvp(by_factors, primals, tangents)
+    return (xy, guess, regular), (d_xy, jnp.zeros_like(guess), np.zeros(regular.shape, jax.dtypes.float0))
 
 
-def _respond_by_factors(
-    determined: bool, now: Array, past: tuple[Array, Array], future: tuple[Array, Array]
-) -> tuple[Array, Array, Scalar]:
-    guess, (rows, columns), factors = _regular_guess(now, past, future, determined)
-    scaled = (now + future[0] @ (guess @ past[1])) * rows[:, None] * columns[None, :]
-    xy = solve_factorized(scaled, factors, _right_side(rows, past, future))
-    return columns[:, None] * xy, guess, factors.regular
+@np.errstate(all="ignore")
+def _respond_on_host(
+    now: np.ndarray, l: np.ndarray, n: np.ndarray, j: np.ndarray, p: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """`_respond` in NumPy, where B is singular."""
+    guess = _guess(now, l, n, j, p)
+    matrix = now + j @ (guess @ n)
+    rows, columns = _scales(abs(matrix))
+    scaled, right = matrix * rows[:, None] * columns, -rows[:, None] * np.concatenate([l, j], axis=1)
+    regular = bool(np.isfinite(scaled).all()) and np.linalg.cond(scaled) < 1.0 / _PIVOT
+    return (
+        columns[:, None] * np.linalg.solve(scaled, right) if regular else np.zeros_like(right),
+        guess,
+        regular,
+    )
 
 
-def _right_side(rows: Array, past: tuple[Array, Array], future: tuple[Array, Array]) -> Array:
-    return -rows[:, None] * jnp.concatenate([past[0], future[0]], axis=1)
-
-
-def _regular_guess(
-    now: Array, past: tuple[Array, Array], future: tuple[Array, Array], determined: bool
-) -> tuple[Array, tuple[Array, Array], Factors]:
-    """W, scales of the rows and columns of B + J W N, and the factors of what is scaled.
-
-    W is zero where B is regular, else of the size of its surroundings.
-    """
-    now, (l, n), (j, p) = lax.stop_gradient((now, past, future))
-    random = np.random.default_rng(0)
-    shape = j.shape[1], n.shape[0]
+def _guess(now: Any, l: Any, n: Any, j: Any, p: Any) -> Any:
+    """Some W such that B + J W N is regular if any does that; of arrays of NumPy, or of JAX."""
+    random, shape = np.random.default_rng(0), (j.shape[1], n.shape[0])
     pattern = random.uniform(0.3, 1.0, shape) * random.choice([-1.0, 1.0], shape)
-
-    def guess(now, l, n, j, p):
-        rows, columns = _scales(jnp.abs(now) + jnp.abs(j) @ jnp.abs(p) + jnp.abs(l) @ jnp.abs(n))
-        led = _inverse((jnp.abs(j) * rows[:, None]).max(axis=0, initial=0.0))
-        lagged = _inverse((jnp.abs(n) * columns[None, :]).max(axis=1, initial=0.0))
-        w = pattern * led[:, None] * lagged[None, :]
-        return w, *_scale_and_factorize(now + j @ (w @ n))
-
-    unknown = Factors(jnp.eye(len(now)), jnp.arange(len(now), dtype=jnp.int32), jnp.array(False))
-    ones = jnp.ones(len(now))
-    first = _scale_and_factorize(now) if determined else ((ones, ones), unknown)
-    return compute_where(~first[1].regular, guess, (jnp.zeros(shape), *first), now, l, n, j, p)
+    rows, columns = _scales(abs(now) + abs(j) @ abs(p) + abs(l) @ abs(n))
+    led = _inverse((abs(j) * rows[:, None]).max(axis=0, initial=0.0))
+    lagged = _inverse((abs(n) * columns[None, :]).max(axis=1, initial=0.0))
+    return pattern * led[:, None] * lagged[None, :]
 
 
-def _scale_and_factorize(matrix: Array) -> tuple[tuple[Array, Array], Factors]:
-    """Neither units nor the scale of an equation make a matrix singular."""
-    rows, columns = _scales(jnp.abs(matrix))
-    return (rows, columns), factorize(matrix * rows[:, None] * columns[None, :], _PIVOT)
-
-
-def _scales(size: Array) -> tuple[Array, Array]:
+def _scales(size: Any) -> tuple[Any, Any]:
     """Of rows and columns, so that the largest entry in each is one."""
     rows = _inverse(size.max(axis=1, initial=0.0))
     return rows, _inverse((size * rows[:, None]).max(axis=0, initial=0.0))
 
 
-def _inverse(size: Array) -> Array:
+def _inverse(size: Any) -> Any:
     """One over it, one where it is zero."""
-    return 1.0 / jnp.where(size > 0, size, 1.0)
+    return 1.0 / (size + (size == 0))
