@@ -12,8 +12,8 @@ from estim.pipeline.routes import draw_arrays, phase_progress
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain, logdensities, slice_positions, thin, unconstrain
-from estim.results.contents import read_evaluations, read_route
-from estim.results.store import RunDirectory, flatten
+from estim.results.contents import flatten, read_evaluations, read_route
+from estim.results.store import RunDirectory
 from estim.samplers.mode import Laplace
 from estim.surrogate.certify import Certificate, certify_weighted, weighing
 from estim.surrogate.correct import correct_means, surrogate_logdensity, weigh_draws

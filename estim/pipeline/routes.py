@@ -11,8 +11,8 @@ from estim.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain
-from estim.results.contents import count_draws
-from estim.results.store import RunDirectory, flatten
+from estim.results.contents import count_draws, flatten
+from estim.results.store import RunDirectory
 from estim.samplers.base import Draws, Info
 from estim.samplers.mode import Laplace
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,3 +102,13 @@ def finished_routes(run: RunDirectory) -> list[str]:
     settings: dict[str, Any] = run.read_json("settings.json")
     names = [*settings["routes"], *(["surrogate"] if settings.get("surrogate") else [])]
     return [name for name in names if count_draws(run, name)]
+
+
+def flatten(tree: Any, prefix: str) -> dict[str, Array]:
+    """A nested NamedTuple or dict of arrays as flat names, joined by dots; None is left out."""
+    if tree is None:
+        return {}
+    items = tree._asdict() if hasattr(tree, "_asdict") else tree
+    if not isinstance(items, Mapping):
+        return {prefix: np.asarray(tree)}
+    return {k: v for key, value in items.items() for k, v in flatten(value, f"{prefix}.{key}").items()}

@@ -151,3 +151,13 @@ def _wrong_header(line: str) -> str:
     if word == "format" and number.isdigit() and int(number) != FORMAT:
         return f"the directory has format {number}, and this version of estim knows format {FORMAT} alone"
     return f"line 1 is damaged: put {NAME} back from a copy"
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a rename durable (POSIX: the folder itself has to reach the disk)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

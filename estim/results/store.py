@@ -291,7 +291,7 @@ class RunDirectory:
                 with temporary.open("rb") as stream:
                     os.fsync(stream.fileno())
                 self._publish(name, temporary, target)
-                _flush_folder(target.parent)
+                manifest.flush_folder(target.parent)
             finally:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
@@ -336,26 +336,6 @@ class RunDirectory:
 _READ = {".npz", ".json", ".csv", ".py", ".pyc", ".so", ".pyd", ".zip", ".pth"}
 
 
-def flatten(tree: Any, prefix: str) -> dict[str, Array]:
-    """A nested NamedTuple or dict of arrays as flat names, joined by dots; None is left out."""
-    if tree is None:
-        return {}
-    items = tree._asdict() if hasattr(tree, "_asdict") else tree
-    if not isinstance(items, Mapping):
-        return {prefix: np.asarray(tree)}
-    return {k: v for key, value in items.items() for k, v in flatten(value, f"{prefix}.{key}").items()}
-
-
 def _chunk_number(name: str) -> int:
     digits = name.rpartition("chunk-")[2].removesuffix(".npz")
     return int(digits) if digits.isdigit() else -1
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename durable (POSIX: the folder itself has to reach the disk)."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

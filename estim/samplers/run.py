@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
@@ -26,6 +25,7 @@ from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.pace import Pace
 from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
+from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight
 from estim.stopping import stop_is_asked
 from estim.typing import Array, Key
@@ -38,8 +38,6 @@ _CAPACITY = 1024
 _FIRST_CHUNK = 1
 _BUFFER = 2**28  # bytes: of what the steps of one call say
 _KEEP_AFTER = 60.0  # seconds after which the steps of a window that is not complete are kept
-_MAX_TRIES = 100
-_BEGIN_KEY = 0xFFFFFFFF  # folded into the key for starting points; no step has this number
 
 
 class RunState(NamedTuple):
@@ -199,7 +197,7 @@ def sample_chunks(
             laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(bend=blank.tuning.bend)
         with _timed(seconds, "compile"):
-            chains, failures = _begin(
+            chains, failures = starting_states(
                 posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
             )
         now = RunState(
@@ -308,57 +306,6 @@ def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_e
     )
 
 
-def _begin(
-    posterior: Posterior,
-    algorithm: SamplingAlgorithm,
-    rng_key: Key,
-    num_chains: int,
-    laplace: Laplace,
-    initial_positions: Array | None,
-) -> tuple[Any, Counter[str]]:
-    """The first states ``[chain]``, all with a finite density, and the failures met on the way.
-
-    Starting points are drawn at twice the width of `laplace`; where several modes were found, that of one chain
-    after another around one mode after another, but for modes with less than a thousandth of the mass. One without
-    a density, or with one so low that a chain could be stuck there (for a Gaussian 2 dim below the mode
-    is expected, 4 dim + 10 is allowed), is drawn again, each time a tenth closer to the mode.
-
-    Raises:
-        SamplerError: a point of `initial_positions` has no density, or none was found.
-    """
-
-    def init(positions: Any) -> Any:
-        return jax.tree.map(lambda *rows: jnp.stack(rows), *[algorithm.init(x) for x in positions])
-
-    failures = Counter[str]()
-    if initial_positions is not None:
-        states = init(jnp.asarray(initial_positions, float))
-        if not np.all(finite := np.isfinite(states.logdensity)):
-            chain = int(np.argmin(finite))
-            status = int(posterior.evaluate_fn(jnp.asarray(initial_positions[chain])).status)
-            raise SamplerError(f"initial_positions[{chain}] has no density: {posterior.explain(status)}")
-        return states, failures
-
-    dim = len(laplace.mode)
-    centre, width, height = laplace.begin_at(num_chains)
-    lowest = height - 4 * dim - 10
-    states = None
-    for attempt in range(_MAX_TRIES):
-        key = jax.random.fold_in(jax.random.fold_in(rng_key, _BEGIN_KEY), attempt)
-        noise = jax.random.normal(key, (num_chains, dim))
-        found = init(centre + 2.0 * 0.9**attempt * np.einsum("cij,cj->ci", width, noise))
-        if not np.all(np.isfinite(found.logdensity)):
-            evaluate = jax.jit(posterior.evaluate_fn)
-            failures += count_failures([evaluate(x).status for x in found.position])
-        states = found if states is None else _where(states.logdensity > lowest, states, found)
-        if np.all(states.logdensity > lowest):
-            return states, failures
-    raise SamplerError(
-        f"no starting point with a log-density above {np.max(lowest):.6g} in {_MAX_TRIES} tries a chain; "
-        f"evaluations that failed: {dict(failures)}"
-    )
-
-
 def _capacity(num_chains: int, dim: int, settings: dict[str, Any]) -> int:
     """The longest call: as many steps as say no more than `_BUFFER` bytes, so far as that can be known beforehand."""
     points = 1 + (settings.get("num_proposals") or 1)
@@ -373,12 +320,6 @@ def _joined(parts: Sequence[Info]) -> Info:
 def _on_host(info: Info, count: int) -> Info:
     """The first `count` rows, copied, so that the buffers behind them are let go."""
     return jax.tree.map(lambda rows: np.array(np.asarray(rows)[:count]), info)
-
-
-def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
-    """Rows ``[chain]`` of `first` where `mask`, else of `second`."""
-    rows = lambda a: mask.reshape(-1, *[1] * (a.ndim - 1))
-    return jax.tree.map(lambda a, b: jnp.where(rows(a), a, b), first, second)
 
 
 def _blank_state(

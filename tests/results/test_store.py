@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import estim  # noqa: F401
+from estim.results.contents import flatten
 from estim.results.manifest import digest
-from estim.results.store import RunDirectory, RunWarning, StoreError, flatten
+from estim.results.store import RunDirectory, RunWarning, StoreError
 from estim.samplers.states import State
 
 
