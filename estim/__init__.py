@@ -18,6 +18,7 @@ _HOME = {
     "estim.dynare": ("convert_mod", "read_mod"),
     "estim.evaluations": ("Evaluations",),
     "estim.experiment": ("Experiment",),
+    "estim.gradients": ("check_gradients",),
     "estim.pipeline": ("run_experiment",),
     "estim.model": ("Model", "ModelError"),
     "estim.models": ("list_models", "load_model"),

@@ -19,6 +19,7 @@ LAYERS = [
         "typing",
         "status",
         "evaluations",
+        "gradients",
         "progress",
         "stopping",
         "user_code",
