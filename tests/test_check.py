@@ -164,7 +164,7 @@ def one_of_each_kind():
 def test_gallery_passes(name):
     """The model without reference numbers climbs to draws from its prior; the others' likelihoods have theirs.
 
-    Gradients of all are in `tests/models/test_gradients`.
+    Gradients of all are in `tests/models/test_derivatives`.
     """
     model = load_model(name)
     num_rungs = 5 if name == "lubik_schorfheide_2007" else 2 if model.het_blocks else 3
