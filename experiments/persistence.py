@@ -3,9 +3,10 @@
     python experiments/persistence.py [MODEL ...]
 
 For each model, with all estimated autocorrelations of shocks at 0.95, 0.98, 0.99 and 0.995: the log-likelihood of 100
-quarters that the model itself makes there, at the model's horizon and at longer ones, twice as long each time, until it moves by less than 0.002 or the horizon is `LONGEST` times the model's. A Jacobian's first
-dates are the Jacobian of the first dates, so that households are solved once. The last line is JSON: the distance from
-the longest horizon, and the last move.
+quarters that the model itself makes there, at the model's horizon and at longer ones, twice as long each time, until it
+moves by less than 0.002 or the horizon is `LONGEST` times the model's. A Jacobian's first dates are the Jacobian of the
+first dates, so that households are solved once. The last line is JSON: the distance from the longest horizon, and the
+last move.
 """
 
 import json
