@@ -59,15 +59,16 @@ def test_a_limit_of_the_system_counts(monkeypatch, tmp_path):
 @pytest.mark.filterwarnings("ignore:os.fork")
 @pytest.mark.filterwarnings("ignore:This process")
 def test_a_forked_child_is_told_instead_of_hanging():
-    posterior = from_logdensity(lambda x: -0.5 * jnp.sum(x**2), jnp.zeros(2))
+    posterior, rng_key = from_logdensity(lambda x: -0.5 * jnp.sum(x**2), jnp.zeros(2)), jax.random.key(0)
     read, write = os.pipe()
     if (child := os.fork()) == 0:
         try:
-            sample(posterior, "rwmh", None, num_samples=2)
+            sample(posterior, "rwmh", rng_key, num_samples=2)
         except ForkError as error:
             os.write(write, str(error).encode())
         finally:
             os._exit(0)
+    os.close(write)  # so that a child that says nothing is no wait without end
     os.waitpid(child, 0)
     assert b"multiprocessing.get_context('spawn')" in os.read(read, 1000)
     runtime.require_own_runtime()  # the parent goes on

@@ -38,6 +38,7 @@ from estim.status import Status
 from estim.typing import Array
 
 TAIL_TOLERANCE = 1e-2
+_DIED_OUT = 1e-4
 _SOLVE_TOLERANCE = 1e-7
 
 
@@ -137,17 +138,29 @@ def solve_unit_responses(model: Model, linear: LinearModel, household: Household
         )
 
     processes, units = _all_processes(model, linear)
-    horizon = jacobian.shape[1]
+    stationary, horizon = stationarity(processes), jacobian.shape[1]
     impulses = jnp.pad(units[:, None], ((0, jacobian.shape[0]), (0, horizon - 1), (0, 0)))
     cut = solve(impulses)
     ahead = jnp.pad(cut, ((0, 0), (0, 1), (0, 0)))[:, 1:]
     end = solve(jnp.pad(residuals(ahead)[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))))
     increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
+    # An economy that answers violently to what happens at its end has increments that do not die out. Where the paths
+    # that end with the horizon do, they serve: as increments of processes that last one date.
+    plain = (_left_at_end(increments) > _DIED_OUT) & (_left_at_end(cut) < 0.1 * _left_at_end(increments))
+    increments = jnp.where(plain, cut, increments)
+    processes = processes._replace(transition=jnp.where(plain, 0.0, processes.transition))
 
     left = _residuals(model, fixed_linear, jacobian, cut) - impulses
     determinate = determinacy_status(system.matrix, system.shape)
-    status = _status(cut, left, linear, household.status, determinate, stationarity(processes))
+    status = _status(cut, left, linear, household.status, determinate, stationary)
     return UnitResponses(processes, increments, status)
+
+
+def _left_at_end(paths: Array) -> Array:
+    """The largest share of a peak in the last tenth of the horizon, of paths ``[n_variables, T, n]``."""
+    sizes = jax.lax.stop_gradient(jnp.abs(paths))
+    peak = sizes.max(axis=1)
+    return (sizes[:, -max(sizes.shape[1] // 10, 1) :].max(axis=1) / jnp.where(peak > 0, peak, 1.0)).max()
 
 
 def _all_processes(model: Model, linear: LinearModel) -> tuple[Processes, Array]:

@@ -114,7 +114,9 @@ def test_conformance(name):
     model = load_model(name)
     assert model.name == name
     assert model.reference
-    if model.het_blocks:  # solved in test_hank_gallery, and its equations are differentiated in test_derivatives
+    if (
+        model.het_blocks
+    ):  # solved in test_hank_gallery, and its equations are differentiated in test_derivatives
         plan, split = find_plan(model), cost_split(model)
         assert len(plan.unknowns) == len(plan.equations) + len(plan.matched) <= 3
         processes = {model.variables._fields[j] for step in plan.exogenous for j in step.variables}
