@@ -69,12 +69,16 @@ def test_one_that_does_not_look_is_left_behind_and_may_not_write(monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_stops_as_ctrl_c_does(name, code):
-    before = signal.getsignal(getattr(signal, name))
-    with pytest.raises(KeyboardInterrupt) as stop, signals_stop():
-        os.kill(os.getpid(), getattr(signal, name))
-        threading.Event().wait(10)
-    assert isinstance(stop.value, Terminated) and exit_code(stop.value) == code
-    assert signal.getsignal(getattr(signal, name)) == before
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # these tests may themselves run under nohup
+    try:
+        with pytest.raises(KeyboardInterrupt) as stop, signals_stop():
+            os.kill(os.getpid(), number)
+            threading.Event().wait(10)
+        assert isinstance(stop.value, Terminated) and exit_code(stop.value) == code
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
