@@ -331,7 +331,7 @@ def test_a_parameter_written_in_logs():
 @EXAMPLES
 @given(seed=st.integers(0, 10_000), chains=st.integers(2, 6), power=st.integers(-10, 10))
 def test_chains_in_another_order_and_parameters_in_other_units(seed, chains, power):
-    """A power of two does not round: of an even number of draws two are as far from the median, and tie in their ranks."""
+    """A power of two does not round: of an even number of draws two are as far from the median, and tie."""
     rng, factor = np.random.default_rng(seed), 2.0**power
     draws = rng.normal(size=(chains, 40, 3)).cumsum(axis=1)
     own, anew = summarise(draws), summarise(factor * draws[rng.permutation(chains)])
