@@ -77,17 +77,16 @@ def _respond(
     right = -jnp.concatenate([past[0], future[0]], axis=1)
     if determined:
         nothing = jnp.zeros((future[0].shape[1], past[0].shape[1]))
-        found = _in_turn(now, right, nothing)
+        found = _solve(now, right, nothing)
         return on_host_where_needed(_respond_on_host, ~found[2], found, now, *past, *future)
     guess = _guess(now, *past, *future)
-    return _in_turn(now + future[0] @ (guess @ past[1]), right, guess)
+    return _solve(now + future[0] @ (guess @ past[1]), right, guess)
 
 
-def _in_turn(matrix: Array, right: Array, guess: Array) -> tuple[Array, Array, Scalar]:
-    """Neither units nor the scale of an equation make the matrix singular."""
-    rows, columns = _scales(abs(matrix))
-    xy, regular = eliminate(matrix * rows[:, None] * columns[None, :], rows[:, None] * right, _PIVOT)
-    return columns[:, None] * xy, guess, regular
+def _solve(matrix: Array, right: Array, guess: Array) -> tuple[Array, Array, Scalar]:
+    scaled, rows, columns = _scaled(matrix)
+    xy, regular = eliminate(scaled, rows * right, _PIVOT)
+    return columns * xy, guess, regular
 
 
 @_respond.defjvp
@@ -96,10 +95,10 @@ def _respond_jvp(determined: bool, primals, tangents):
 
     def by_factors(now, past, future):
         matrix = now + future[0] @ (guess @ past[1])
-        rows, columns = _scales(abs(lax.stop_gradient(matrix)))
-        scaled = matrix * rows[:, None] * columns[None, :]
-        right = -rows[:, None] * jnp.concatenate([past[0], future[0]], axis=1)
-        return columns[:, None] * solve_factorized(scaled, factorize(scaled, _PIVOT), right)
+        _, rows, columns = _scaled(lax.stop_gradient(matrix))
+        scaled = rows * matrix * columns.T
+        right = -rows * jnp.concatenate([past[0], future[0]], axis=1)
+        return columns * solve_factorized(scaled, factorize(scaled, _PIVOT), right)
 
     xy, d_xy = jax.jvp(by_factors, primals, tangents)
     return (xy, guess, regular), (d_xy, jnp.zeros_like(guess), np.zeros(regular.shape, jax.dtypes.float0))
@@ -111,15 +110,11 @@ def _respond_on_host(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """`_respond` in NumPy, where B is singular."""
     guess = _guess(now, l, n, j, p)
-    matrix = now + j @ (guess @ n)
-    rows, columns = _scales(abs(matrix))
-    scaled, right = matrix * rows[:, None] * columns, -rows[:, None] * np.concatenate([l, j], axis=1)
+    scaled, rows, columns = _scaled(now + j @ (guess @ n))
+    right = -rows * np.concatenate([l, j], axis=1)
     regular = bool(np.isfinite(scaled).all()) and np.linalg.cond(scaled) < 1.0 / _PIVOT
-    return (
-        columns[:, None] * np.linalg.solve(scaled, right) if regular else np.zeros_like(right),
-        guess,
-        regular,
-    )
+    xy = columns * np.linalg.solve(scaled, right) if regular else np.zeros_like(right)
+    return xy, guess, regular
 
 
 def _guess(now: Any, l: Any, n: Any, j: Any, p: Any) -> Any:
@@ -130,6 +125,13 @@ def _guess(now: Any, l: Any, n: Any, j: Any, p: Any) -> Any:
     led = _inverse((abs(j) * rows[:, None]).max(axis=0, initial=0.0))
     lagged = _inverse((abs(n) * columns[None, :]).max(axis=1, initial=0.0))
     return pattern * led[:, None] * lagged[None, :]
+
+
+def _scaled(matrix: Any) -> tuple[Any, Any, Any]:
+    """The matrix, which neither units nor the scale of an equation make singular now, and the scales ``[n, 1]`` of
+    its rows and columns."""
+    rows, columns = _scales(abs(matrix))
+    return matrix * rows[:, None] * columns[None, :], rows[:, None], columns[:, None]
 
 
 def _scales(size: Any) -> tuple[Any, Any]:

@@ -39,6 +39,8 @@ from estim.typing import Array
 
 TAIL_TOLERANCE = 1e-2
 _DIED_OUT = 1e-4
+"""Of a peak: increments that have fallen so far at the end of the horizon are trusted."""
+
 _SOLVE_TOLERANCE = 1e-7
 
 
@@ -146,7 +148,8 @@ def solve_unit_responses(model: Model, linear: LinearModel, household: Household
     increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
     # An economy that answers violently to what happens at its end has increments that do not die out. Where the paths
     # that end with the horizon do, they serve: as increments of processes that last one date.
-    plain = (_left_at_end(increments) > _DIED_OUT) & (_left_at_end(cut) < 0.1 * _left_at_end(increments))
+    left_over = _left_at_end(increments)
+    plain = (left_over > _DIED_OUT) & (_left_at_end(cut) < 0.1 * left_over)
     increments = jnp.where(plain, cut, increments)
     processes = processes._replace(transition=jnp.where(plain, 0.0, processes.transition))
 
