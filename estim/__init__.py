@@ -13,11 +13,11 @@ __version__ = "0.1.0"
 
 _HOME = {
     "estim.api": ("impulse_responses", "loglikelihood", "solve"),
-    "estim.check": ("check_model",),
-    "estim.datasets": ("DataError", "list_data", "load_data"),
+    "estim.ladder": ("check_model",),
+    "estim.data.datasets": ("DataError", "list_data", "load_data"),
     "estim.dynare": ("convert_mod", "read_mod"),
     "estim.evaluations": ("Evaluations",),
-    "estim.experiment": ("Experiment",),
+    "estim.experiment.experiment": ("Experiment",),
     "estim.gradients": ("check_gradients",),
     "estim.pipeline": ("run_experiment",),
     "estim.model": ("Model", "ModelError"),
@@ -25,7 +25,7 @@ _HOME = {
     "estim.estimation": ("build_posterior",),
     "estim.posterior": ("Posterior", "from_logdensity", "from_loglikelihood"),
     "estim.samplers.run": ("sample",),
-    "estim.solution.representations": ("MovingAverage", "StateSpace"),
+    "estim.representations.linear": ("MovingAverage", "StateSpace"),
     "estim.status": ("SolutionError", "Status"),
     "estim.results.datatree": ("to_datatree",),
     "estim.surrogate.certify": ("certify",),

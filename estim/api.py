@@ -11,15 +11,16 @@ import xarray as xr
 
 from estim.arguments import NonNegative, Positive, checked
 from estim.covariances import check_covariances
-from estim.datasets import load_data, select_observables
+from estim.data.datasets import load_data, select_observables
 from estim.estimation import explain, model_loglikelihood, solve_compiled
 from estim.likelihood.options import check_options
 from estim.model import Model
 from estim.models import load_model
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.runtime import require_own_runtime
 from estim.solution import responses
 from estim.solution.at_rest import solution_error
-from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import ParamValues
 
 
@@ -40,7 +41,7 @@ def loglikelihood(
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
         presample: periods at the start that are filtered but not counted: a whole number from 0
             to less than those of the data.
-        options: passed on to `estim.likelihood.kalman.kalman_loglikelihood`.
+        options: passed on to `estim.likelihood.state_space.kalman.kalman_loglikelihood`.
 
     Raises:
         ArgumentError: the presample, or another option, is not one that the likelihood can take.

@@ -213,8 +213,8 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from estim.check import check_model
-    from estim.experiment import load_model_and_data
+    from estim.experiment.experiment import load_model_and_data
+    from estim.ladder import check_model
 
     console = _console()
     model, data = load_model_and_data(arguments.model)
@@ -237,7 +237,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _data_list(arguments: argparse.Namespace) -> int:
     from rich.table import Table
 
-    from estim.datasets import list_data
+    from estim.data.datasets import list_data
 
     table = Table("data set", "what it is", box=None, header_style="bold")
     for name, title in list_data().items():
@@ -247,14 +247,14 @@ def _data_list(arguments: argparse.Namespace) -> int:
 
 
 def _data_show(arguments: argparse.Namespace) -> int:
-    from estim.datasets import describe
+    from estim.data.datasets import describe
 
     print(describe(arguments.name))
     return 0
 
 
 def _data_fetch(arguments: argparse.Namespace) -> int:
-    from estim.fred import fetch_fred
+    from estim.data.fred import fetch_fred
 
     frame = fetch_fred(arguments.ids, start=arguments.start, end=arguments.end)
     if arguments.out:

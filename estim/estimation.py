@@ -9,24 +9,25 @@ import jax.numpy as jnp
 
 from estim.arguments import NonNegative, checked
 from estim.covariances import check_covariances
-from estim.datasets import select_observables
+from estim.data.datasets import select_observables
 from estim.likelihood.failure import outcome
-from estim.likelihood.kalman import kalman_likelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.likelihood.options import check_options
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.state_space.kalman import kalman_likelihood
 from estim.model import Model, ModelError
 from estim.posterior import Posterior, from_loglikelihood, message_of
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.runtime import require_own_runtime
-from estim.solution.cost_split import cost_split
 from estim.solution.equations import measurement_covariance
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
-from estim.solution.representations import MovingAverage, StateSpace
-from estim.solution.sequence_space import (
+from estim.solution.sequence_space.linear_system import (
     AggregateResponses,
     solve_aggregate_responses,
     solve_moving_average,
 )
-from estim.solution.stationary_equilibrium import (
+from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.stationary_equilibrium import (
     HouseholdJacobians,
     default_household_jacobians,
     solve_household_jacobians,

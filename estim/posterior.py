@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, checked
+from estim.devices import over
 from estim.evaluations import Evaluations
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.prior_checks import begin_at
@@ -97,18 +98,6 @@ class Posterior(NamedTuple):
             self.initial,
         )
         return _assemble(loglikelihood, parameters, self.start)
-
-
-def takes_turns(in_turn: bool) -> bool:
-    """Whether evaluations that are better taken one after another are: on a machine whose devices are cores."""
-    return in_turn and jax.default_backend() == "cpu"
-
-
-def over[T](fn: Callable[..., T], in_turn: bool) -> Callable[..., T]:
-    """`fn` over a leading axis of its arguments, side by side or, `in_turn` and on a CPU, one after another."""
-    if takes_turns(in_turn):
-        return lambda *arguments: jax.lax.map(lambda each: fn(*each), arguments)
-    return jax.vmap(fn)
 
 
 @checked

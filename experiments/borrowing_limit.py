@@ -19,10 +19,10 @@ from sticky_wage_hank import ESTIMATED, MODEL, TRUTH
 
 import estim
 from estim.results.diagnostics import summarise
-from estim.results.style import INK, PALETTE, styled
+from estim.results.figures.style import INK, PALETTE, styled
 from estim.samplers.mode import find_mode, laplace_approximation
-from estim.solution.sequence_space import solve_moving_average
-from estim.solution.stationary_equilibrium import solve_stationary_equilibrium
+from estim.solution.sequence_space.linear_system import solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import solve_stationary_equilibrium
 
 ONE = replace(MODEL, prior=MODEL.prior._replace(**(TRUTH | {"eis": ESTIMATED["eis"]})), start={"eis": 0.5})
 NUM_POINTS = 401

@@ -13,7 +13,7 @@ from estim.results.report.page import Item, Page, digits, mean_std, number, perc
 from estim.results.report.posterior import implications_section
 from estim.results.report.reading import Report
 from estim.results.store import RunDirectory
-from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
 THEIRS = {

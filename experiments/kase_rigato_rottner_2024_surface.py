@@ -15,9 +15,9 @@ from kase_rigato_rottner_2024 import fixed, households, ours  # beside this file
 from scipy.optimize import minimize
 
 from estim.estimation import build_posterior
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.solution.sequence_space import solve_moving_average
-from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.solution.sequence_space.linear_system import solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 from estim.typing import Array
 

@@ -16,10 +16,10 @@ import jax
 import numpy as np
 
 import estim
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.solution.sequence_space import solve_moving_average
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.solution.sequence_space.linear_system import solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.solution.simulate import simulate
-from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
 PERSISTENCE = (0.95, 0.98, 0.99, 0.995)

@@ -16,16 +16,16 @@ import numpy as np
 import pandas as pd
 
 import estim
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.posterior import from_loglikelihood
-from estim.results.style import DASHES, INK, MUTED, PALETTE, styled
-from estim.solution.cost_split import cost_split
-from estim.solution.representations import MovingAverage
-from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.representations.moving_average import MovingAverage
+from estim.results.figures.style import DASHES, INK, MUTED, PALETTE, styled
+from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
+from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.transitions import solve_transition
 from estim.solution.simulate import simulate
-from estim.solution.stationary_equilibrium import solve_household_jacobians
-from estim.solution.transitions import solve_transition
 from estim.typing import Key
 
 matplotlib.use("agg")

@@ -20,11 +20,11 @@ from sequence_space import command_line, plot_posterior, save, simulated
 
 import estim
 from estim import priors
-from estim.heterogeneity.grids import double_exponential_grid, rouwenhorst
 from estim.models.auclert_rognlie_straub_2024 import Grids
+from estim.numerics.grids import double_exponential_grid, rouwenhorst
 from estim.results.diagnostics import summarise
 from estim.samplers.mode import find_mode, laplace_approximation
-from estim.solution.sequence_space import solve_moving_average
+from estim.solution.sequence_space.linear_system import solve_moving_average
 
 FULL = estim.load_model("auclert_rognlie_straub_2024")
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 from scipy.stats import multivariate_normal
 
-from estim.solution.representations import StateSpace
+from estim.representations.linear import StateSpace
 from estim.status import Status
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from numpyro.distributions import Beta, Gamma
 
-from estim.heterogeneity.grids import double_exponential_grid, geometric_grid, rouwenhorst
 from estim.model import Model
 from estim.models import load_model
+from estim.numerics.grids import double_exponential_grid, geometric_grid, rouwenhorst
 
 
 class Variables(NamedTuple):

@@ -11,7 +11,7 @@ import pytest
 from small_models import Params, Shocks, Variables, ar1
 
 from estim import priors
-from estim.check import check_model
+from estim.ladder import check_model
 from estim.models import list_models, load_model
 
 

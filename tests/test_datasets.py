@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from estim.datasets import (
+from estim.data.datasets import (
     FOLDER,
     DataError,
     describe,

@@ -13,24 +13,24 @@ import pytest
 from linear_gaussian import random_observations, random_state_space
 
 import estim  # noqa: F401
-from estim.dynare.steady_state import numerical_steady_state
-from estim.heterogeneity.fixed_point import (
+from estim.dynare.building.steady_state import numerical_steady_state
+from estim.likelihood.failure import impossible_if_not_finite
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.state_space.covariance_root import covariance_root
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
+from estim.likelihood.state_space.square_root import triangularise
+from estim.likelihood.state_space.start import riccati_start
+from estim.numerics import solve_discrete_lyapunov, solve_expectations, solve_linear, solve_sylvester
+from estim.numerics.fixed_point import (
     attach_derivative,
     solve_elementwise,
     solve_fixed_point,
     solve_one_minus,
 )
-from estim.heterogeneity.interpolate import interpolate
-from estim.likelihood.covariance_root import covariance_root
-from estim.likelihood.failure import impossible_if_not_finite
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.likelihood.square_root import triangularise
-from estim.likelihood.start import riccati_start
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.linalg import solve_discrete_lyapunov, solve_expectations, solve_linear, solve_sylvester
+from estim.numerics.interpolate import interpolate
+from estim.representations.moving_average import MovingAverage, Tail
 from estim.samplers.base import Bend, Tuning
 from estim.samplers.transport import to_position
-from estim.solution.representations import MovingAverage, Tail
 from estim.status import Status
 
 RNG = np.random.default_rng(0)

@@ -17,7 +17,7 @@ import pytest
 import estim
 from estim import analysis
 from estim.cli import main
-from estim.experiment_settings import PRESETS, Route, SurrogateRoute
+from estim.experiment.settings import PRESETS, Route, SurrogateRoute
 from estim.samplers import run
 
 ROOT = Path(__file__).parent.parent

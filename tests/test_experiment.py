@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estim.arguments import ArgumentError
-from estim.experiment import (
+from estim.experiment.experiment import (
     Experiment,
     ExperimentError,
     Route,

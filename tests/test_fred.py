@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from estim import fred
-from estim.fred import FredError, fetch_fred
+from estim.data import fred
+from estim.data.fred import FredError, fetch_fred
 
 QUARTERLY = "observation_date,GDPC1\n2019-01-01,20431.641\n2019-04-01,20602.275\n2019-07-01,20843.322\n"
 OLD_HEADER = QUARTERLY.replace("observation_date", "DATE")

@@ -19,12 +19,12 @@ import estim
 from estim import priors
 from estim.analysis import smooth, theoretical_moments
 from estim.estimation import model_loglikelihood
-from estim.likelihood.kalman import kalman_likelihood
+from estim.likelihood.state_space.kalman import kalman_likelihood
 from estim.results.diagnostics import summarise
 from estim.solution import impulse_responses, solve_state_space
-from estim.solution.sequence_space import solve_moving_average
+from estim.solution.sequence_space.linear_system import solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import default_household_jacobians
 from estim.solution.simulate import simulate
-from estim.solution.stationary_equilibrium import default_household_jacobians
 from estim.status import SolutionError, Status
 
 
@@ -384,7 +384,7 @@ def test_a_household_model_in_other_words():
 
 
 def test_a_moving_average_in_other_units_and_in_two_parts():
-    from estim.likelihood.toeplitz import toeplitz_loglikelihood
+    from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 
     model, _, _ = household_programs()
     solve = jax.jit(solve_moving_average, static_argnums=0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estim.datasets import DataError, select_observables
+from estim.data.datasets import DataError, select_observables
 
 QUARTERS = pd.period_range("1990Q1", periods=12, freq="Q")
 MONTHS = pd.period_range("1990-01", periods=12, freq="M")

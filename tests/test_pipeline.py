@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
+from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
 from estim.pipeline import run_experiment
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
@@ -19,7 +19,7 @@ from estim.results.store import RunDirectory
 MODEL = """
 from typing import Any, NamedTuple
 from numpyro.distributions import Beta, Gamma
-from estim.experiment import Experiment, Route
+from estim.experiment.experiment import Experiment, Route
 from estim.model import Model
 
 class Variables(NamedTuple):
@@ -47,7 +47,7 @@ experiment = Experiment(
 
 KILL = """
 import os, signal, sys
-from estim.experiment import load_experiment
+from estim.experiment.experiment import load_experiment
 from estim.pipeline import run_experiment
 
 def progress(what, done, total, remark):

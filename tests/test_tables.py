@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from estim import tables
-from estim.datasets import load_data
+from estim.data.datasets import load_data
 from estim.tables import DataError, read_csv_rows, read_spreadsheet, read_text
 
 GOOD = "date,a\n1999Q1,1\n1999Q2,2\n"

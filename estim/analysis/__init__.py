@@ -10,7 +10,7 @@ from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
 from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
 from estim.analysis.variance_decomposition import variance_decomposition
-from estim.likelihood.smoothing import sample_smoothed, smooth
+from estim.likelihood.state_space.smoothing import sample_smoothed, smooth
 from estim.solution.simulate import simulate
 
 __all__ = [

@@ -9,8 +9,9 @@ import numpy as np
 
 from estim.arguments import checked, within
 from estim.model import Model
+from estim.representations.linear import DecisionRule, StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.solution.rational_expectations import solve_decision_rule, solve_state_space
-from estim.solution.representations import DecisionRule, MovingAverage, StateSpace
 from estim.status import Status
 from estim.typing import Array
 

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 from jax.scipy.linalg import block_diag
 
 from estim.arguments import checked
-from estim.likelihood.smoothing import raise_if_singular, sample_smoothed, smooth_given_levels
-from estim.likelihood.start import Gaussian
-from estim.solution.representations import StateSpace, trend_path
+from estim.likelihood.state_space.smoothing import raise_if_singular, sample_smoothed, smooth_given_levels
+from estim.likelihood.state_space.start import Gaussian
+from estim.representations.linear import StateSpace
+from estim.representations.trend import trend_path
 from estim.typing import Array, Key
 
 

@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import checked
-from estim.likelihood.smoothing import Smoothed, smooth
-from estim.likelihood.toeplitz import autocovariances
-from estim.linalg import block_toeplitz
-from estim.solution.representations import MovingAverage, StateSpace, without_trend
+from estim.likelihood.moving_average.toeplitz import autocovariances
+from estim.likelihood.state_space.smoothing import Smoothed, smooth
+from estim.numerics import block_toeplitz
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
+from estim.representations.trend import without_trend
 from estim.typing import Array
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from estim.analysis.moments import theoretical_moments
 from estim.arguments import NonNegative, checked
-from estim.solution.representations import StateSpace
+from estim.representations.linear import StateSpace
 from estim.status import SolutionError, Status
 from estim.typing import Array
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import Positive, checked
-from estim.linalg import matrix_powers, semidefinite_cholesky
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.numerics import matrix_powers, semidefinite_cholesky
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.typing import Array
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import NonNegative, checked
+from estim.representations.linear import StateSpace
 from estim.solution.initial_state import stationary_part
-from estim.solution.representations import StateSpace
 from estim.typing import Array
 
 

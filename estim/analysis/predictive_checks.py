@@ -9,7 +9,8 @@ import numpy as np
 
 from estim.analysis.draws import over_draws
 from estim.arguments import checked
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.solution.simulate import simulate
 from estim.typing import Array, Key
 

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 
 from estim.analysis.impulse_responses import by_shock, impulse_responses, shock_impact
 from estim.arguments import Number, at_least, checked
-from estim.likelihood.toeplitz import autocovariances
+from estim.likelihood.moving_average.toeplitz import autocovariances
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.solution.initial_state import stationary_part
-from estim.solution.representations import MovingAverage, StateSpace
 from estim.typing import Array
 
 Horizon = Annotated[Number, at_least(1)]

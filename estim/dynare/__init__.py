@@ -1,6 +1,6 @@
 """Dynare's `.mod` files as estim models."""
 
 from estim.dynare.modfile import ModFile, convert_mod, read_mod
-from estim.dynare.source import ModFileError, ModFileWarning, UnsupportedError
+from estim.dynare.reading.source import ModFileError, ModFileWarning, UnsupportedError
 
 __all__ = ["ModFile", "ModFileError", "ModFileWarning", "UnsupportedError", "convert_mod", "read_mod"]

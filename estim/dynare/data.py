@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from estim.datasets import DataError
-from estim.dynare.matlab_data import saved_vectors, written_vectors
-from estim.dynare.settings import EstimationSettings
+from estim.data.datasets import DataError
+from estim.dynare.reading.matlab_data import saved_vectors, written_vectors
+from estim.dynare.reading.settings import EstimationSettings
 from estim.tables import read_csv_rows, read_spreadsheet
 
 _EXTENSIONS = ("", ".m", ".mat", ".csv", ".xlsx")

@@ -6,24 +6,24 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from estim.arguments import checked
-from estim.datasets import DataError
-from estim.dynare.build import build, module_text
-from estim.dynare.collect import collect
-from estim.dynare.contents import Contents
+from estim.data.datasets import DataError
+from estim.dynare.building.build import build, module_text
+from estim.dynare.building.system import System, build_system
 from estim.dynare.data import prepare, read_file, read_table, sample
-from estim.dynare.fields import build_fields
-from estim.dynare.macro import expand
-from estim.dynare.parser import parse
-from estim.dynare.settings import (
+from estim.dynare.macro.processor import expand
+from estim.dynare.reading.collect import collect
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.fields import build_fields
+from estim.dynare.reading.parser import parse
+from estim.dynare.reading.settings import (
     STARTS,
     EstimationSettings,
     StochSimulSettings,
     estimation_settings,
     stoch_simul_settings,
 )
-from estim.dynare.source import ModFileError, UnsupportedError
-from estim.dynare.stoch_simul import StochSimul, stoch_simul
-from estim.dynare.system import System, build_system
+from estim.dynare.reading.source import ModFileError, UnsupportedError
+from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.model import Model
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from estim.heterogeneity.interpolate import Lottery
+from estim.numerics.interpolate import Lottery
 from estim.typing import Array
 
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import expectation
-from estim.heterogeneity.fixed_point import largest
 from estim.heterogeneity.household import Household, as_inputs, backward_step, lotteries
-from estim.heterogeneity.interpolate import lottery
+from estim.numerics.fixed_point import largest
+from estim.numerics.interpolate import lottery
 from estim.typing import Array
 
 _AT_ONCE = 20

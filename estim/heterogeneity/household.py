@@ -10,14 +10,14 @@ import numpy as np
 
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.distribution import forward, mix
-from estim.heterogeneity.fixed_point import (
+from estim.numerics.fixed_point import (
     LINEAR_TOLERANCE,
     attach_derivative,
     largest,
     solve_fixed_point,
     solve_one_minus,
 )
-from estim.heterogeneity.interpolate import Lottery, lottery
+from estim.numerics.interpolate import Lottery, lottery
 from estim.typing import Array, Scalar
 
 TOLERANCE = 1e-10

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from estim.linalg import compute_where
+from estim.numerics import compute_where
 from estim.status import Status
 from estim.typing import Scalar
 

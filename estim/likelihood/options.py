@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from estim.arguments import ArgumentError, check_settings, settings_of
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.model import Model
 
 _NEED_COMPLETE_DATA = ("chandrasekhar", "lattice")

@@ -11,9 +11,10 @@ be zero, and its rounding errors grow.
 import jax
 import jax.numpy as jnp
 
-from estim.likelihood.covariance_root import covariance_root
-from estim.linalg import eliminate
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.likelihood.state_space.covariance_root import covariance_root
+from estim.numerics import eliminate
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.typing import Array, Scalar
 
 SMALLEST_SHARE = 1e-13

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 from estim import priors
 from estim.heterogeneity.block import HetBlock
-from estim.heterogeneity.grids import double_exponential_grid, rouwenhorst
-from estim.heterogeneity.interpolate import interpolate
 from estim.model import Model
+from estim.numerics.grids import double_exponential_grid, rouwenhorst
+from estim.numerics.interpolate import interpolate
 
 
 class Variables(NamedTuple):

@@ -23,7 +23,7 @@ import pandas as pd
 
 from estim.arguments import checked
 from estim.estimation import build_posterior, household_parameters
-from estim.experiment import Experiment
+from estim.experiment.experiment import Experiment
 from estim.model import Model
 from estim.pipeline import learning
 from estim.pipeline.beginning import (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from estim.datasets import DataError, select_sample
+from estim.data.datasets import DataError, select_sample
 from estim.dynare import read_mod
-from estim.dynare.experiment_file import data_file, experiment_data, experiment_source
-from estim.experiment import Experiment, ExperimentError, load_experiment
+from estim.dynare.writing.experiment_file import data_file, experiment_data, experiment_source
+from estim.experiment.experiment import Experiment, ExperimentError, load_experiment
 from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
 from estim.results.advice import quoted

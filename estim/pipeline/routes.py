@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 import jax
 import numpy as np
 
-from estim.experiment import Route
+from estim.experiment.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain

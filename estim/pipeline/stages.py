@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jax import random
 
-from estim.experiment import Experiment, ExperimentError
+from estim.experiment.experiment import Experiment, ExperimentError
 from estim.model import Model
 from estim.posterior import Posterior
 from estim.progress import Progress

@@ -14,8 +14,9 @@ from estim.analysis.variance_decomposition import variance_decomposition
 from estim.estimation import build_solver
 from estim.model import Model
 from estim.posterior import Posterior
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.samplers.mode import Laplace
-from estim.solution.representations import MovingAverage, StateSpace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior, map_positions
 from estim.typing import Array

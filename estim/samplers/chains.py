@@ -6,21 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from estim.devices import AXIS
 from estim.samplers.base import Info, SamplingAlgorithm
 from estim.typing import Array, Key
 
 Advance = Callable[[Key, Any, Any, Any, Any, Any], tuple[Any, Info]]
-
-
-_AXIS = "device"
-
-
-def device_mesh(num: int, devices: list[jax.Device]) -> Mesh:
-    """A line of as many of `devices` as divide `num` things without remainder."""
-    size = max(n for n in range(1, len(devices) + 1) if num % n == 0)
-    return jax.make_mesh((size,), (_AXIS,), (AxisType.Auto,), devices=devices[:size])
 
 
 def build_advance(
@@ -62,7 +54,7 @@ def build_advance(
         infos = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), row)
         return jax.lax.fori_loop(0, count, body, (states, infos))
 
-    chains, same = PartitionSpec(_AXIS if spread_chains else None), PartitionSpec()
+    chains, same = PartitionSpec(AXIS if spread_chains else None), PartitionSpec()
     inputs = (same, chains, chains, same, same, same)
     outputs = (chains, PartitionSpec(None, *chains))
     if spread_chains:

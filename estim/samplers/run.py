@@ -16,14 +16,15 @@ import jax
 import numpy as np
 
 from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
-from estim.posterior import Posterior, takes_turns
+from estim.devices import device_mesh, takes_turns
+from estim.pace import Pace
+from estim.posterior import Posterior
 from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
-from estim.samplers.chains import build_advance, device_mesh
+from estim.samplers.chains import build_advance
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.pace import Pace
 from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
 from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight

@@ -14,12 +14,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from estim.arguments import Fraction, Positive
+from estim.devices import device_mesh
 from estim.evaluations import Evaluations
+from estim.pace import Pace
 from estim.posterior import Posterior
 from estim.samplers.adaptation import cholesky_of_few
 from estim.samplers.base import Draws, SamplerError, SamplingAlgorithm, Tuning, count_failures
-from estim.samplers.chains import build_advance, device_mesh
-from estim.samplers.pace import Pace
+from estim.samplers.chains import build_advance
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.states import State
 from estim.status import Status

@@ -1,5 +1,7 @@
 """From a model to a representation that a likelihood can read."""
 
+from estim.representations.linear import DecisionRule, StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.rational_expectations import (
@@ -7,7 +9,6 @@ from estim.solution.rational_expectations import (
     solve_state_space,
     solve_state_space_in_variables,
 )
-from estim.solution.representations import DecisionRule, MovingAverage, StateSpace
 from estim.solution.responses import decision_rule_responses, impulse_responses
 from estim.solution.steady_state import solve_steady_state
 

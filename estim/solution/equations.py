@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from estim.linalg import semidefinite_cholesky
 from estim.model import Model
+from estim.numerics import semidefinite_cholesky
 from estim.typing import Array
 
 

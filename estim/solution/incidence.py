@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model
 from estim.solution.equations import trace_equations
-from estim.solution.partials import reads
+from estim.solution.sparse_derivatives import reads
 
 
 class Incidence(NamedTuple):

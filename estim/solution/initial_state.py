@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from estim.linalg import solve_discrete_lyapunov
-from estim.solution.representations import StateSpace
+from estim.numerics import solve_discrete_lyapunov
+from estim.representations.linear import StateSpace
 from estim.solution.unit_roots import spectral_projector
 from estim.status import Status
 from estim.typing import Array

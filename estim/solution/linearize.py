@@ -9,7 +9,7 @@ import numpy as np
 
 from estim.model import Model
 from estim.solution.equations import trace_equations
-from estim.solution.partials import dense, differentiate, evaluate
+from estim.solution.sparse_derivatives import dense, differentiate, evaluate
 from estim.status import Status
 from estim.typing import Array, Scalar
 

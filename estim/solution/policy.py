@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from estim.linalg import eliminate, factorize, solve_expectations, solve_factorized
-from estim.linalg.host import on_host_where_needed
+from estim.numerics import eliminate, factorize, solve_expectations, solve_factorized
+from estim.numerics.host import on_host_where_needed
 from estim.status import Status
 from estim.typing import Array, Scalar
 

@@ -15,11 +15,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.model import Model, ModelError
+from estim.representations.linear import DecisionRule, StateSpace
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
 from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import solve_policy
-from estim.solution.representations import DecisionRule, StateSpace
 from estim.status import Status
 from estim.typing import Array, Scalar
 

@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.linalg import semidefinite_cholesky
 from estim.model import Model
+from estim.numerics import semidefinite_cholesky
+from estim.representations.linear import DecisionRule
 from estim.solution.at_rest import solution_error
 from estim.solution.equations import shock_correlation
 from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_decision_rule
-from estim.solution.representations import DecisionRule
-from estim.solution.sequence_space import solve_paths
-from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.linear_system import solve_paths
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 from estim.typing import Array, ParamValues, Scalar
 

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import Positive, checked
-from estim.linalg import solve_discrete_lyapunov
+from estim.numerics import solve_discrete_lyapunov
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage, Tail
+from estim.representations.trend import trend_path
 from estim.solution.initial_state import stationary_part
-from estim.solution.representations import MovingAverage, StateSpace, Tail, trend_path
 from estim.status import Status
 from estim.typing import Array, Key
 

@@ -5,8 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from estim.linalg import solve_sylvester
-from estim.solution.representations import StateSpace
+from estim.numerics import solve_sylvester
+from estim.representations.linear import StateSpace
 from estim.typing import Array, Scalar
 
 UNIT_ROOT = 1 - 1e-6

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from estim.evaluations import Evaluations
+from estim.networks.train import TrainingSet
 from estim.surrogate.recipe import Recipe
 from estim.typing import Array
 
@@ -40,20 +41,6 @@ class Scaling(NamedTuple):
     high: Array
     lowest: Array
     highest: Array
-
-
-class TrainingSet(NamedTuple):
-    """Whitened inputs ``[n, dim]``, standardised outputs ``[n]``, their gradients ``[n, dim]``, all float32.
-
-    ``weight`` ``[n]`` has mean one; ``gradient_weight`` is ``weight`` where the gradient is
-    known and zero elsewhere, or None where no gradient is to be learnt.
-    """
-
-    z: Array
-    target: Array
-    weight: Array
-    gradient: Array | None = None
-    gradient_weight: Array | None = None
 
 
 def fewest_points(dim: int) -> int:

@@ -10,10 +10,10 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.arguments import checked
+from estim.devices import device_mesh, over, takes_turns
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior, over, takes_turns
+from estim.posterior import Posterior
 from estim.runtime import require_own_runtime
-from estim.samplers.chains import device_mesh
 from estim.samplers.states import evaluate_with_gradient, hashable
 from estim.stopping import raise_if_stopped
 from estim.typing import Array, LogDensity, Position

@@ -9,17 +9,17 @@ import numpy as np
 
 from estim.arguments import checked
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior
-from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
-from estim.surrogate.network import (
+from estim.networks.mlp import (
     NetworkParams,
     apply_network,
     init_network,
     network_from_arrays,
     network_to_arrays,
 )
+from estim.networks.train import History, Progress, train_network
+from estim.posterior import Posterior
+from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
 from estim.surrogate.recipe import Recipe, get_recipe
-from estim.surrogate.train import History, Progress, train_network
 from estim.typing import Array, Key, Position, Scalar
 
 

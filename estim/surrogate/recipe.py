@@ -3,22 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from estim.arguments import (
-    ArgumentError,
-    Fraction,
-    NonNegativeReal,
-    Positive,
-    PositiveReal,
-    at_least,
-    below,
-    check_fields,
-    did_you_mean,
-)
+from estim.arguments import ArgumentError, Fraction, PositiveReal, at_least, below, did_you_mean
+from estim.networks.train import Training
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Settings of one training run.
+class Recipe(Training):
+    """Settings of one training run: those of `Training`, and which points are learnt, in which units.
 
     Attributes:
         whiten: decorrelate the inputs; False only standardises each of them.
@@ -26,39 +17,16 @@ class Recipe:
         drop_fraction: share of points, those of the lowest log-density, left out.
         density_temperature: a point whose log-density lies ``t`` temperatures below the
             bulk of the posterior weighs ``1 / (1 + t^2)``; None weighs all alike.
-        gradient_weight: weight of the squared gradient error beside the squared error (Sobolev
-            training; Czarnecki et al. 2017); 0 ignores gradients.
-        hidden: units of each hidden layer.
-        num_members: networks in the ensemble; the surrogate is their mean. Their variance is used from MIN_MEMBERS on.
         validation_fraction: share of points that only judges, in stretches of neighbours.
-        num_epochs: passes over the points.
-        max_steps: bound on the number of minibatches; fewer passes where points are many.
-        batch_size: points in a minibatch.
-        learning_rate: at the start; it falls to zero along a cosine.
-        weight_decay: of AdamW.
-        patience: share of the epochs without a better validation loss after which training stops.
 
-    Raises:
-        ArgumentError: a field is of a wrong kind or out of its range.
+    The surrogate is the mean of ``num_members`` networks; their variance is used from MIN_MEMBERS on.
     """
 
     whiten: bool = True
     quadratic: bool = True
     drop_fraction: Annotated[float, at_least(0), below(1)] = 0.2
     density_temperature: PositiveReal | None = 3.0
-    gradient_weight: NonNegativeReal = 10.0
-    hidden: tuple[Positive, ...] = (64, 64, 64)
-    num_members: Positive = 6
     validation_fraction: Fraction = 0.05
-    num_epochs: Positive = 400
-    max_steps: Positive = 20_000
-    batch_size: Positive = 128
-    learning_rate: PositiveReal = 5e-3
-    weight_decay: NonNegativeReal = 1e-2
-    patience: PositiveReal = 0.3
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 MIN_MEMBERS = 5

@@ -7,6 +7,7 @@ import numpy as np
 
 from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
+from estim.networks.train import Progress
 from estim.posterior import Posterior
 from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
@@ -14,7 +15,6 @@ from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior,
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
 from estim.surrogate.recipe import MIN_MEMBERS, Recipe, get_recipe
 from estim.surrogate.sample import sample_surrogate
-from estim.surrogate.train import Progress
 from estim.typing import Key
 
 CANDIDATES = 10

@@ -19,15 +19,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
 from estim.arguments import NonNegative, Positive, PositiveReal, checked
+from estim.devices import device_mesh
 from estim.evaluations import Evaluations
+from estim.networks.mlp import NetworkParams
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
-from estim.samplers.chains import device_mesh
 from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import Scaling
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.fit import Surrogate, correction
-from estim.surrogate.network import NetworkParams
 from estim.typing import Array, Key, LogDensity
 
 TILE = 256

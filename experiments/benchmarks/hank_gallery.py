@@ -24,7 +24,7 @@ from sequence_jacobian import hetblocks
 
 import estim  # noqa: F401
 from estim.models import load_model
-from estim.solution.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 
 
 def income(w, e_grid):

@@ -28,12 +28,12 @@ from jax.sharding import AxisType, PartitionSpec
 from sequence_jacobian import estimation
 
 import estim  # noqa: F401
-from estim.heterogeneity.grids import double_exponential_grid
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
-from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.numerics.grids import double_exponential_grid
+from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.solution.simulate import simulate
-from estim.solution.stationary_equilibrium import solve_household_jacobians
 
 MODEL = load_model("auclert_rognlie_straub_2024")
 POINT = {

@@ -21,9 +21,9 @@ from jax.sharding import Mesh, PartitionSpec
 from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 import estim  # noqa: F401  (configures JAX)
-from estim.datasets import load_data
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.likelihood.start import stationary_start
+from estim.data.datasets import load_data
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
+from estim.likelihood.state_space.start import stationary_start
 from estim.models import load_model
 from estim.solution.rational_expectations import solve_state_space
 

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from quiet import confine, take_turns, undisturbed
 
+from estim.devices import device_mesh
 from estim.posterior import from_logdensity
 from estim.samplers.base import Tuning
-from estim.samplers.chains import build_advance, device_mesh
+from estim.samplers.chains import build_advance
 from estim.samplers.multiple_proposal import build_multiple_proposal
 
 DIM, NUM_PROPOSALS, NUM_STEPS = 11, 16, 2

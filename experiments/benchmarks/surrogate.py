@@ -20,7 +20,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from quiet import take_turns, undisturbed
 
 import estim
-from estim.samplers.chains import device_mesh
+from estim.devices import device_mesh
 from estim.surrogate.sample import TILE
 
 NUM_TILES = 2

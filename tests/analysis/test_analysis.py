@@ -25,7 +25,8 @@ from estim.analysis import (
     theoretical_moments,
     variance_decomposition,
 )
-from estim.solution.representations import MovingAverage, StateSpace
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.status import Status
 
 

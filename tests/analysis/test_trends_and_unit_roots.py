@@ -21,11 +21,13 @@ from estim.analysis import (
     theoretical_moments,
     variance_decomposition,
 )
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.likelihood.mixed_frequency import aggregate_observables
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.likelihood.whittle import whittle_loglikelihood
-from estim.solution.representations import MovingAverage, StateSpace, trend_path, without_trend
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.whittle import whittle_loglikelihood
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
+from estim.likelihood.state_space.mixed_frequency import aggregate_observables
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
+from estim.representations.trend import trend_path, without_trend
 from estim.status import SolutionError, Status
 
 GROWTH = jnp.array([0.5, -0.2])

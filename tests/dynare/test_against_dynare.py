@@ -14,7 +14,7 @@ import pytest
 
 import estim
 from estim.dynare import ModFileWarning, read_mod
-from estim.dynare.settings import STARTS
+from estim.dynare.reading.settings import STARTS
 from estim.solution import incidence, solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"

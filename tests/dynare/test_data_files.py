@@ -6,9 +6,9 @@ import pytest
 from scipy.io import savemat
 
 import estim  # noqa: F401  (configures JAX)
-from estim.datasets import DataError
+from estim.data.datasets import DataError
 from estim.dynare.data import prepare, read_file
-from estim.dynare.settings import EstimationSettings
+from estim.dynare.reading.settings import EstimationSettings
 
 SETTINGS = EstimationSettings()
 

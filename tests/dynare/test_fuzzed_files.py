@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import estim  # noqa: F401  (configures JAX)
 from estim.dynare import ModFileError, ModFileWarning, read_mod
-from estim.dynare.fields import build_fields
-from estim.dynare.functions import CONSTANTS, DIFFERENCE, FUNCTIONS
 from estim.dynare.modfile import translate
-from estim.dynare.syntax import Binary, Call, Expectation, Name, Number, Unary, names
+from estim.dynare.reading.fields import build_fields
+from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS
+from estim.dynare.reading.syntax import Binary, Call, Expectation, Name, Number, Unary, names
 from estim.status import SolutionError
 
 MODELS = Path(__file__).parent / "mod"

@@ -7,7 +7,7 @@ import pytest
 import estim  # noqa: F401  (configures JAX)
 from estim.dynare import ModFileError
 from estim.dynare.modfile import translate
-from estim.dynare.settings import stoch_simul_settings
+from estim.dynare.reading.settings import stoch_simul_settings
 
 HEAD = "var y c;\nvarexo e;\nparameters a b;\na = 0.5; b = 0.2;\n"
 MODEL = "model;\ny = a*y(-1) + e;\nc = b*y;\nend;\n"

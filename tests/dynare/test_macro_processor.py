@@ -4,8 +4,8 @@ import pytest
 
 import estim  # noqa: F401  (configures JAX)
 from estim.dynare import ModFileWarning
-from estim.dynare.macro import expand
-from estim.dynare.source import ModFileError
+from estim.dynare.macro.processor import expand
+from estim.dynare.reading.source import ModFileError
 
 EXPRESSIONS = {
     "1 + 2*3": "7",

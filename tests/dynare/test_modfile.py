@@ -11,11 +11,11 @@ import pytest
 from scipy.io import savemat
 
 from estim import priors
-from estim.datasets import DataError
+from estim.data.datasets import DataError
 from estim.dynare import ModFileError, convert_mod, read_mod
 from estim.dynare.modfile import translate
-from estim.dynare.priors import prior_source
-from estim.dynare.settings import EstimationSettings, estimation_settings
+from estim.dynare.reading.priors import prior_source
+from estim.dynare.reading.settings import EstimationSettings, estimation_settings
 from estim.solution import solve_decision_rule
 
 MODELS = Path(__file__).parent / "mod"

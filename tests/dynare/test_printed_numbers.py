@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.dynare.functions import CONSTANTS
 from estim.dynare.modfile import translate
-from estim.dynare.printer import to_python
-from estim.dynare.syntax import Name
+from estim.dynare.reading.functions import CONSTANTS
+from estim.dynare.reading.syntax import Name
+from estim.dynare.writing.printer import to_python
 
 KNOWN = {"s": 2.0, "m": -3.0, "h": 0.5}
 EXPRESSIONS = [

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import estim
-from estim.datasets import DataError
+from estim.data.datasets import DataError
 from estim.dynare import ModFileError, read_mod
 from estim.solution import solve_decision_rule
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 import estim
-from estim.dynare.source import ModFileWarning
+from estim.dynare.reading.source import ModFileWarning
 
 MODEL = "var y; varexo e; parameters a; a = 0.5; model(linear); y = a*y(-1) + e; end; varobs y;"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from estim.dynare.steady_state import linear_steady_state, numerical_steady_state
-from estim.samplers.chains import device_mesh
+from estim.devices import device_mesh
+from estim.dynare.building.steady_state import linear_steady_state, numerical_steady_state
 
 
 class P(NamedTuple):

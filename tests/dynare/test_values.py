@@ -5,9 +5,9 @@ import pytest
 
 import estim  # noqa: F401  (configures JAX)
 from estim.dynare import ModFileError, read_mod
-from estim.dynare.fields import build_fields
 from estim.dynare.modfile import translate
-from estim.dynare.settings import estimation_settings
+from estim.dynare.reading.fields import build_fields
+from estim.dynare.reading.settings import estimation_settings
 
 HEAD = "var x y; varexo e u;\nparameters rho b;\nrho = 0.9; b = 0.5;\n"
 MODEL = "model; x = rho*x(-1) + e; y = b*x + 0.2*y(-1) + u; end;\n"

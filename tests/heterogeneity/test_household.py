@@ -13,11 +13,11 @@ from scipy.stats import binom
 import estim  # noqa: F401
 from estim.heterogeneity.distribution import expectation, forward
 from estim.heterogeneity.fake_news import accumulate, jacobians
-from estim.heterogeneity.fixed_point import solve_elementwise
-from estim.heterogeneity.grids import double_exponential_grid, geometric_grid, rouwenhorst
 from estim.heterogeneity.household import backward_step, lotteries, solve_household
-from estim.heterogeneity.interpolate import bracket, interpolate, lottery
 from estim.models import load_model
+from estim.numerics.fixed_point import solve_elementwise
+from estim.numerics.grids import double_exponential_grid, geometric_grid, rouwenhorst
+from estim.numerics.interpolate import bracket, interpolate, lottery
 
 REFERENCE = np.load(Path(__file__).parents[1] / "reference" / "sticky_wage_household.npz")
 MODEL = load_model("auclert_rognlie_straub_2024")

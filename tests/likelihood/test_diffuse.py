@@ -8,11 +8,11 @@ from linear_gaussian import joint_normal
 from scipy.linalg import block_diag, solve_discrete_lyapunov
 
 import estim  # noqa: F401
-from estim.likelihood.diffuse import diffuse_sample
-from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
-from estim.likelihood.smoothing import smooth
-from estim.likelihood.start import Gaussian
-from estim.solution.representations import StateSpace
+from estim.likelihood.state_space.diffuse import diffuse_sample
+from estim.likelihood.state_space.kalman import kalman_likelihood, kalman_loglikelihood
+from estim.likelihood.state_space.smoothing import smooth
+from estim.likelihood.state_space.start import Gaussian
+from estim.representations.linear import StateSpace
 from estim.solution.unit_roots import unit_root_projector
 from estim.status import Status
 

@@ -12,12 +12,12 @@ from linear_gaussian import joint_normal, random_observations, random_state_spac
 from scipy.linalg import block_diag, solve_discrete_are
 
 import estim  # noqa: F401
-from estim.likelihood.filtering import filter_states
-from estim.likelihood.kalman import kalman_likelihood, kalman_loglikelihood
-from estim.likelihood.mixed_frequency import aggregate_observables
-from estim.likelihood.start import Gaussian, riccati_start, stationary_start
-from estim.linalg import solve_discrete_lyapunov
-from estim.solution.representations import StateSpace
+from estim.likelihood.state_space.filtering import filter_states
+from estim.likelihood.state_space.kalman import kalman_likelihood, kalman_loglikelihood
+from estim.likelihood.state_space.mixed_frequency import aggregate_observables
+from estim.likelihood.state_space.start import Gaussian, riccati_start, stationary_start
+from estim.numerics import solve_discrete_lyapunov
+from estim.representations.linear import StateSpace
 from estim.solution.unit_roots import unit_root_projector
 from estim.status import Status
 

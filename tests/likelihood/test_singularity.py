@@ -11,13 +11,13 @@ from linear_gaussian import joint_normal, random_observations, random_state_spac
 
 import estim
 import estim.arguments
-from estim.check import check_model
-from estim.likelihood.kalman import kalman_likelihood
-from estim.likelihood.mixed_frequency import aggregate_observables
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
-from estim.likelihood.whittle import whittle_loglikelihood
+from estim.ladder import check_model
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.whittle import whittle_loglikelihood
+from estim.likelihood.state_space.kalman import kalman_likelihood
+from estim.likelihood.state_space.mixed_frequency import aggregate_observables
+from estim.representations.moving_average import MovingAverage
 from estim.samplers.mode import ModeError, finite_starts
-from estim.solution.representations import MovingAverage
 from estim.status import Status
 
 METHODS = ["standard", "chandrasekhar", "square_root", "parallel"]

@@ -7,9 +7,9 @@ import pytest
 from linear_gaussian import joint_normal, random_observations, random_state_space
 
 import estim  # noqa: F401
-from estim.likelihood.filtering import filter_states
-from estim.likelihood.smoothing import sample_smoothed, smooth
-from estim.likelihood.start import Gaussian, stationary_start
+from estim.likelihood.state_space.filtering import filter_states
+from estim.likelihood.state_space.smoothing import sample_smoothed, smooth
+from estim.likelihood.state_space.start import Gaussian, stationary_start
 from estim.solution.simulate import simulate_states
 
 N_PERIODS = 7

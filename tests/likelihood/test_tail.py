@@ -11,10 +11,10 @@ from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.moments import theoretical_moments
 from estim.analysis.variance_decomposition import variance_decomposition
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.likelihood.toeplitz import autocovariances, toeplitz_loglikelihood
-from estim.likelihood.whittle import whittle_loglikelihood
-from estim.solution.representations import MovingAverage, Tail
+from estim.likelihood.moving_average.toeplitz import autocovariances, toeplitz_loglikelihood
+from estim.likelihood.moving_average.whittle import whittle_loglikelihood
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
+from estim.representations.moving_average import MovingAverage, Tail
 from estim.solution.simulate import simulate
 
 HORIZON = 5

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import estim  # noqa: F401
-from estim.likelihood.toeplitz import autocovariances, toeplitz_loglikelihood
-from estim.likelihood.whittle import whittle_loglikelihood
-from estim.solution.representations import MovingAverage
+from estim.likelihood.moving_average.toeplitz import autocovariances, toeplitz_loglikelihood
+from estim.likelihood.moving_average.whittle import whittle_loglikelihood
+from estim.representations.moving_average import MovingAverage
 from estim.status import Status
 
 HORIZON, N_OBS, N_SHOCKS, N_PERIODS = 12, 2, 3, 30

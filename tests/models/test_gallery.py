@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.datasets import load_data
+from estim.data.datasets import load_data
 from estim.estimation import build_posterior
-from estim.likelihood.kalman import kalman_loglikelihood
-from estim.linalg import solve_discrete_lyapunov
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.model import ModelError
 from estim.models import list_models, load_model
+from estim.numerics import solve_discrete_lyapunov
 from estim.samplers.mode import find_mode
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
-from estim.solution.blocks import find_plan
-from estim.solution.cost_split import cost_split
+from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.plan import find_plan
 from estim.status import Status
 
 REFERENCE = Path(__file__).parents[1] / "reference"

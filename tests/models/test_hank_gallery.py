@@ -12,11 +12,14 @@ import pytest
 
 import estim  # noqa: F401
 from estim.models import load_model
-from estim.solution.assemble import assemble
 from estim.solution.linearize import linearize
-from estim.solution.propagate import block_outputs, process_paths
-from estim.solution.sequence_space import solve_paths
-from estim.solution.stationary_equilibrium import default_household_jacobians, solve_household_jacobians
+from estim.solution.sequence_space.assemble import assemble
+from estim.solution.sequence_space.linear_system import solve_paths
+from estim.solution.sequence_space.propagate import block_outputs, process_paths
+from estim.solution.sequence_space.stationary_equilibrium import (
+    default_household_jacobians,
+    solve_household_jacobians,
+)
 from estim.status import Status
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "hank_gallery.json").read_text())

@@ -3,14 +3,14 @@
 import numpy as np
 
 import estim  # noqa: F401
-from estim.results import analysis_figures
+from estim.results import figures
 
 OBSERVABLES, SHOCKS = ("y", "pi"), ("e", "u", "v")
 
 
 def test_responses_has_a_panel_for_each_pair_and_draws_the_median():
     bands = np.sort(np.random.default_rng(0).normal(size=(3, 6, 2, 3)), axis=0)
-    figure = analysis_figures.responses_figure(bands, OBSERVABLES, SHOCKS)
+    figure = figures.responses_figure(bands, OBSERVABLES, SHOCKS)
     assert len(figure.axes) == 6
     median = figure.axes[3].get_lines()[-1].get_ydata()  # second shock, second observable
     np.testing.assert_array_equal(median, bands[1, :, 1, 1])
@@ -19,14 +19,14 @@ def test_responses_has_a_panel_for_each_pair_and_draws_the_median():
 
 def test_shares_are_stacked_to_one():
     shares = np.random.default_rng(1).dirichlet(np.ones(4), size=(2, 2))
-    figure = analysis_figures.shares_figure(shares, (1, float("inf")), OBSERVABLES, (*SHOCKS, "error"))
+    figure = figures.shares_figure(shares, (1, float("inf")), OBSERVABLES, (*SHOCKS, "error"))
     tops = [bar.get_y() + bar.get_height() for bar in figure.axes[0].patches[-2:]]
     np.testing.assert_allclose(tops, 1.0)
 
 
 def test_history_areas_add_up_to_the_line():
     parts = np.random.default_rng(2).normal(size=(5, 2, 3))
-    figure = analysis_figures.history_figure(parts, parts.sum(axis=2), list("abcde"), OBSERVABLES, SHOCKS)
+    figure = figures.history_figure(parts, parts.sum(axis=2), list("abcde"), OBSERVABLES, SHOCKS)
     ax = figure.axes[1]
     areas = [area.get_paths()[0].vertices for area in ax.collections]  # three above zero, three below
     at = lambda area, x: area[np.isclose(area[:, 0], x), 1]
@@ -38,12 +38,12 @@ def test_history_areas_add_up_to_the_line():
 
 def test_the_fan_begins_at_the_last_number_observed():
     observed, fan = np.arange(8.0).reshape(4, 2), np.zeros((5, 3, 2))
-    figure = analysis_figures.forecast_figure(observed, fan, list("abcdefg"), OBSERVABLES)
+    figure = figures.forecast_figure(observed, fan, list("abcdefg"), OBSERVABLES)
     median = figure.axes[1].get_lines()[-1].get_ydata()
     np.testing.assert_array_equal(median, [7.0, 0.0, 0.0, 0.0])
 
 
 def test_autocorrelations_of_the_data_are_dots():
     data = np.random.default_rng(3).uniform(-1, 1, size=(4, 2, 2))
-    figure = analysis_figures.autocorrelation_figure(np.zeros((3, 4, 2, 2)), data, OBSERVABLES)
+    figure = figures.autocorrelation_figure(np.zeros((3, 4, 2, 2)), data, OBSERVABLES)
     np.testing.assert_array_equal(figure.axes[1].get_lines()[-1].get_ydata(), data[:, 0, 1])

@@ -7,9 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import estim  # noqa: F401
-from estim.results.analysis_figures import history_figure, shares_figure
-from estim.results.figures import surrogate_fit_figure
-from estim.results.style import SURROGATE, part_styles, route_styles, to_svg
+from estim.results.figures import history_figure, shares_figure, surrogate_fit_figure
+from estim.results.figures.style import SURROGATE, part_styles, route_styles, to_svg
 
 
 def test_coordinates_are_rounded_and_labels_are_not():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from helpers_samplers import conjugate, gaussian
 
+from estim.pace import Pace
 from estim.posterior import from_logdensity
 from estim.samplers import run
 from estim.samplers.mode import find_mode, laplace_approximation
-from estim.samplers.pace import Pace
 from estim.samplers.run import SamplerError, sample, sample_chunks, to_draws
 from estim.status import Status
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.solution.partials import differentiate, reads, sparse_partials
+from estim.solution.sparse_derivatives import differentiate, reads, sparse_partials
 
 X = [0.3, -1.2, 2.0]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from small_models import coarse
 
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import auclert_rognlie_straub_2024 as ars
-from estim.solution.sequence_space import solve_aggregate_responses, solve_moving_average
+from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
+from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.solution.simulate import simulate
-from estim.solution.stationary_equilibrium import solve_household_jacobians
 from estim.status import Status
 
 SHORT, LONG = 120, 480

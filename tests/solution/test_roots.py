@@ -7,7 +7,7 @@ import pytest
 from random_systems import draw
 from scipy.linalg import ordqz
 
-from estim.linalg.roots import RADIUS
+from estim.numerics.roots import RADIUS
 from estim.solution.policy import solve_policy
 from estim.status import Status
 

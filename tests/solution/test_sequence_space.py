@@ -13,21 +13,24 @@ import pandas as pd
 import pytest
 
 import estim
-from estim.likelihood.toeplitz import toeplitz_loglikelihood
+from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
-from estim.solution.assemble import assemble
-from estim.solution.blocks import find_plan
-from estim.solution.cost_split import cost_split
-from estim.solution.determinacy import winding_number
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
-from estim.solution.propagate import solve_block_tridiagonal
-from estim.solution.sequence_space import (
+from estim.solution.sequence_space.assemble import assemble
+from estim.solution.sequence_space.determinacy import winding_number
+from estim.solution.sequence_space.linear_system import (
     solve_aggregate_responses,
     solve_moving_average,
     solve_paths,
 )
-from estim.solution.stationary_equilibrium import default_household_jacobians, solve_household_jacobians
+from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.plan import find_plan
+from estim.solution.sequence_space.propagate import solve_block_tridiagonal
+from estim.solution.sequence_space.stationary_equilibrium import (
+    default_household_jacobians,
+    solve_household_jacobians,
+)
 from estim.status import Status
 
 FOLDER = Path(__file__).parents[1] / "reference"

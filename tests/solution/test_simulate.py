@@ -8,8 +8,10 @@ import numpy as np
 from small_models import ar1
 
 import estim  # noqa: F401
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
+from estim.representations.trend import trend_path
 from estim.solution.rational_expectations import solve_state_space
-from estim.solution.representations import MovingAverage, StateSpace, trend_path
 from estim.solution.simulate import simulate
 from estim.status import Status
 

@@ -12,7 +12,7 @@ import pytest
 import estim  # noqa: F401
 from estim.model import ModelError
 from estim.models import load_model
-from estim.solution.transitions import TOLERANCE, solve_transition
+from estim.solution.sequence_space.transitions import TOLERANCE, solve_transition
 from estim.status import Status
 
 FOLDER = Path(__file__).parents[1] / "reference"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers_surrogate import gaussian_posterior, hard_draws, hard_posterior
 
+from estim.networks.mlp import apply_network, init_network
+from estim.networks.train import training_loss
 from estim.surrogate.dataset import TrainingSet
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
@@ -20,10 +22,8 @@ from estim.surrogate.fit import (
     surrogate_from_arrays,
     surrogate_to_arrays,
 )
-from estim.surrogate.network import apply_network, init_network
 from estim.surrogate.recipe import MIN_MEMBERS, RECIPES, Recipe
 from estim.surrogate.sample import propose
-from estim.surrogate.train import training_loss
 
 DIM = 8
 QUICK = {"max_steps": 1500, "hidden": (64, 64), "num_members": 2}

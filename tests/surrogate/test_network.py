@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.surrogate.network import (
+from estim.networks.mlp import (
     apply_network,
     celu,
     init_network,

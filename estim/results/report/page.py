@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from estim.results.style import to_svg
+from estim.results.figures.style import to_svg
 
 Item = dict[str, Any]
 

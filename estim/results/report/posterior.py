@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from estim.results import analysis_figures, figures
+from estim.results import figures
 from estim.results.contents import read_prior
 from estim.results.diagnostics import agreement, pooled_std
 from estim.results.report.page import Item, digits, mean_std, number
@@ -180,7 +180,7 @@ def implications_section(report: Report) -> list[Item]:
         error = [True] * len(model["shocks"]) + [bool(shares[..., -1].max() > 1e-8)]
         items += [
             report.figure(
-                analysis_figures.shares_figure(
+                figures.shares_figure(
                     shares[..., error],
                     parts["horizons"],
                     model["observables"],
@@ -191,7 +191,7 @@ def implications_section(report: Report) -> list[Item]:
                 "it so many quarters ahead (∞: of its variance), means over the posterior by the same route.",
             ),
             report.figure(
-                analysis_figures.history_figure(
+                figures.history_figure(
                     history[..., there],
                     history.sum(axis=2),
                     report.data.index,

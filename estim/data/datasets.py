@@ -1,0 +1,273 @@
+"""Quarterly data: the series shipped with the package, a user's CSV, and what a model takes from them."""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from estim.arguments import checked, did_you_mean, shown
+from estim.observations import require_observations, require_order, to_numbers
+from estim.tables import DataError, read_csv_rows
+
+FOLDER = Path(__file__).parent
+"""The shipped files: a wheel's own, or a checkout's, in which ``estim/data`` is a link (a text file on Windows)."""
+_MISSING = {"", ".", "NA", "NaN", "nan"}
+_QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
+_DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
+
+
+@checked
+def load_data(
+    name: str | Path, start: str | pd.Period | None = None, end: str | pd.Period | None = None
+) -> pd.DataFrame:
+    """A quarterly frame: one of the shipped data sets by its name, or a CSV file by its path.
+
+    Args:
+        name: a name from `list_data`, or the path of a CSV file whose dates stand in the column
+            ``date`` or, without one, in the first column ("1966Q1", "1966-01", "1966-01-01").
+            A missing number is blank, ``.`` or ``NA``.
+        start, end: first and last quarter kept, both included, as "1966Q1".
+
+    Returns:
+        float64 columns on a quarterly PeriodIndex named ``date`` without gaps.
+
+    Raises:
+        DataError: an unknown name, a missing file, text among numbers, dates that do not parse,
+            repeat, run backwards or leave gaps, no observation at all, or a start or end outside
+            the data.
+    """
+    path = Path(name)
+    if path.suffix.lower() != ".csv":
+        path = _shipped(str(name))
+    elif "\0" in str(path) or not path.is_file():
+        raise DataError(f"no such file: {path}")
+    frame = select_sample(_read_csv(path), start, end, str(name))
+    require_observations(frame, str(name))
+    return frame
+
+
+def list_data() -> dict[str, str]:
+    """The shipped data sets: their titles by name."""
+    return {name: entry["title"] for name, entry in _read_catalogue().items() if name != "source"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a shipped data set holds. ``columns`` is {name: (what, unit, source, first, last)}."""
+
+    name: str
+    title: str
+    start: pd.Period
+    end: pd.Period
+    origin: str
+    columns: dict[str, tuple[str, str, str, pd.Period, pd.Period]]
+    rights: dict[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.title}", f"{self.start} to {self.end}", f"origin: {self.origin}", ""]
+        width = max(map(len, self.columns))
+        for column, (what, unit, source, first, last) in self.columns.items():
+            span = "" if (first, last) == (self.start, self.end) else f", {first} to {last}"
+            lines.append(f"  {column:<{width}}  {what} [{unit}; {source}{span}]")
+        return "\n".join([*lines, "", "rights:", *(f"  {s}: {text}" for s, text in self.rights.items())])
+
+
+def describe(name: str) -> Description:
+    """A shipped data set: title, range, columns with units and sources, origin and rights.
+
+    Raises:
+        DataError: no data set of this name is shipped.
+    """
+    frame = _read_csv(_shipped(name))
+    entry = _read_catalogue()[name]
+    columns = {}
+    for column, (what, unit, source) in entry["columns"].items():
+        observed = frame[column].dropna().index
+        columns[column] = (what, unit, source, observed[0], observed[-1])
+    used = dict.fromkeys(source for _, _, source in entry["columns"].values())
+    rights = {source: _read_catalogue()["source"][source] for source in used}
+    return Description(
+        name, entry["title"], frame.index[0], frame.index[-1], entry["origin"], columns, rights
+    )
+
+
+def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "the model") -> pd.DataFrame:
+    """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
+
+    Raises:
+        DataError: it is no frame or has no rows, its dates repeat, run backwards or leave gaps, a column is
+            missing, comes twice or holds something else than finite numbers, or nothing is observed at all.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        hint = "; write data.to_frame()" if isinstance(frame, pd.Series) else ""
+        raise DataError(
+            f"the data must be a DataFrame of pandas, not {type(frame).__name__} {shown(frame)}{hint}"
+        )
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(f"the columns of the data have several labels, such as {frame.columns[0]}; leave one")
+    if absent := [n for n in names if n not in frame.columns]:
+        raise DataError(
+            f"{model} observes {', '.join(absent)}, which the data lack; they have {', '.join(map(str, frame))}"
+            f"{did_you_mean(absent[0], frame.columns)}"
+        )
+    if twice := [n for n in names if list(frame.columns).count(n) > 1]:
+        raise DataError(f"column {twice[0]} comes twice in the data")
+    if not len(frame):
+        raise DataError(f"the data of {model} have no rows")
+    require_order(frame.index, f"the data of {model}")
+    selected = pd.DataFrame({name: to_numbers(frame[name]) for name in names}, index=frame.index)
+    require_observations(selected, f"the observables of {model}")
+    return selected
+
+
+def growth(levels: Any) -> Any:
+    """Growth rate 100 Δ ln x, in percent a period."""
+    return 100.0 * np.log(levels).diff()
+
+
+def new_keynesian_observables(levels: pd.DataFrame, prices: str = "GDPDEF") -> pd.DataFrame:
+    """YGR, INFL, INT of An and Schorfheide (2007) from the series of FRED.
+
+    `levels` has GDPC1, CNP16OV, FEDFUNDS (% a year) and the price level `prices`; Herbst and
+    Schorfheide (2015) take CPIAUCSL.
+    """
+    return pd.DataFrame(
+        {
+            "YGR": growth(levels["GDPC1"] / levels["CNP16OV"]),
+            "INFL": 4.0 * growth(levels[prices]),
+            "INT": levels["FEDFUNDS"],
+        }
+    )
+
+
+def cash_in_advance_observables(levels: pd.DataFrame) -> pd.DataFrame:
+    """gp_obs and gy_obs of Schorfheide (2000), in natural logs, from GDP, GDPC1 and CNP16OV of FRED."""
+    return pd.DataFrame(
+        {
+            "gp_obs": growth(levels["GDP"] / levels["GDPC1"]) / 100.0,
+            "gy_obs": growth(levels["GDPC1"] / levels["CNP16OV"]) / 100.0,
+        }
+    )
+
+
+def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
+    """The seven observables of Smets and Wouters (2007, data appendix) from the series of FRED.
+
+    `levels` has GDPC1, PCEC, FPI, GDPDEF, CNP16OV, PRS85006023, CE16OV, COMPNFB, FEDFUNDS and
+    TB3MS (the rate before FEDFUNDS begins). Hours are relative to their mean over 1966Q1-2004Q4.
+    """
+    population, deflator = levels["CNP16OV"], levels["GDPDEF"]
+    hours = 100.0 * np.log(levels["PRS85006023"] * levels["CE16OV"] / population)
+    return pd.DataFrame(
+        {
+            "dy": growth(levels["GDPC1"] / population),
+            "dc": growth(levels["PCEC"] / deflator / population),
+            "dinve": growth(levels["FPI"] / deflator / population),
+            "labobs": hours - hours["1966Q1":"2004Q4"].mean(),
+            "pinfobs": growth(deflator),
+            "dw": growth(levels["COMPNFB"] / deflator),
+            "robs": levels["FEDFUNDS"].fillna(levels["TB3MS"]) / 4.0,
+        }
+    )
+
+
+def _shipped(name: str) -> Path:
+    if name not in list_data():
+        raise DataError(
+            f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
+            f"{did_you_mean(name, list_data())}"
+        )
+    return FOLDER / f"{name}.csv"
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    table = _read_table(path)
+    date = next((c for c in table if c.lower() == "date"), table.columns[0])
+    index = _read_dates(table.pop(date), path.name)
+    if table.empty:
+        raise DataError(f"{path.name}: there is no column besides the dates")
+    return pd.DataFrame({c: _read_numbers(table[c], index, path.name) for c in table}, index=index)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """The texts of a CSV file; the index is the line in the file."""
+    header, *body = (rows := read_csv_rows(path)).values()
+    return pd.DataFrame(body, columns=header, index=list(rows)[1:])
+
+
+def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
+    quarters = []
+    for line, text in texts.items():
+        try:
+            quarters.append(_quarter(text))
+        except ValueError:
+            raise DataError(
+                f"{where}, line {line}: '{text}' in column {texts.name} is not a date like 1966Q1 or 1966-01-01"
+            ) from None
+    index = pd.PeriodIndex(quarters, freq="Q", name="date")
+    for line, (before, now) in zip(texts.index[1:], pairwise(index), strict=True):
+        if now == before:
+            raise DataError(
+                f"{where}, line {line}: {now} comes twice; average a monthly series to quarters first"
+            )
+        if now < before:
+            raise DataError(f"{where}, line {line}: {now} comes after {before}; sort the rows by date")
+        if (now - before).n > 1:
+            raise DataError(f"{where}, line {line}: quarters are missing, {before + 1} to {now - 1}")
+    return index
+
+
+def _read_numbers(texts: pd.Series, index: pd.PeriodIndex, where: str) -> np.ndarray:
+    numbers = pd.to_numeric(texts.where(~texts.isin(_MISSING)), errors="coerce").to_numpy(float)
+    bad = ~np.isfinite(numbers) & ~texts.isin(_MISSING).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{where}, column {texts.name}, {index[row]}: '{texts.iloc[row]}' is not a number")
+    return numbers
+
+
+def _quarter(text: str) -> pd.Period:
+    """A quarter from "1966Q1", "1966-01" or "1966-01-01"; ValueError otherwise."""
+    if match := _QUARTER.fullmatch(text):
+        return pd.Period(year=int(match[1]), quarter=int(match[2]), freq="Q")
+    if _DAY.fullmatch(text):
+        return pd.Timestamp(text).to_period("Q")
+    raise ValueError(text)
+
+
+def is_quarter(text: str) -> bool:
+    """Whether `text` is a date like 1966Q1 or 1966-01-01."""
+    try:
+        return bool(_quarter(text))
+    except ValueError:
+        return False
+
+
+def select_sample(
+    frame: pd.DataFrame, start: str | pd.Period | None, end: str | pd.Period | None, where: str
+) -> pd.DataFrame:
+    """The quarters from `start` to `end`, both included; `where` names the data in an error."""
+    bounds = []
+    for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
+        try:
+            quarter = default if text is None else _quarter(str(text))
+        except ValueError:
+            raise DataError(f"{role}='{text}' is not a quarter like 1966Q1") from None
+        if not frame.index[0] <= quarter <= frame.index[-1]:
+            raise DataError(f"{role}={quarter} lies outside {where}, {frame.index[0]} to {frame.index[-1]}")
+        bounds.append(quarter)
+    if bounds[0] > bounds[1]:
+        raise DataError(f"start={bounds[0]} comes after end={bounds[1]}")
+    return frame.loc[bounds[0] : bounds[1]]
+
+
+@cache
+def _read_catalogue() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "catalogue.toml").read_text(encoding="utf-8"))

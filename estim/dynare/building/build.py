@@ -1,0 +1,169 @@
+"""From a file's system to its module and its model, whose steady state is found to hold."""
+
+import linecache
+import math
+import re
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from estim.dynare.building.static_system import leaves_open
+from estim.dynare.building.steady_state import search
+from estim.dynare.building.system import System
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.fields import build_fields
+from estim.dynare.reading.settings import number
+from estim.dynare.reading.source import ModFileError
+from estim.dynare.writing.module import module_source
+from estim.model import Model, ModelError
+from estim.solution.linearize import linearize
+from estim.status import Status
+
+_EXACT = 1e-8
+"""A steady state that leaves no more holds, whatever the size of the terms."""
+
+_TOLERANCE = 1e-5
+"""Dynare's own, for a steady state that the file gives; one that leaves more than `linearize` lets pass is where
+a search begins."""
+
+
+def module_text(system: System, path: Path, guess: dict[str, float] | None = None) -> str:
+    """The source of the module, beginning a search for the steady state at `guess`."""
+    return module_source(system, re.sub(r"\W", "_", path.stem), path.name, guess)
+
+
+def build(system: System, text: str, path: Path) -> tuple[str, Model]:
+    """The module's source and its model, with a steady state that was found to hold."""
+    c, searched = system.contents, replace(system, steady_state=None)
+    namespace = _execute(system, text, path)
+    if c.linear and c.steady_state is None and system.steady_state is not None and any(c.initial.values()):
+        # Where the equations leave something open, what 'initval' says of it counts.
+        other = module_text(searched, path)
+        found = _execute(searched, other, path)
+        if leaves_open(found["static_residuals"], found["GUESS"], _floats(found["model"].params())):
+            system, text, namespace = searched, other, found
+    model = namespace["model"]
+    if model.joint_prior is not None and not math.isfinite(model.joint_prior(_floats(model.params()))):
+        raise ModFileError(
+            f"{path}: the correlations and covariances at the start of the estimation are those of no random "
+            "variables: their matrix is not positive semidefinite"
+        )
+    if "GUESS" in namespace and not c.linear:
+        levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
+        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+        model = _execute(system, text, path)["model"]
+        if not (_small(left, _EXACT) or _solved(model)):
+            _require_steady(left, levels._asdict(), path)
+        return text, model
+    if system.unchecked:
+        return text, model
+    levels, left = _at_rest(model)
+    if _small(left, _EXACT) or _solved(model):
+        return text, model
+    if c.steady_state is None:
+        system = searched
+    elif _small(left, _tolerance(c)):
+        system = replace(system, refined=True)
+    else:
+        _require_steady(left, levels, path)
+    text = module_text(system, path)
+    model = _execute(system, text, path)["model"]
+    levels, left = _at_rest(model)
+    _require_steady(left, levels, path)
+    return text, model
+
+
+def _small(left: dict[str, Any], tolerance: float) -> bool:
+    return all(abs(float(r)) <= tolerance for r in left.values())
+
+
+def _solved(model: Model) -> bool:
+    """Does the steady state hold as `linearize` judges it, in units of each equation's terms?"""
+    status = jax.jit(lambda p: linearize(model, p).status)(_floats(model.params()))
+    return int(status) != Status.NO_STEADY_STATE
+
+
+def _stages(system: System, model: Model) -> list[Any]:
+    """The parameters at which a steady state is searched for: the model's own, at the end of its homotopy."""
+    params, known = _floats(model.params()), build_fields(system).identifiers
+    moves = {known[k]: v for n, v in system.contents.homotopy.items() if (k := ("parameter", n)) in known}
+    steps = range(max(map(len, moves.values()), default=1) - 1)
+    on_the_way = [{n: float(v[min(k, len(v) - 1)]) for n, v in moves.items()} for k in steps]
+    return [*(params._replace(**values) for values in on_the_way), params]
+
+
+def _floats(params: Any) -> Any:
+    return type(params)(*map(float, params))
+
+
+def _tolerance(c: Contents) -> float:
+    """What an equation may leave at a steady state that the file gives: Dynare's number, or its option `tolf`."""
+    given = c.options.get("steady", {}).get("tolf")
+    return max(_TOLERANCE, number(c, given)) if given else _TOLERANCE
+
+
+def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
+    """Run a module's source; errors show its lines."""
+    name = f"<converted {path.name}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": path.stem}
+    try:
+        exec(compile(text, name, "exec"), namespace)
+    except ModFileError:
+        raise
+    except ModelError as error:
+        raise _with_place(system, error, path) from error
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise ModFileError(f"{path}: {error}") from error
+    except (RecursionError, MemoryError):
+        raise ModFileError(f"{path}: an expression is nested too deeply") from None
+    except SyntaxError as error:
+        deep = "too many nested" in str(error) or "too complex" in str(error)
+        what = (
+            "an expression is nested too deeply" if deep else f"it cannot be written in Python: {error.msg}"
+        )
+        raise ModFileError(f"{path}: {what}") from None
+    return namespace
+
+
+def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
+    """The error with the line of the prior whose parameter it names, or with the file alone."""
+    contents = system.contents
+    for key, identifier in build_fields(system).identifiers.items():
+        if f"'{identifier}'" in str(error) and key in contents.priors:
+            return contents.source.error(str(error), contents.priors[key].at)
+    return ModFileError(f"{path}: {error}")
+
+
+@partial(jax.jit, static_argnums=0)
+def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
+    levels = model.steady_state(params)
+    shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+    left = model.residuals(levels, levels, levels, shocks, params)
+    return jax.tree.map(lambda x: jnp.asarray(x, float), (levels, left))
+
+
+def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The steady state at the starting values, and what each equation leaves there."""
+    levels, left = _residuals_at_rest(model, _floats(model.params()))
+    return levels._asdict(), left
+
+
+def _require_steady(left: dict[str, Any], levels: dict[str, Any], path: Path) -> None:
+    """Raise with a table of residuals unless all are small."""
+    if all(abs(float(r)) < _TOLERANCE for r in left.values()):
+        return
+    width = max(map(len, left))
+    rows = [
+        f"    {name:{width}}  {float(r):12.4g}" for name, r in left.items() if not abs(float(r)) < _TOLERANCE
+    ]
+    values = ", ".join(f"{n} = {float(v):.6g}" for n, v in levels.items())
+    raise ModFileError(
+        f"{path}: no steady state: {len(rows)} of {len(left)} equations leave a residual\n"
+        + "\n".join(rows)
+        + f"\n  at {values}\n  Better starting values in 'initval', or a 'steady_state_model', may help."
+    )

@@ -1,0 +1,99 @@
+"""The equations at rest as a system of equations: residuals, derivatives, and what they leave undetermined."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from estim.numerics import solve_linear
+from estim.solution.sparse_derivatives import Partials, dense, sparse_partials
+from estim.typing import Array
+
+type StaticResiduals = Callable[[Any, Any, Any, Any], dict[str, Any]]
+"""``(lag, now, lead, params) -> {equation: residual}``, the same levels at all dates."""
+
+_CANCELLED = 1e-12
+"""Of terms of size one that cancel, rounding leaves no more."""
+
+
+class StaticSystem(NamedTuple):
+    """At some levels: ``value`` ``[n]``, what the equations leave; ``slope`` ``[n, n]``, its derivative, plus
+    ``kept`` ``[n, n]``, which has a one where an equation that says 0 = 0 at rest leaves its variable where it is;
+    ``scale`` ``[n]``, one plus the size of each equation's terms."""
+
+    value: Array
+    slope: Array
+    kept: Array
+    scale: Array
+
+
+def read_system(
+    static_residuals: StaticResiduals, kind: type[Any], levels: Array, params: Any
+) -> StaticSystem:
+    """The system at ``levels`` ``[n]``, which have the names of the NamedTuple `kind`.
+
+    Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
+    """
+    n = len(kind._fields)
+    dated = lambda *x: list(
+        static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values()
+    )
+    value, partials = sparse_partials(dated, [*levels] * 3)
+    by_date = dense(partials, 3 * n).reshape(n, 3, n)
+    slope, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)
+    slope = jnp.where(jnp.abs(slope) <= _CANCELLED * size, 0.0, slope)
+    says_nothing = jax.lax.stop_gradient((slope == 0.0).all(axis=1))
+    kept = jnp.where(says_nothing[:, None], jnp.asarray(_own(partials, n)), 0.0)
+    return StaticSystem(jnp.stack(value), slope + kept, kept, 1.0 + size @ jnp.abs(levels))
+
+
+def _own(partials: list[Partials], n: int) -> np.ndarray:
+    """``[n, n]``: a one for the variable that belongs to each equation.
+
+    They are paired so that as few equations as may be have a variable that could cancel, because it stands in
+    them at two dates: it is for these that a pair without cancelling is not to be had.
+    """
+    cost = np.full((n, n), 3.0 * n)
+    for i, row in enumerate(partials):
+        variables, dates = np.unique([k % n for k in row], return_counts=True)
+        cost[i, variables.astype(int)] = dates > 1
+    rows, columns = linear_sum_assignment(cost)
+    own = np.zeros((n, n))
+    own[rows, columns] = cost[rows, columns] < 3.0 * n
+    return own
+
+
+def leaves_open(static_residuals: StaticResiduals, guess: Any, params: Any) -> bool:
+    """Do the equations leave some levels undetermined at `guess`?"""
+    here = read_system(static_residuals, type(guess), jnp.array(guess, float), params)
+    return bool(here.kept.any() | (regular(here.slope) != here.slope).any())
+
+
+def regular(slope: Array) -> Array:
+    """The matrix where it is regular; else, along the directions that it leaves open, the identity in place of zero.
+
+    With orthonormal bases U of what no column reaches and V of what no row sees, A + U V' is regular, and the
+    solution of (A + U V') x = b is the smallest of A x = b wherever there is one.
+    """
+    fixed = jax.lax.stop_gradient(slope)
+    finite = jnp.isfinite(fixed).all()
+    fixed = jnp.where(finite, fixed, jnp.eye(len(fixed)))
+    size = jnp.abs(fixed).max(axis=1, keepdims=True)
+    scaled = fixed / jnp.where(size > 0, size, 1.0)
+    width = jnp.abs(scaled).max(axis=0, keepdims=True)
+    pivots = jnp.abs(jnp.diagonal(jax.lax.linalg.lu(scaled / jnp.where(width > 0, width, 1.0))[0]))
+
+    def complete(scaled: Array) -> Array:
+        U, s, Vt = jnp.linalg.svd(scaled)
+        return (U * (s <= _CANCELLED * s[0])[None, :]) @ Vt
+
+    open_ = jax.lax.cond(pivots.min() > _CANCELLED, jnp.zeros_like, complete, scaled)
+    return slope + jnp.where(size > 0, size, 1.0) * open_
+
+
+def solve(matrix: Array, vector: Array) -> Array:
+    """``matrix``^-1 ``vector``; zeros where the matrix is singular all the same."""
+    return solve_linear(matrix, vector[:, None])[0][:, 0]

@@ -1,0 +1,153 @@
+"""A file's contents as the system that estim solves: one lead, one lag, named equations.
+
+Checks that the parts are there: as many equations as variables, a value for every parameter.
+"""
+
+import math
+from dataclasses import dataclass
+
+from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
+from estim.dynare.building.linear_steady_state import closed_form
+from estim.dynare.building.linearity import require_linear
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.functions import STEADY_STATE
+from estim.dynare.reading.syntax import (
+    Assignment,
+    Binary,
+    Call,
+    Equation,
+    Expression,
+    Name,
+    Number,
+    names,
+    walk,
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
+    equations as they were written, and ``steady_state`` assignments that solve them, or None where
+    a search must; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
+    `steady_state_model` sets, ``calibrated`` the values of all others."""
+
+    contents: Contents
+    variables: tuple[str, ...]
+    locals: dict[str, Expression]
+    equations: dict[str, Expression]
+    static: dict[str, Expression]
+    auxiliaries: dict[str, Auxiliary]
+    steady_state: list[Assignment] | None
+    implied: tuple[str, ...]
+    calibrated: dict[str, float]
+    refined: bool = False
+
+    @property
+    def unchecked(self) -> bool:
+        """Is the steady state that the file gives one by its word alone, `steady(nocheck)`?"""
+        return self.contents.steady_state is not None and any(
+            "nocheck" in options for options in self.contents.options.values()
+        )
+
+    @property
+    def uses_steady_state(self) -> bool:
+        """Do the equations refer to the steady state, by STEADY_STATE()?"""
+        expressions = [*self.locals.values(), *self.equations.values()]
+        return any(isinstance(n, Call) and n.function in STEADY_STATE for e in expressions for n in walk(e))
+
+    @property
+    def loglinear(self) -> bool:
+        return any("loglinear" in options for options in self.contents.options.values())
+
+    @property
+    def logged(self) -> list[str]:
+        """Variables that a log-linear solution has in logs: all but auxiliaries of another kind."""
+        if not self.loglinear:
+            return []
+        positive = {*self.contents.variables}
+        rest = {n: a.at_rest for n, a in self.auxiliaries.items()}
+        return [v for v in self.variables if v in positive or getattr(rest[v], "name", None) in positive]
+
+    @property
+    def resting_at_zero(self) -> set[str]:
+        """Variables that a linear model in deviations leaves at zero."""
+        if self.contents.steady_state is not None:
+            return set()
+        return {a.name for a in self.steady_state or () if a.value == Number(0.0)}
+
+
+def build_system(c: Contents) -> System:
+    """Raises ModelFileError when the file's equations, variables and values do not fit together."""
+    if not c.equations:
+        raise c.source.error("the file has no model", max(len(c.source.text.rstrip()) - 1, 0))
+    dynamic = [e for e in c.equations if "static" not in e.tags]
+    static = [e for e in c.equations if "dynamic" not in e.tags]
+    for kind, written in (("", dynamic), ("static ", static)):
+        if len(written) != len(c.variables):
+            message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
+            raise c.source.error(message, c.equations[0].at)
+    require_linear(c)
+    auxiliaries = Auxiliaries(c)
+    locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
+    equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
+    added = auxiliaries.added
+    equations |= {f"{name} (auxiliary)": Binary("-", Name(name), a.definition) for name, a in added.items()}
+    system = System(
+        contents=c,
+        variables=(*c.variables, *added),
+        locals=locals_,
+        equations=equations,
+        static=_named(c, static),
+        auxiliaries=added,
+        steady_state=_steady_state(c, _named(c, static)),
+        implied=_implied(c),
+        calibrated={},
+    )
+    system.calibrated.update(_calibrated(c, system))
+    return system
+
+
+def _steady_state(c: Contents, static: dict[str, Expression]) -> list[Assignment] | None:
+    """The assignments of `steady_state_model`, or those that solve a linear model."""
+    if c.steady_state is None and c.linear and not any("loglinear" in o for o in c.options.values()):
+        return closed_form(c, static)
+    return c.steady_state
+
+
+def _named(c: Contents, equations: list[Equation]) -> dict[str, Expression]:
+    """Residuals by the equation's name: its tag, else its number and line."""
+    named: dict[str, Expression] = {}
+    for i, equation in enumerate(equations, 1):
+        name = equation.tags.get("name") or f"equation {i}, line {c.source.locate(equation.at).line}"
+        while name in named:
+            name += "'"
+        zero = equation.right == Number(0.0)
+        named[name] = equation.left if zero else Binary("-", equation.left, equation.right)
+    return named
+
+
+def _implied(c: Contents) -> tuple[str, ...]:
+    """Parameters that the steady state determines at every draw."""
+    found = tuple(dict.fromkeys(a.name for a in c.steady_state or () if a.name in c.parameters))
+    for name in found:
+        if prior := c.priors.get(("parameter", name)):
+            raise c.source.error(f"'{name}' is estimated, yet 'steady_state_model' sets it", prior.at)
+    return found
+
+
+def _calibrated(c: Contents, system: System) -> dict[str, float]:
+    estimated = {key[1] for key in c.priors if key[0] == "parameter"}
+    used = {n.name for e in (*system.equations.values(), *system.locals.values()) for n in names(e)}
+    used |= {n.name for a in c.steady_state or () for n in names(a.value)}
+    used |= {n.name for e in c.trends.values() for n in names(e)}
+    values = {}
+    for name, symbol in c.parameters.items():
+        value = c.values.get(name, math.nan)
+        if name in system.implied:
+            continue
+        if name in used - estimated and not math.isfinite(value):
+            state = f"the value {value:g}" if name in c.values else "no value"
+            raise c.source.error(f"parameter '{name}' has {state}", symbol.at)
+        if name in used or name in estimated:
+            values[name] = value
+    return values

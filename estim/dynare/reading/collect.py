@@ -1,0 +1,330 @@
+"""Following the statements of a `.mod` file from the first to the last."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.estimated import estimated_params, estimated_params_bounds, estimated_params_init
+from estim.dynare.reading.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.settings import number, whole
+from estim.dynare.reading.shocks import set_shock_stderr_value, shocks, sigma_e
+from estim.dynare.reading.source import Source
+from estim.dynare.reading.syntax import (
+    Assignment,
+    Call,
+    Expression,
+    Name,
+    Option,
+    Statement,
+    children,
+    names,
+    walk,
+)
+from estim.dynare.writing.native import native
+
+_DECLARATIONS = {
+    "var": "variables",
+    "varexo": "shocks",
+    "varexo_det": "deterministic",
+    "parameters": "parameters",
+}
+
+_SILENT = {
+    *("check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
+    *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
+    *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
+    *("write_latex_prior_table", "collect_latex_files"),
+}
+"""Commands that change nothing in the model or its estimation and print at most."""
+
+_RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
+
+MAX_LENGTH = 100_000
+"""No equation may be longer, nor all of them ten times as long."""
+
+_RESTRICTIONS = ("irf_calibration", "moment_calibration")
+"""Blocks that restrict what an estimation may find, and change nothing else."""
+
+_STEPS = 50
+"""More steps of a homotopy are not taken: they only lead to where it ends."""
+
+_UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
+
+
+def collect(source: Source, statements: list[Statement]) -> Contents:
+    """What the statements of a file add up to.
+
+    Raises:
+        ModFileError: a name that is unknown or declared twice, a value that does not exist.
+        UnsupportedError: an option that estim does not follow.
+    """
+    contents = Contents(source)
+    for statement in statements:
+        if statement.keyword in _DECLARATIONS:
+            _declare(contents, statement)
+    for statement in statements:
+        if statement.keyword not in {*_DECLARATIONS, *_SILENT}:
+            _HANDLERS.get(statement.keyword, _skip)(contents, statement)
+    settle(contents)
+    return contents
+
+
+# --- declarations and values ---
+
+
+def _declare(c: Contents, s: Statement) -> None:
+    for option in s.options:
+        raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+    role = _DECLARATIONS[s.keyword]
+    for symbol in s.items:
+        if c.role(symbol.name) not in (None, role):
+            raise c.source.error(f"'{symbol.name}' is declared twice", symbol.at)
+        if symbol.name in _RESERVED:
+            raise c.source.error(f"'{symbol.name}' means something else and cannot be declared", symbol.at)
+        getattr(c, role)[symbol.name] = symbol
+
+
+def _predetermine(c: Contents, s: Statement) -> None:
+    for symbol in s.items:
+        c.require(symbol.name, symbol.at, "variables")
+        c.predetermined.add(symbol.name)
+
+
+def _assign(c: Contents, s: Statement) -> None:
+    (assignment,) = s.items
+    name = assignment.name
+    if c.role(name) not in (None, "parameters"):
+        raise c.source.error(f"'{name}' is no parameter: its value belongs into a block", assignment.at)
+    c.values[name] = c.evaluate(assignment.value)
+    c.skipped.pop(name, None)
+    c.homotopy.pop(name, None)
+
+
+def _set_param_value(c: Contents, s: Statement) -> None:
+    name, value = s.items
+    c.require(name.name, name.at, "parameters")
+    c.values[name.name] = c.evaluate(value)
+    c.homotopy.pop(name.name, None)
+
+
+def _homotopy_setup(c: Contents, s: Statement) -> None:
+    for option in s.options:
+        raise c.source.unsupported(f"'homotopy_setup({option.name})'", option.at)
+    for move in s.items:
+        c.require(move.name, move.at, "parameters", "shocks", "deterministic")
+    c.moves = list(s.items)
+
+
+def _move(c: Contents) -> None:
+    """A `steady` with a homotopy leaves each value where the homotopy ends."""
+    options = c.options["steady"]
+    steps = min(whole(c, options.get("homotopy_steps"), 1), _STEPS)
+    if not c.moves or whole(c, options.get("homotopy_mode"), 0) == 0:
+        return
+    for move, last in [(move, c.evaluate(move.last)) for move in c.moves]:
+        if c.role(move.name) != "parameters":
+            c.initial[move.name] = last
+            continue
+        first = c.values.get(move.name, last) if move.first is None else c.evaluate(move.first)
+        c.homotopy[move.name] = tuple(np.linspace(first, last, max(steps, 1) + 1))
+        c.values[move.name] = last
+
+
+def _skip(c: Contents, s: Statement) -> None:
+    text = s.items[0] if s.keyword in ("native", "skipped") else c.source.text[s.at :].split(";")[0] + ";"
+    if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
+        c.restrictions[word] = s.at
+    c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
+
+
+# --- the model and its steady state ---
+
+
+def _model(c: Contents, s: Statement) -> None:
+    c.linear |= s.option("linear") is not None
+    for item in s.items:
+        if isinstance(item, Assignment):
+            if c.role(item.name) is not None:
+                raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
+            c.check_names(item.value)
+            c.weights[item.name] = _weigh(c, item.at, item.value)
+            c.locals[item.name] = item
+            continue
+        for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
+            raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
+        c.check_names(item.left)
+        c.check_names(item.right)
+        _weigh(c, item.at, item.left, item.right)
+        c.equations.append(item)
+
+
+def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
+    """How long expressions are once their local variables and differences are written out."""
+
+    def weigh(expression: Expression) -> int:
+        match expression:
+            case Name(name) if name in c.weights:
+                return c.weights[name]
+            case Call(function, (operand,)) if function == DIFFERENCE:
+                return 1 + 2 * weigh(operand)
+        return 1 + sum(map(weigh, children(expression)))
+
+    weight = sum(map(weigh, expressions))
+    c.length += weight
+    if weight > MAX_LENGTH or c.length > 10 * MAX_LENGTH:
+        raise c.source.error("the model is too long once its local variables are written out", at)
+    return weight
+
+
+def _steady_state_model(c: Contents, s: Statement) -> None:
+    own: set[str] = set()
+    for assignment in s.items:
+        for node in walk(assignment.value):
+            if isinstance(node, Call) and node.function not in FUNCTIONS:
+                raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
+        c.check_names(assignment.value, own)
+        _weigh(c, assignment.at, assignment.value)
+        if c.role(assignment.name) not in (None, "variables", "parameters"):
+            c.require(assignment.name, assignment.at, "variables", "parameters")
+        own.add(assignment.name)
+    c.steady_state = list(s.items)
+
+
+def _initval(c: Contents, s: Statement) -> None:
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
+        c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
+
+
+# --- what is observed ---
+
+
+def _varobs(c: Contents, s: Statement) -> None:
+    for name in s.items:
+        c.require(name.name, name.at, "variables")
+        if name.name in [n.name for n in s.items if n.at < name.at]:
+            raise c.source.error(f"'{name.name}' is observed twice", name.at)
+    c.observables = list(s.items)
+
+
+def _observation_trends(c: Contents, s: Statement) -> None:
+    for trend in s.items:
+        c.require(trend.name, trend.at, "variables")
+        for name in (n for n in names(trend.value) if n.name not in c.values):
+            c.require(name.name, name.at, "parameters")
+        c.trends[trend.name] = trend.value
+
+
+# --- commands with options ---
+
+
+def _command(c: Contents, s: Statement) -> None:
+    unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
+    for option in s.options:
+        if option.name in unsupported:
+            raise c.source.unsupported(unsupported[option.name], option.at)
+        if option.name == "prior_trunc" and number(c, option) != 0:
+            raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
+        if option.name == "order" and option.value != "1":
+            raise c.source.unsupported(
+                f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
+            )
+    if s.keyword == "stoch_simul" and s.option("order") is None:
+        c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
+    if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
+        c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
+    c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
+    c.selected[s.keyword] = tuple(n.name for n in s.items)
+    for name in s.items:
+        c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
+    if s.keyword == "steady":
+        _move(c)
+    if s.keyword in ("stoch_simul", "estimation"):
+        c.note(s.keyword)
+        if s.keyword == "estimation" and c.priors:
+            c.estimated = copy.deepcopy(c.priors)
+
+
+def _unit_root_vars(c: Contents, s: Statement) -> None:
+    """Dynare knows it as another word for a diffuse filter and an unchecked steady state."""
+    for command, option in (("estimation", "diffuse_filter"), ("steady", "nocheck")):
+        c.options.setdefault(command, {})[option] = Option(option, None, s.at)
+
+
+def settle(c: Contents) -> None:
+    """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
+    if c.restrictions and c.priors:
+        word, at = next(iter(c.restrictions.items()))
+        raise c.source.unsupported(f"an endogenous prior ('{word}')", at)
+    if seen := c.seen.get("estimation") or c.seen.get("stoch_simul"):
+        c.values, c.initial = seen.parameters, seen.initial
+        c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
+    c.priors = c.estimated or c.priors
+
+
+FOLLOWED = {
+    "stoch_simul": {
+        *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
+        *("loglinear", "contemporaneous_correlation"),
+    },
+    "estimation": {
+        *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
+        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
+    },
+    "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
+    "steady": {"nocheck"},
+}
+"""Options that estim follows."""
+
+HARMLESS = {
+    *("nograph", "graph", "graph_format", "nodisplay", "noprint", "print", "TeX", "tex", "plot_priors"),
+    *("nofunctions", "nomoments", "nocorr", "irf_plot_threshold", "plot_shock_decomposition"),
+    *("aim_solver", "dr", "dr_cycle_reduction_tol", "dr_logarithmic_reduction_tol"),
+    *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
+    *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
+    *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
+    *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
+}
+"""Options that change how Dynare computes or prints, and no number."""
+
+_UNSUPPORTED_OPTIONS = {
+    "stoch_simul": {
+        "partial_information": "a solution under partial information",
+    },
+    "estimation": {
+        "dsge_var": "a DSGE-VAR",
+        "dsge_varlag": "a DSGE-VAR",
+        "endogenous_prior": "an endogenous prior",
+        "heteroskedastic_filter": "a heteroskedastic filter",
+        "occbin_smoother": "an occasionally binding constraint",
+        "occbin_likelihood": "an occasionally binding constraint",
+        "number_of_particles": "a particle filter",
+    },
+}
+
+_HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
+    "predetermined_variables": _predetermine,
+    "=": _assign,
+    "set_param_value": _set_param_value,
+    "set_shock_stderr_value": set_shock_stderr_value,
+    "homotopy_setup": _homotopy_setup,
+    "unit_root_vars": _unit_root_vars,
+    "native": native,
+    "skipped": _skip,
+    "Sigma_e": sigma_e,
+    "model": _model,
+    "steady_state_model": _steady_state_model,
+    "initval": _initval,
+    "shocks": shocks,
+    "varobs": _varobs,
+    "observation_trends": _observation_trends,
+    "estimated_params": estimated_params,
+    "estimated_params_init": estimated_params_init,
+    "estimated_params_bounds": estimated_params_bounds,
+    "stoch_simul": _command,
+    "estimation": _command,
+    "data": _command,
+    "steady": _command,
+}

@@ -1,0 +1,237 @@
+"""What a `.mod` file says: its declarations, equations, values and settings.
+
+Values of parameters, shocks and initial values are numbers; equations, the steady state and
+trends stay expressions. `collect.py` fills it, `system.py` reads it.
+"""
+
+import difflib
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from estim.dynare.reading.functions import CONSTANTS, FUNCTIONS, OPERATORS
+from estim.dynare.reading.source import ModFileError, Source, warn
+from estim.dynare.reading.syntax import (
+    Assignment,
+    Binary,
+    Call,
+    Equation,
+    Expectation,
+    Expression,
+    Move,
+    Name,
+    Number,
+    Option,
+    Symbol,
+    Unary,
+    walk,
+)
+
+MAX_PERIODS = 500
+"""No lead or lag may be longer."""
+
+_KINDS = {
+    "variables": "an endogenous variable",
+    "shocks": "an exogenous variable",
+    "deterministic": "a deterministic exogenous variable",
+    "parameters": "a parameter",
+    "locals": "a local variable",
+}
+"""What a name can be."""
+
+
+@dataclass
+class Prior:
+    """One estimated quantity: ``kind`` "parameter", "stderr" or "corr" of ``names``.
+
+    ``shape`` is "beta", "gamma", ..., or None for a flat prior between the bounds. ``third`` and
+    ``fourth`` are Dynare's third and fourth parameter; NaN stands for an empty field.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    at: int
+    shape: str | None = None
+    mean: float = math.nan
+    std: float = math.nan
+    third: float = math.nan
+    fourth: float = math.nan
+    start: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a command sees: the values above it. Of shocks and errors, names are sorted in ``corr`` and
+    ``covariance``; ``initial`` are those of `initval`."""
+
+    parameters: dict[str, float]
+    stderr: dict[str, float]
+    corr: dict[tuple[str, ...], float]
+    covariance: dict[tuple[str, ...], float]
+    initial: dict[str, float]
+
+
+@dataclass
+class Contents:
+    """The file's declarations, equations and settings; dictionaries keep its order.
+
+    ``moves`` are the lines of `homotopy_setup`, ``homotopy`` the values that parameters took on their way by it,
+    ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
+    set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
+    of local variables, written out, and ``length`` that of all equations;
+    ``centred_over`` is the length of a sample whose trends lose their means.
+    """
+
+    source: Source
+    variables: dict[str, Symbol] = field(default_factory=dict)
+    shocks: dict[str, Symbol] = field(default_factory=dict)
+    deterministic: dict[str, Symbol] = field(default_factory=dict)
+    parameters: dict[str, Symbol] = field(default_factory=dict)
+    predetermined: set[str] = field(default_factory=set)
+    linear: bool = False
+    equations: list[Equation] = field(default_factory=list)
+    locals: dict[str, Assignment] = field(default_factory=dict)
+    steady_state: list[Assignment] | None = None
+    initial: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    stderr: dict[str, float] = field(default_factory=dict)
+    corr: dict[tuple[str, ...], float] = field(default_factory=dict)
+    covariance: dict[tuple[str, ...], float] = field(default_factory=dict)
+    observables: list[Name] = field(default_factory=list)
+    trends: dict[str, Expression] = field(default_factory=dict)
+    priors: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    options: dict[str, dict[str, Option]] = field(default_factory=dict)
+    selected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    moves: list[Move] = field(default_factory=list)
+    homotopy: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    seen: dict[str, Values] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    restrictions: dict[str, int] = field(default_factory=dict)
+    estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    weights: dict[str, int] = field(default_factory=dict)
+    length: int = 0
+    centred_over: int | None = None
+
+    def note(self, command: str) -> None:
+        """Keep what a command sees."""
+        self.seen.pop(command, None)
+        self.seen[command] = self.now
+
+    @property
+    def now(self) -> Values:
+        """The values as they are."""
+        pairs = dict(self.corr), dict(self.covariance)
+        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial))
+
+    def role(self, name: str) -> str | None:
+        return next((role for role in _KINDS if name in getattr(self, role)), None)
+
+    @property
+    def names(self) -> list[str]:
+        """Everything that is declared."""
+        return [name for role in _KINDS for name in getattr(self, role)]
+
+    def warn(self, message: str, at: int) -> None:
+        warn(message, self.source.locate(at))
+
+    def require(self, name: str, at: int, *roles: str) -> None:
+        """Raise unless the name has been declared in one of the roles."""
+        role = self.role(name)
+        if role is None:
+            raise self.unknown(name, at, [n for r in roles for n in getattr(self, r)])
+        if role not in roles:
+            raise self.source.error(f"'{name}' is not {' or '.join(_KINDS[r] for r in roles)}", at)
+
+    def check_call(self, call: Call) -> None:
+        """Raise for a function that does not exist or has another number of arguments."""
+        known = FUNCTIONS.get(call.function)
+        arities = (1,) if call.function in OPERATORS else known.arities if known else None
+        if arities is None:
+            raise self.unknown(call.function, call.at, FUNCTIONS)
+        if len(call.arguments) not in arities:
+            wanted = " or ".join(map(str, arities))
+            message = f"{call.function} takes {wanted} argument(s), not {len(call.arguments)}"
+            raise self.source.error(message, call.at)
+
+    def check_names(self, expression: Expression, more: Collection[str] = ()) -> None:
+        """Raise for a name or function that is unknown (``more`` are known too), or dated where it must
+        not be."""
+        for node in walk(expression):
+            if isinstance(node, Call):
+                self.check_call(node)
+            if isinstance(node, Expectation):
+                self.check_date(node.period, node.at)
+            if isinstance(node, Name):
+                role = self.role(node.name)
+                if role is None and node.name not in {*CONSTANTS, *more}:
+                    raise self.unknown(node.name, node.at, self.names)
+                self.check_date(node.lag, node.at)
+                if node.lag and role not in ("variables", "shocks"):
+                    raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
+
+    def check_date(self, periods: int, at: int) -> None:
+        """Raise for what is too far away: each period of it is a variable of the model."""
+        if abs(periods) > MAX_PERIODS:
+            raise self.source.error(
+                f"leads and lags of more than {MAX_PERIODS} periods are not supported", at
+            )
+
+    def unknown(self, name: str, at: int, known: Iterable[str]) -> ModFileError:
+        if name in self.skipped:
+            line = self.source.locate(self.skipped[name]).line
+            return self.source.error(f"'{name}' is set by Matlab code that is skipped, in line {line}", at)
+        close = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return self.source.error(f"unknown name '{name}'{hint}", at)
+
+    def evaluate(self, expression: Expression, more: dict[str, float] | None = None) -> float:
+        """The value of an expression, given the assignments above it."""
+        known = CONSTANTS | self.values | (more or {})
+        with np.errstate(all="ignore"):
+            return float(self._value(expression, known))
+
+    def _value(self, expression: Expression, known: dict[str, float]) -> Any:
+        match expression:
+            case Number(value):
+                return np.float64(value)
+            case Name(name, 0, at):
+                if name in known:
+                    return np.float64(known[name])
+                if name in self.parameters:
+                    raise self.source.error(f"parameter '{name}' has no value yet", at)
+                raise self.unknown(name, at, known)
+            case Unary(_, operand):
+                return -self._value(operand, known)
+            case Binary(operator, left, right):
+                return _BINARY[operator](self._value(left, known), self._value(right, known))
+            case Call(name, arguments, at):
+                self.check_call(expression)
+                if name not in FUNCTIONS:
+                    raise self.source.error(f"{name} belongs into a model block", at)
+                return FUNCTIONS[name].host(*(self._value(a, known) for a in arguments))
+            case Name(name, lag, at):
+                raise self.source.error(
+                    f"'{name}({lag})' has a lead or lag, or is no function known here", at
+                )
+            case Expectation(_, _, at):
+                raise self.source.error("EXPECTATION belongs into a model block", at)
+
+
+_BINARY: dict[str, Any] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "<": np.less,
+    ">": np.greater,
+    "<=": np.less_equal,
+    ">=": np.greater_equal,
+}

@@ -1,0 +1,137 @@
+"""The Gaussian log-likelihood of a linear state space, by whichever filter suits the data."""
+
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.arguments import NonNegative
+from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.singularity import singular_state_space
+from estim.likelihood.state_space.chandrasekhar import stationary_logdensities
+from estim.likelihood.state_space.diffuse import diffuse_loglikelihood
+from estim.likelihood.state_space.filtering import filter_states
+from estim.likelihood.state_space.parallel import parallel_logdensities
+from estim.likelihood.state_space.square_root import square_root_logdensities
+from estim.likelihood.state_space.start import STARTS, Gaussian, Start
+from estim.representations.linear import StateSpace
+from estim.representations.trend import without_trend
+from estim.status import Status
+from estim.typing import Array, Scalar
+
+Method = Literal["auto", "standard", "chandrasekhar", "square_root", "parallel"]
+
+
+def kalman_loglikelihood(
+    state_space: StateSpace,
+    observations: Array,
+    *,
+    presample: NonNegative = 0,
+    start: Start = "stationary",
+    method: Method = "auto",
+) -> Scalar:
+    """Log-density of the observations, every constant included: the value of `kalman_likelihood`, which see."""
+    return kalman_likelihood(state_space, observations, presample=presample, start=start, method=method).value
+
+
+def kalman_likelihood(
+    state_space: StateSpace,
+    observations: Array,
+    *,
+    presample: int = 0,
+    start: Start = "stationary",
+    method: Method = "auto",
+) -> Outcome:
+    """Log-density of the observations, every constant included, and its status.
+
+    Args:
+        state_space: the model's solution.
+        observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
+        presample: periods at the start that are filtered but not counted.
+        start: the state of the first period before it is observed. "stationary": mean zero and
+            the unconditional covariance; "diffuse": nothing is known in the directions in
+            which the model has unit roots, and the others are stationary (the value is then
+            the limit in `estim.likelihood.state_space.diffuse`); "approximate_diffuse": mean zero and
+            variance 10 in every direction of the state; "riccati": mean zero and the covariance
+            that the filter converges to; or a `Gaussian` of your own.
+        method: "chandrasekhar" is several times faster and needs complete data and a
+            stationary start; "standard" takes any; "square_root" is the most robust to
+            rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
+            where the observations are known, when the function is traced, to have no gap.
+            A diffuse start has a filter of its own.
+
+    Returns:
+        The log-likelihood, with -(n/2) ln 2 pi for each number observed, and OK. It is -inf, with
+        a gradient of zero, and the status says why, where the state space has a bad status, something
+        is not finite, the start does not exist, or the observables are tied to each other (see
+        `estim.likelihood.singularity`), so that a forecast covariance is not positive definite.
+
+    Raises:
+        ValueError: the start or the method is unknown, or they do not go together.
+
+    Source: Durbin and Koopman (2012), Time Series Analysis by State Space Methods, ch. 4 and 7.
+    """
+    if not isinstance(start, Gaussian) and start not in (names := ("diffuse", *STARTS)):
+        raise ValueError(f"start is one of {sorted(names)} or a Gaussian(mean, cov), not {start!r}")
+    if method == "auto":
+        method = fastest_method(observations, start)
+    elif method not in _METHODS:
+        raise ValueError(f"method is 'auto' or one of {sorted(_METHODS)}, not {method!r}")
+    elif start == "diffuse" and method != "standard":
+        raise ValueError(
+            f"start='diffuse' has a filter of its own: method 'auto' or 'standard', not {method!r}"
+        )
+    elif method == "chandrasekhar" and start != "stationary":
+        raise ValueError("method 'chandrasekhar' needs start='stationary'")
+    return _likelihood(
+        state_space,
+        jnp.asarray(observations),
+        start if isinstance(start, Gaussian) else None,
+        presample=presample,
+        method=method,
+        start=None if isinstance(start, Gaussian) else start,
+    )
+
+
+def fastest_method(observations: Array, start: Start = "stationary") -> Method:
+    """What "auto" stands for; traced observations count as having gaps."""
+    known = not isinstance(observations, jax.core.Tracer)
+    stationary = not isinstance(start, Gaussian) and start == "stationary"
+    return "chandrasekhar" if stationary and known and not np.isnan(observations).any() else "standard"
+
+
+_METHODS = {
+    "standard": lambda *args: filter_states(*args)[1],
+    "chandrasekhar": stationary_logdensities,
+    "square_root": square_root_logdensities,
+    "parallel": parallel_logdensities,
+}
+
+
+@partial(jax.jit, static_argnames=("presample", "method", "start"))
+def _likelihood(state_space, observations, given, *, presample, method, start) -> Outcome:
+    @impossible_if_not_finite
+    def likelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Outcome:
+        observations = without_trend(state_space, observations)
+        first = given
+        if start == "diffuse":
+            value = diffuse_loglikelihood(state_space, observations, presample)
+        else:
+            first = STARTS[start](state_space) if given is None else given
+            value = _METHODS[method](state_space, observations, first)[presample:].sum()
+        gaps = jnp.isnan(observations)
+        tied = singular_state_space(state_space, by_roots=method == "square_root") & ~gaps.any()
+        return outcome(
+            value,
+            (state_space.status == Status.OK, state_space.status),
+            ((state_space[:6], given, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+            (first, _NO_START.get(start, Status.NOT_FINITE).value),
+            (~tied, Status.SINGULAR_OBSERVABLES.value),
+        )
+
+    return likelihood(state_space, observations, given)
+
+
+_NO_START = {"stationary": Status.NO_STATIONARY_START, "riccati": Status.NOT_CONVERGED}

@@ -1,0 +1,39 @@
+"""Figures: of draws and routes, and of what a model says of data."""
+
+from estim.results.figures.analysis import (
+    autocorrelation_figure,
+    forecast_figure,
+    history_figure,
+    responses_figure,
+    shares_figure,
+)
+from estim.results.figures.draws import (
+    agreement_figure,
+    data_figure,
+    density_figure,
+    impulse_response_figure,
+    proposal_figure,
+    rank_figure,
+    slice_figure,
+    surrogate_fit_figure,
+    trace_figure,
+)
+from estim.results.figures.style import to_svg
+
+__all__ = [
+    "agreement_figure",
+    "autocorrelation_figure",
+    "data_figure",
+    "density_figure",
+    "forecast_figure",
+    "history_figure",
+    "impulse_response_figure",
+    "proposal_figure",
+    "rank_figure",
+    "responses_figure",
+    "shares_figure",
+    "slice_figure",
+    "surrogate_fit_figure",
+    "to_svg",
+    "trace_figure",
+]

@@ -1,0 +1,137 @@
+"""Figures of the analyses, each a function from arrays with names to a Matplotlib figure.
+
+Bands arrive with their quantiles first, ``[n_quantiles, ...]``, lowest to highest and the median
+in the middle, as `estim.analysis.bands` returns them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from estim.results.figures.style import FAINT, INK, MUTED, PALETTE, WIDTH, part_styles, styled
+
+Array = np.ndarray
+
+
+@styled
+def responses_figure(responses: Array, observables: Sequence[str], shocks: Sequence[str]) -> Figure:
+    """Impulse responses ``[n_quantiles, horizon, n_obs, n_shocks]``: a row a shock, a column an observable."""
+    figure, panels = _grid(len(shocks), len(observables), height=1.5)
+    for j, shock in enumerate(shocks):
+        for i, name in enumerate(observables):
+            ax = panels[j, i]
+            ax.axhline(0, color=FAINT, lw=0.8)
+            _band(ax, np.arange(responses.shape[1]), responses[:, :, i, j])
+            if j == 0:
+                ax.set_title(name)
+            if i == 0:
+                ax.set_ylabel(shock)
+    for ax in panels[-1]:
+        ax.set_xlabel("periods after the shock")
+    return figure
+
+
+@styled
+def shares_figure(
+    shares: Array, horizons: Sequence[Any], observables: Sequence[str], parts: Sequence[str]
+) -> Figure:
+    """Variance decomposition ``[n_horizons, n_obs, n_parts]`` as stacked bars, a panel an observable."""
+    figure, panels = _grid(1, len(observables), height=2.6)
+    labels = ["∞" if h == float("inf") else f"{h:g}" for h in horizons]
+    for i, name in enumerate(observables):
+        ax, floor = panels[0, i], np.zeros(len(horizons))
+        for k, (part, style) in enumerate(zip(parts, part_styles(len(parts)), strict=True)):
+            ax.bar(labels, shares[:, i, k], bottom=floor, width=0.75, label=part, **style)
+            floor = floor + shares[:, i, k]
+        ax.set(title=name, ylim=(0, 1), xlabel="periods ahead")
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(parts), 8)
+    )
+    return figure
+
+
+@styled
+def history_figure(
+    parts: Array, observed: Array, dates: Sequence[Any], observables: Sequence[str], names: Sequence[str]
+) -> Figure:
+    """Historical decomposition ``[n_periods, n_obs, n_parts]`` as bars around zero, and the data as a line.
+
+    ``observed`` ``[n_periods, n_obs]`` is what the parts add up to: the data less their mean.
+    """
+    figure, panels = _grid(len(observables), 1, height=2.2)
+    x = np.arange(len(dates))
+    for i, name in enumerate(observables):
+        ax = panels[i, 0]
+        for sign in (1, -1):
+            floor = np.zeros(len(dates))
+            for k, (part, style) in enumerate(zip(names, part_styles(len(names)), strict=True)):
+                top = floor + np.where(np.sign(parts[:, i, k]) == sign, parts[:, i, k], 0.0)
+                label = part if sign == 1 else None
+                ax.fill_between(x, floor, top, step="mid", lw=0, label=label, **style)
+                floor = top
+        ax.plot(x, observed[:, i], color=INK, lw=1.0)
+        ax.axhline(0, color=MUTED, lw=0.6)
+        ax.set(title=f"{name}, deviation from its mean", xlim=(-0.5, len(dates) - 0.5))
+        ticks = x[:: max(1, len(dates) // 8)]
+        ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 8)
+    )
+    return figure
+
+
+@styled
+def forecast_figure(
+    observed: Array, forecasts: Array, dates: Sequence[Any], observables: Sequence[str]
+) -> Figure:
+    """The end of the sample ``[n_periods, n_obs]`` and the fan after it ``[n_quantiles, horizon, n_obs]``.
+
+    ``dates`` are those of both, ``[n_periods + horizon]``.
+    """
+    figure, panels = _grid(len(observables), 1, height=1.6)
+    x, n = np.arange(len(dates)), len(observed)
+    for i, name in enumerate(observables):
+        ax = panels[i, 0]
+        ax.plot(x[:n], observed[:, i], color=INK, lw=1.1)
+        joined = np.concatenate(
+            [np.repeat(observed[None, -1:, i], len(forecasts), 0), forecasts[:, :, i]], axis=1
+        )
+        _band(ax, x[n - 1 :], joined)
+        ax.set_title(name)
+        ticks = x[:: max(1, len(dates) // 8)]
+        ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
+    return figure
+
+
+@styled
+def autocorrelation_figure(model: Array, data: Array, observables: Sequence[str]) -> Figure:
+    """Correlations Corr(y_i,t+k, y_j,t): the model's bands ``[n_quantiles, n_lags, n_obs, n_obs]``, the data's dots."""
+    figure, panels = _grid(len(observables), len(observables), height=1.4)
+    lags = np.arange(data.shape[0])
+    for i, later in enumerate(observables):
+        for j, now in enumerate(observables):
+            ax = panels[i, j]
+            ax.axhline(0, color=FAINT, lw=0.8)
+            _band(ax, lags, model[:, :, i, j])
+            ax.plot(lags, data[:, i, j], "o", color=INK, ms=2.5)
+            ax.set(title=f"{later}$_{{t+k}}$, {now}$_t$", ylim=(-1.05, 1.05))
+    for ax in panels[-1]:
+        ax.set_xlabel("k")
+    return figure
+
+
+def _grid(rows: int, columns: int, height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(WIDTH, 0.6 + height * rows))
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _band(ax: Axes, x: Array, quantiles: Array) -> None:
+    """Median and the area between each pair of quantiles, darker inward."""
+    half = len(quantiles) // 2
+    for k in range(half):
+        ax.fill_between(x, quantiles[k], quantiles[-1 - k], color=PALETTE[0], alpha=0.18, lw=0)
+    ax.plot(x, quantiles[half], color=PALETTE[0])
+    ax.set_xlim(x[0], x[-1])

@@ -1,0 +1,60 @@
+"""Which parameters of a heterogeneous-agent model cost what, found from what its functions read.
+
+A draw that moves only shock parameters reuses `AggregateResponses`; one that moves aggregate
+parameters too reuses `HouseholdJacobians`; household parameters move the steady state.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import jax
+
+from estim.heterogeneity.household import as_inputs, backward_step
+from estim.model import Model
+from estim.solution.equations import trace_equations
+from estim.solution.sequence_space.plan import find_plan
+from estim.solution.sparse_derivatives import reads
+
+
+class CostSplit(NamedTuple):
+    """Names of parameters, cheapest first: together all but the steady state's unknowns."""
+
+    shocks: tuple[str, ...]
+    aggregate: tuple[str, ...]
+    household: tuple[str, ...]
+
+
+@cache
+def cost_split(model: Model) -> CostSplit:
+    """The parameters that move shock processes and measurement only, aggregate equations, or households."""
+    params = model.params()
+    no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+
+    def residuals(p):
+        rest = model.steady_state(p)
+        return model.residuals(rest, rest, rest, no_shocks, p)
+
+    def households(p):
+        rest = model.steady_state(p)
+        steps = []
+        for block in model.het_blocks:
+            inputs, grids = as_inputs(block, rest), block.grids(p)
+            value = block.initial(as_inputs(block, rest), grids, p)
+            steps.append(backward_step(block, value, inputs, grids, p))
+        return rest, steps, [residuals(p)[t] for t in model.targets if t in residuals(p)]
+
+    household = set().union(*_names(model, reads(jax.make_jaxpr(households)(jax.tree.map(float, params)))))
+    exogenous = {e for step in find_plan(model).exogenous for e in step.equations}
+    by_equation = _names(model, reads(trace_equations(model).residuals))
+    aggregate = set().union(*(names for e, names in enumerate(by_equation) if e not in exogenous))
+    names = [n for n in model.param_names if n not in model.unknowns]
+    return CostSplit(
+        shocks=tuple(n for n in names if n not in household | aggregate),
+        aggregate=tuple(n for n in names if n in aggregate - household),
+        household=tuple(n for n in names if n in household),
+    )
+
+
+def _names(model: Model, outputs: list[set[int]]) -> list[set[str]]:
+    """The parameters that each output of a program reads, whose first inputs they are."""
+    return [{model.param_names[i] for i in read if i < len(model.param_names)} for read in outputs]
