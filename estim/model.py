@@ -14,6 +14,7 @@ from numpyro.distributions import Distribution
 
 from estim.arguments import Positive, did_you_mean, is_finite, names_arguments, shown
 from estim.model_checks import check_model_parts, components, is_number, listed, quoted
+from estim.parameters import Parameters, parameterise
 from estim.prior_checks import begin_at, gather
 from estim.priors import Component, Names
 from estim.tracing import ModelError as ModelError  # where it has always been found
@@ -107,6 +108,13 @@ class Model:
             elif isinstance(leaf, Distribution):
                 priors[name] = leaf
         return priors
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The estimated parameters with their transforms and prior, the same object for all who ask."""
+        term = self.joint_prior
+        joint = None if term is None else lambda values: term(self.params(values))
+        return parameterise(self.priors, joint)
 
     def params(self, values: ParamValues | None = None) -> Any:
         """The model's Params: its defaults, overridden by `values` (which may be traced).

@@ -23,6 +23,7 @@ LAYERS = [
         "progress",
         "stopping",
         "pace",
+        "kept",
         "devices",
         "user_code",
     ],
