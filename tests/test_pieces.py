@@ -8,7 +8,7 @@ import pytest
 from estim.evaluations import Evaluations
 from estim.posterior import from_logdensity, from_loglikelihood
 from estim.priors import normal
-from estim.samplers import pace
+from estim import pace
 from estim.samplers.smc import sample_smc
 from estim.stopping import workers
 from estim.surrogate import sample as surrogate_sample
