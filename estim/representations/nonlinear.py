@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,17 +22,20 @@ class NonlinearStateSpace(ABC):
     one of these, so that whatever reads them can be held against the Kalman filter.
 
     Attributes:
-        shock_cov: covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file.
         obs_cov: covariance of the measurement errors ``[n_obs, n_obs]``; None where they are not added to what is
             observed, so that no density of them is known.
         obs_trend: g ``[n_obs]``, or None.
         status: a `Status`.
     """
 
-    shock_cov: Array
     obs_cov: Array | None
-    obs_trend: Array | None
     status: Scalar
+    obs_trend: Array | None = None
+
+    @property
+    @abstractmethod
+    def shock_cov(self) -> Array:
+        """Covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file."""
 
     @abstractmethod
     def start(self, key: Key) -> Any:
@@ -73,10 +76,10 @@ class SimulatedStateSpace(NonlinearStateSpace):
     params: Any
     obs_cov: Array | None
     status: Scalar
-    obs_trend: ClassVar[None] = None  # one that grows is part of the state
 
     @property
-    def shock_cov(self) -> Array:  # type: ignore[override]
+    def shock_cov(self) -> Array:
+        """Independent, of unit variance."""
         return jnp.eye(len(self.specification.shocks._fields))
 
     def start(self, key: Key) -> Any:
