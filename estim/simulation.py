@@ -168,6 +168,11 @@ class Simulation(Specification):
             observed = observed + added
         return Path(states, self.observables(*observed.T))
 
+    @cached_property
+    def compiled_path(self) -> Any:
+        """`path`, compiled once for each shape of shocks."""
+        return jax.jit(self.path, static_argnames="include_start")
+
     def _rows(self, role: str, given: Any, kind: Any) -> Array:
         rows, names = jnp.asarray(given, float), kind._fields
         if rows.ndim != 2 or rows.shape[1] != len(names):

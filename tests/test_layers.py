@@ -20,6 +20,8 @@ LAYERS = [
         "status",
         "evaluations",
         "gradients",
+        "jacobians",
+        "calibration",
         "progress",
         "stopping",
         "pace",
@@ -32,8 +34,9 @@ LAYERS = [
     ["priors", "prior_checks", "parameters", "data"],
     ["posterior"],
     ["heterogeneity"],
-    ["model_checks"],
-    ["model"],
+    ["specification_checks", "specification"],
+    ["model_checks", "simulation_checks"],
+    ["model", "simulation"],
     ["representations"],
     ["solution", "covariances"],
     ["likelihood"],
@@ -43,7 +46,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api"],
+    ["ladder", "api", "paths"],
     ["experiment"],
     ["pipeline"],
     ["cli"],
@@ -51,7 +54,16 @@ LAYERS = [
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 # A gallery model is written with the tools of its user, and with nothing behind them.
-OPEN_TO_MODELS = {"typing", "priors", "heterogeneity", "numerics", "model", "solution", "models"}
+OPEN_TO_MODELS = {
+    "typing",
+    "priors",
+    "heterogeneity",
+    "numerics",
+    "model",
+    "simulation",
+    "solution",
+    "models",
+}
 
 
 def module_name(path: Path) -> str:
