@@ -31,7 +31,7 @@ def check_covariances(model: Model, params: Any) -> None:
     if model.measurement_error is None:
         return
     error, names = model.measurement_error(params), model.observables._fields
-    if isinstance(error, model.observables):
+    if isinstance(error, tuple | list):
         for name, value in zip(names, error, strict=True):
             if not float(value) >= 0.0:
                 raise ModelError(

@@ -46,14 +46,14 @@ class Simulation(Specification):
         start: ``params -> state``, the period before the first. Any pytree of arrays is a state.
         transition: ``(state, shocks, params) -> state``, a period later. Shocks are independent and standard normal
             where they are drawn: scale them here (``params.sigma * shocks.e``).
-        measurement: ``(state, params) -> observables``, or a vector of them ``[n_obs]``. A function
+        measurement: ``(state, params) -> observables``, or as many numbers in a tuple or a vector. A function
             ``(state, params, errors)`` gets `errors` too, one standard normal number by the name of each observable,
             zero where none are drawn.
         prior: a NamedTuple of parameters. A leaf that is a number or an array is calibrated, a NumPyro distribution is
             estimated; parameters that depend on each other have the components of one distribution
             (`estim.priors.jointly`).
         joint_prior: ``params -> log-density``, a term added to the log-prior; or None.
-        measurement_error: ``params -> observables`` of standard deviations, or a covariance matrix
+        measurement_error: ``params -> observables`` (or a tuple) of standard deviations, or a covariance matrix
             ``[n_obs, n_obs]``, of errors that are added to the measurement; or None. Not where `measurement` takes
             errors itself.
         start_values: values to begin a search from; a parameter not listed begins at its prior mean.

@@ -118,7 +118,7 @@ def _check_functions(spec: Any) -> None:
         n = len(spec.observables._fields)
         if getattr(result, "shape", None) == (n,) and is_real(result):
             return [result]
-        return read_tuple(spec, "measurement", spec.observables, f" or a vector [{n}]")(result)
+        return read_tuple(spec, "measurement", spec.observables, f" or a vector [{n}]", plain=True)(result)
 
     shocks = symbols(spec.shocks)
     trace_one("transition", spec.transition, moved, state=state, shocks=shocks, params=params)
@@ -129,7 +129,7 @@ def _check_functions(spec: Any) -> None:
             raise ModelError(
                 f"{spec.name}: measurement takes errors itself, so there can be no measurement_error beside it"
             )
-        trace_one("measurement_error", spec.measurement_error, read_errors(spec), params=params)
+        trace_one("measurement_error", spec.measurement_error, read_errors(spec, plain=True), params=params)
     if spec.joint_prior is not None:
         one = lambda value: [scalar(spec, "joint_prior", value)]
         trace_one("joint_prior", spec.joint_prior, one, params=params)

@@ -49,7 +49,7 @@ class Specification:
         if self.measurement_error is None:
             return jnp.zeros((n, n))
         error = self.measurement_error(params)
-        if isinstance(error, self.observables):
+        if isinstance(error, tuple | list):
             return jnp.diag(jnp.stack([jnp.asarray(u, float) for u in error]) ** 2)
         return jnp.asarray(error, float)
 

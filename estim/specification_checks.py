@@ -137,10 +137,14 @@ def trace(
     }
 
 
-def read_tuple(spec: Any, role: str, kind: type[Any], instead: str = "") -> Callable[[Any], list[Any]]:
-    """A reader of functions that return a NamedTuple of scalars."""
+def read_tuple(
+    spec: Any, role: str, kind: type[Any], instead: str = "", plain: bool = False
+) -> Callable[[Any], list[Any]]:
+    """A reader of functions that return a NamedTuple of scalars, or a plain tuple of as many."""
 
     def read(result: Any) -> list[Any]:
+        if plain and type(result) in (tuple, list) and len(result) == len(kind._fields):
+            result = kind(*result)
         if not isinstance(result, kind):
             what = f"{kind.__name__}{kind._fields}{instead}"
             raise ModelError(f"{spec.name}: {role} must return {what}, not {shown(result)}")
@@ -149,16 +153,15 @@ def read_tuple(spec: Any, role: str, kind: type[Any], instead: str = "") -> Call
     return read
 
 
-def read_errors(spec: Any) -> Callable[[Any], list[Any]]:
+def read_errors(spec: Any, plain: bool = False) -> Callable[[Any], list[Any]]:
     """A reader of `measurement_error`: standard deviations, or a covariance matrix."""
 
     def read(result: Any) -> list[Any]:
         n = len(spec.observables._fields)
         if not isinstance(result, tuple) and getattr(result, "shape", None) == (n, n) and is_real(result):
             return [result]
-        return read_tuple(spec, "measurement_error", spec.observables, f" or a covariance matrix [{n}, {n}]")(
-            result
-        )
+        or_matrix = f" or a covariance matrix [{n}, {n}]"
+        return read_tuple(spec, "measurement_error", spec.observables, or_matrix, plain)(result)
 
     return read
 

@@ -122,7 +122,9 @@ def test_calibration():
     start = {"a": PRINTED["calibration"]["a0"]}
     loss = lambda p: with_persistence(p) ** 2
     value, gradient = jax.value_and_grad(loss)(start)
-    np.testing.assert_allclose([value, gradient["a"]], [EXACT["loss_at_a0"], EXACT["dloss_at_a0"]], atol=1e-12)
+    np.testing.assert_allclose(
+        [value, gradient["a"]], [EXACT["loss_at_a0"], EXACT["dloss_at_a0"]], atol=1e-12
+    )
     as_printed(value, PRINTED["calibration"]["loss0"])
     found = estim.calibrate(with_persistence, start, targets=0.0)
     assert found.success
