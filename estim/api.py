@@ -6,14 +6,12 @@ Here failure raises, with a message that names the culprit; inside compiled code
 from pathlib import Path
 from typing import Any
 
-import jax
 import xarray as xr
 
-from estim.arguments import NonNegative, Positive, checked
+from estim.arguments import Positive, checked
 from estim.covariances import check_covariances
 from estim.data.datasets import load_data, select_observables
-from estim.estimation import explain, model_loglikelihood, solve_compiled
-from estim.likelihood.options import check_options
+from estim.estimation import EstimationData, model_likelihood
 from estim.model import Model
 from estim.models import load_model
 from estim.representations.linear import StateSpace
@@ -21,6 +19,7 @@ from estim.representations.moving_average import MovingAverage
 from estim.runtime import require_own_runtime
 from estim.solution import responses
 from estim.solution.at_rest import solution_error
+from estim.solution.table import solver_named
 from estim.typing import ParamValues
 
 
@@ -30,7 +29,8 @@ def loglikelihood(
     params: Any,
     data: Any,
     *,
-    presample: NonNegative = 0,
+    solver: Any = None,
+    likelihood: Any = None,
     **options: Any,
 ) -> float:
     """Log-likelihood of a model at given parameters, constants included.
@@ -39,12 +39,11 @@ def loglikelihood(
         model: a `Model` or the name of one in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
-        presample: periods at the start that are filtered but not counted: a whole number from 0
-            to less than those of the data.
-        options: passed on to `estim.likelihood.state_space.kalman.kalman_loglikelihood`.
+        solver, likelihood: as in `build_posterior`.
+        options: settings of the likelihood, as in ``presample=4``.
 
     Raises:
-        ArgumentError: the presample, or another option, is not one that the likelihood can take.
+        ArgumentError: a setting is not one that the likelihood can take.
         ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
             covariance there.
         DataError: the data lack an observable, or are no regular frame of numbers.
@@ -54,18 +53,23 @@ def loglikelihood(
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str | Path) else data
     observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
-    options = check_options(model, {"presample": presample} | options, observations)
-    check_covariances(model, model.params(values))
-    evaluate = _household_loglikelihood if model.het_blocks else model_loglikelihood
-    value, status = evaluate(model, model.params(values), observations, **options)
+    evaluation, read = model_likelihood(model, observations, solver, likelihood, options)
+    params = model.params(values)
+    check_covariances(model, params)
+    value, status = evaluation.at(params, EstimationData(read))
     if int(status):
-        raise solution_error(int(status), model, model.params(values), explain(model, int(status)))
+        raise solution_error(int(status), model, params, evaluation.explain(int(status)))
     return float(value)
 
 
 @checked
-def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
-    """The model's first-order solution at given parameters.
+def solve(model: Model | str, params: Any = None, *, solver: Any = None) -> StateSpace | MovingAverage:
+    """The model's solution at given parameters.
+
+    Args:
+        model: a `Model` or the name of one in the gallery.
+        params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
+        solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
 
     Raises:
         ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
@@ -75,7 +79,7 @@ def solve(model: Model | str, params: Any = None) -> StateSpace | MovingAverage:
     model = load_model(model) if isinstance(model, str) else model
     given = model.params(_checked(model, params))
     check_covariances(model, given)
-    solution = solve_compiled(model, given)
+    solution = solver_named(model, solver).solve(model, given)
     if int(solution.status):
         raise solution_error(int(solution.status), model, given)
     return solution
@@ -107,8 +111,3 @@ def _checked(model: Model, params: Any) -> ParamValues:
     values = model.params(params)._asdict()
     model.check_support(values)
     return {name: float(value) for name, value in values.items()}
-
-
-_household_loglikelihood = jax.jit(
-    model_loglikelihood, static_argnums=0, static_argnames=("presample", "method")
-)

@@ -1,9 +1,16 @@
 """Where work is done: the devices of the machine, and evaluations side by side or one after another."""
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import jax
-from jax.sharding import AxisType, Mesh
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from estim.runtime import require_own_runtime
+from estim.stopping import raise_if_stopped
+from estim.typing import Array
 
 AXIS = "device"
 """Name of the one axis of every mesh."""
@@ -15,13 +22,58 @@ def device_mesh(num: int, devices: list[jax.Device]) -> Mesh:
     return jax.make_mesh((size,), (AXIS,), (AxisType.Auto,), devices=devices[:size])
 
 
-def takes_turns(in_turn: bool) -> bool:
+def takes_turns(sequential: bool) -> bool:
     """Whether evaluations that are better taken one after another are: on a machine whose devices are cores."""
-    return in_turn and jax.default_backend() == "cpu"
+    return sequential and jax.default_backend() == "cpu"
 
 
-def over[T](fn: Callable[..., T], in_turn: bool) -> Callable[..., T]:
-    """`fn` over a leading axis of its arguments, side by side or, `in_turn` and on a CPU, one after another."""
-    if takes_turns(in_turn):
+def over[T](fn: Callable[..., T], sequential: bool) -> Callable[..., T]:
+    """`fn` over a leading axis of its arguments, side by side or, `sequential` and on a CPU, one after another."""
+    if takes_turns(sequential):
         return lambda *arguments: jax.lax.map(lambda each: fn(*each), arguments)
     return jax.vmap(fn)
+
+
+BATCH, ONE_BY_ONE = 64, 2
+"""Points that one device is given at once; few where it takes them in turn: the last batch is filled up, and a
+call should take no more than some seconds."""
+
+
+def map_positions(
+    function: Callable[[Any, Array], Any], given: Any, positions: np.ndarray, *, sequential: bool = False
+) -> Any:
+    """``function(given, position)`` at many positions, in batches of one shape, spread over the devices.
+
+    Args:
+        function: returns any pytree of arrays; one that is the same each time is compiled once.
+        given: a pytree of arrays, such as a posterior.
+        positions: ``[n, dim]``.
+        sequential: the positions of a device are better taken one after another where it is a core.
+
+    Returns:
+        Host arrays with the leading axis ``[n]``.
+    """
+    require_own_runtime()
+    mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
+    size = (ONE_BY_ONE if takes_turns(sequential) else BATCH) * mesh.size
+    num = len(positions)
+    padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
+    program = _batch_program(function, jax.tree.structure(given), mesh, sequential)
+    sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    batches = []
+    for i in range(0, len(padded), size):
+        raise_if_stopped()
+        batch = program(given, jax.device_put(padded[i : i + size], sharding))
+        batches.append(jax.device_get(batch))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *batches)
+
+
+@lru_cache(maxsize=16)
+def _batch_program(
+    function: Callable[[Any, Array], Any], structure: Any, mesh: Mesh, sequential: bool
+) -> Callable[[Any, Array], Any]:
+    def batch(given: Any, positions: Array) -> Any:
+        return over(lambda position: function(given, position), sequential)(positions)
+
+    same, rows = PartitionSpec(), PartitionSpec(mesh.axis_names)
+    return jax.jit(jax.shard_map(batch, mesh=mesh, in_specs=(same, rows), out_specs=rows, check_vma=False))

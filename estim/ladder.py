@@ -4,6 +4,7 @@ Each rung stands on the one below, so the climb ends at the first that fails.
 """
 
 from collections.abc import Callable, Iterator
+from functools import singledispatch
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from estim.arguments import Positive, checked
 from estim.covariances import check_covariances
 from estim.data.datasets import select_observables
-from estim.estimation import build_posterior, model_loglikelihood, solve_compiled
+from estim.estimation import build_posterior, model_loglikelihood
 from estim.evaluations import Evaluations
 from estim.model import Model
 from estim.models import load_model
@@ -26,8 +27,8 @@ from estim.samplers.states import first_gradient_state
 from estim.solution.at_rest import equations_left, levels
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
-from estim.solution.sequence_space.stationary_equilibrium import default_household_jacobians
 from estim.solution.simulate import simulate
+from estim.solution.table import default_solver
 from estim.status import Status
 from estim.typing import Position
 
@@ -67,7 +68,7 @@ def check_model(model: Model | str, data: Any = None, *, num_draws: Positive = 2
 
 
 def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
-    if not model.het_blocks:
+    if default_solver(model).states_rest:
         yield _equations(model)
         yield _steady_state(model)
     check_covariances(model, model.params())
@@ -88,9 +89,8 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
 
 def _solve_at_defaults(model: Model) -> StateSpace | MovingAverage:
     """Households are solved by the program that searches their steady state, which the likelihood needs too."""
-    params = model.params()
-    given = default_household_jacobians(model) if model.het_blocks else None
-    return solve_compiled(model, params, given)
+    solver = default_solver(model)
+    return solver.solve(model, model.params(), solver.at_defaults(model))
 
 
 def _equations(model: Model) -> Rung:
@@ -152,11 +152,20 @@ def _steady_state(model: Model) -> Rung:
 
 def _solution(solution: StateSpace | MovingAverage) -> Rung:
     status = Status(int(solution.status))
-    lines = [status.message]
-    if status == Status.OK and isinstance(solution, StateSpace):
-        roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
-        lines.append(f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}")
-    return Rung("There is one stable solution", status == Status.OK, tuple(lines))
+    more = _properties(solution) if status == Status.OK else ()
+    return Rung("There is one stable solution", status == Status.OK, (status.message, *more))
+
+
+@singledispatch
+def _properties(solution: Any) -> tuple[str, ...]:
+    """What else is worth saying of a solution."""
+    return ()
+
+
+@_properties.register
+def _(solution: StateSpace) -> tuple[str, ...]:
+    roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
+    return (f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}",)
 
 
 def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:

@@ -1,6 +1,8 @@
 """Posterior: prior, transforms and log-likelihood, as everything a sampler may know."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial, wraps
 from typing import Any, NamedTuple
 
 import jax
@@ -17,87 +19,184 @@ from estim.status import Status
 from estim.typing import Array, Key, LogDensity, ParamValues, Position, Scalar
 
 
-def message_of(status: int) -> str:
-    """The words of a status."""
-    return Status(int(status)).message
-
-
 class Split(NamedTuple):
     """How an evaluation divides into an expensive part that few components of the position enter, and the rest.
 
-    ``evaluate_fn(position, prepare_fn(position))`` is the posterior's ``evaluate_fn(position)``, and
-    ``prepare_fn`` reads the components ``slow`` of the position alone: while these stay, what it gave stays
-    good.
+    While the components ``slow`` of the position stay, what the likelihood prepared stays good.
 
     Attributes:
-        slow: components of the position that ``prepare_fn`` reads; the others are fast.
-        prepare_fn: position -> given, any pytree of arrays.
-        evaluate_fn: (position, given) -> `Evaluations` of that one point, with its status.
+        slow: components of the position that the preparation reads; the others are fast.
         fast_moves: evaluations of the fast components that cost about as much as one preparation.
     """
 
     slow: tuple[int, ...]
-    prepare_fn: Callable[[Position], Any]
-    evaluate_fn: Callable[[Position, Any], Evaluations]
     fast_moves: int = 5
 
 
-class Posterior(NamedTuple):
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("data", "start"),
+    meta_fields=("parameters", "likelihood", "split", "sequential"),
+)
+@dataclass(frozen=True, eq=False)
+class Posterior:
     """A posterior over an unconstrained position ``[dim]``; every function is pure and jittable.
 
+    A pytree whose arrays are ``data`` and ``start``: given to a compiled function as an argument, one program serves
+    all posteriors that differ in these alone.
+
     Attributes:
-        logdensity_fn: ``loglikelihood_fn + logprior_fn``.
-        logprior_fn: log-prior of the parameters plus the log-determinant of the transform.
-        loglikelihood_fn: -inf where the model has no solution.
-        constrain_fn: position -> {name: value} in the model's units.
-        unconstrain_fn: {name: value} -> position.
-        sample_prior: ``(rng_key, num) -> [num, dim]`` positions.
-        param_names: names of the estimated parameters, in the order of the position.
-        evaluate_fn: position -> `Evaluations` of that one point, with its status.
+        parameters: names, transforms and prior.
+        likelihood: ``(position, data) -> log-likelihood``, a scalar or a pair with its `Status`, and with a `Split`
+            ``(position, data, given)``, with given what its method ``prepare(position, data)`` returns; where it has a
+            method ``explain(status)``, that puts a status into words.
+        data: what the likelihood reads, any pytree of arrays.
         start: a position to begin a search from, ``[dim]``.
-        logdet_fn: log |det d params / d position|.
-        initial: where tempered SMC begins, see `Initial`.
         split: how an evaluation divides where some components are much cheaper to move than others,
             else None; samplers make use of it by themselves.
-        in_turn: on a CPU many positions are evaluated faster one after another than side by side, as
+        sequential: on a CPU many positions are evaluated faster one after another than side by side, as
             where an evaluation is made of large matrices.
-        explain: what a status means for this posterior, in words.
     """
 
-    logdensity_fn: LogDensity
-    logprior_fn: LogDensity
-    loglikelihood_fn: LogDensity
-    constrain_fn: Callable[[Position], dict[str, Scalar]]
-    unconstrain_fn: Callable[[ParamValues], Position]
-    sample_prior: Callable[[Key, int], Array]
-    param_names: tuple[str, ...]
-    evaluate_fn: Callable[[Position], Evaluations]
+    parameters: Parameters
+    likelihood: Callable[..., Any]
+    data: Any
     start: Position
-    logdet_fn: LogDensity
-    initial: Initial
     split: Split | None = None
-    in_turn: bool = False
-    explain: Callable[[int], str] = message_of
+    sequential: bool = False
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """Names of the estimated parameters, in the order of the position."""
+        return self.parameters.names
+
+    @property
+    def constrain_fn(self) -> Callable[[Position], dict[str, Scalar]]:
+        """Position -> {name: value} in the model's units."""
+        return self.parameters.constrain_fn
+
+    @property
+    def unconstrain_fn(self) -> Callable[[ParamValues], Position]:
+        """{name: value} -> position."""
+        return self.parameters.unconstrain_fn
+
+    @property
+    def logdet_fn(self) -> LogDensity:
+        """log |det d params / d position|."""
+        return self.parameters.logdet_fn
+
+    @property
+    def logprior_fn(self) -> LogDensity:
+        """Log-prior of the parameters plus the log-determinant of the transform."""
+        return self.parameters.logprior_fn
+
+    @property
+    def sample_prior(self) -> Callable[[Key, int], Array]:
+        """``(rng_key, num) -> [num, dim]`` positions."""
+        return self.parameters.sample_prior
+
+    @property
+    def initial(self) -> Initial:
+        """Where tempered SMC begins, see `Initial`."""
+        return self.parameters.initial
+
+    def logdensity_fn(self, position: Position) -> Scalar:
+        """``loglikelihood_fn + logprior_fn``."""
+        return self.evaluate_fn(position).logdensity
+
+    def loglikelihood_fn(self, position: Position) -> Scalar:
+        """Log-likelihood; -inf where the model has no solution."""
+        return self.evaluate_fn(position).loglikelihood
+
+    def evaluate_fn(self, position: Position) -> Evaluations:
+        """The `Evaluations` of that one point, with its status."""
+        return self.evaluate_given(position, self.prepare(position))
+
+    def prepare(self, position: Position) -> Any:
+        """What the split prepares at a position; None where there is no split."""
+        return None if self.split is None else self.likelihood.prepare(position, self.data)  # type: ignore[attr-defined]
+
+    def evaluate_given(self, position: Position, given: Any) -> Evaluations:
+        """`evaluate_fn` where `prepare` has given what the slow components enter."""
+        result = self.likelihood(position, self.data, *(() if self.split is None else (given,)))
+        value, status = result if isinstance(result, tuple) else (result, Status.OK.value)
+        logprior = self.logprior_fn(position)
+        inside = jnp.isfinite(logprior)
+        status = jnp.where(inside, status, Status.OUT_OF_SUPPORT.value)
+        status = jnp.where((status == Status.OK) & ~jnp.isfinite(value), Status.NOT_FINITE.value, status)
+        value = jnp.where(status == Status.OK, value, -jnp.inf)
+        return Evaluations(position, value, jnp.where(inside, logprior, -jnp.inf), status.astype(jnp.int32))
+
+    def explain(self, status: int) -> str:
+        """What a status means for this posterior, in words."""
+        explain = getattr(self.likelihood, "explain", None)
+        return Status(int(status)).message if explain is None else explain(status)
 
     def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
         """`fn`, which evaluates this posterior, over a leading axis of its arguments."""
-        return over(fn, self.in_turn)
+        return over(fn, self.sequential)
 
-    def with_loglikelihood(self, loglikelihood: Callable[[Position], Any]) -> "Posterior":
+    def with_loglikelihood(self, loglikelihood: Callable[..., Any], data: Any = None) -> "Posterior":
         """The same prior with another log-likelihood of the position (a surrogate's, say).
 
-        `loglikelihood` returns a scalar, or a pair ``(scalar, status)``.
+        Args:
+            loglikelihood: ``position -> scalar``, or a pair ``(scalar, status)``; where there are data
+                ``(position, data) -> scalar``.
+            data: a pytree of arrays.
         """
-        parameters = Parameters(
-            self.param_names,
-            self.constrain_fn,
-            self.unconstrain_fn,
-            self.logdet_fn,
-            self.logprior_fn,
-            self.sample_prior,
-            self.initial,
-        )
-        return _assemble(loglikelihood, parameters, self.start)
+        likelihood = loglikelihood if data is not None else _WithoutData(loglikelihood)
+        return replace(self, likelihood=likelihood, data=data, split=None, sequential=False)
+
+
+def for_posteriors[**P, T](function: Callable[P, T], programs: int = 16) -> Callable[P, T]:
+    """``function(posterior, ...)`` of arrays, compiled once for all posteriors that differ in their arrays alone.
+
+    Args:
+        function: its first argument is a `Posterior`, the others are pytrees of arrays.
+        programs: for how many kinds of posteriors what is compiled is kept, those that were used last.
+    """
+
+    @lru_cache(maxsize=programs)
+    def program(static: Any) -> Callable[P, T]:
+        return jax.jit(function)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return program(jax.tree.structure(args[0]))(*args, **kwargs)
+
+    return call
+
+
+@dataclass(frozen=True)
+class _WithoutData:
+    """A function of the position alone."""
+
+    function: Callable[[Position], Any]
+
+    def __call__(self, position: Position, data: None) -> Any:
+        return self.function(position)
+
+
+@dataclass(frozen=True)
+class _OfValues:
+    """A function of ``{name: value}``, of data where there are any, and of what is prepared, at a position."""
+
+    function: Callable[..., Any]
+    constrain_fn: Callable[[Position], dict[str, Scalar]]
+    prepared_by: Callable[..., Any] | None = None
+
+    def __call__(self, position: Position, data: Any, *given: Any) -> Any:
+        if self.prepared_by is not None and not given:
+            given = (self.prepare(position, data),)
+        return self.function(*self._read(position, data), *given)
+
+    def prepare(self, position: Position, data: Any) -> Any:
+        assert self.prepared_by is not None
+        return self.prepared_by(*self._read(position, data))
+
+    def _read(self, position: Position, data: Any) -> tuple[Any, ...]:
+        values = self.constrain_fn(position)
+        return (values,) if data is None else (values, data)
 
 
 @checked
@@ -107,7 +206,8 @@ def from_loglikelihood(
     start: ParamValues | None = None,
     *,
     joint_prior: JointPrior | None = None,
-    prepare: Callable[[dict[str, Scalar]], Any] | None = None,
+    data: Any = None,
+    prepare: Callable[..., Any] | None = None,
     slow: Sequence[str] = (),
 ) -> Posterior:
     """A posterior from any log-likelihood and priors.
@@ -119,8 +219,12 @@ def from_loglikelihood(
         start: where a search begins, in the support of the priors (from its very end it is moved a little inside);
             the prior mean where a name is not listed, or the median where there is no finite mean.
         joint_prior: ``{name: value} -> log-density``, a term added to the log-prior.
-        prepare: ``{name: value} -> given``, an expensive part of the log-likelihood, which is then called as
-            ``loglikelihood({name: value}, given)``; it makes the posterior's `Split`.
+        data: arrays that the log-likelihood reads, any pytree of them; it is then called as
+            ``loglikelihood({name: value}, data)``, and what is compiled serves other data of the same shapes
+            (``dataclasses.replace(posterior, data=...)``).
+        prepare: ``{name: value} -> given``, or ``({name: value}, data) -> given`` where there are data, an expensive
+            part of the log-likelihood, which is then called with `given` as its last argument; it makes the
+            posterior's `Split`.
         slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
             are slow too, since one transform makes them; where that leaves none, there is no `Split`.
 
@@ -140,16 +244,19 @@ def from_loglikelihood(
         raise ArgumentError(
             f"from_loglikelihood: {unknown[0]}, which has no prior; they are {list(parameters.names)}"
         )
-    constrain = parameters.constrain_fn
+    likelihood = _OfValues(loglikelihood, parameters.constrain_fn, prepare)
+    split = None if prepare is None else split_by(prior, slow)
+    position = parameters.unconstrain_fn(begin_at(prior, start or {}))
+    return Posterior(parameters, likelihood, jax.tree.map(jnp.asarray, data), position, split)
+
+
+def split_by(prior: Mapping[Names, Distribution], slow: Sequence[str]) -> Split | None:
+    """The `Split` of a posterior whose preparation reads the parameters `slow`; None where all would be slow."""
     together = [{own} if isinstance(own, str) else set(own) for own in prior]  # by one transform
     read = set().union(*(own for own in together if own & set(slow)))
-    return _assemble(
-        lambda position, *given: loglikelihood(constrain(position), *given),
-        parameters,
-        parameters.unconstrain_fn(begin_at(prior, start or {})),
-        None if prepare is None else lambda position: prepare(constrain(position)),
-        tuple(i for i, name in enumerate(parameters.names) if name in read),
-    )
+    names = [name for own in prior for name in ([own] if isinstance(own, str) else own)]
+    components = tuple(i for i, name in enumerate(names) if name in read)
+    return Split(components) if len(components) < len(names) else None
 
 
 @checked
@@ -179,42 +286,4 @@ def from_logdensity(
         sample_prior=lambda rng_key, num: start[None, :] + jax.random.normal(rng_key, (num, start.shape[0])),
         initial=scattered(start),
     )
-    return _assemble(logdensity, parameters, start)
-
-
-def _assemble(
-    loglikelihood: Callable[..., Any],
-    parameters: Parameters,
-    start: Position,
-    prepare: Callable[[Position], Any] | None = None,
-    slow: tuple[int, ...] = (),
-) -> Posterior:
-    """Join a log-likelihood (a scalar, or a pair with its status) to a prior and transforms."""
-
-    def evaluate_given(position: Position, *given: Any) -> Evaluations:
-        result = loglikelihood(position, *given)
-        value, status = result if isinstance(result, tuple) else (result, Status.OK.value)
-        logprior = parameters.logprior_fn(position)
-        inside = jnp.isfinite(logprior)
-        status = jnp.where(inside, status, Status.OUT_OF_SUPPORT.value)
-        status = jnp.where((status == Status.OK) & ~jnp.isfinite(value), Status.NOT_FINITE.value, status)
-        value = jnp.where(status == Status.OK, value, -jnp.inf)
-        return Evaluations(position, value, jnp.where(inside, logprior, -jnp.inf), status.astype(jnp.int32))
-
-    def evaluate(position: Position) -> Evaluations:
-        return evaluate_given(position) if prepare is None else evaluate_given(position, prepare(position))
-
-    return Posterior(
-        logdensity_fn=lambda position: evaluate(position).logdensity,
-        logprior_fn=parameters.logprior_fn,
-        loglikelihood_fn=lambda position: evaluate(position).loglikelihood,
-        constrain_fn=parameters.constrain_fn,
-        unconstrain_fn=parameters.unconstrain_fn,
-        sample_prior=parameters.sample_prior,
-        param_names=parameters.names,
-        evaluate_fn=evaluate,
-        start=start,
-        logdet_fn=parameters.logdet_fn,
-        initial=parameters.initial,
-        split=Split(slow, prepare, evaluate_given) if prepare and len(slow) < len(start) else None,
-    )
+    return Posterior(parameters, _WithoutData(logdensity), None, start)

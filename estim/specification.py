@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from numpyro.distributions import Distribution
 
 from estim.arguments import did_you_mean, is_finite, shown
+from estim.parameters import Parameters, parameterise
 from estim.prior_checks import begin_at, gather
 from estim.priors import Component, Names
 from estim.specification_checks import components, is_number, listed, quoted
@@ -73,6 +74,13 @@ class Specification:
             elif isinstance(leaf, Distribution):
                 priors[name] = leaf
         return priors
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The estimated parameters with their transforms and prior, the same object for all who ask."""
+        term = self.joint_prior
+        joint = None if term is None else lambda values: term(self.params(values))
+        return parameterise(self.priors, joint)
 
     def params(self, values: ParamValues | None = None) -> Any:
         """The model's Params: its defaults, overridden by `values` (which may be traced).

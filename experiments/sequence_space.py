@@ -1,7 +1,7 @@
 """What the HANK experiments share: Jacobians, impulse responses, a large shock and an estimation.
 
 The estimation of `run` is on data simulated from the model, over the parameters of its shocks. Household Jacobians
-and the aggregate responses are solved for once (`cost_split` says that these parameters leave them alone).
+and the aggregate responses are solved for once (`parameter_roles` says that these parameters leave them alone).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from estim.posterior import from_loglikelihood
 from estim.representations.moving_average import MovingAverage
 from estim.results.figures.style import DASHES, INK, MUTED, PALETTE, styled
 from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
-from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.parameter_roles import parameter_roles
 from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
 from estim.solution.sequence_space.transitions import solve_transition
 from estim.solution.simulate import simulate
@@ -63,7 +63,7 @@ def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_perio
     save(plot_transitions(paths, shock, labels), arguments.out / "transitions.png")
 
     observations = data.to_numpy()
-    free = [n for n in cost_split(model).shocks if n in model.estimated]
+    free = [n for n in parameter_roles(model).shocks if n in model.estimated]
 
     def loglikelihood(values):
         moving_average = solve_moving_average(model, params._replace(**values), responses)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from estim import pipeline
-from estim.experiment.experiment import Route, SurrogateRoute, load_experiment
+from estim.experiment.experiment import Route, SurrogateRoute
+from estim.experiment.files import load_experiment
 from estim.pipeline import resume_run, run_experiment
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.lock import NAME as LOCK

@@ -20,7 +20,9 @@ from estim.data.datasets import (
     select_observables,
 )
 
-specification = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+specification = importlib.util.spec_from_file_location(
+    "build", Path(__file__).parents[1] / "tools" / "build_data.py"
+)
 build = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(build)
 

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estim.arguments import ArgumentError
-from estim.experiment.experiment import (
-    Experiment,
-    ExperimentError,
-    Route,
-    SurrogateRoute,
-    from_settings,
-    load_experiment,
-    load_model_and_data,
-)
+from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute, from_settings
+from estim.experiment.files import load_experiment, load_model_and_data
 
 EXPERIMENT = Experiment(model="an_schorfheide_2007", data="us_nk", start="1983Q1", end="2002Q4")
 
@@ -148,7 +141,7 @@ IMPOSSIBLE = {
     "surrogate.settings.hidden=[8,0]": r"settings\.hidden\[1\] must be a whole number from 1 on",
     "surrogate.settings.learning_rate=0": r"settings\.learning_rate must be a number above 0",
     "surrogate.settings.drop_fraction=1": r"settings\.drop_fraction must be a number from 0 on below 1",
-    "surrogate.settings.layers=3": r"a recipe has no setting \['layers'\]; it has \['whiten'",
+    "surrogate.settings.layers=3": r"a recipe has no setting \['layers'\]; it has \['gradient_weight'",
     "surrogate=1": r"surrogate must be a mapping, not 1",
     "likelihood.strat=diffuse": r"likelihood has no setting \['strat'\]; .*did you mean 'start'",
     "likelihood.start=flat": r"likelihood\.start must be one of \['stationary', 'diffuse'",
@@ -207,7 +200,7 @@ def test_the_likelihood_is_that_of_the_model():
             lambda: Experiment("hansen_1985", "us_nk", presets={"a": {"sead": 1}}),
             r"presets: 'a' has \['sead'\]",
         ),
-        (lambda: Experiment("hansen_1985", "us_nk", likelihood=[1]), "likelihood must be a mapping"),
+        (lambda: Experiment("hansen_1985", "us_nk", likelihood=[1]), "likelihood must be one of"),
     ],
 )
 def test_settings_in_python_are_checked_as_well(make, words):

@@ -25,6 +25,7 @@ LAYERS = [
         "progress",
         "stopping",
         "pace",
+        "kept",
         "devices",
         "user_code",
     ],

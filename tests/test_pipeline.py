@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
+from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute
+from estim.experiment.files import load_experiment
 from estim.pipeline import run_experiment
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
@@ -47,7 +48,7 @@ experiment = Experiment(
 
 KILL = """
 import os, signal, sys
-from estim.experiment.experiment import load_experiment
+from estim.experiment.files import load_experiment
 from estim.pipeline import run_experiment
 
 def progress(what, done, total, remark):

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from estim.experiment.experiment import ExperimentError, load_experiment
+from estim.experiment.experiment import ExperimentError
+from estim.experiment.files import load_experiment
 from estim.user_code import executed_files, import_file, stands_for
 
 

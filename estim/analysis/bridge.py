@@ -1,7 +1,6 @@
 """The marginal likelihood by bridge sampling, and the mass of a prior: both ask the posterior itself."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -9,32 +8,18 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from estim.analysis.batches import batch_standard_error
+from estim.devices import map_positions
 from estim.evaluations import Evaluations
+from estim.posterior import Posterior
 from estim.typing import Array, Key
 
 _MAX_ITERATIONS, _TOLERANCE = 1000, 1e-10
-_BLOCK = 250
-"""Points that are evaluated at once."""
 
 
-@runtime_checkable
-class Density(Protocol):
-    """What is read of a posterior."""
-
-    evaluate_fn: Callable[[Any], Evaluations]
-    initial: Any
-
-    def over(self, fn: Callable[..., Any]) -> Callable[..., Any]: ...
-
-
-def evaluate_all(posterior: Density, positions: Array) -> Evaluations:
-    """The posterior at ``positions`` ``[n, dim]``, in blocks of one shape: one program serves any number of points."""
+def evaluate_all(posterior: Posterior, positions: Array) -> Evaluations:
+    """The posterior at ``positions`` ``[n, dim]``."""
     rows = np.asarray(positions, float)
-    size = min(_BLOCK, len(rows))
-    padded = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % size, axis=0)])
-    evaluate = jax.jit(posterior.over(posterior.evaluate_fn))
-    blocks = [jax.device_get(evaluate(block)) for block in padded.reshape(-1, size, rows.shape[-1])]
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *blocks)
+    return map_positions(Posterior.evaluate_fn, posterior, rows, sequential=posterior.sequential)
 
 
 class Bridge(NamedTuple):
@@ -46,7 +31,7 @@ class Bridge(NamedTuple):
 
 
 def bridge_sampling(
-    posterior: Density, position: Array, logdensity: Array, rng_key: Key, *, num_proposals: int = 2000
+    posterior: Posterior, position: Array, logdensity: Array, rng_key: Key, *, num_proposals: int = 2000
 ) -> Bridge:
     """ln p(y) by a bridge from a normal distribution to the posterior.
 
@@ -132,7 +117,7 @@ class PriorMass(NamedTuple):
     log_probability_error: float
 
 
-def prior_mass(posterior: Density, rng_key: Key, *, num_draws: int = 2000) -> PriorMass:
+def prior_mass(posterior: Posterior, rng_key: Key, *, num_draws: int = 2000) -> PriorMass:
     """What divides a marginal likelihood if the prior is to be renormalised.
 
     Marginal likelihoods here are integrals over the density as it is given. Where bounds cut a prior off, or a joint

@@ -1,6 +1,7 @@
 """What each shock did to each observable, period by period."""
 
-from typing import NamedTuple
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,8 +44,11 @@ def historical_decomposition(
     Raises:
         SolutionError: the sample is stochastically singular (inside `jit` the parts are NaN).
     """
-    if isinstance(solution, MovingAverage):
-        return _of_moving_average(solution, observations)
+    return _decompose(solution, observations)
+
+
+@singledispatch
+def _decompose(solution: Any, observations: Array) -> HistoricalDecomposition:
     return _of_state_space(solution, observations, smooth(solution, observations))
 
 
@@ -66,8 +70,9 @@ def _of_state_space(solution: StateSpace, observations: Array, smoothed: Smoothe
     )
 
 
+@_decompose.register
 @jax.jit
-def _of_moving_average(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
+def _(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
     """With y - d the sum of parts y^j, one for each shock, and u: E[y^j | y] = Cov(y^j, y) Var(y)^-1 (y - d)."""
     n_periods, n_obs = observations.shape
     observed = ~jnp.isnan(observations).reshape(-1)

@@ -1,6 +1,6 @@
 """Responses of the observables to a shock of one standard deviation."""
 
-from functools import partial
+from functools import partial, singledispatch
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +13,18 @@ from estim.typing import Array
 
 
 @checked
-@partial(jax.jit, static_argnames="horizon")
 def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -> Array:
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves
     all, the last one only itself (Sims 1980). A moving average without a tail has no more than its own horizon.
     """
-    if isinstance(solution, MovingAverage):
-        return _of_moving_average(solution, horizon) @ semidefinite_cholesky(solution.shock_cov)
+    return _impulse_responses(solution, horizon)
+
+
+@singledispatch
+@partial(jax.jit, static_argnames="horizon")
+def _impulse_responses(solution: StateSpace, horizon: int) -> Array:
     T, Z = solution.transition, solution.design
 
     def step(state, _):
@@ -30,13 +33,19 @@ def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -
     return jax.lax.scan(step, shock_impact(solution), length=horizon)[1]
 
 
+@_impulse_responses.register
+@partial(jax.jit, static_argnames="horizon")
+def _(solution: MovingAverage, horizon: int) -> Array:
+    return _up_to(solution, horizon) @ semidefinite_cholesky(solution.shock_cov)
+
+
 def by_shock(solution: MovingAverage) -> list[MovingAverage]:
     """The part of the observables that each shock brings, made orthogonal as above."""
     root = semidefinite_cholesky(solution.shock_cov)
     return [solution.responses_to(root[:, [j]]) for j in range(len(root))]
 
 
-def _of_moving_average(solution: MovingAverage, horizon: int) -> Array:
+def _up_to(solution: MovingAverage, horizon: int) -> Array:
     responses, tail = solution.impulse_responses[:horizon], solution.tail
     if tail is None or horizon <= len(responses):
         return responses

@@ -15,8 +15,9 @@ from scipy.special import softmax
 from scipy.stats import chi2
 
 from estim.analysis.batches import batch_standard_error
-from estim.analysis.bridge import Density, evaluate_all
+from estim.analysis.bridge import evaluate_all
 from estim.arguments import Fraction, checked
+from estim.posterior import Posterior
 from estim.typing import Array, Key
 
 _NUM_SIMULATED = 4000
@@ -36,7 +37,7 @@ def modified_harmonic_mean(
     logdensity: Array,
     truncations: Sequence[Fraction] = (0.1, 0.3, 0.5, 0.7, 0.9),
     *,
-    posterior: Density | None = None,
+    posterior: Posterior | None = None,
     rng_key: Key | None = None,
 ) -> HarmonicMean:
     """ln p(y) by Geweke's modified harmonic mean: p(y)^-1 = E[f / p(y, theta)], f a truncated normal.

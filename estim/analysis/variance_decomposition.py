@@ -1,6 +1,7 @@
 """How much of the variance of what cannot be forecast each shock brings."""
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Annotated
 
 import jax
@@ -39,12 +40,10 @@ def variance_decomposition(solution: StateSpace | MovingAverage, horizons: Seque
     return parts / parts.sum(axis=2, keepdims=True)
 
 
+@singledispatch
 @jax.jit
-def _unconditional(solution: StateSpace | MovingAverage) -> Array:
+def _unconditional(solution: StateSpace) -> Array:
     """Variance ``[n_obs, n_shocks]`` of each observable that each shock would bring alone."""
-    if isinstance(solution, MovingAverage):
-        parts = [autocovariances(part, 1)[0] for part in by_shock(solution)]
-        return jnp.stack([jnp.diagonal(variance) for variance in parts], axis=1)
 
     def alone(impact: Array) -> Array:
         one = solution._replace(selection=impact[:, None], state_cov=jnp.ones((1, 1)))
@@ -53,3 +52,10 @@ def _unconditional(solution: StateSpace | MovingAverage) -> Array:
         return jnp.where(level_free, jnp.maximum(variance, 0.0), jnp.nan)
 
     return jax.vmap(alone, in_axes=1, out_axes=1)(shock_impact(solution))
+
+
+@_unconditional.register
+@jax.jit
+def _(solution: MovingAverage) -> Array:
+    parts = [autocovariances(part, 1)[0] for part in by_shock(solution)]
+    return jnp.stack([jnp.diagonal(variance) for variance in parts], axis=1)

@@ -7,8 +7,7 @@ stand in the same file. What a run saved (``settings.json``) is an experiment fi
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any
 
 import pandas as pd
@@ -19,16 +18,15 @@ from estim.arguments import (
     Positive,
     Seed,
     annotations,
-    check,
     check_fields,
-    checked,
     did_you_mean,
     names_arguments,
     settings_of,
     shown,
 )
 from estim.data.datasets import DataError, is_quarter, load_data, select_observables
-from estim.dynare import read_mod
+from estim.estimation import build_posterior, model_likelihood
+from estim.experiment.overrides import assign
 from estim.experiment.settings import (
     FULL,
     PRESETS,
@@ -39,19 +37,16 @@ from estim.experiment.settings import (
     complete,
     refused,
 )
-from estim.likelihood.options import check_options
+from estim.likelihood.table import LIKELIHOODS, likelihood_for
 from estim.model import Model
 from estim.models import load_model
+from estim.posterior import Posterior
 from estim.results.names import why_no_names
 from estim.samplers.registry import route_settings
+from estim.solution.table import SOLVERS, solver_named
 from estim.surrogate.recipe import Recipe
-from estim.user_code import NotPythonError, import_file
 
 Quarter = Annotated[str, Condition("a quarter such as 1966Q1", is_quarter, says_all=True)]
-_LONGEST_FILE = 10_000_000
-"""Bytes of a settings.json, which has some thousands."""
-
-
 _NOT_SETTINGS = ("model", "presets", "source")
 
 
@@ -66,7 +61,10 @@ class Experiment:
         start, end: the sample, inclusive ("1966Q1"); all of the data where None.
         routes: samplers of the exact posterior, by name.
         surrogate: the route by a neural network, or None.
-        likelihood: options of `build_posterior`, such as ``{"presample": 4}``.
+        solver: how the model is solved, such as ``estim.FirstOrder()``, its name or its settings with their
+            ``"name"``; by default the one that suits the model.
+        likelihood: how the solution is compared with the data: settings such as ``{"presample": 4}``, or
+            ``estim.Kalman(presample=4)``, or a name.
         num_starts: searches for the posterior mode, the first from the model's start, the others from its prior.
         seed: of everything random.
         title: of the report.
@@ -84,9 +82,10 @@ class Experiment:
     data: str
     start: Quarter | None = None
     end: Quarter | None = None
+    solver: Any = None
     routes: Mapping[str, Route] = field(default_factory=lambda: dict(FULL))
     surrogate: SurrogateRoute | None = field(default_factory=SurrogateRoute)
-    likelihood: Mapping[str, Any] = field(default_factory=dict)
+    likelihood: Any = field(default_factory=dict)
     num_starts: Positive = 4
     seed: Seed = 0
     title: str = ""
@@ -100,7 +99,10 @@ class Experiment:
         with refused():
             check_fields(self)
             model = self.load_model()
-            object.__setattr__(self, "likelihood", check_options(model, self.likelihood))
+            solver = solver_named(model, self.solver)
+            row = likelihood_for(solver.gives, self.likelihood)
+            object.__setattr__(self, "solver", _by_name(SOLVERS, solver) if self.solver is not None else None)
+            object.__setattr__(self, "likelihood", _as_settings(self.likelihood, row))
         if not self.routes:
             raise ExperimentError("an experiment needs at least one route")
         if reason := why_no_names(self.routes):
@@ -131,8 +133,16 @@ class Experiment:
         frame = load_data(self.data, start=self.start, end=self.end)
         selected = select_observables(frame, model.observables._fields, model.name)
         with refused():
-            check_options(model, self.likelihood, selected.to_numpy())
+            model_likelihood(
+                model, selected.to_numpy(), solver_named(model, self.solver), likelihood=self.likelihood
+            )
         return selected
+
+    def posterior(self, model: Model, data: pd.DataFrame) -> Posterior:
+        """The posterior of the model given the data, as the experiment solves and compares them."""
+        return build_posterior(
+            model, data, solver=solver_named(model, self.solver), likelihood=self.likelihood
+        )
 
     def settings(self) -> dict[str, Any]:
         """Everything but the code of a user's own model, as JSON knows it."""
@@ -157,7 +167,7 @@ class Experiment:
             if key == "preset":
                 settings |= self._preset(text)
             else:
-                _assign(settings, key, text)
+                assign(settings, key, text, _annotation(settings, key))
         with refused("--set: "):
             changed = replace(from_settings(settings, self.model, self.source), presets=self.presets)
         if changed.likelihood:
@@ -199,76 +209,17 @@ def from_settings(
     return Experiment(**plain | built, source=source)
 
 
-@checked
-def load_experiment(path: str | Path) -> Experiment:
-    """The experiment that a file defines: ``experiment`` of a Python file, or a run's ``settings.json``.
-
-    Raises:
-        ExperimentError: no such file, or no experiment in it.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ExperimentError(f"{path}: no such file")
-    if path.suffix == ".json":
-        settings, source = _read_settings(path), None
-        if settings.get("own_model"):
-            source = str(path.with_name("model.py"))
-        model = load_experiment(source).model if source else None
-        with refused(f"{path}: "):
-            return from_settings(settings, model, source)
-    experiment = getattr(_import_file(path), "experiment", None)
-    if not isinstance(experiment, Experiment):
-        raise ExperimentError(f"{path}: defines no `experiment = Experiment(...)`")
-    return replace(experiment, source=str(path))
+def _as_settings(likelihood: Any, row: Any) -> dict[str, Any]:
+    """The settings that were given, as they were understood."""
+    if not isinstance(likelihood, Mapping):
+        return _by_name(LIKELIHOODS, row)
+    return {key: value if key == "name" else getattr(row, key) for key, value in likelihood.items()}
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
-    """The object in a ``settings.json``.
-
-    Raises:
-        ExperimentError: it is not JSON or no object; names the file.
-    """
-    if path.stat().st_size > _LONGEST_FILE:
-        raise ExperimentError(f"{path}: {path.stat().st_size} bytes are no settings")
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, nested without end
-        raise ExperimentError(f"{path}: not JSON ({error})") from None
-    if not isinstance(settings, dict):
-        raise ExperimentError(f"{path}: holds {shown(settings)} and no settings")
-    return settings
-
-
-@checked
-def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
-    """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
-
-    Raises:
-        ExperimentError: the file defines neither `experiment` nor `model`.
-    """
-    if name.endswith(".mod"):
-        return read_mod(name).model, None
-    if not name.endswith(".py"):
-        return load_model(name), None
-    module = _import_file(Path(name))
-    experiment = getattr(module, "experiment", None)
-    if isinstance(experiment, Experiment):
-        return experiment.load_model(), experiment.load_data()
-    if isinstance(getattr(module, "model", None), Model):
-        return module.model, None
-    raise ExperimentError(f"{name}: defines neither `model = Model(...)` nor `experiment = Experiment(...)`")
-
-
-def _import_file(path: Path) -> Any:
-    """Execute a Python file as a module; its folder is importable meanwhile."""
-    if not path.is_file():
-        raise ExperimentError(f"{path}: no such file")
-    try:
-        return import_file(path)
-    except NotPythonError as error:
-        raise ExperimentError(str(error)) from error
-    except SystemExit:
-        raise ExperimentError(f"{path}: ends the program where it should define an experiment") from None
+def _by_name(table: Mapping[str, type], row: Any) -> dict[str, Any]:
+    """A row of a table as its name and its settings."""
+    name = next(name for name, kind in table.items() if isinstance(row, kind))
+    return {"name": name} | {field.name: getattr(row, field.name) for field in fields(row)}
 
 
 def _plain(value: Any) -> Any:
@@ -279,53 +230,18 @@ def _plain(value: Any) -> Any:
     raise ExperimentError(f"{shown(value)} cannot be saved as JSON")
 
 
-def _assign(settings: dict[str, Any], key: str, text: str) -> None:
-    """Set ``a.b.c`` in nested settings; only an algorithm's, the recipe's or the likelihood's own may be new."""
-    *parents, last = key.split(".")
-    place: Any = settings
-    for i, part in enumerate(parents):
-        if not isinstance(place, dict) or part not in place:
-            raise _unknown(".".join(parents[: i + 1]), place)
-        place = place[part]
-    free = parents[-1:] in (["settings"], ["likelihood"])
-    if not isinstance(place, dict) or (last not in place and not free) or key == "own_model":
-        raise _unknown(key, place)
-    if key == "model" and settings["own_model"]:
-        raise ExperimentError("--set model: the experiment's file has a model of its own")
-    place[last] = _read_value(text, _annotation(settings, key))
-
-
 def _annotation(settings: dict[str, Any], key: str) -> Any:
     """The type of the setting called `key`, Any where nothing is known of it."""
     match key.split("."):
         case [name]:
-            return annotations(Experiment)[name]
+            return annotations(Experiment).get(name, Any)
         case ["routes", _, name]:
-            return annotations(Route)[name]
+            return annotations(Route).get(name, Any)
         case ["surrogate", name]:
-            return annotations(SurrogateRoute)[name]
+            return annotations(SurrogateRoute).get(name, Any)
         case ["routes", route, "settings", name]:
             with suppress(ArgumentError):
                 return route_settings(settings["routes"][route]["algorithm"]).get(name, Any)
         case ["surrogate", "settings", name]:
             return settings_of(Recipe).get(name, Any)
     return Any
-
-
-def _read_value(text: str, annotation: Any) -> Any:
-    """A text as it stands where a text is wanted, else what it is as JSON."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    if value is None or annotation is Any:
-        return value
-    with suppress(ArgumentError):
-        return check(text, annotation, "")
-    return value
-
-
-def _unknown(key: str, place: Any) -> ExperimentError:
-    known = [k for k in place if k != "own_model"] if isinstance(place, dict) else []
-    hint = did_you_mean(key.rpartition(".")[2], known)
-    return ExperimentError(f"--set {key}: there is no such setting; here are {known}{hint}")

@@ -22,7 +22,6 @@ import jax
 import pandas as pd
 
 from estim.arguments import checked
-from estim.estimation import build_posterior, household_parameters
 from estim.experiment.experiment import Experiment
 from estim.model import Model
 from estim.pipeline import learning
@@ -45,6 +44,7 @@ from estim.results.report import write_report
 from estim.results.store import RunDirectory, StoreError
 from estim.results.verify import require_run
 from estim.runtime import release_memory
+from estim.solution.table import solver_named
 from estim.stopping import workers
 from estim.typing import Key
 
@@ -82,7 +82,7 @@ def run_experiment(
     posterior, seconds = None, time.perf_counter()
     if fresh:  # whatever is wrong with the experiment is found before anything is written
         data = experiment.load_data() if data is None else data
-        posterior = build_posterior(model, data, **experiment.likelihood)
+        posterior = experiment.posterior(model, data)
         seconds = time.perf_counter() - seconds
     with run.locked(create=True):
         if fresh and data is not None and not is_begun(run):
@@ -133,7 +133,7 @@ def _complete(
     with _clocked(run):
         if posterior is None:
             with run.timed("setting up"):
-                posterior = build_posterior(model, data, **experiment.likelihood)
+                posterior = experiment.posterior(model, data)
             if not is_finished(run, experiment):
                 require_same_density(run, posterior)
         _estimate(run, experiment, model, posterior, data, progress)
@@ -156,7 +156,7 @@ def _estimate(
     def key(stage: str) -> Key:
         return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
 
-    step = _WIDE_STEP if household_parameters(model) else _STEP
+    step = _WIDE_STEP if solver_named(model, experiment.solver).slow(model) else _STEP
     find = partial(find_laplace, run, posterior, experiment.num_starts, step, key("mode"), progress)
     laplace = sample_routes(run, posterior, find, experiment.routes, key, progress)
     release_memory()

@@ -11,7 +11,6 @@ import numpy as np
 from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.variance_decomposition import variance_decomposition
-from estim.estimation import build_solver
 from estim.model import Model
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
@@ -19,7 +18,7 @@ from estim.representations.moving_average import MovingAverage
 from estim.samplers.mode import Laplace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior, map_positions
-from estim.typing import Array
+from estim.typing import Array, Position
 
 _HORIZONS = (1, 4, 20, float("inf"))
 _TILE = 4096
@@ -87,13 +86,13 @@ def implications(
         ``[n_periods, n_obs, n_shocks + 2]`` at the mean of the positions: what each shock, the state before the
         sample and measurement error did, period by period. NaN where a position has no solution.
     """
-    solve = build_solver(model)
     n_routes, n, dim = positions.shape
     mean = np.asarray(positions[0], float).mean(axis=0)
     solutions = map_positions(
-        lambda position: solve(posterior.constrain_fn(position)),
+        _solution,
+        posterior,
         np.vstack([positions.reshape(-1, dim), mean]),
-        in_turn=posterior.in_turn,
+        sequential=posterior.sequential,
     )
     solved = solutions.status == Status.OK
 
@@ -118,6 +117,10 @@ def implications(
         "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], solutions))),
     }
     return responses.reshape(n_routes, n, *responses.shape[1:]), parts
+
+
+def _solution(posterior: Posterior, position: Position) -> Any:
+    return posterior.likelihood.solution(position, posterior.data)  # type: ignore[attr-defined]
 
 
 def thin(rows: Any, num: int) -> Any:

@@ -1,7 +1,7 @@
 """All chains advanced by a number of steps: the one compiled function of a run."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -12,58 +12,71 @@ from estim.devices import AXIS
 from estim.samplers.base import Info, SamplingAlgorithm
 from estim.typing import Array, Key
 
-Advance = Callable[[Key, Any, Any, Any, Any, Any], tuple[Any, Info]]
+Advance = Callable[[dict[str, Any], Key, Any, Any, Any, Any, Any], tuple[Any, Info]]
 
 
+@lru_cache(maxsize=16)
 def build_advance(
-    build: Callable[[Any], SamplingAlgorithm],
+    build: Callable[..., SamplingAlgorithm],
+    settings: tuple[tuple[str, Any], ...],
     mesh: Mesh,
     capacity: int,
     spread_chains: bool,
-    in_turn: bool = False,
+    sequential: bool = False,
 ) -> Advance:
-    """``(rng_key, chain_ids, states, tuning, step, count) -> (states, info)``, compiled on first use.
+    """``(given, rng_key, chain_ids, states, tuning, step, count) -> (states, info)``, compiled on first use.
 
-    Takes `count` steps, beginning with the one numbered `step`, of chains whose states have
-    the leading axis ``[chain]``; `count` is an ordinary argument, so that one program serves
-    every length up to `capacity`. The leading axes of `info` are ``[capacity, chain]``, and
+    The kernel is ``build(tuning=tuning, **given, **settings)``, with posteriors among ``given``: those that differ in
+    their data alone are advanced by one program. Takes `count` steps, beginning with the one numbered `step`, of
+    chains whose states have the leading axis ``[chain]``; `count` is an ordinary argument, so that one program
+    serves every length up to `capacity`. The leading axes of `info` are ``[capacity, chain]``, and
     rows from `count` on mean nothing. The key of a step is ``rng_key`` folded with its number
     and the chain's. With `spread_chains` each device of `mesh` runs its share of the chains
     and does not wait for the others; without, the kernel itself uses the mesh. The chains of a
-    device step together, or, `in_turn`, one after the other: trajectories of different lengths
+    device step together, or, `sequential`, one after the other: trajectories of different lengths
     then do not wait for the longest.
     """
 
     @jax.jit  # inside the loop it is traced once, for its shapes and for its body
-    def one_step(rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array) -> tuple[Any, Info]:
+    def one_step(
+        given: dict[str, Any], rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array
+    ) -> tuple[Any, Info]:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
-        step_one = build(tuning).step
-        if in_turn:
+        step_one = build(tuning=tuning, **given, **dict(settings)).step
+        if sequential:
             return jax.lax.map(lambda key_and_state: step_one(*key_and_state), (keys, states))
         return jax.vmap(step_one)(keys, states)
 
     def advance(
-        rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array, count: Array
+        given: dict[str, Any],
+        rng_key: Key,
+        chain_ids: Array,
+        states: Any,
+        tuning: Any,
+        step: Array,
+        count: Array,
     ) -> tuple[Any, Info]:
         def body(i: Array, carry: tuple[Any, Info]) -> tuple[Any, Info]:
             states, infos = carry
-            states, info = one_step(rng_key, chain_ids, states, tuning, step + i)
+            states, info = one_step(given, rng_key, chain_ids, states, tuning, step + i)
             return states, jax.tree.map(lambda rows, row: rows.at[i].set(row), infos, info)
 
-        _, row = jax.eval_shape(one_step, rng_key, chain_ids, states, tuning, step)
+        _, row = jax.eval_shape(one_step, given, rng_key, chain_ids, states, tuning, step)
         infos = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), row)
         return jax.lax.fori_loop(0, count, body, (states, infos))
 
     chains, same = PartitionSpec(AXIS if spread_chains else None), PartitionSpec()
-    inputs = (same, chains, chains, same, same, same)
+    inputs = (same, same, chains, chains, same, same, same)
     outputs = (chains, PartitionSpec(None, *chains))
     if spread_chains:
         advance = jax.shard_map(advance, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
     on_mesh = partial(jax.tree.map, lambda spec: NamedSharding(mesh, spec))
     compiled = jax.jit(advance, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))
 
-    def place_and_advance(rng_key: Key, chain_ids: Any, states: Any, *rest: Any) -> tuple[Any, Info]:
+    def place_and_advance(
+        given: dict[str, Any], rng_key: Key, chain_ids: Any, states: Any, *rest: Any
+    ) -> tuple[Any, Info]:
         """States are put where they belong first: elsewhere they would have another type to JAX."""
-        return compiled(rng_key, chain_ids, jax.device_put(states, on_mesh(chains)), *rest)
+        return compiled(given, rng_key, chain_ids, jax.device_put(states, on_mesh(chains)), *rest)
 
     return place_and_advance

@@ -1,7 +1,5 @@
 """Delayed acceptance: a cheap approximation proposes, the posterior decides."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
@@ -9,7 +7,7 @@ from estim.arguments import Positive
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
 from estim.samplers.random_walk import build_random_walk
-from estim.samplers.states import State, evaluate, first_state
+from estim.samplers.states import Evaluated, State, evaluate
 from estim.typing import Key, Scalar
 
 
@@ -32,7 +30,9 @@ def build_delayed_acceptance(
         approximation: a cheap posterior on the same positions, a surrogate's say.
     """
     inner = build_random_walk(approximation, tuning)
-    exact = posterior._replace(split=None)  # nothing that it prepares would be used again
+    exact = Evaluated(
+        posterior.evaluate_fn, posterior.sequential
+    )  # nothing that it prepares would be used again
 
     def step(rng_key: Key, state: State) -> tuple[State, Info]:
         key_inner, key_accept = jax.random.split(rng_key)
@@ -55,4 +55,4 @@ def build_delayed_acceptance(
             stats={"accepted": accepted, "acceptance_rate_outer": jnp.exp(jnp.minimum(log_ratio, 0.0))},
         )
 
-    return SamplingAlgorithm(partial(first_state, exact), step)
+    return SamplingAlgorithm(lambda position: evaluate(exact, position)[1], step)

@@ -15,7 +15,7 @@ import numpy as np
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
-from estim.samplers.states import State
+from estim.samplers.states import Evaluated, State
 from estim.typing import Array, Key, Position
 
 Build = Callable[..., SamplingAlgorithm]
@@ -59,11 +59,12 @@ def _move_fast(
     fast = np.setdiff1d(np.arange(state.position.size), slow)
 
     def evaluate(x: Position) -> Evaluations:
-        """At the fast components x; the kernels read nothing else of a posterior."""
-        return split.evaluate_fn(state.position.at[fast].set(x), state.given)._replace(position=x)
+        """At the fast components x."""
+        return posterior.evaluate_given(state.position.at[fast].set(x), state.given)._replace(position=x)
 
-    conditional = posterior._replace(evaluate_fn=evaluate, split=None)
-    kernel = build(conditional, conditional_tuning(tuning, state.position, slow, fast))
+    kernel = build(
+        Evaluated(evaluate, posterior.sequential), conditional_tuning(tuning, state.position, slow, fast)
+    )
     now = State(state.position[fast], state.loglikelihood, state.logprior)
     now, moves = jax.lax.scan(
         lambda now, key: kernel.step(key, now), now, jax.random.split(rng_key, split.fast_moves)

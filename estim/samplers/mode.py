@@ -13,11 +13,11 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from estim.arguments import Positive, PositiveReal, checked
-from estim.posterior import Posterior
+from estim.posterior import Posterior, for_posteriors
 from estim.samplers.base import Tuning
 from estim.samplers.states import first_gradient_state
 from estim.stopping import raise_if_stopped
-from estim.typing import Key, Position
+from estim.typing import Key, Position, Scalar
 
 Density = Literal["position", "params"]
 Gradient = Callable[[np.ndarray], np.ndarray]
@@ -108,7 +108,7 @@ def find_mode(
     """The modes of a posterior that BFGS finds from ``posterior.start`` and from prior draws, the highest first.
 
     Args:
-        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.in_turn``).
+        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``).
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
             transform, so that a parameter whose likelihood pushes it to a bound has its
@@ -125,7 +125,7 @@ def find_mode(
     scale = _prior_scale(posterior)
     value_and_slope = _value_and_slope(posterior, density)
     climb = partial(_climb, value_and_slope, scale)
-    num_starts = num_starts or (4 if posterior.in_turn else 8)
+    num_starts = num_starts or (4 if posterior.sequential else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
@@ -291,11 +291,15 @@ def _prior_scale(posterior: Posterior) -> np.ndarray:
     return (high - low) / 2
 
 
+@for_posteriors
+def _logdet(posterior: Posterior, position: Position) -> tuple[Scalar, Position]:
+    return jax.value_and_grad(posterior.logdet_fn)(position)
+
+
 def _value_and_slope(
     posterior: Posterior, density: Density = "position"
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """``position -> (log-density, gradient [dim])``; -inf and NaN where either is not finite."""
-    logdet = jax.jit(jax.value_and_grad(posterior.logdet_fn))
 
     def value_and_slope(x: np.ndarray) -> tuple[float, np.ndarray]:
         raise_if_stopped()
@@ -304,7 +308,7 @@ def _value_and_slope(
             return -np.inf, np.full(len(x), np.nan)
         value, slope = float(found.logdensity), np.asarray(found.gradient)
         if density == "params":
-            change, change_slope = logdet(found.position)
+            change, change_slope = _logdet(posterior, found.position)
             value, slope = value - float(change), slope - np.asarray(change_slope)
         return value, slope
 

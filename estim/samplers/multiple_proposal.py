@@ -41,7 +41,7 @@ from estim.arguments import Positive
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
-from estim.samplers.states import State, evaluate, first_state
+from estim.samplers.states import Evaluated, State, evaluate, first_state
 from estim.typing import Array, Key, Position
 
 Construction = Literal["auxiliary", "independent", "shortcut"]
@@ -62,7 +62,7 @@ def default_num_proposals() -> int:
 
 
 def build_multiple_proposal(
-    posterior: Posterior,
+    posterior: Posterior | Evaluated,
     tuning: Tuning,
     *,
     num_proposals: Positive | None = None,

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning, accept, as_draw
-from estim.samplers.states import State, evaluate, first_state
+from estim.samplers.states import Evaluated, State, evaluate, first_state
 from estim.typing import Key, Scalar
 
 
 def build_random_walk(
-    posterior: Posterior, tuning: Tuning, *, inverse_temperature: float | Scalar = 1.0
+    posterior: Posterior | Evaluated, tuning: Tuning, *, inverse_temperature: float | Scalar = 1.0
 ) -> SamplingAlgorithm:
     """Random-walk Metropolis: x' ~ N(x, (step_size L)(step_size L)'), L = ``scale_tril``.
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -166,21 +167,24 @@ def sample_chunks(
         raise SamplerError(
             f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
         )
-    build = partial(row.build, posterior, **settings)
+    given = {"posterior": posterior} | {n: v for n, v in settings.items() if isinstance(v, Posterior)}
+    fixed = {n: v for n, v in settings.items() if n not in given}
     if spread == "chains":
         mesh = device_mesh(num_chains, jax.local_devices())
     else:
         mesh = device_mesh(settings.get("num_proposals") or default_num_proposals(), jax.devices())
-        build = partial(build, mesh=mesh)
+        fixed["mesh"] = mesh
+    build = partial(row.build, **given, **fixed)
     num_steps = num_warmup + math.ceil(num_samples / settings.get("num_draws", 1))
     windows = window_lengths(num_warmup)
     capacity = _capacity(num_chains, len(posterior.start), settings)
     target_acceptance = row.target_acceptance(**settings)
 
     failures, seconds = Counter[str](), defaultdict[str, float](float)
-    in_turn = takes_turns(row.unequal or posterior.in_turn)
-    advance = build_advance(build, mesh, capacity, spread == "chains", in_turn)
-    advance = partial(advance, rng_key, np.arange(num_chains))
+    sequential = takes_turns(row.unequal or posterior.sequential)
+    settled = tuple(sorted(fixed.items(), key=itemgetter(0)))
+    advance = build_advance(row.build, settled, mesh, capacity, spread == "chains", sequential)
+    advance = partial(advance, given, rng_key, np.arange(num_chains))
     blank = _blank_state(row, build, posterior, num_chains)
     with _timed(seconds, "compile"):
         _, nothing = advance(blank.chains, blank.tuning, 0, 0)
@@ -199,7 +203,7 @@ def sample_chunks(
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(bend=blank.tuning.bend)
         with _timed(seconds, "compile"):
             chains, failures = starting_states(
-                posterior, build(tuning), rng_key, num_chains, laplace, initial_positions
+                posterior, build(tuning=tuning), rng_key, num_chains, laplace, initial_positions
             )
         now = RunState(
             chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0), blank.window
@@ -324,13 +328,13 @@ def _on_host(info: Info, count: int) -> Info:
 
 
 def _blank_state(
-    row: Algorithm, build: Callable[[Tuning], SamplingAlgorithm], posterior: Posterior, num_chains: int
+    row: Algorithm, build: Callable[..., SamplingAlgorithm], posterior: Posterior, num_chains: int
 ) -> RunState:
     """A `RunState` of the right structure, shapes and types, in which nothing is learnt yet."""
     dim = len(posterior.start)
     bend = straight(dim) if row.slopes else None
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
-    one = jax.eval_shape(build(tuning).init, posterior.start)
+    one = jax.eval_shape(build(tuning=tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
     return RunState(chains, tuning, init_adaptation(tuning.mean, tuning.scale_tril), np.array(0))
 

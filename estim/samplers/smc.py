@@ -6,6 +6,7 @@ loses the rejected points, and meets 0 times -inf where a prior draw has no solu
 
 import operator
 import time
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,16 +15,16 @@ import numpy as np
 from scipy.special import logsumexp
 
 from estim.arguments import Fraction, Positive
-from estim.devices import device_mesh
+from estim.devices import device_mesh, takes_turns
 from estim.evaluations import Evaluations
 from estim.numerics import resample_systematically
 from estim.pace import Pace
-from estim.posterior import Posterior
+from estim.posterior import Posterior, for_posteriors
 from estim.samplers.adaptation import cholesky_of_few
 from estim.samplers.base import Draws, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
 from estim.samplers.random_walk import build_random_walk
-from estim.samplers.states import State
+from estim.samplers.states import Evaluated, State
 from estim.status import Status
 from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position
@@ -72,13 +73,10 @@ def sample_smc(
     dim = len(posterior.start)
     num_mutations = num_mutations or max(10, 4 * dim)
     seconds = time.perf_counter()
-    tempered = _from_initial(posterior)
-    evaluate = jax.jit(jax.vmap(tempered.evaluate_fn))
-
-    def build(tuned: tuple[Tuning, float]) -> SamplingAlgorithm:
-        return build_random_walk(tempered, tuned[0], inverse_temperature=tuned[1])
-
-    advance = build_advance(build, device_mesh(num_samples, jax.local_devices()), num_mutations, True)
+    evaluate = partial(_evaluate_all, posterior)
+    mesh = device_mesh(num_samples, jax.local_devices())
+    advance = build_advance(_build_tempered, (), mesh, num_mutations, True, takes_turns(posterior.sequential))
+    advance = partial(advance, {"posterior": posterior})
 
     pace = Pace(num_mutations)
 
@@ -165,7 +163,16 @@ def sample_smc(
     )
 
 
-def _from_initial(posterior: Posterior) -> Posterior:
+def _build_tempered(posterior: Posterior, tuning: tuple[Tuning, float]) -> SamplingAlgorithm:
+    return build_random_walk(_from_initial(posterior), tuning[0], inverse_temperature=tuning[1])
+
+
+@for_posteriors
+def _evaluate_all(posterior: Posterior, positions: Position) -> Evaluations:
+    return posterior.over(_from_initial(posterior).evaluate_fn)(positions)
+
+
+def _from_initial(posterior: Posterior) -> Evaluated:
     """The same density, the initial distribution in the place of the prior and the rest in that of the likelihood."""
 
     def evaluate(position: Position) -> Evaluations:
@@ -174,8 +181,7 @@ def _from_initial(posterior: Posterior) -> Posterior:
         rest = jnp.where(finite, found.logdensity - jnp.where(finite, begun, 0.0), -jnp.inf)
         return found._replace(loglikelihood=rest, logprior=jnp.where(jnp.isfinite(begun), begun, -jnp.inf))
 
-    # a particle does not carry what a split prepares
-    return posterior._replace(evaluate_fn=evaluate, split=None)
+    return Evaluated(evaluate, posterior.sequential)  # a particle does not carry what a split prepares
 
 
 def _as_given[Points: (State, Evaluations)](posterior: Posterior, points: Points) -> Points:

@@ -10,6 +10,7 @@ import numpy as np
 from estim.posterior import Posterior
 from estim.samplers.base import SamplerError, SamplingAlgorithm, count_failures
 from estim.samplers.mode import Laplace
+from estim.samplers.states import evaluate_point
 from estim.typing import Array, Key
 
 _MAX_TRIES = 100
@@ -56,8 +57,7 @@ def starting_states(
         noise = jax.random.normal(key, (num_chains, dim))
         found = init(centre + 2.0 * 0.9**attempt * np.einsum("cij,cj->ci", width, noise))
         if not np.all(np.isfinite(found.logdensity)):
-            evaluate = jax.jit(posterior.evaluate_fn)
-            failures += count_failures([evaluate(x).status for x in found.position])
+            failures += count_failures([evaluate_point(posterior, x).status for x in found.position])
         states = found if states is None else _where(states.logdensity > lowest, states, found)
         if np.all(states.logdensity > lowest):
             return states, failures

@@ -1,14 +1,14 @@
 """What a chain remembers of the point where it stands, and how a kernel evaluates a point."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from estim.devices import over
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior
+from estim.posterior import Posterior, for_posteriors
 from estim.status import Status
 from estim.typing import Array, Position, Scalar
 
@@ -42,13 +42,27 @@ class GradientState(NamedTuple):
         return self.loglikelihood + self.logprior
 
 
-def evaluate(posterior: Posterior, position: Position) -> tuple[Evaluations, State]:
+class Evaluated(NamedTuple):
+    """All that a gradient-free kernel reads of a posterior: how a position is evaluated."""
+
+    evaluate_fn: Callable[[Position], Evaluations]
+    sequential: bool = False
+
+    def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
+        """As `Posterior.over`."""
+        return over(fn, self.sequential)
+
+    def prepare(self, position: Position) -> None:
+        """Nothing."""
+
+    def evaluate_given(self, position: Position, given: None) -> Evaluations:
+        return self.evaluate_fn(position)
+
+
+def evaluate(posterior: Posterior | Evaluated, position: Position) -> tuple[Evaluations, State]:
     """The evaluation at a point, and the state of a chain that goes there; a NaN counts as -inf."""
-    if posterior.split is None:
-        given, evaluation = None, posterior.evaluate_fn(position)
-    else:
-        given = posterior.split.prepare_fn(position)
-        evaluation = posterior.split.evaluate_fn(position, given)
+    given = posterior.prepare(position)
+    evaluation = posterior.evaluate_given(position, given)
     return evaluation, State(position, _no_nan(evaluation.loglikelihood), _no_nan(evaluation.logprior), given)
 
 
@@ -79,27 +93,32 @@ def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Ev
     )
 
 
-def first_state(posterior: Posterior, position: Position) -> State:
+def first_state(posterior: Posterior | Evaluated, position: Position) -> State:
     """The state at a position, by one compiled program for all kernels of a posterior that need no gradient."""
-    return _compiled(evaluate, hashable(posterior))(position)
+    return (
+        evaluate(posterior, position)[1] if isinstance(posterior, Evaluated) else _state(posterior, position)
+    )
 
 
 def first_gradient_state(posterior: Posterior, position: Position) -> GradientState:
     """The same for all kernels that need one, and for the search for the mode."""
-    return _compiled(evaluate_with_gradient, hashable(posterior))(position)
+    return _gradient_state(posterior, position)
 
 
-def hashable(posterior: Posterior) -> Posterior:
-    """The posterior without its start, an array: a key of what is compiled for it."""
-    nowhere: Any = None
-    return posterior._replace(start=nowhere)
+@for_posteriors
+def evaluate_point(posterior: Posterior, position: Position) -> Evaluations:
+    """The posterior at a position ``[dim]``, compiled."""
+    return posterior.evaluate_fn(position)
 
 
-@lru_cache(maxsize=16)
-def _compiled(
-    evaluate: Callable[..., tuple[Evaluations, Any]], posterior: Posterior
-) -> Callable[[Position], Any]:
-    return jax.jit(lambda position: evaluate(posterior, position)[1])
+@for_posteriors
+def _state(posterior: Posterior, position: Position) -> State:
+    return evaluate(posterior, position)[1]
+
+
+@for_posteriors
+def _gradient_state(posterior: Posterior, position: Position) -> GradientState:
+    return evaluate_with_gradient(posterior, position)[1]
 
 
 def _no_nan(value: Scalar) -> Scalar:

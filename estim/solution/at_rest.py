@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model
+from estim.solution.table import default_solver
 from estim.status import SolutionError, Status
 
 _TOLERANCE = 1e-8
@@ -34,7 +35,7 @@ def levels(model: Model, params: Any) -> str:
 
 def solution_error(status: int, model: Model, params: Any, message: str | None = None) -> SolutionError:
     """The error of a bad status at these parameters; of a missing steady state with the equations that do not hold."""
-    if status != Status.NO_STEADY_STATE or model.het_blocks:
+    if status != Status.NO_STEADY_STATE or not default_solver(model).states_rest:
         return SolutionError(status, model.name, message)
     lines = equations_left(model, params)
     some = "; ".join(lines[:_MOST_LINES])

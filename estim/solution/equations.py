@@ -1,12 +1,12 @@
 """A model's residuals and measurement as programs of a flat list of scalars, its measurement error as a matrix."""
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics import semidefinite_cholesky
 from estim.typing import Array
@@ -24,7 +24,7 @@ class Equations(NamedTuple):
     measurement: core.ClosedJaxpr
 
 
-@cache
+@kept_on_model
 def trace_equations(model: Model) -> Equations:
     """The programs of a model."""
     scalar = jax.ShapeDtypeStruct((), float)

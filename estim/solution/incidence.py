@@ -3,7 +3,6 @@
 Found once for each model, from the program that JAX traces: no values are involved.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from jax.extend import core
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from estim.kept import kept_on_model
 from estim.model import Model
 from estim.solution.equations import trace_equations
 from estim.solution.sparse_derivatives import reads
@@ -40,7 +40,7 @@ class Cover(NamedTuple):
     columns: np.ndarray
 
 
-@cache
+@kept_on_model
 def incidence(model: Model) -> Incidence:
     """The incidence of `model`. A product with a constant zero counts as present."""
     equations, n = trace_equations(model), len(model.variables._fields)

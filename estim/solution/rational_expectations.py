@@ -4,8 +4,9 @@ Which combinations of the past and of the future enter is read off the model's i
 system that remains is solved in `estim.solution.policy`.
 """
 
-from functools import cache, partial
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from jax import lax
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from estim.kept import kept_on_model
 from estim.model import Model, ModelError
 from estim.representations.linear import DecisionRule, StateSpace
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
@@ -125,8 +127,19 @@ def solve_state_space_in_variables(model: Model, params) -> StateSpace:
     )
 
 
-@partial(jax.jit, static_argnums=0)
 def _state_space(
+    model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
+) -> StateSpace:
+    """By one program for a model."""
+    return _measurement_program(model)(params, found, transition, selection, design)
+
+
+@kept_on_model
+def _measurement_program(model: Model) -> Callable[..., StateSpace]:
+    return jax.jit(partial(_state_space_once, model))
+
+
+def _state_space_once(
     model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
 ) -> StateSpace:
     return StateSpace(
@@ -146,8 +159,17 @@ def _floats(params):
     return jax.tree.map(lambda x: jnp.asarray(x, float), params)
 
 
-@partial(jax.jit, static_argnums=0)
 def _solve(model: Model, params) -> _Solution:
+    """By one program for a model."""
+    return _program(model)(params)
+
+
+@kept_on_model
+def _program(model: Model) -> Callable[[Any], _Solution]:
+    return jax.jit(partial(_solve_once, model))
+
+
+def _solve_once(model: Model, params) -> _Solution:
     linear, reading = linearize(model, params), _reading(model)
     n_equations = linear.now.shape[0]
 
@@ -183,7 +205,7 @@ def _in_name_only(linear: LinearModel) -> Scalar:
     return ~(size > _IN_NAME_ONLY * rows).any(axis=0).all()
 
 
-@cache
+@kept_on_model
 def _reading(model: Model) -> _Reading:
     found = incidence(model)
     determined = _check_dates(model, found)

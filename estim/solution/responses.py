@@ -1,21 +1,25 @@
 """Impulse responses of a model's variables to its shocks."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics import semidefinite_cholesky
-from estim.representations.linear import DecisionRule
+from estim.representations.linear import DecisionRule, StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.solution.at_rest import solution_error
 from estim.solution.equations import shock_correlation
 from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import solve_decision_rule
 from estim.solution.sequence_space.linear_system import solve_paths
 from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
+from estim.solution.table import default_solver
 from estim.status import Status
 from estim.typing import Array, ParamValues, Scalar
 
@@ -53,8 +57,7 @@ def impulse_responses(model: Model, params: ParamValues | None = None, horizon: 
     """
     from xarray import DataArray
 
-    respond = _household_responses if model.het_blocks else _responses
-    responses, status = respond(model, model.params(params), horizon)
+    responses, status = _RESPONSES[default_solver(model).gives](model, model.params(params), horizon)
     if status != Status.OK:
         raise solution_error(int(status), model, model.params(params))
     coords = {
@@ -70,10 +73,25 @@ def _responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
     return decision_rule_responses(rule, horizon), rule.status
 
 
-@partial(jax.jit, static_argnums=(0, 2))
 def _household_responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
+    paths, status = _paths_program(model)(params)
+    return paths[:horizon], status
+
+
+@kept_on_model
+def _paths_program(model: Model) -> Callable[[Any], tuple[Array, Scalar]]:
+    return jax.jit(partial(_paths, model))
+
+
+def _paths(model: Model, params) -> tuple[Array, Scalar]:
     household = solve_household_jacobians(model, params)
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     paths, status = solve_paths(model, linearize(model, params, household.variables), household)
     root = semidefinite_cholesky(shock_correlation(model, params))
-    return jnp.moveaxis(paths, 1, 0)[:horizon] @ root, status
+    return jnp.moveaxis(paths, 1, 0) @ root, status
+
+
+_RESPONSES: dict[type, Callable[[Model, Any, int], tuple[Array, Scalar]]] = {
+    StateSpace: _responses,
+    MovingAverage: _household_responses,
+}

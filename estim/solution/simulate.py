@@ -1,6 +1,7 @@
 """Draw observations from a solved model."""
 
-from functools import partial
+from functools import partial, singledispatch
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +17,19 @@ from estim.typing import Array, Key
 
 
 @checked
-@partial(jax.jit, static_argnames="num_periods")
 def simulate(solution: StateSpace | MovingAverage, rng_key: Key, num_periods: Positive) -> Array:
     """Observations ``[num_periods, n_obs]``, shocks and measurement errors drawn anew, their trend included."""
-    if isinstance(solution, StateSpace):
-        return simulate_states(solution, rng_key, num_periods)[2]
+    return _simulate(solution, rng_key, num_periods)
+
+
+@singledispatch
+def _simulate(solution: Any, rng_key: Key, num_periods: int) -> Array:
+    return _simulate_states(solution, rng_key, num_periods)[2]
+
+
+@_simulate.register
+@partial(jax.jit, static_argnames="num_periods")
+def _(solution: MovingAverage, rng_key: Key, num_periods: int) -> Array:
     key_shocks, key_errors = jax.random.split(rng_key)
     horizon = solution.impulse_responses.shape[0]
     shocks = _normal(key_shocks, solution.shock_cov, horizon - 1 + num_periods)
@@ -68,6 +77,9 @@ def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tup
 
     states = jax.lax.scan(step, past, shocks)[1]
     return states, shocks, states @ Z.T + d[None, :] + trend_path(solution, num_periods) + errors
+
+
+_simulate_states = jax.jit(simulate_states, static_argnames="num_periods")
 
 
 def _normal(rng_key: Key, cov: Array, num: int) -> Array:

@@ -73,11 +73,11 @@ def correction(scaling: Scaling, network: NetworkParams, z: Array) -> Array:
 
 def build_surrogate_posterior(posterior: Posterior, scaling: Scaling, network: NetworkParams) -> Posterior:
     """``posterior`` with the mean of the ensemble as its log-likelihood."""
+    return posterior.with_loglikelihood(_mean_loglikelihood, (scaling, network))
 
-    def loglikelihood_fn(position: Position) -> Scalar:
-        return jnp.mean(member_loglikelihoods(scaling, network, position))
 
-    return posterior.with_loglikelihood(loglikelihood_fn)
+def _mean_loglikelihood(position: Position, learnt: tuple[Scaling, NetworkParams]) -> Scalar:
+    return jnp.mean(member_loglikelihoods(*learnt, position))
 
 
 NUM_STRETCHES = 5

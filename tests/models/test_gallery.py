@@ -17,7 +17,7 @@ from estim.models import list_models, load_model
 from estim.numerics import solve_discrete_lyapunov
 from estim.samplers.mode import find_mode
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
-from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.parameter_roles import parameter_roles
 from estim.solution.sequence_space.plan import find_plan
 from estim.status import Status
 
@@ -117,7 +117,7 @@ def test_conformance(name):
     if (
         model.het_blocks
     ):  # solved in test_hank_gallery, and its equations are differentiated in test_derivatives
-        plan, split = find_plan(model), cost_split(model)
+        plan, split = find_plan(model), parameter_roles(model)
         assert len(plan.unknowns) == len(plan.equations) + len(plan.matched) <= 3
         processes = {model.variables._fields[j] for step in plan.exogenous for j in step.variables}
         persistent = {

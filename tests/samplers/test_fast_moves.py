@@ -46,9 +46,11 @@ def test_a_split_evaluation_is_the_evaluation():
     posterior = regression()
     split, x = posterior.split, jnp.array([0.3, -0.2, 1.0, 2.0])
     assert split.slow == (1, 3)
-    given = split.prepare_fn(x)
-    np.testing.assert_array_equal(given, split.prepare_fn(x.at[jnp.array([0, 2])].set(9.0)))
-    assert jax.tree.all(jax.tree.map(jnp.array_equal, split.evaluate_fn(x, given), posterior.evaluate_fn(x)))
+    given = posterior.prepare(x)
+    np.testing.assert_array_equal(given, posterior.prepare(x.at[jnp.array([0, 2])].set(9.0)))
+    assert jax.tree.all(
+        jax.tree.map(jnp.array_equal, posterior.evaluate_given(x, given), posterior.evaluate_fn(x))
+    )
     assert posterior.with_loglikelihood(lambda x: x @ x).split is None
 
 
@@ -61,8 +63,8 @@ def test_what_shares_a_transform_with_a_slow_parameter_is_slow(fast):
     )
     posterior = regression(prior={n: UNIT_NORMAL[n] for n in fast} | {together: ordered})
     if fast:
-        given = posterior.split.prepare_fn(posterior.start)
-        np.testing.assert_array_equal(given, posterior.split.prepare_fn(posterior.start.at[0].set(9.0)))
+        given = posterior.prepare(posterior.start)
+        np.testing.assert_array_equal(given, posterior.prepare(posterior.start.at[0].set(9.0)))
         assert [posterior.param_names[i] for i in posterior.split.slow] == list(together)
     else:
         assert posterior.split is None and jnp.isfinite(posterior.logdensity_fn(posterior.start))
@@ -99,7 +101,7 @@ def test_a_step_prepares_once_for_each_move_of_all():
             np.testing.assert_allclose(points.loglikelihood, expected.loglikelihood, rtol=1e-12)
             np.testing.assert_allclose(points.logprior, expected.logprior, rtol=1e-12)
         np.testing.assert_array_equal(info.draws.position[-1], state.position)
-        np.testing.assert_allclose(state.given, regression().split.prepare_fn(state.position), rtol=1e-12)
+        np.testing.assert_allclose(state.given, regression().prepare(state.position), rtol=1e-12)
 
 
 def test_the_conditional_sketch_of_a_gaussian():

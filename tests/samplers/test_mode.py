@@ -1,5 +1,7 @@
 """The posterior mode and the Laplace approximation, against closed forms."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +45,12 @@ def test_several_starts_find_the_higher_of_two_modes():
         return jnp.logaddexp(-0.5 * (x[0] + 4) ** 2, 2.0 - 0.5 * (x[0] - 4) ** 2)
 
     posterior = from_logdensity(logdensity, jnp.array([-4.0]))
-    wide = posterior._replace(sample_prior=lambda key, num: 6 * jax.random.normal(key, (num, 1)))
+    wide = replace(
+        posterior,
+        parameters=posterior.parameters._replace(
+            sample_prior=lambda key, num: 6 * jax.random.normal(key, (num, 1))
+        ),
+    )
     assert find_mode(wide, jax.random.key(0), num_starts=1).position[0] == pytest.approx(-4, abs=1e-3)
     mode = find_mode(wide, jax.random.key(0), num_starts=8)
     assert mode.position[0] == pytest.approx(4, abs=1e-3)

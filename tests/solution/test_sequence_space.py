@@ -24,7 +24,7 @@ from estim.solution.sequence_space.linear_system import (
     solve_moving_average,
     solve_paths,
 )
-from estim.solution.sequence_space.parameter_roles import cost_split
+from estim.solution.sequence_space.parameter_roles import parameter_roles
 from estim.solution.sequence_space.plan import find_plan
 from estim.solution.sequence_space.propagate import solve_block_tridiagonal
 from estim.solution.sequence_space.stationary_equilibrium import (
@@ -180,7 +180,7 @@ def test_winding_number_finds_the_taylor_principle(household, phi_pi, windings):
 def test_a_known_part_of_the_solution_is_reused(household, responses):
     """Shock parameters move, the rest is given: the same as solving anew, but for the last dates of the horizon, where
     the two differ in how they leave out what inertia does beyond it."""
-    split = cost_split(MODEL)
+    split = parameter_roles(MODEL)
     assert split.shocks == ("sig_m", "rho_m", "sig_X", "rho_X", "sig_G", "rho_G")
     assert split.aggregate == ("frisch", "markup", "kappa_w", "phi_pi", "phi_T")
     moved = PARAMS._replace(rho_m=0.3, sig_X=0.9)

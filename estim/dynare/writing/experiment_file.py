@@ -20,7 +20,7 @@ def experiment_source(mod: ModFile, data: str) -> str:
     """
     source = mod.source.replace(
         "\nfrom estim.model import Model\n",
-        "\nfrom estim.experiment.experiment import Experiment\nfrom estim.model import Model\n",
+        "\nfrom estim import Experiment\nfrom estim.model import Model\n",
         1,
     )
     experiment = f"Experiment(model=model, data={data!r}, likelihood={mod.likelihood_options!r})"

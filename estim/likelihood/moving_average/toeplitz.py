@@ -18,25 +18,87 @@ predictors, and these give the inverse of the covariance (Gohberg and Heinig 197
 """
 
 import math
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.fft import next_fast_len
 
-from estim.arguments import NonNegative
+from estim.arguments import ArgumentError, NonNegative, check_fields
+from estim.likelihood.contract import Gradient
+from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import SMALLEST_SHARE, singular_moving_average
-from estim.likelihood.state_space.kalman import impossible_if_not_finite
+from estim.likelihood.state_space.kalman import check_presample
 from estim.numerics import block_toeplitz, matrix_powers, solve_discrete_lyapunov
 from estim.representations.moving_average import MovingAverage
 from estim.representations.trend import without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
 
+Method = Literal["auto", "lattice", "cholesky"]
+
 REFLECTION_TOLERANCE = 1e-11
 _ORDERS_AT_ONCE = 12
+
+
+@dataclass(frozen=True)
+class Toeplitz:
+    """The exact Gaussian log-likelihood of a moving average, see `toeplitz_loglikelihood`.
+
+    Attributes:
+        presample: periods at the start that are conditioned on, not counted.
+        method: how it is computed, by which the number does not change: "auto", "lattice" or "cholesky".
+
+    Raises:
+        ArgumentError: a setting is out of its range.
+    """
+
+    presample: NonNegative = 0
+    method: Method = "auto"
+
+    reads: ClassVar[type] = MovingAverage
+    noisy: ClassVar[bool] = False
+    gradient: ClassVar[Gradient] = "exact"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "likelihood.")
+
+    def solver_for(self, solver: Any) -> Any:
+        """The solver as it is."""
+        return solver
+
+    def for_data(self, observations: Array) -> tuple["Toeplitz", Array]:
+        """The method that suits these observations, and they themselves."""
+        check_presample(self.presample, observations)
+        method = _fastest_method(observations) if self.method == "auto" else self.method
+        if self.method == "lattice" and _fastest_method(observations) == "cholesky":
+            raise ArgumentError("likelihood.method='lattice' needs data without gaps; 'auto' takes any")
+        return replace(self, method=method), jnp.asarray(observations)
+
+    def loglikelihood(self, solution: MovingAverage, data: Array) -> Outcome:
+        """Log-density of the observations, every constant included, and its status."""
+        value = _loglikelihood(solution, data, presample=self.presample, method=self.method)
+        return moving_average_outcome(value, solution, data)
+
+
+def moving_average_outcome(value: Scalar, solution: MovingAverage, observations: Array) -> Outcome:
+    """The value, and why there is none."""
+    well = jnp.isnan(observations) | jnp.isfinite(observations)
+    return outcome(
+        value,
+        (solution.status == Status.OK, solution.status),
+        ((solution, well), Status.NOT_FINITE.value),
+    )
+
+
+def _fastest_method(observations: Array) -> Method:
+    """Where they are traced, both are compiled and the numbers decide."""
+    if isinstance(observations, jax.core.Tracer):
+        return "auto"
+    return "cholesky" if np.isnan(observations).any() else "lattice"
 
 
 def toeplitz_loglikelihood(
@@ -44,7 +106,7 @@ def toeplitz_loglikelihood(
     observations: Array,
     *,
     presample: NonNegative = 0,
-    method: Literal["auto", "lattice", "cholesky"] = "auto",
+    method: Method = "auto",
 ) -> Scalar:
     """log p(y), the constant -(n/2) log(2 pi) for each observed number included.
 
@@ -60,8 +122,7 @@ def toeplitz_loglikelihood(
         The log-likelihood; -inf, with a gradient of zero, where the status is not OK or the
         covariance is not positive definite.
     """
-    if method == "auto" and not isinstance(observations, jax.core.Tracer):
-        method = "cholesky" if np.isnan(observations).any() else "lattice"
+    method = _fastest_method(observations) if method == "auto" else method
     return _loglikelihood(moving_average, observations, presample=presample, method=method)
 
 

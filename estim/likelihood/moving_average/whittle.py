@@ -5,17 +5,45 @@ screen for the first stage, not the answer. Source: Whittle (1953); Hansen and S
 """
 
 import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.arguments import ArgumentError
+from estim.likelihood.contract import Gradient
+from estim.likelihood.failure import Outcome, impossible_if_not_finite
+from estim.likelihood.moving_average.toeplitz import moving_average_outcome
 from estim.likelihood.singularity import singular_moving_average
-from estim.likelihood.state_space.kalman import impossible_if_not_finite
 from estim.representations.moving_average import MovingAverage
 from estim.representations.trend import without_trend
 from estim.status import Status
 from estim.typing import Array, Scalar
+
+
+@dataclass(frozen=True)
+class Whittle:
+    """Whittle's approximation, see `whittle_loglikelihood`: for data without gaps."""
+
+    reads: ClassVar[type] = MovingAverage
+    noisy: ClassVar[bool] = False
+    gradient: ClassVar[Gradient] = "exact"
+
+    def solver_for(self, solver: Any) -> Any:
+        """The solver as it is."""
+        return solver
+
+    def for_data(self, observations: Array) -> tuple["Whittle", Array]:
+        """The observations, in which no number is missing."""
+        if not isinstance(observations, jax.core.Tracer) and np.isnan(observations).any():
+            raise ArgumentError("likelihood 'whittle' needs data without gaps; 'toeplitz' takes any")
+        return self, jnp.asarray(observations)
+
+    def loglikelihood(self, solution: MovingAverage, data: Array) -> Outcome:
+        """Approximate log-density of the observations, and its status."""
+        return moving_average_outcome(whittle_loglikelihood(solution, data), solution, data)
 
 
 @jax.jit

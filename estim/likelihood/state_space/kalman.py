@@ -1,13 +1,15 @@
 """The Gaussian log-likelihood of a linear state space, by whichever filter suits the data."""
 
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.arguments import NonNegative
+from estim.arguments import ArgumentError, NonNegative, check_fields
+from estim.likelihood.contract import Gradient
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import singular_state_space
 from estim.likelihood.state_space.chandrasekhar import stationary_logdensities
@@ -22,6 +24,96 @@ from estim.status import Status
 from estim.typing import Array, Scalar
 
 Method = Literal["auto", "standard", "chandrasekhar", "square_root", "parallel"]
+
+
+class KalmanData(NamedTuple):
+    """Observations ``[n_periods, n_obs]``, NaN where missing, and the first state's distribution if it is given."""
+
+    observations: Array
+    start: Gaussian | None = None
+
+
+@dataclass(frozen=True)
+class Kalman:
+    """The Gaussian log-likelihood of a linear state space, see `kalman_likelihood`.
+
+    Attributes:
+        presample: periods at the start that are filtered but not counted: a whole number from 0 to less than those
+            of the data.
+        start: the state of the first period before it is observed: "stationary", "diffuse", "approximate_diffuse",
+            "riccati", or a `Gaussian`.
+        method: the filter, by which the number does not change: "auto", "standard", "chandrasekhar", "square_root",
+            "parallel".
+
+    Raises:
+        ArgumentError: a setting is out of its range, or two do not go together.
+    """
+
+    presample: NonNegative = 0
+    start: Start | None = "stationary"
+    method: Method = "auto"
+
+    reads: ClassVar[type] = StateSpace
+    noisy: ClassVar[bool] = False
+    gradient: ClassVar[Gradient] = "exact"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "likelihood.")
+        if self.method == "chandrasekhar" and not _is(self.start, "stationary"):
+            raise ArgumentError("likelihood.method='chandrasekhar' needs start='stationary'")
+        if _is(self.start, "diffuse") and self.method not in ("auto", "standard"):
+            raise ArgumentError(
+                f"likelihood.method={self.method!r}: start='diffuse' has a filter of its own, method 'auto' or "
+                "'standard'"
+            )
+
+    def solver_for(self, solver: Any) -> Any:
+        """Nothing known of the state, in the units of the variables: then the state must be these."""
+        return replace(solver, state="variables") if _is(self.start, "approximate_diffuse") else solver
+
+    def for_data(self, observations: Array) -> tuple["Kalman", KalmanData]:
+        """The filter that suits these observations, and they themselves."""
+        check_presample(self.presample, observations)
+        if self.method == "chandrasekhar" and _known_gaps(observations):
+            raise ArgumentError("likelihood.method='chandrasekhar' needs data without gaps; 'auto' takes any")
+        given = self.start if isinstance(self.start, Gaussian) else None
+        start: Any = None if given is not None else self.start
+        method = (
+            fastest_method(observations, self.start or "diffuse") if self.method == "auto" else self.method
+        )
+        row = replace(self, start=start, method=method)
+        return row, KalmanData(jnp.asarray(observations), jax.tree.map(jnp.asarray, given))
+
+    def loglikelihood(self, solution: StateSpace, data: KalmanData) -> Outcome:
+        """Log-density of the observations, every constant included, and its status."""
+        return _likelihood(
+            solution,
+            data.observations,
+            data.start,
+            presample=self.presample,
+            method=self.method,
+            start=self.start,
+        )
+
+
+def _is(start: Any, name: str) -> bool:
+    return isinstance(start, str) and start == name
+
+
+def _known_gaps(observations: Array) -> bool:
+    return not isinstance(observations, jax.core.Tracer) and bool(np.isnan(observations).any())
+
+
+def check_presample(presample: int, observations: Array) -> None:
+    """Is anything counted?
+
+    Raises:
+        ArgumentError: all periods are presample.
+    """
+    if presample >= len(observations):
+        raise ArgumentError(
+            f"likelihood.presample={presample} must be less than the {len(observations)} periods of the sample"
+        )
 
 
 def kalman_loglikelihood(

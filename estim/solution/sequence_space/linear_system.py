@@ -75,7 +75,7 @@ def solve_moving_average(
 
     Args:
         params: the model's Params, in its own units.
-        given: what is known already and need not be solved for again. `cost_split` says which
+        given: what is known already and need not be solved for again. `parameter_roles` says which
             parameters may then differ: with `HouseholdJacobians` all but its household ones, with
             `AggregateResponses` its shock parameters.
         horizon: number of dates, where nothing is given (default ``model.horizon``). It must see the end of

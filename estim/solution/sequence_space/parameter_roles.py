@@ -4,19 +4,19 @@ A draw that moves only shock parameters reuses `AggregateResponses`; one that mo
 parameters too reuses `HouseholdJacobians`; household parameters move the steady state.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import jax
 
 from estim.heterogeneity.household import as_inputs, backward_step
+from estim.kept import kept_on_model
 from estim.model import Model
 from estim.solution.equations import trace_equations
 from estim.solution.sequence_space.plan import find_plan
 from estim.solution.sparse_derivatives import reads
 
 
-class CostSplit(NamedTuple):
+class ParameterRoles(NamedTuple):
     """Names of parameters, cheapest first: together all but the steady state's unknowns."""
 
     shocks: tuple[str, ...]
@@ -24,8 +24,8 @@ class CostSplit(NamedTuple):
     household: tuple[str, ...]
 
 
-@cache
-def cost_split(model: Model) -> CostSplit:
+@kept_on_model
+def parameter_roles(model: Model) -> ParameterRoles:
     """The parameters that move shock processes and measurement only, aggregate equations, or households."""
     params = model.params()
     no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
@@ -48,7 +48,7 @@ def cost_split(model: Model) -> CostSplit:
     by_equation = _names(model, reads(trace_equations(model).residuals))
     aggregate = set().union(*(names for e, names in enumerate(by_equation) if e not in exogenous))
     names = [n for n in model.param_names if n not in model.unknowns]
-    return CostSplit(
+    return ParameterRoles(
         shocks=tuple(n for n in names if n not in household | aggregate),
         aggregate=tuple(n for n in names if n in aggregate - household),
         household=tuple(n for n in names if n in household),

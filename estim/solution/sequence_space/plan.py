@@ -8,12 +8,12 @@ works is taken.
 """
 
 import itertools
-from functools import cache
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from estim.kept import kept_on_model
 from estim.model import Model, ModelError
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     matched: tuple[int, ...]
 
 
-@cache
+@kept_on_model
 def find_plan(model: Model) -> Plan:
     """The smallest set of unknowns from which everything follows, and the order in which it does.
 

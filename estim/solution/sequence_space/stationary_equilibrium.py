@@ -6,7 +6,8 @@ the distribution equals what ``steady_state`` states for it) or an equation (its
 Everything here is differentiable by the implicit function theorem, in every parameter.
 """
 
-from functools import cache, partial
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +23,7 @@ from estim.heterogeneity.household import (
     initial_household,
     search_household,
 )
+from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics.fixed_point import largest
 from estim.status import SolutionError, Status
@@ -69,7 +71,12 @@ def default_household_jacobians(model: Model) -> HouseholdJacobians:
     Raises:
         SolutionError: the model has no steady state at its default parameters.
     """
-    return jax.jit(_default_jacobians, static_argnums=0)(model, _reference(model))
+    return _default_program(model)(_reference(model))
+
+
+@kept_on_model
+def _default_program(model: Model) -> Callable[["_Search"], HouseholdJacobians]:
+    return jax.jit(partial(_default_jacobians, model))
 
 
 def _default_jacobians(model: Model, reference: "_Search") -> HouseholdJacobians:
@@ -131,7 +138,7 @@ class _Search(NamedTuple):
     move: Array
 
 
-@cache
+@kept_on_model
 def _reference(model: Model) -> _Search:
     """The steady state at the model's default parameters: a constant."""
     names, params = tuple(model.unknowns), model.params()
@@ -151,7 +158,7 @@ def _reference(model: Model) -> _Search:
         return found
 
 
-@cache
+@kept_on_model
 def _directed_reference(model: Model) -> _Search:
     """The reference from which other steady states are searched."""
     with jax.ensure_compile_time_eval():
@@ -172,7 +179,7 @@ def _directed(model: Model, point: _Search) -> _Search:
 
 def _search_compiled(model: Model, params: Any, start: _Search) -> _Search:
     """`_search` of numbers, by one program for a model."""
-    return jax.tree.map(np.asarray, _compiled_search(model, *jax.tree.map(np.asarray, (params, start))))
+    return jax.tree.map(np.asarray, _search_program(model)(*jax.tree.map(np.asarray, (params, start))))
 
 
 def _search(model: Model, params: Any, start: _Search) -> _Search:
@@ -221,7 +228,9 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
     return jax.lax.while_loop(unsolved, step, (start, jnp.array(1.0), 0))[0]
 
 
-_compiled_search = jax.jit(_search, static_argnums=0)
+@kept_on_model
+def _search_program(model: Model) -> Callable[[Any, _Search], _Search]:
+    return jax.jit(partial(_search, model))
 
 
 def _distance(slope: Array, gap: Array, unknowns: Array, precision: Array) -> Array:

@@ -1,0 +1,43 @@
+"""What a likelihood is: a row of settings that reads one kind of representation."""
+
+from typing import Any, ClassVar, Literal, Protocol
+
+from estim.likelihood.failure import Outcome
+from estim.typing import Array
+
+Gradient = Literal["exact", "none", "biased"]
+
+
+class Likelihood(Protocol):
+    """A frozen dataclass of settings. A new likelihood is one file, and its row in `estim.likelihood.table`."""
+
+    reads: ClassVar[type]
+    """The representation."""
+
+    noisy: ClassVar[bool]
+    """Its value depends on random numbers: a key makes it a function."""
+
+    gradient: ClassVar[Gradient]
+    """Whether the derivative of the value is that of the log-likelihood: samplers that use one refuse the others."""
+
+    def solver_for(self, solver: Any) -> Any:
+        """The solver, with what this likelihood needs of it."""
+        ...
+
+    def for_data(self, observations: Array) -> tuple["Likelihood", Any]:
+        """The likelihood for data of this shape with these gaps, and what it reads of them.
+
+        What is decided by looking at numbers is decided here: the likelihood that is returned is the static part of
+        a compiled program, the arrays with it an argument.
+
+        Args:
+            observations: ``[n_periods, n_obs]``; NaN is missing. Traced ones count as having gaps.
+
+        Raises:
+            ArgumentError: the settings do not suit these observations.
+        """
+        ...
+
+    def loglikelihood(self, solution: Any, data: Any) -> Outcome:
+        """Log-likelihood and status, given what `for_data` returned."""
+        ...

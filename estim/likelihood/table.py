@@ -1,0 +1,64 @@
+"""The likelihoods by name, and which one a representation gets if nobody says. A new one is a new row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
+from estim.likelihood.contract import Likelihood
+from estim.likelihood.moving_average.toeplitz import Toeplitz
+from estim.likelihood.moving_average.whittle import Whittle
+from estim.likelihood.state_space.kalman import Kalman
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
+
+LIKELIHOODS: dict[str, Any] = {"kalman": Kalman, "toeplitz": Toeplitz, "whittle": Whittle}
+
+DEFAULTS: dict[type, Any] = {StateSpace: Kalman, MovingAverage: Toeplitz}
+
+
+def likelihood_for(
+    representation: type, likelihood: Any = None, options: Mapping[str, Any] | None = None
+) -> Likelihood:
+    """The likelihood of a kind of representation.
+
+    Args:
+        representation: what the solver gives.
+        likelihood: a likelihood, its name, settings by name (of the default's, or with a ``"name"`` among them), or
+            None for the default of the representation.
+        options: further settings by name, of the default or the named likelihood.
+
+    Raises:
+        ArgumentError: no likelihood has that name, it does not read such a representation, or a setting is
+            unknown, out of its range, or does not go with another.
+    """
+    settings = dict(options or {})
+    if isinstance(likelihood, Mapping):
+        settings = dict(likelihood) | settings
+        likelihood = settings.pop("name", None)
+    if likelihood is None:
+        row = DEFAULTS[representation]
+    elif isinstance(likelihood, str):
+        if likelihood not in LIKELIHOODS:
+            raise ArgumentError(
+                f"unknown likelihood {likelihood!r}; choose one of {sorted(LIKELIHOODS)}"
+                f"{did_you_mean(likelihood, LIKELIHOODS)}"
+            )
+        row = LIKELIHOODS[likelihood]
+    elif type(likelihood) in LIKELIHOODS.values():
+        if settings:
+            raise ArgumentError(f"{list(settings)} belong into the likelihood, {likelihood!r}")
+        row = type(likelihood)
+    else:
+        raise ArgumentError(
+            f"likelihood must be one of {sorted(LIKELIHOODS)}, settings by name, or such as estim.Kalman(...), "
+            f"not {shown(likelihood)}"
+        )
+    if not issubclass(representation, row.reads):
+        suited = [name for name, other in LIKELIHOODS.items() if issubclass(representation, other.reads)]
+        raise ArgumentError(
+            f"likelihood {row.__name__} reads a {row.reads.__name__}, and the solver gives a "
+            f"{representation.__name__}: choose one of {suited}"
+        )
+    if isinstance(likelihood, row):
+        return likelihood
+    return row(**check_settings(settings_of(row), settings, "likelihood"))

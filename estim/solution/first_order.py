@@ -1,0 +1,47 @@
+"""`FirstOrder`: equations linearised around the steady state, solved as a state space."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from estim.arguments import check_fields
+from estim.model import Model
+from estim.representations.linear import StateSpace
+from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """Linearisation at the steady state, and the unique stable solution of what is linear.
+
+    Attributes:
+        state: "minimal", as few states as the model has, or "variables", all variables of the model that have a lag:
+            for what is said of the state in the variables' own units, such as a variance of its start.
+    """
+
+    state: Literal["minimal", "variables"] = "minimal"
+
+    gives: ClassVar[type] = StateSpace
+    sequential: ClassVar[bool] = False
+    states_rest: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def solve_once(self, spec: Model) -> None:
+        """Nothing: a linear model is solved at every draw."""
+
+    def at_defaults(self, spec: Model) -> None:
+        """Nothing."""
+
+    def slow(self, spec: Model) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def prepare(self, spec: Model, params: Any, once: None) -> None:
+        """Nothing."""
+
+    def solve(self, spec: Model, params: Any, given: None = None) -> StateSpace:
+        """The state space at `params`, the model's Params, with its status."""
+        return (solve_state_space if self.state == "minimal" else solve_state_space_in_variables)(
+            spec, params
+        )

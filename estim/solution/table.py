@@ -1,0 +1,40 @@
+"""The solvers by name, and which one a specification gets if nobody says. A new one is a new row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
+from estim.model import Model
+from estim.solution.first_order import FirstOrder
+from estim.solution.sequence_space.solver import SequenceSpace
+from estim.solution.solver import Solver
+
+SOLVERS: dict[str, type] = {"first_order": FirstOrder, "sequence_space": SequenceSpace}
+
+
+def default_solver(spec: Any) -> Solver:
+    """The solver of a specification: sequence space where agents are heterogeneous, else first order."""
+    return SequenceSpace() if isinstance(spec, Model) and spec.het_blocks else FirstOrder()
+
+
+def solver_named(spec: Any, solver: Any = None) -> Solver:
+    """A solver by its name, by its settings with their ``"name"``, or itself; the specification's own where None.
+
+    Raises:
+        ArgumentError: there is no such solver, or a setting is not its own or out of its range.
+    """
+    if solver is None:
+        return default_solver(spec)
+    if type(solver) in SOLVERS.values():
+        return solver
+    settings = {"name": solver} if isinstance(solver, str) else solver
+    if not isinstance(settings, Mapping) or "name" not in settings:
+        raise ArgumentError(
+            f"solver must be one of {sorted(SOLVERS)}, or such as estim.FirstOrder(), not {shown(solver)}"
+        )
+    own = dict(settings)
+    if (name := own.pop("name")) not in SOLVERS:
+        raise ArgumentError(
+            f"unknown solver {name!r}; choose one of {sorted(SOLVERS)}{did_you_mean(name, SOLVERS)}"
+        )
+    return SOLVERS[name](**check_settings(settings_of(SOLVERS[name]), own, "solver"))
