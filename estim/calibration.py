@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from estim.arguments import ArgumentError, NonNegativeReal, Positive, Seed, checked, did_you_mean
+from estim.arguments import ArgumentError, NonNegativeReal, Number, Positive, Seed, checked, did_you_mean
 from estim.typing import Scalar
 
 
@@ -41,7 +41,7 @@ def calibrate(
     *,
     targets: Any = None,
     weights: Any = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
+    bounds: Mapping[str, tuple[Number, Number]] | None = None,
     num_starts: Positive = 1,
     seed: Seed = 0,
     tolerance: NonNegativeReal = 1e-9,

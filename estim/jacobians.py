@@ -55,7 +55,7 @@ def sensitivities(
 
 def cheaper_mode(function: Callable[[Any], Any], arguments: Any) -> Literal["forward", "reverse"]:
     """Forward where what goes in is no more than twice what comes out: a reverse pass costs two forward ones."""
-    size = lambda tree: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+    size = lambda tree: sum(int(np.prod(np.shape(leaf))) for leaf in jax.tree.leaves(tree))
     given, returned = size(arguments), size(jax.eval_shape(function, arguments))
     return "forward" if given <= 2 * returned else "reverse"
 

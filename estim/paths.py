@@ -1,7 +1,6 @@
 """`simulate`: the path of an economy after given shocks, in levels."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -19,11 +18,10 @@ from estim.representations.nonlinear import SimulatedStateSpace
 from estim.runtime import require_own_runtime
 from estim.simulation import Simulation
 from estim.solution.at_rest import solution_error
-from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import read_of_past, solve_decision_rule
-from estim.solution.sequence_space.linear_system import solve_paths
-from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
-from estim.typing import Array, Scalar
+from estim.solution.responses import household_paths
+from estim.solution.table import solver_named
+from estim.typing import Array
 
 
 @checked
@@ -72,14 +70,14 @@ def simulate(
     if shocks is None:
         raise ArgumentError(f"simulate: shocks must be paths of ({', '.join(names)})")
     e, index = _as_rows("shocks", shocks, names)
-    gives = _gives(model) if solver is None else solver.gives
-    if gives not in _RULES:
+    solver = solver_named(model, solver)
+    if solver.gives not in _RULES:
         raise ArgumentError(
-            f"simulate: {gives.__name__}, which {type(solver).__name__} gives, has no rule for paths"
+            f"simulate: {solver.gives.__name__}, which {type(solver).__name__} gives, has no rule for paths"
         )
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
-    labels, values = _RULES[gives](model, given, e, errors, start, include_start)
+    labels, values = _RULES[solver.gives](model, given, e, errors, start, include_start)
     period = _periods(index, len(e), include_start)
     return xr.DataArray(np.asarray(values), {"period": period, "variable": labels}, ("period", "variable"))
 
@@ -119,7 +117,7 @@ def _sequence(
     """The variables of a model with heterogeneous agents, from its responses over the horizon."""
     if start is not None:
         raise ArgumentError("simulate: with heterogeneous agents a path begins at rest; leave start out")
-    responses, rest, status = _compiled_responses(model)(params)
+    responses, rest, status = household_paths(model)(params)
     if int(status):
         raise solution_error(int(status), model, params)
     path = np.tile(np.asarray(rest), (len(shocks), 1))
@@ -127,19 +125,6 @@ def _sequence(
         path[h:] += shocks[: len(shocks) - h] @ response.T
     names = list(model.variables._fields)
     return names, np.concatenate([np.asarray(rest)[None], path]) if include_start else path
-
-
-@lru_cache(maxsize=8)
-def _compiled_responses(model: Model) -> Any:
-    return jax.jit(partial(_responses, model))
-
-
-def _responses(model: Model, params: Any) -> tuple[Array, Array, Scalar]:
-    """Of the variables to each shock by itself ``[horizon, n_variables, n_shocks]``, levels at rest, and a status."""
-    household = solve_household_jacobians(model, params)
-    params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
-    paths, status = solve_paths(model, linearize(model, params, household.variables), household)
-    return jnp.moveaxis(paths, 1, 0), jnp.stack(household.variables), status
 
 
 def _simulated(
@@ -166,13 +151,6 @@ _RULES: dict[type, Callable[..., tuple[list[str], Any]]] = {
     SimulatedStateSpace: _simulated,
 }
 """How a path follows from shocks, by what the solver gives."""
-
-
-def _gives(model: Model | Simulation) -> type:
-    """What the solver that suits a model gives."""
-    if isinstance(model, Simulation):
-        return SimulatedStateSpace
-    return MovingAverage if model.het_blocks else StateSpace
 
 
 def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:

@@ -13,6 +13,7 @@ from estim.specification_checks import (
     check_names,
     check_prior_tuple,
     check_values,
+    is_number,
     is_real,
     quoted,
     read_errors,
@@ -86,7 +87,7 @@ def _check_functions(spec: Any) -> None:
                 f"{spec.name}: start must return a state, a pytree of arrays, not {shown(state)}"
             )
         for path, leaf in jax.tree.leaves_with_path(state):
-            if not is_real(jnp.asarray(leaf)):
+            if not is_number(leaf) and not is_real(leaf):
                 raise ModelError(
                     f"{spec.name}: start{_at(path)} is {shown(leaf)}, not a real number or array"
                 )

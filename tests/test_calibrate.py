@@ -50,9 +50,8 @@ def test_a_bound_holds():
 def test_many_starts_find_the_deepest_of_many_minima():
     """x^2 / 20 + 1 - cos(x): a minimum every 2 pi, the deepest at zero."""
     loss = lambda p: p["x"] ** 2 / 20 + 1 - jnp.cos(p["x"])
-    alone = estim.calibrate(loss, {"x": 15.0})
     found = estim.calibrate(loss, {"x": 15.0}, bounds={"x": (-20.0, 20.0)}, num_starts=20)
-    assert alone.loss > 0.5 and abs(found.values["x"]) < 1e-6
+    assert (found.losses > 0.5).any() and abs(found.values["x"]) < 1e-6
     assert found.losses.shape == (20,) and found.losses.min() == found.loss
     again = estim.calibrate(loss, {"x": 15.0}, bounds={"x": (-20.0, 20.0)}, num_starts=20)
     np.testing.assert_array_equal(found.losses, again.losses)

@@ -17,8 +17,12 @@ class Simulated:
 
     gives: ClassVar[type] = SimulatedStateSpace
     sequential: ClassVar[bool] = False
+    states_rest: ClassVar[bool] = False
 
     def solve_once(self, spec: Simulation) -> None:
+        """Nothing."""
+
+    def at_defaults(self, spec: Simulation) -> None:
         """Nothing."""
 
     def slow(self, spec: Simulation) -> tuple[str, ...]:
