@@ -12,6 +12,7 @@ from numpyro.distributions import Beta, Normal
 from small_models import ar1
 
 import estim
+from estim import paths
 from estim.arguments import ArgumentError
 from estim.model import ModelError
 from estim.simulation import Simulation
@@ -233,6 +234,42 @@ def test_a_linear_model_follows_its_responses():
     levels = dict(zip(found["variable"].values, found[0].to_numpy(), strict=True))
     later = estim.simulate("hansen_1985", None, np.zeros(horizon - 1), start=levels)
     np.testing.assert_allclose(later, found[1:], atol=1e-12)
+
+
+def test_an_economy_of_households_follows_its_responses(monkeypatch):
+    """Its responses, which take long to find, are made up here."""
+    rng = np.random.default_rng(0)
+    model = estim.load_model("krusell_smith_1998")
+    n = len(model.variables._fields), len(model.shocks._fields)
+    responses, rest = rng.normal(size=(3, *n)), rng.normal(size=n[0])
+    made_up = lambda model: lambda params: (responses, rest, np.array(Status.OK))
+    monkeypatch.setattr(paths, "household_paths", made_up)
+    e = rng.normal(size=(5, n[1]))
+    found = estim.simulate(model, None, e, include_start=True)
+    assert list(found["variable"].values) == list(model.variables._fields)
+    expected = [rest + sum(responses[h] @ e[t - h] for h in range(3) if t - h >= 0) for t in range(-1, 5)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    with pytest.raises(ArgumentError, match="a path begins at rest"):
+        estim.simulate(model, None, e, start={"Y": 1.0})
+
+
+def test_data_have_a_likelihood_and_a_posterior():
+    sim = economy()
+    rng = np.random.default_rng(0)
+    path = estim.simulate(sim, None, rng.normal(size=(10, 1)), errors=rng.normal(size=(10, 2)))
+    data = pd.DataFrame({"Y": path.sel(variable="observed Y"), "saving": path.sel(variable="saving")})
+    particle = estim.Particle(num_particles=50)
+    posterior = estim.build_posterior(sim, data, likelihood=particle)
+    evaluated = posterior.evaluate_fn(posterior.start)
+    by_name = estim.loglikelihood(sim, sim.defaults, data, likelihood="particle", num_particles=50)
+    np.testing.assert_allclose(evaluated.loglikelihood, by_name, rtol=1e-12)
+    np.testing.assert_allclose(
+        evaluated.loglikelihood, estim.loglikelihood(sim, None, data, likelihood=particle)
+    )
+    solution = estim.solve(sim)
+    assert isinstance(solution, estim.NonlinearStateSpace) and solution.num_shocks == 1
+    with pytest.raises(ModelError, match="measurement_error: the standard deviation of 'Y' is -1"):
+        estim.solve(economy(measurement_error=lambda p: Observables(-1.0, 1.0)))
 
 
 def test_changed_parts_make_another_simulation():
