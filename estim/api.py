@@ -6,6 +6,7 @@ Here failure raises, with a message that names the culprit; inside compiled code
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from estim.arguments import Positive, checked
@@ -14,18 +15,17 @@ from estim.data.datasets import load_data, select_observables
 from estim.estimation import EstimationData, model_likelihood
 from estim.model import Model
 from estim.models import load_model
-from estim.representations.linear import StateSpace
-from estim.representations.moving_average import MovingAverage
 from estim.runtime import require_own_runtime
 from estim.solution import responses
 from estim.solution.at_rest import solution_error
 from estim.solution.table import solver_named
+from estim.specification import Specification
 from estim.typing import ParamValues
 
 
 @checked
 def loglikelihood(
-    model: Model | str,
+    model: Specification | str,
     params: Any,
     data: Any,
     *,
@@ -36,7 +36,7 @@ def loglikelihood(
     """Log-likelihood of a model at given parameters, constants included.
 
     Args:
-        model: a `Model` or the name of one in the gallery.
+        model: a `Model`, a `Simulation`, or the name of a model in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
         solver, likelihood: as in `build_posterior`.
@@ -63,11 +63,11 @@ def loglikelihood(
 
 
 @checked
-def solve(model: Model | str, params: Any = None, *, solver: Any = None) -> StateSpace | MovingAverage:
+def solve(model: Specification | str, params: Any = None, *, solver: Any = None) -> Any:
     """The model's solution at given parameters.
 
     Args:
-        model: a `Model` or the name of one in the gallery.
+        model: a `Model`, a `Simulation`, or the name of a model in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
 
@@ -105,9 +105,9 @@ def impulse_responses(model: Model | str, params: Any = None, *, horizon: Positi
     return responses.impulse_responses(model, _checked(model, params), horizon)
 
 
-def _checked(model: Model, params: Any) -> ParamValues:
-    """The model's parameters as a mapping of floats, once known to be valid."""
+def _checked(model: Specification, params: Any) -> ParamValues:
+    """The model's parameters as a mapping of numbers, once known to be valid."""
     require_own_runtime()
     values = model.params(params)._asdict()
     model.check_support(values)
-    return {name: float(value) for name, value in values.items()}
+    return {name: value if np.ndim(value) else float(value) for name, value in values.items()}

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 
 from estim.arguments import shown
-from estim.model import Model, ModelError
+from estim.specification import Specification
+from estim.tracing import ModelError
 
 _TOLERANCE = 1e-10
 """Of asymmetry and of negative roots, relative to the largest entry."""
 
 
-def check_covariances(model: Model, params: Any) -> None:
+def check_covariances(model: Specification, params: Any) -> None:
     """
     Args:
         model: the model.
@@ -31,7 +32,7 @@ def check_covariances(model: Model, params: Any) -> None:
     if model.measurement_error is None:
         return
     error, names = model.measurement_error(params), model.observables._fields
-    if isinstance(error, model.observables):
+    if isinstance(error, tuple | list):
         for name, value in zip(names, error, strict=True):
             if not float(value) >= 0.0:
                 raise ModelError(

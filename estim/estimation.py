@@ -13,13 +13,13 @@ from estim.data.datasets import select_observables
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.failure import Outcome
 from estim.likelihood.table import likelihood_for
-from estim.model import Model, ModelError
+from estim.model import ModelError
 from estim.posterior import Posterior, split_by
 from estim.prior_checks import begin_at
 from estim.runtime import require_own_runtime
-from estim.solution.equations import measurement_covariance
 from estim.solution.solver import Solver
 from estim.solution.table import solver_named
+from estim.specification import Specification
 from estim.status import Status
 from estim.typing import Array, ParamValues, Position
 
@@ -34,7 +34,7 @@ class ModelLikelihood:
         likelihood: how that is compared with data, for data of one shape.
     """
 
-    spec: Model
+    spec: Specification
     solver: Solver
     likelihood: Likelihood
 
@@ -81,7 +81,7 @@ class EstimationData:
 
 @checked
 def build_posterior(
-    model: Model,
+    model: Specification,
     data: Any,
     *,
     solver: Any = None,
@@ -118,7 +118,7 @@ def build_posterior(
         raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
     check_covariances(model, model.params())
     once = evaluation.solver.solve_once(model)
-    start = {n: v for n, v in model.start.items() if n in model.estimated}
+    start = {n: v for n, v in model.start_values.items() if n in model.estimated}
     slow = evaluation.solver.slow(model)
     return Posterior(
         model.parameters,
@@ -131,7 +131,7 @@ def build_posterior(
 
 
 def model_likelihood(
-    model: Model,
+    model: Specification,
     observations: Array,
     solver: Any = None,
     likelihood: Any = None,
@@ -148,7 +148,7 @@ def model_likelihood(
 
 
 def model_loglikelihood(
-    model: Model,
+    model: Specification,
     params: Any,
     observations: Array,
     given: Any = None,
@@ -165,7 +165,7 @@ def model_loglikelihood(
     return evaluation.at(params, EstimationData(read), given)
 
 
-def build_solver(model: Model, solver: Any = None) -> Any:
+def build_solver(model: Specification, solver: Any = None) -> Any:
     """``{name: value} -> representation`` for values of the estimated parameters; what they do not move is
     solved once, as in `build_posterior`.
 
@@ -181,12 +181,12 @@ def build_solver(model: Model, solver: Any = None) -> Any:
     return solve
 
 
-def explain(model: Model, status: int) -> str:
+def explain(model: Specification, status: int) -> str:
     """What a status means for a model, in words; of observables that are tied to each other with their number."""
     if status != Status.SINGULAR_OBSERVABLES:
         return Status(int(status)).message
     with jax.ensure_compile_time_eval():
-        errors = int(jnp.sum(jnp.diagonal(measurement_covariance(model, model.params())) > 0))
+        errors = int(jnp.sum(jnp.diagonal(model.measurement_covariance(model.params())) > 0))
     observables, shocks = len(model.observables._fields), len(model.shocks._fields)
     counts = (
         f"stochastic singularity: {_count(observables, 'observable')}, {_count(shocks, 'shock')}, "

@@ -16,11 +16,16 @@ import estim  # noqa: F401
 from estim.dynare.building.steady_state import numerical_steady_state
 from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
-from estim.likelihood.state_space.covariance_root import covariance_root
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.likelihood.state_space.square_root import triangularise
 from estim.likelihood.state_space.start import riccati_start
-from estim.numerics import solve_discrete_lyapunov, solve_expectations, solve_linear, solve_sylvester
+from estim.numerics import (
+    covariance_root,
+    solve_discrete_lyapunov,
+    solve_expectations,
+    solve_linear,
+    solve_sylvester,
+)
 from estim.numerics.fixed_point import (
     attach_derivative,
     solve_elementwise,

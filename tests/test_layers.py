@@ -20,6 +20,8 @@ LAYERS = [
         "status",
         "evaluations",
         "gradients",
+        "jacobians",
+        "calibration",
         "progress",
         "stopping",
         "pace",
@@ -33,8 +35,9 @@ LAYERS = [
     ["priors", "prior_checks", "parameters", "data"],
     ["posterior"],
     ["heterogeneity"],
-    ["model_checks"],
-    ["model"],
+    ["specification_checks", "specification"],
+    ["model_checks", "simulation_checks"],
+    ["model", "simulation"],
     ["representations"],
     ["solution", "covariances"],
     ["likelihood"],
@@ -44,7 +47,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api"],
+    ["ladder", "api", "paths"],
     ["experiment"],
     ["pipeline"],
     ["cli"],
@@ -52,7 +55,16 @@ LAYERS = [
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 # A gallery model is written with the tools of its user, and with nothing behind them.
-OPEN_TO_MODELS = {"typing", "priors", "heterogeneity", "numerics", "model", "solution", "models"}
+OPEN_TO_MODELS = {
+    "typing",
+    "priors",
+    "heterogeneity",
+    "numerics",
+    "model",
+    "simulation",
+    "solution",
+    "models",
+}
 
 
 def module_name(path: Path) -> str:

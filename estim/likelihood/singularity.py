@@ -11,8 +11,7 @@ be zero, and its rounding errors grow.
 import jax
 import jax.numpy as jnp
 
-from estim.likelihood.state_space.covariance_root import covariance_root
-from estim.numerics import eliminate
+from estim.numerics import covariance_root, eliminate
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.typing import Array, Scalar

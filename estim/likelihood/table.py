@@ -7,13 +7,20 @@ from estim.arguments import ArgumentError, check_settings, did_you_mean, setting
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
+from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
+from estim.representations.nonlinear import SimulatedStateSpace
 
-LIKELIHOODS: dict[str, Any] = {"kalman": Kalman, "toeplitz": Toeplitz, "whittle": Whittle}
+LIKELIHOODS: dict[str, Any] = {
+    "kalman": Kalman,
+    "toeplitz": Toeplitz,
+    "whittle": Whittle,
+    "particle": Particle,
+}
 
-DEFAULTS: dict[type, Any] = {StateSpace: Kalman, MovingAverage: Toeplitz}
+DEFAULTS: dict[type, Any] = {StateSpace: Kalman, MovingAverage: Toeplitz, SimulatedStateSpace: Particle}
 
 
 def likelihood_for(

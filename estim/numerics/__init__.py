@@ -1,9 +1,11 @@
 """Structured linear algebra, each solver with its own derivative rule and its own `Status`."""
 
 from estim.numerics.branch import compute_where
+from estim.numerics.covariance_root import covariance_root
 from estim.numerics.doubling import solve_expectations
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
 from estim.numerics.powers import follow_recursion, matrix_powers
+from estim.numerics.resampling import resample_systematically
 from estim.numerics.semidefinite import semidefinite_cholesky
 from estim.numerics.sylvester import solve_discrete_lyapunov, solve_sylvester
 from estim.numerics.toeplitz import block_toeplitz
@@ -11,10 +13,12 @@ from estim.numerics.toeplitz import block_toeplitz
 __all__ = [
     "block_toeplitz",
     "compute_where",
+    "covariance_root",
     "eliminate",
     "factorize",
     "follow_recursion",
     "matrix_powers",
+    "resample_systematically",
     "semidefinite_cholesky",
     "solve_discrete_lyapunov",
     "solve_expectations",

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-from estim.typing import Array
+import jax
+import jax.numpy as jnp
+
+from estim.numerics import covariance_root, solve_discrete_lyapunov
+from estim.status import Status
+from estim.typing import Array, Key
 
 
 class StateSpace(NamedTuple):
@@ -25,6 +30,34 @@ class StateSpace(NamedTuple):
     obs_cov: Array
     status: Array
     obs_trend: Array | None = None
+
+    @property
+    def shock_cov(self) -> Array:
+        """Q, as nonlinear state spaces call it (see `estim.representations.nonlinear`), of which this is one."""
+        return self.state_cov
+
+    @property
+    def num_shocks(self) -> int:
+        return self.state_cov.shape[-1]
+
+    def start(self, key: Key) -> Array:
+        """A draw of s_0 ``[n_states]`` from the stationary distribution; NaN where there is none."""
+        R = self.selection
+        cov, status = solve_discrete_lyapunov(self.transition, R @ self.state_cov @ R.T)
+        root = covariance_root(jnp.where(status == Status.OK, cov, jnp.nan), _ROUNDING)
+        return root @ jax.random.normal(key, (cov.shape[0],))
+
+    def step(self, state: Array, shock: Array) -> Array:
+        """T s + R e for a shock e ``[n_shocks]``, in the units of the model's file."""
+        return self.transition @ state + self.selection @ shock
+
+    def observe(self, state: Array) -> Array:
+        """Z s + d ``[n_obs]``, without measurement error and trend."""
+        return self.design @ state + self.obs_intercept
+
+
+_ROUNDING = 1e-12
+"""What the solution of a Lyapunov equation leaves of a variance of zero, as a share of the largest."""
 
 
 class DecisionRule(NamedTuple):

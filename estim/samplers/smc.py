@@ -17,6 +17,7 @@ from scipy.special import logsumexp
 from estim.arguments import Fraction, Positive
 from estim.devices import device_mesh, takes_turns
 from estim.evaluations import Evaluations
+from estim.numerics import resample_systematically
 from estim.pace import Pace
 from estim.posterior import Posterior, for_posteriors
 from estim.samplers.adaptation import cholesky_of_few
@@ -112,7 +113,7 @@ def sample_smc(
             deviation = particles.position - mean
             covariance = (weights[:, None] * deviation).T @ deviation
             tuning = Tuning(mean, cholesky_of_few(covariance), np.array(step_size))
-            chosen = _systematic(rng, weights)
+            chosen = resample_systematically(weights, rng.random())
             particles = jax.tree.map(operator.itemgetter(chosen), particles)
             rates = []
             for step, count in pace.parts(num_mutations):
@@ -218,12 +219,6 @@ def _times(delta: float, loglikelihood: Any) -> np.ndarray:
     """`delta` times the log-likelihood, -inf where there is no solution even if `delta` is zero."""
     finite = np.isfinite(loglikelihood)
     return np.where(finite, delta * np.where(finite, loglikelihood, 0.0), -np.inf)
-
-
-def _systematic(rng: np.random.Generator, weights: np.ndarray) -> np.ndarray:
-    """Systematic resampling: indices ``[n]``, index i appears n w_i times but for rounding."""
-    places = (rng.random() + np.arange(weights.size)) / weights.size
-    return np.minimum(np.searchsorted(np.cumsum(weights), places), weights.size - 1)
 
 
 def _on_host(tree: Any) -> Any:

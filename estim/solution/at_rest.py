@@ -33,7 +33,7 @@ def levels(model: Model, params: Any) -> str:
     return ", ".join(f"{n} = {float(x):.6g}" for n, x in steady._asdict().items())
 
 
-def solution_error(status: int, model: Model, params: Any, message: str | None = None) -> SolutionError:
+def solution_error(status: int, model: Any, params: Any, message: str | None = None) -> SolutionError:
     """The error of a bad status at these parameters; of a missing steady state with the equations that do not hold."""
     if status != Status.NO_STEADY_STATE or not default_solver(model).states_rest:
         return SolutionError(status, model.name, message)

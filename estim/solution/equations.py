@@ -62,10 +62,4 @@ def shock_correlation(model: Model, params: Any) -> Array:
 
 def measurement_covariance(model: Model, params: Any) -> Array:
     """Covariance of the measurement errors ``[n_obs, n_obs]``, of whichever form the model gives."""
-    n = len(model.observables._fields)
-    if model.measurement_error is None:
-        return jnp.zeros((n, n))
-    error = model.measurement_error(params)
-    if isinstance(error, model.observables):
-        return jnp.diag(jnp.stack([jnp.asarray(u, float) for u in error]) ** 2)
-    return jnp.asarray(error, float)
+    return model.measurement_covariance(params)

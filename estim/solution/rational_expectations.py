@@ -65,6 +65,14 @@ def solve_decision_rule(model: Model, params) -> DecisionRule:
     return _solve(model, _floats(params)).rule
 
 
+def read_of_past(model: Model, params) -> Array:
+    """N of m_t = N x_{t-1} + S e_t ``[n_states, n_variables]``: what the state is of yesterday's variables x.
+
+    They are deviations from rest; m and S are those of `solve_decision_rule`.
+    """
+    return _solve(model, _floats(params)).combination
+
+
 def solve_state_space(model: Model, params) -> StateSpace:
     """The model's first-order solution and its measurement as a `StateSpace`.
 

@@ -74,21 +74,23 @@ def _responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
 
 
 def _household_responses(model: Model, params, horizon: int) -> tuple[Array, Scalar]:
-    paths, status = _paths_program(model)(params)
-    return paths[:horizon], status
+    paths, _, status = household_paths(model)(params)
+    return paths[:horizon] @ semidefinite_cholesky(shock_correlation(model, params)), status
 
 
 @kept_on_model
-def _paths_program(model: Model) -> Callable[[Any], tuple[Array, Scalar]]:
-    return jax.jit(partial(_paths, model))
+def household_paths(model: Model) -> Callable[[Any], tuple[Array, Array, Scalar]]:
+    """With heterogeneous agents: ``params ->`` what each shock by itself does to the variables over the model's horizon
+    ``[horizon, n_variables, n_shocks]``, their levels at rest ``[n_variables]``, and a `Status`.
+    """
+    return jax.jit(partial(_household_paths, model))
 
 
-def _paths(model: Model, params) -> tuple[Array, Scalar]:
+def _household_paths(model: Model, params) -> tuple[Array, Array, Scalar]:
     household = solve_household_jacobians(model, params)
     params = params._replace(**{n: getattr(household.params, n) for n in model.unknowns})
     paths, status = solve_paths(model, linearize(model, params, household.variables), household)
-    root = semidefinite_cholesky(shock_correlation(model, params))
-    return jnp.moveaxis(paths, 1, 0) @ root, status
+    return jnp.moveaxis(paths, 1, 0), jnp.stack(household.variables), status
 
 
 _RESPONSES: dict[type, Callable[[Model, Any, int], tuple[Array, Scalar]]] = {

@@ -5,15 +5,23 @@ from typing import Any
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
 from estim.model import Model
+from estim.simulation import Simulation
 from estim.solution.first_order import FirstOrder
 from estim.solution.sequence_space.solver import SequenceSpace
+from estim.solution.simulated import Simulated
 from estim.solution.solver import Solver
 
-SOLVERS: dict[str, type] = {"first_order": FirstOrder, "sequence_space": SequenceSpace}
+SOLVERS: dict[str, type] = {
+    "first_order": FirstOrder,
+    "sequence_space": SequenceSpace,
+    "simulated": Simulated,
+}
 
 
 def default_solver(spec: Any) -> Solver:
-    """The solver of a specification: sequence space where agents are heterogeneous, else first order."""
+    """The solver of a specification: of a model sequence space where agents are heterogeneous, else first order."""
+    if isinstance(spec, Simulation):
+        return Simulated()
     return SequenceSpace() if isinstance(spec, Model) and spec.het_blocks else FirstOrder()
 
 

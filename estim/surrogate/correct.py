@@ -12,6 +12,7 @@ import numpy as np
 
 from estim.arguments import NonNegative, Positive, checked
 from estim.evaluations import Evaluations
+from estim.numerics import resample_systematically
 from estim.posterior import Posterior
 from estim.surrogate.estimates import batch_means, effective_size, evenly_spaced, pareto_khat
 from estim.surrogate.evaluate import evaluate_logprior, evaluate_posterior
@@ -118,8 +119,7 @@ def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: Positive)
     if np.isnan(weighted.weight).any():
         raise ValueError("no draw has a finite log-density under the true posterior")
     key_offset, key_order = jax.random.split(rng_key)
-    levels = (np.arange(num_samples) + float(jax.random.uniform(key_offset))) / num_samples
-    index = np.searchsorted(np.cumsum(weighted.weight), levels).clip(max=len(weighted.weight) - 1)
+    index = resample_systematically(weighted.weight, float(jax.random.uniform(key_offset)), num_samples)
     return weighted.position[index][np.asarray(jax.random.permutation(key_order, num_samples))]
 
 

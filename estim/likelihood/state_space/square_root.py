@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from estim.likelihood.singularity import SMALLEST_ROOT
-from estim.likelihood.state_space.covariance_root import covariance_root
 from estim.likelihood.state_space.filtering import first_variances, normal_logdensity
 from estim.likelihood.state_space.start import Gaussian
+from estim.numerics import covariance_root
 from estim.representations.linear import StateSpace
 from estim.typing import Array, Scalar
 

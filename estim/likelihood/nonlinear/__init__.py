@@ -1,0 +1,1 @@
+"""Likelihoods of state spaces that need not be linear."""

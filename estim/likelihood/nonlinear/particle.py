@@ -1,0 +1,207 @@
+"""`Particle`: the bootstrap particle filter, whose key makes it a function of the parameters."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+import numpy as np
+from jax.lax import stop_gradient
+
+from estim.arguments import ArgumentError, NonNegative, Positive, Seed, check_fields, within
+from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.singularity import SMALLEST_SHARE
+from estim.numerics import covariance_root, resample_systematically
+from estim.representations.nonlinear import NonlinearStateSpace
+from estim.representations.trend import without_trend
+from estim.status import Status
+from estim.typing import Array, Key, Scalar
+
+
+class ParticleData(NamedTuple):
+    """What the filter reads: observations ``[n_periods, n_obs]``, NaN where missing, and the key of its draws.
+
+    Another key is another draw of the same log-likelihood.
+    """
+
+    observations: Array
+    key: Key
+
+
+@dataclass(frozen=True)
+class Particle:
+    """The bootstrap filter of Gordon, Salmond and Smith (1993): states are drawn, and weighed by what is observed.
+
+    Particles move by the model's own shocks; the measurement errors, added and normal, give their weights. Where
+    these have become unequal, particles are resampled systematically. exp(value) is an unbiased estimate of the
+    likelihood, whatever the number of particles, and the value itself is too low by about half its variance; both
+    fall as 1 / `num_particles`. Measurement errors that are small beside what a shock moves make the variance large.
+
+    The draws depend on `seed` alone (common random numbers), so that the value is a function of the parameters, and
+    the scatter between neighbouring points much less than that between seeds. It is no continuous function: where
+    a parameter moves a weight past a level of the resampling, another particle is taken, and the value jumps.
+
+    **The gradient** is not the derivative of that function. It is the estimate of the score that follows from weights
+    of which each resampling keeps the derivative (Ścibior and Wood 2021): times the likelihood it is unbiased, and as
+    particles grow it tends to the gradient of the log-likelihood, with a variance that grows faster than the sample.
+    Samplers that move by gradients need the derivative of the very density that they accept by, and refuse it.
+
+    Attributes:
+        num_particles: how many.
+        seed: of the draws.
+        ess_fraction: particles are resampled where the effective sample size of their weights is below this share
+            of them: 0 never, 1 in every period.
+        presample: periods at the start that are filtered but not counted.
+
+    Raises:
+        ArgumentError: a setting is out of its range.
+
+    Source: Gordon, Salmond and Smith (1993), IEE Proceedings F 140; Herbst and Schorfheide (2015), Bayesian Estimation
+    of DSGE Models, ch. 8; Ścibior and Wood (2021), "Differentiable Particle Filtering without Modifying the Forward
+    Pass", arXiv:2106.10314.
+    """
+
+    num_particles: Positive = 1000
+    seed: Seed = 0
+    ess_fraction: Annotated[float, within(0, 1)] = 0.5
+    presample: NonNegative = 0
+
+    reads: ClassVar[type] = NonlinearStateSpace
+    noisy: ClassVar[bool] = True
+    gradient: ClassVar[str] = "biased"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def solver_for(self, solver: Any) -> Any:
+        """The solver as it is."""
+        return solver
+
+    def for_data(self, observations: Array) -> tuple["Particle", ParticleData]:
+        """The filter itself, and observations ``[n_periods, n_obs]`` with the key of the seed.
+
+        Raises:
+            ArgumentError: the presample is as long as the observations.
+        """
+        if self.presample >= len(observations):
+            raise ArgumentError(
+                f"likelihood.presample={self.presample} must be less than the {len(observations)} periods of the sample"
+            )
+        return self, ParticleData(jnp.asarray(observations, float), jax.random.key(self.seed))
+
+    def loglikelihood(self, solution: NonlinearStateSpace, data: ParticleData) -> Outcome:
+        """An estimate of the log-likelihood, every constant included, and its status.
+
+        Args:
+            solution: any `NonlinearStateSpace`, the linear one too.
+            data: what `for_data` returned.
+
+        Returns:
+            It is -inf, with a gradient of zero, where the state space has a bad status, something is not finite,
+            every particle has left the finite numbers, or the measurement errors have no density.
+
+        Raises:
+            ArgumentError: measurement errors are not added to what is observed.
+        """
+        if solution.obs_cov is None:
+            raise ArgumentError(
+                "likelihood Particle needs measurement errors that are added to what is observed, by a covariance "
+                "that no state moves: these are not, so that their density is not known"
+            )
+        return _likelihood(self, solution, data.observations, jax.random.key_data(data.key))
+
+
+class _Cloud(NamedTuple):
+    """Particles, each array with a leading axis ``[num_particles]``, and their log-weights, of sum one."""
+
+    states: Any
+    log_weights: Array
+
+
+class _Errors(NamedTuple):
+    """The errors' density in a period: ln N(v; 0, H) = -|whiten v|^2 / 2 + constant, for the numbers seen."""
+
+    whiten: Array
+    constant: Scalar
+
+
+@partial(jax.jit, static_argnums=0)
+def _likelihood(settings: Particle, solution: Any, observations: Array, key_data: Array) -> Outcome:
+    @impossible_if_not_finite
+    def likelihood(solution: Any, observations: Array, key_data: Array) -> Outcome:
+        key = jax.random.wrap_key_data(key_data)
+        y = without_trend(solution, observations)
+        errors, regular = _error_densities(solution.obs_cov, y)
+        terms = filter_particles(settings, solution, y, errors, key)
+        gaps = jnp.isnan(observations)
+        return outcome(
+            terms[settings.presample :].sum(),
+            (solution.status == Status.OK, solution.status),
+            ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+            (regular, Status.SINGULAR_OBSERVABLES.value),
+            (jnp.isfinite(terms).all(), Status.NOT_FINITE.value),
+        )
+
+    return likelihood(solution, observations, key_data)
+
+
+def filter_particles(
+    settings: Particle, solution: Any, observations: Array, errors: _Errors, key: Key
+) -> Array:
+    """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``."""
+    n = settings.num_particles
+    key_start, key_periods = jax.random.split(key)
+    root = covariance_root(solution.shock_cov)
+    even = jnp.full(n, -np.log(n))
+
+    def period(cloud: _Cloud, given: tuple[Array, Array, _Errors]):
+        t, y, error = given
+        key_shocks, key_choice = jax.random.split(jax.random.fold_in(key_periods, t))
+        shocks = jax.random.normal(key_shocks, (n, root.shape[0])) @ root.T
+        states = jax.vmap(solution.step)(cloud.states, shocks)
+        forecast_error = jnp.where(
+            jnp.isnan(y)[None, :], 0.0, y[None, :] - jax.vmap(solution.observe)(states)
+        )
+        scaled = forecast_error @ error.whiten.T
+        logdensity = error.constant - 0.5 * (scaled * scaled).sum(axis=1)
+        logdensity = jnp.where(jnp.isnan(logdensity), -jnp.inf, logdensity)  # where a state is not finite
+        joint = cloud.log_weights + logdensity
+        term = jax.nn.logsumexp(joint)
+        alive = jnp.isfinite(term)
+        cloud = _Cloud(states, jnp.where(alive, joint - jnp.where(alive, term, 0.0), even))
+        size = jnp.exp(-jax.nn.logsumexp(2 * stop_gradient(cloud.log_weights)))
+        unequal = size < settings.ess_fraction * n
+        choose = lambda cloud: _resample(cloud, jax.random.uniform(key_choice))
+        return jax.lax.cond(unequal, choose, lambda cloud: cloud, cloud), term
+
+    states = jax.vmap(solution.start)(jax.random.split(key_start, n))
+    periods = jnp.arange(len(observations))
+    return jax.lax.scan(period, _Cloud(states, even), (periods, observations, errors))[1]
+
+
+def _resample(cloud: _Cloud, uniform: Scalar) -> _Cloud:
+    """Particles in proportion to their weights, which are even then but keep their derivatives: w / stop(w) / n."""
+    chosen = resample_systematically(jnp.exp(stop_gradient(cloud.log_weights)), uniform)
+    log_weights = cloud.log_weights[chosen]
+    log_weights = log_weights - stop_gradient(log_weights) - np.log(chosen.shape[0])
+    return _Cloud(jax.tree.map(lambda x: x[chosen], cloud.states), log_weights)
+
+
+def _error_densities(obs_cov: Array, observations: Array) -> tuple[_Errors, Scalar]:
+    """The density of the errors of what is seen in each period, and whether they have one in all of them."""
+
+    def one(y: Array) -> tuple[_Errors, Scalar]:
+        seen = ~jnp.isnan(y)
+        both = seen[:, None] & seen[None, :]
+        H = jnp.where(both, obs_cov, jnp.diag(jnp.where(seen, 0.0, 1.0)))
+        L = jnp.linalg.cholesky(H)
+        pivots = jnp.diagonal(L)
+        regular = (pivots * pivots > SMALLEST_SHARE * jnp.diagonal(H)).all()
+        whiten = jsl.solve_triangular(L, jnp.eye(len(y)), lower=True)
+        constant = -jnp.log(pivots).sum() - 0.5 * seen.sum() * jnp.log(2 * jnp.pi)
+        return _Errors(whiten, constant), regular
+
+    errors, regular = jax.vmap(one)(observations)
+    return errors, regular.all()

@@ -1,0 +1,191 @@
+"""`simulate`: the path of an economy after given shocks, in levels."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from estim.arguments import ArgumentError, checked, did_you_mean, shown
+from estim.model import Model
+from estim.models import load_model
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
+from estim.representations.nonlinear import SimulatedStateSpace
+from estim.runtime import require_own_runtime
+from estim.simulation import Simulation
+from estim.solution.at_rest import solution_error
+from estim.solution.rational_expectations import read_of_past, solve_decision_rule
+from estim.solution.responses import household_paths
+from estim.solution.table import solver_named
+from estim.typing import Array
+
+
+@checked
+def simulate(
+    model: Model | Simulation | str,
+    params: Any = None,
+    shocks: Any = None,
+    *,
+    errors: Any = None,
+    solver: Any = None,
+    start: Any = None,
+    include_start: bool = False,
+) -> xr.DataArray:
+    """The path of an economy after given shocks, each of them a surprise, in levels.
+
+    For a function of the path that JAX differentiates see `estim.Simulation.path`.
+
+    Args:
+        model: a `Model`, a `Simulation`, or the name of a model in the gallery.
+        params: values that override the defaults, in the model's own units: a mapping, or its own Params.
+        shocks: in the units of the model's file, a row for each period: a frame or a DataArray with the names of
+            shocks (what is left out is zero), a mapping of paths, or an array ``[n_periods, n_shocks]``.
+        errors: measurement errors of a `Simulation`, in the same forms by observable, standard normal numbers;
+            none where left out.
+        solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
+        start: where the economy is in the period before the first: levels by variable (those left out at rest) for
+            a `Model`, a state for a `Simulation`. By default at rest, or the simulation's own start.
+        include_start: whether the period of the start is the first row.
+
+    Returns:
+        An array with the dimensions ``period`` (the frame's index, else counted from 1, from 0 with the start) and
+        ``variable``: the model's variables; the numbers of a simulation's state (``name.0``, ``name.1`` in a
+        vector) and its observables, "observed NAME" where a state has that name.
+
+    Raises:
+        ArgumentError: a shock or variable is unknown, a path is no path of finite numbers, or the solver has no
+            rule for paths.
+        ModelError: a parameter is unknown or outside its prior's support.
+        SolutionError: the model has no solution there; the message says why.
+    """
+    require_own_runtime()
+    model = load_model(model) if isinstance(model, str) else model
+    given = model.params(params)
+    model.check_support(given._asdict())
+    names = model.shocks._fields
+    if shocks is None:
+        raise ArgumentError(f"simulate: shocks must be paths of ({', '.join(names)})")
+    e, index = _as_rows("shocks", shocks, names)
+    solver = solver_named(model, solver)
+    if solver.gives not in _RULES:
+        raise ArgumentError(
+            f"simulate: {solver.gives.__name__}, which {type(solver).__name__} gives, has no rule for paths"
+        )
+    if errors is not None and not isinstance(model, Simulation):
+        raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
+    labels, values = _RULES[solver.gives](model, given, e, errors, start, include_start)
+    period = _periods(index, len(e), include_start)
+    return xr.DataArray(np.asarray(values), {"period": period, "variable": labels}, ("period", "variable"))
+
+
+def _linear(
+    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+) -> tuple[list[str], Array]:
+    """The variables of a model at first order."""
+    rule = solve_decision_rule(model, params)
+    if int(rule.status):
+        raise solution_error(int(rule.status), model, params)
+    names = model.variables._fields
+    begun = np.array(rule.steady_state)
+    for name, level in (start or {}).items():
+        if name not in names:
+            raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
+        begun[names.index(name)] = float(level)
+    past = read_of_past(model, params) @ (begun - rule.steady_state)
+    path = _follow_rule(rule, past, jnp.asarray(shocks))
+    return list(names), jnp.concatenate([begun[None], path]) if include_start else path
+
+
+@jax.jit
+def _follow_rule(rule: Any, past: Array, shocks: Array) -> Array:
+    """Levels ``[n_periods, n_variables]``; `past` is what the first period's state is without its shocks."""
+
+    def step(past, shock):
+        state = past + rule.selection @ shock
+        return rule.transition @ state, rule.steady_state + rule.policy @ state
+
+    return jax.lax.scan(step, past, shocks)[1]
+
+
+def _sequence(
+    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+) -> tuple[list[str], np.ndarray]:
+    """The variables of a model with heterogeneous agents, from its responses over the horizon."""
+    if start is not None:
+        raise ArgumentError("simulate: with heterogeneous agents a path begins at rest; leave start out")
+    responses, rest, status = household_paths(model)(params)
+    if int(status):
+        raise solution_error(int(status), model, params)
+    path = np.tile(np.asarray(rest), (len(shocks), 1))
+    for h, response in enumerate(np.asarray(responses)[: len(shocks)]):
+        path[h:] += shocks[: len(shocks) - h] @ response.T
+    names = list(model.variables._fields)
+    return names, np.concatenate([np.asarray(rest)[None], path]) if include_start else path
+
+
+def _simulated(
+    simulation: Simulation, params: Any, shocks: np.ndarray, errors: Any, start: Any, include_start: bool
+) -> tuple[list[str], Array]:
+    """The numbers of the state, and the observables."""
+    rows = None
+    if errors is not None:
+        rows, _ = _as_rows("errors", errors, simulation.observables._fields)
+    path = simulation.compiled_path(params, shocks, rows, include_start=include_start, start=start)
+    states, labels = [], []
+    for where, leaf in jax.tree.leaves_with_path(path.states):
+        name = jax.tree_util.keystr(where, simple=True, separator=".")
+        for at in np.ndindex(leaf.shape[1:]):
+            labels.append(".".join([name or "state", *map(str, at)]))
+        states.append(jnp.reshape(leaf, (len(leaf), -1)))
+    observed = [f"observed {n}" if n in labels else n for n in simulation.observables._fields]
+    return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
+
+
+_RULES: dict[type, Callable[..., tuple[list[str], Any]]] = {
+    StateSpace: _linear,
+    MovingAverage: _sequence,
+    SimulatedStateSpace: _simulated,
+}
+"""How a path follows from shocks, by what the solver gives."""
+
+
+def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:
+    """Paths ``[n_periods, n]`` in the order of the names, and the index of a frame."""
+    index = None
+    if isinstance(given, xr.DataArray):
+        given = given.to_pandas() if given.ndim == 2 else given.to_numpy()
+    if isinstance(given, Mapping):
+        given = pd.DataFrame({name: np.asarray(path) for name, path in given.items()})
+    elif isinstance(given, pd.DataFrame):
+        index = given.index
+    if isinstance(given, pd.DataFrame):
+        if unknown := [c for c in given.columns if c not in names]:
+            raise ArgumentError(
+                f"simulate: {role} give {shown(unknown[0])}, which is not in ({', '.join(names)})"
+                f"{did_you_mean(unknown[0], names)}"
+            )
+        given = given.reindex(columns=list(names), fill_value=0.0)
+    try:
+        rows = np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"simulate: {role} must be numbers, not {shown(given)}") from None
+    rows = rows[:, None] if rows.ndim == 1 and len(names) == 1 else rows
+    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
+        raise ArgumentError(
+            f"simulate: {role} must have a row for each period and a column for each of ({', '.join(names)}), "
+            f"not the shape {rows.shape}"
+        )
+    if not np.isfinite(rows).all():
+        column = names[int(np.argmax(~np.isfinite(rows).all(axis=0)))]
+        raise ArgumentError(f"simulate: {role}: '{column}' has a number that is missing or not finite")
+    return rows, index
+
+
+def _periods(index: Any, num: int, include_start: bool) -> Any:
+    if index is None or (include_start and getattr(index, "freq", None) is None):
+        return np.arange(0 if include_start else 1, num + 1)
+    return index.insert(0, index[0] - index.freq) if include_start else index

@@ -1,0 +1,93 @@
+"""State spaces that need not be linear: where the state begins, how it moves, and what is observed of it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from estim.representations.linear import StateSpace
+from estim.typing import Array, Key, Scalar
+
+
+class NonlinearStateSpace(ABC):
+    """What nonlinear filters and simulations read. A subclass is a pytree, so that it crosses ``jit`` and ``vmap``.
+
+        s_0 = start(key),    s_t = step(s_{t-1}, e_t),    e_t ~ N(0, shock_cov)
+        y_t = observe(s_t) + g t + u_t,    u_t ~ N(0, obs_cov),    t = 1, 2, ...
+
+    Any pytree is a state: ten numbers, or a cross-section of a million households. The linear `StateSpace` counts as
+    one of these, so that whatever reads them can be held against the Kalman filter.
+
+    Attributes:
+        obs_cov: covariance of the measurement errors ``[n_obs, n_obs]``; None where they are not added to what is
+            observed, so that no density of them is known.
+        obs_trend: g ``[n_obs]``, or None.
+        status: a `Status`.
+    """
+
+    obs_cov: Array | None
+    status: Scalar
+    obs_trend: Array | None = None
+
+    @property
+    @abstractmethod
+    def shock_cov(self) -> Array:
+        """Covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file."""
+
+    @abstractmethod
+    def start(self, key: Key) -> Any:
+        """The state of the period before the first: a draw, or the same for every key."""
+
+    @abstractmethod
+    def step(self, state: Any, shock: Array) -> Any:
+        """The state a period later, after shocks ``[n_shocks]``."""
+
+    @abstractmethod
+    def observe(self, state: Any) -> Array:
+        """The observables ``[n_obs]`` in a state, without measurement error and trend."""
+
+    @property
+    def num_shocks(self) -> int:
+        return self.shock_cov.shape[-1]
+
+
+NonlinearStateSpace.register(StateSpace)
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params", "obs_cov", "status"],
+    meta_fields=["specification"],
+)
+@dataclass(frozen=True)
+class SimulatedStateSpace(NonlinearStateSpace):
+    """The law of motion that a `Simulation` writes down, at given parameters.
+
+    Attributes:
+        specification: the `Simulation`, the static part.
+        params: its Params.
+        obs_cov, status: see `NonlinearStateSpace`.
+    """
+
+    specification: Any
+    params: Any
+    obs_cov: Array | None
+    status: Scalar
+
+    @property
+    def shock_cov(self) -> Array:
+        """Independent, of unit variance."""
+        return jnp.eye(len(self.specification.shocks._fields))
+
+    def start(self, key: Key) -> Any:
+        """The same for every key."""
+        return self.specification.start(self.params)
+
+    def step(self, state: Any, shock: Array) -> Any:
+        return self.specification.transition(state, self.specification.shocks(*shock), self.params)
+
+    def observe(self, state: Any) -> Array:
+        return self.specification.observe(state, self.params)

@@ -1,0 +1,207 @@
+"""Simulation: a law of motion as its author writes it down, without equations to be solved.
+
+A simulation is three functions (where it starts, how it moves, what is observed), the names of shocks and observables,
+and a prior. Its state is whatever its functions make of it: a NamedTuple, an array, a cross-section of households.
+"""
+
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.arguments import names_arguments, shown
+from estim.numerics import semidefinite_cholesky
+from estim.simulation_checks import check_simulation_parts, has_added_errors
+from estim.specification import Specification
+from estim.tracing import ModelError
+from estim.typing import Array, ParamValues
+
+
+class Path(NamedTuple):
+    """States and observables of a simulation, one period after another.
+
+    Attributes:
+        states: like a state, each array with a leading axis ``[n_periods]``.
+        observables: the simulation's observables, each ``[n_periods]``.
+    """
+
+    states: Any
+    observables: Any
+
+
+@names_arguments(ModelError)
+@dataclass(frozen=True, eq=False)
+class Simulation(Specification):
+    """A law of motion written down. Frozen and static: closed over by compiled code, never traced.
+
+    Attributes:
+        name: identifier, ``author_author_year`` for a published model.
+        shocks, observables: NamedTuple types that list the names, or tuples of names.
+        start: ``params -> state``, the period before the first. Any pytree of arrays is a state.
+        transition: ``(state, shocks, params) -> state``, a period later. Shocks are independent and standard normal
+            where they are drawn: scale them here (``params.sigma * shocks.e``).
+        measurement: ``(state, params) -> observables``, or as many numbers in a tuple or a vector. A function
+            ``(state, params, errors)`` gets `errors` too, one standard normal number by the name of each observable,
+            zero where none are drawn.
+        prior: a NamedTuple of parameters. A leaf that is a number or an array is calibrated, a NumPyro distribution is
+            estimated; parameters that depend on each other have the components of one distribution
+            (`estim.priors.jointly`).
+        joint_prior: ``params -> log-density``, a term added to the log-prior; or None.
+        measurement_error: ``params -> observables`` (or a tuple) of standard deviations, or a covariance matrix
+            ``[n_obs, n_obs]``, of errors that are added to the measurement; or None. Not where `measurement` takes
+            errors itself.
+        start_values: values to begin a search from; a parameter not listed begins at its prior mean.
+        reference: the publication, for people.
+        published: its estimates by parameter.
+
+    Raises:
+        ModelError: at construction, when the parts do not fit together; it names the function and what is wrong.
+    """
+
+    name: str
+    shocks: Any
+    observables: Any
+    start: Callable[[Any], Any]
+    transition: Callable[[Any, Any, Any], Any]
+    measurement: Callable[..., Any]
+    prior: Any
+    joint_prior: Callable[[Any], Any] | None = None
+    measurement_error: Callable[[Any], Any] | None = None
+    start_values: Mapping[str, float] = field(default_factory=dict)
+    reference: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for role in ("shocks", "observables"):
+            object.__setattr__(self, role, _names(self, role))
+        check_simulation_parts(self)
+        _ = self.defaults  # numbers, found here: a caller may be tracing when it asks for them
+
+    @cached_property
+    def takes_errors(self) -> bool:
+        """Whether the measurement takes the errors itself."""
+        try:
+            inspect.signature(self.measurement).bind(None, None, None)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    @cached_property
+    def adds_errors(self) -> bool:
+        """Whether the errors are added to what is observed, so that their density is known."""
+        return not self.takes_errors or has_added_errors(self)
+
+    def observe(self, state: Any, params: Any, errors: Array | None = None) -> Array:
+        """The observables ``[n_obs]`` in a state, with standard normal `errors` ``[n_obs]`` or without."""
+        return jnp.stack([jnp.asarray(y, float) for y in self._measure(state, params, errors)])
+
+    def _measure(self, state: Any, params: Any, errors: Array | None) -> Any:
+        if self.takes_errors:
+            none = jnp.zeros(len(self.observables._fields))
+            return self.measurement(state, params, self.observables(*(none if errors is None else errors)))
+        return self.measurement(state, params)
+
+    def measurement_covariance(self, params: Any) -> Array:
+        """Covariance of errors that are added ``[n_obs, n_obs]``."""
+        if not self.takes_errors:
+            return super().measurement_covariance(params)
+        none = jnp.zeros(len(self.observables._fields))
+        root = jax.jacfwd(lambda errors: self.observe(self.start(params), params, errors))(none)
+        return root @ root.T
+
+    def path(
+        self,
+        params: Any = None,
+        shocks: Any = None,
+        errors: Any = None,
+        *,
+        include_start: bool = False,
+        start: Any = None,
+    ) -> Path:
+        """States and observables from given shocks. JAX may trace, differentiate and batch it.
+
+        Args:
+            params: Params, or a mapping of those that differ from the defaults.
+            shocks: ``[n_periods, n_shocks]``.
+            errors: standard normal measurement errors ``[n_rows, n_obs]``, one row for each of the path; none
+                where None.
+            include_start: whether the period of the start is the first row.
+            start: a state to start from in the place of the simulation's own.
+
+        Returns:
+            A path of n_periods rows, or of one more with the start.
+
+        Raises:
+            ModelError: a parameter is unknown, or shocks or errors have another shape.
+        """
+        params = self.params(params)
+        begun = jax.tree.map(jnp.asarray, self.start(params) if start is None else start)
+        shocks = self._rows("shocks", shocks, self.shocks)
+        num_rows = len(shocks) + include_start
+        n = len(self.observables._fields)
+        if errors is not None:
+            errors = self._rows("errors", errors, self.observables)
+            if len(errors) != num_rows:
+                raise ModelError(f"{self.name}: errors have {len(errors)} rows for a path of {num_rows}")
+            if not self.takes_errors:
+                added = errors @ semidefinite_cholesky(self.measurement_covariance(params)).T
+        by_measurement = errors if errors is not None and self.takes_errors else jnp.zeros((num_rows, n))
+
+        def step(state, given):
+            shock, error = given
+            state = self.transition(state, self.shocks(*shock), params)
+            return state, (state, self.observe(state, params, error))
+
+        rest = by_measurement[1:] if include_start else by_measurement
+        _, (states, observed) = jax.lax.scan(step, begun, (shocks, rest))
+        if include_start:
+            first = begun, self.observe(begun, params, by_measurement[0])
+            prepend = lambda one, many: jnp.concatenate([one[None], many])
+            states, observed = jax.tree.map(prepend, first, (states, observed))
+        if errors is not None and not self.takes_errors:
+            observed = observed + added
+        return Path(states, self.observables(*observed.T))
+
+    @cached_property
+    def compiled_path(self) -> Any:
+        """`path`, compiled once for each shape of shocks."""
+        return jax.jit(self.path, static_argnames="include_start")
+
+    def _rows(self, role: str, given: Any, kind: Any) -> Array:
+        rows, names = jnp.asarray(given, float), kind._fields
+        if rows.ndim != 2 or rows.shape[1] != len(names):
+            raise ModelError(
+                f"{self.name}: {role} must have the shape [n_periods, {len(names)}], a column for each of "
+                f"({', '.join(names)}), not {rows.shape}"
+            )
+        return rows
+
+    def check_support(self, values: ParamValues) -> None:
+        """Raise `ModelError` for a value of another shape than the default, or outside its prior's support."""
+        arrays = {n for n in self.param_names if np.ndim(getattr(self.prior, n)) and n not in self.estimated}
+        for name in arrays & set(values):
+            wanted = np.shape(getattr(self.prior, name))
+            if np.shape(values[name]) != wanted:
+                raise ModelError(
+                    f"{self.name}: parameter '{name}' has shape {np.shape(values[name])}, not {wanted}"
+                )
+        super().check_support({name: value for name, value in values.items() if name not in arrays})
+
+
+def _names(spec: Any, role: str) -> Any:
+    """A NamedTuple type of a tuple of names; anything else as it is."""
+    given = getattr(spec, role)
+    if not isinstance(given, tuple | list) or hasattr(given, "_fields"):
+        return given
+    if not all(isinstance(name, str) for name in given):
+        raise ModelError(f"{spec.name}: '{role}' must be names, not {shown(given)}")
+    try:
+        return namedtuple(role.capitalize(), given)  # type: ignore[misc]
+    except ValueError as error:
+        raise ModelError(f"{spec.name}: '{role}': {error}") from None

@@ -1,0 +1,211 @@
+"""The particle filter: Kalman's likelihood without bias, the score as particles grow, failures as values."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from linear_gaussian import random_observations, random_state_space
+from numpyro.distributions import Beta, Gamma
+
+from estim.arguments import ArgumentError
+from estim.likelihood.nonlinear.particle import Particle
+from estim.likelihood.state_space.kalman import kalman_loglikelihood
+from estim.models import load_model
+from estim.numerics import solve_discrete_lyapunov
+from estim.representations.linear import StateSpace
+from estim.representations.nonlinear import NonlinearStateSpace
+from estim.simulation import Simulation
+from estim.solution.rational_expectations import solve_state_space
+from estim.solution.simulate import simulate
+from estim.solution.simulated import Simulated
+from estim.status import Status
+
+RUNS = 20
+
+
+def runs(state_space, y, num_particles, **settings):
+    """Log-likelihoods of `RUNS` keys."""
+    particle, data = Particle(num_particles=num_particles, **settings).for_data(y)
+    one = lambda key: particle.loglikelihood(state_space, data._replace(key=key)).value
+    return np.asarray(jax.lax.map(one, jax.random.split(jax.random.key(1), RUNS)))
+
+
+def is_unbiased(values, exact):
+    """The mean of the likelihood's ratio to the exact one is one within four standard errors."""
+    ratio = np.exp(values - float(exact))
+    assert np.var(values) < 1.0
+    assert abs(ratio.mean() - 1.0) < 4.0 * ratio.std(ddof=1) / RUNS**0.5
+
+
+@pytest.mark.parametrize("name", ["hansen_1985", "schorfheide_2000", "an_schorfheide_2007"])
+def test_kalman_on_the_gallery(name):
+    """With measurement errors of a fifth of each observable's standard deviation."""
+    model = load_model(name)
+    state_space = solve_state_space(model, model.params())
+    T, R, Q, Z = state_space[:4]
+    variances = jnp.diagonal(Z @ solve_discrete_lyapunov(T, R @ Q @ R.T)[0] @ Z.T)
+    state_space = state_space._replace(obs_cov=jnp.diag(variances / 25))
+    y = simulate(state_space, jax.random.key(0), 8)
+    is_unbiased(runs(state_space, y, 2_000), kalman_loglikelihood(state_space, y))
+
+
+def noisy(seed=0):
+    return random_state_space(seed)._replace(obs_cov=jnp.array([[4.0, 1.0], [1.0, 3.0]]))
+
+
+def test_bias_and_variance_fall_with_the_number_of_particles():
+    state_space, y = noisy(), random_observations(0)
+    exact = float(kalman_loglikelihood(state_space, y))
+    few, many = runs(state_space, y, 30) - exact, runs(state_space, y, 30 * 16) - exact
+    # a ratio of two variances of 20 runs has a standard error of 0.46 in logs; that of 16 must be told from one
+    assert 16 / np.exp(4 * 0.46) < few.var(ddof=1) / many.var(ddof=1)
+    for error in (few, many):  # the log is too low by half its variance
+        assert abs(error.mean() + error.var(ddof=1) / 2) < 4 * error.std(ddof=1) / RUNS**0.5
+
+
+@pytest.mark.parametrize("ess_fraction", [0.2, 1.0])
+def test_missing_numbers_a_presample_a_trend_and_correlated_shocks(ess_fraction):
+    y = random_observations(0, missing=0.3)
+    y[3] = np.nan
+    state_space = noisy()._replace(obs_trend=jnp.array([0.05, -0.1]))
+    exact = kalman_loglikelihood(state_space, y, presample=2)
+    is_unbiased(runs(state_space, y, 2_000, presample=2, ess_fraction=ess_fraction), exact)
+
+
+def test_the_gradient_tends_to_the_score():
+    """In every direction of T, R, Q, Z, d and H: within four standard errors, and few of these."""
+    state_space, y = noisy(), random_observations(0)
+    particle, data = Particle(num_particles=1_000).for_data(y)
+
+    def gradients(loglikelihood):
+        return jax.grad(loglikelihood, allow_int=True)
+
+    one = lambda key: gradients(lambda s: particle.loglikelihood(s, data._replace(key=key)).value)(
+        state_space
+    )
+    found = jax.jit(lambda keys: jax.lax.map(one, keys))(jax.random.split(jax.random.key(0), RUNS))
+    exact = gradients(lambda s: kalman_loglikelihood(s, y))(state_space)
+    for many, score in zip(found[:6], exact[:6], strict=True):
+        many, score = np.asarray(many), np.asarray(score)
+        if many.shape[1:] == (3, 3) or many.shape[1:] == (2, 2):  # only the symmetric part is a direction
+            many, score = many + many.swapaxes(1, 2), score + score.T
+        error = many.std(axis=0, ddof=1) / RUNS**0.5
+        assert (np.abs(many.mean(axis=0) - score) < 4.5 * error + 0.02 * np.abs(score).max()).all()
+
+
+def test_a_key_makes_it_a_function():
+    state_space, y = noisy(), random_observations(0)
+    first, again = (Particle(num_particles=50).for_data(y) for _ in range(2))
+    other = Particle(num_particles=50, seed=1).for_data(y)
+    values = [row.loglikelihood(state_space, data).value for row, data in (first, again, other)]
+    assert values[0] == values[1] != values[2]
+
+
+class Params(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+    noise: Any = 0.5
+
+
+simulation = Simulation(
+    name="ar1",
+    shocks=("e",),
+    observables=("X",),
+    start=lambda p: {"x": 0.0},
+    transition=lambda state, shocks, p: {"x": p.rho * state["x"] + p.sigma * shocks.e},
+    measurement=lambda state, p: jnp.stack([state["x"]]),
+    measurement_error=lambda p: jnp.reshape(p.noise**2, (1, 1)),
+    prior=Params(),
+)
+
+
+def test_a_simulation_and_its_state_space_are_weighed_alike():
+    """The same draws move both, from the same start."""
+
+    class AtRest(StateSpace):
+        def start(self, key):
+            return jnp.zeros(1)
+
+    y = random_observations(2, n_obs=1)
+    p = simulation.params()
+    one = jnp.eye(1)
+    linear = AtRest(
+        p.rho * one, p.sigma * one, one, one, jnp.zeros(1), p.noise**2 * one, jnp.array(Status.OK)
+    )
+    particle, data = Particle(num_particles=100).for_data(y)
+    solution = Simulated().solve(simulation, p)
+    assert isinstance(solution, NonlinearStateSpace) and isinstance(linear, NonlinearStateSpace)
+    found, expected = (particle.loglikelihood(s, data) for s in (solution, linear))
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-12)
+    many = jax.vmap(
+        lambda rho: particle.loglikelihood(Simulated().solve(simulation, p._replace(rho=rho)), data)
+    )
+    np.testing.assert_allclose(many(jnp.array([p.rho, 0.1])).value[0], found.value, rtol=1e-12)
+
+
+BROKEN = {
+    "a bad status": (lambda s: s._replace(status=jnp.array(Status.INDETERMINATE)), Status.INDETERMINATE),
+    "explosive": (lambda s: s._replace(transition=1.5 * s.transition), Status.NOT_FINITE),
+    "NaN": (lambda s: s._replace(obs_cov=s.obs_cov * jnp.nan), Status.NOT_FINITE),
+    "no errors": (lambda s: s._replace(obs_cov=jnp.zeros((2, 2))), Status.SINGULAR_OBSERVABLES),
+    "tied errors": (lambda s: s._replace(obs_cov=jnp.ones((2, 2))), Status.SINGULAR_OBSERVABLES),
+    "out of sight": (lambda s: s._replace(obs_intercept=jnp.full(2, 1e200)), Status.NOT_FINITE),
+}
+
+
+def test_failures_are_values():
+    particle, data = Particle(num_particles=20).for_data(random_observations(0))
+
+    @jax.jit
+    def evaluate(state_space):
+        value = lambda s: particle.loglikelihood(s, data)
+        _, pullback = jax.vjp(lambda s: value(s).value, state_space)
+        return value(state_space), pullback(jnp.ones(()))[0][:6]
+
+    for name, (broken, status) in BROKEN.items():
+        found, gradient = evaluate(broken(noisy()))
+        assert found.value == -jnp.inf and found.status == status, name
+        for g in gradient:
+            np.testing.assert_array_equal(g, 0.0, err_msg=name)
+
+
+def test_words_of_errors():
+    with pytest.raises(ArgumentError, match="num_particles must be"):
+        Particle(num_particles=0)
+    with pytest.raises(ArgumentError, match="ess_fraction must be"):
+        Particle(ess_fraction=1.5)
+    with pytest.raises(ArgumentError, match="presample=12 must be less than the 12 periods"):
+        Particle(presample=12).for_data(random_observations(0))
+
+
+def test_errors_that_are_not_added_have_no_density():
+    multiplied = Simulation(
+        name="scaled",
+        shocks=("e",),
+        observables=("X",),
+        start=lambda p: 1.0,
+        transition=lambda x, shocks, p: p.rho * x + p.sigma * shocks.e,
+        measurement=lambda x, p, errors: jnp.stack([x * (1 + p.noise * errors.X)]),
+        prior=Params(),
+    )
+    assert not multiplied.adds_errors
+    particle, data = Particle(num_particles=10).for_data(random_observations(2, n_obs=1))
+    with pytest.raises(ArgumentError, match="their density is not known"):
+        particle.loglikelihood(Simulated().solve(multiplied, multiplied.params()), data)
+
+
+def test_the_start_of_a_state_space_is_its_stationary_distribution():
+    """Also where the variance is singular: a state that is there twice."""
+    s = random_state_space(1)
+    twice = s._replace(
+        transition=jnp.block([[s.transition, jnp.zeros((4, 4))], [s.transition, jnp.zeros((4, 4))]]),
+        selection=jnp.concatenate([s.selection, s.selection]),
+    )
+    draws = jax.vmap(twice.start)(jax.random.split(jax.random.key(0), 20_000))
+    np.testing.assert_allclose(draws[:, :4], draws[:, 4:], atol=1e-5)
+    cov = np.asarray(solve_discrete_lyapunov(s.transition, s.selection @ s.state_cov @ s.selection.T)[0])
+    error = np.sqrt((cov**2 + np.outer(np.diag(cov), np.diag(cov))) / len(draws))
+    assert (np.abs(np.cov(draws[:, :4].T) - cov) < 5 * error).all()
+    assert np.isnan(s._replace(transition=1.5 * s.transition).start(jax.random.key(0))).all()

@@ -1,0 +1,277 @@
+"""A simulation that does not fit together is refused by the name of the culprit; its paths are those of a loop."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpyro.distributions import Beta, Normal
+from small_models import ar1
+
+import estim
+from estim import paths
+from estim.arguments import ArgumentError
+from estim.model import ModelError
+from estim.simulation import Simulation
+from estim.solution.simulated import Simulated
+from estim.status import SolutionError, Status
+
+
+class State(NamedTuple):
+    Y: Any  # income
+    H: Any  # wealth
+
+
+class Shocks(NamedTuple):
+    e: Any
+
+
+class Observables(NamedTuple):
+    Y: Any
+    saving: Any
+
+
+class Params(NamedTuple):
+    a1: Any = Beta(6.0, 4.0)  # propensity to consume out of income
+    a2: Any = Beta(4.0, 6.0)  # out of wealth
+    sigma: Any = 2.0
+    G: Any = 20.0
+    weights: Any = np.array([1.0, 0.5])
+
+
+def start(p):
+    return State(Y=100.0, H=80.0)
+
+
+def transition(state, shocks, p):
+    """Godley and Lavoie's simplest economy, without taxes on wealth."""
+    Y = (p.G + p.a2 * state.H + p.sigma * shocks.e) / (1 - p.a1 * 0.8)
+    consumption = p.a1 * 0.8 * Y + p.a2 * state.H
+    return State(Y=Y, H=state.H + 0.8 * Y - consumption)
+
+
+def measurement(state, p):
+    return Observables(Y=p.weights[0] * state.Y, saving=p.weights[1] * state.H)
+
+
+def economy(**changes):
+    parts: dict[str, Any] = dict(
+        name="sim",
+        shocks=Shocks,
+        observables=Observables,
+        start=start,
+        transition=transition,
+        measurement=measurement,
+        prior=Params(),
+        measurement_error=lambda p: Observables(1.0, 0.5),
+    )
+    return Simulation(**(parts | changes))
+
+
+class TooMany(NamedTuple):
+    a1: Any = Beta(6.0, 4.0)
+    a2: Any = Beta(4.0, 6.0)
+    sigma: Any = 2.0
+    G: Any = 20.0
+    weights: Any = np.array([1.0, 0.5])
+    idle: Any = Normal(0.0, 1.0)
+
+
+MISTAKES = {
+    "no function": (
+        dict(transition=3.0),
+        r"transition must be a function of \(state, shocks, params\), not 3",
+    ),
+    "too few arguments": (
+        dict(transition=lambda state, shocks: state),
+        r"transition must be a function of \(state, shocks, params\), but takes \(state, shocks\)",
+    ),
+    "no state": (dict(start=lambda p: ()), "start must return a state, a pytree of arrays"),
+    "a state of text": (
+        dict(start=lambda p: State("much", 1.0)),
+        "start: 'Y' is 'much', not a real number or array",
+    ),
+    "another state": (
+        dict(transition=lambda s, e, p: (s.Y, s.H)),
+        "transition must return a state like that of start",
+    ),
+    "another shape": (
+        dict(transition=lambda s, e, p: State(s.Y * jnp.ones(3), s.H)),
+        r"transition: 'Y' has shape \(3,\) and type float64, in start \(\) and float64",
+    ),
+    "a typo": (
+        dict(transition=lambda s, e, p: State(s.Y + p.sigm * e.e, s.H)),
+        "transition uses 'sigm', which is not in .*did you mean 'sigma'",
+    ),
+    "a shock in the wrong place": (
+        dict(measurement=lambda s, p: Observables(s.e, s.H)),
+        "measurement uses 'e', which is in the shocks and not in 'state'",
+    ),
+    "an observable too few": (dict(measurement=lambda s, p: s.Y), "measurement must return Observables"),
+    "errors of another size": (
+        dict(measurement_error=lambda p: jnp.eye(3)),
+        r"measurement_error must return Observables.* or a covariance matrix \[2, 2\]",
+    ),
+    "errors twice": (
+        dict(measurement=lambda s, p, u: Observables(s.Y + u.Y, s.H * p.weights[0])),
+        "measurement takes errors itself, so there can be no measurement_error",
+    ),
+    "idle parameter": (
+        dict(prior=TooMany()),
+        "the prior gives 'idle', which no function of the simulation uses",
+    ),
+    "unknown start value": (
+        dict(start_values={"a3": 0.1}),
+        "'start_values' gives 'a3', not among the parameters",
+    ),
+    "no names": (dict(shocks=()), "'shocks' is empty"),
+    "a name twice": (dict(shocks=("e", "e")), "'shocks': .*duplicate"),
+    "numbers for names": (dict(shocks=(1, 2)), "'shocks' must be names"),
+    "an infinite array": (
+        dict(prior=Params(weights=np.array([np.inf, 1.0]))),
+        "'weights' is an array with an entry that is not finite",
+    ),
+    "a part too few": (dict(wealth=start), r"unexpected keyword argument 'wealth'"),
+}
+
+
+@pytest.mark.parametrize("changes, words", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_are_named(changes, words):
+    with pytest.raises(ModelError, match=words):
+        economy(**changes)
+
+
+def test_what_a_specification_says_of_its_parameters():
+    sim = economy(start_values={"a1": 0.7})
+    assert sim.estimated == ("a1", "a2") and sim.param_names == Params._fields
+    assert sim.params().a1 == 0.7 and sim.params({"a2": 0.2}).a2 == 0.2
+    with pytest.raises(ModelError, match="has no parameter 'a3'"):
+        sim.params({"a3": 0.1})
+    with pytest.raises(ModelError, match=r"parameter 'a1' = 1\.5 lies outside the support"):
+        estim.simulate(sim, {"a1": 1.5}, {"e": [0.0]})
+    with pytest.raises(ModelError, match=r"parameter 'weights' has shape \(3,\), not \(2,\)"):
+        estim.simulate(sim, {"weights": np.ones(3)}, {"e": [0.0]})
+
+
+def by_loop(e, p):
+    state, rows = start(p), []
+    for shock in e:
+        state = transition(state, Shocks(shock), p)
+        rows.append([*state, *measurement(state, p)])
+    return np.array(rows)
+
+
+E = np.array([0.0, 1.0, -2.0, 0.5])
+
+
+def test_a_path_is_that_of_a_loop():
+    sim = economy()
+    found = estim.simulate(sim, {"a1": 0.7}, pd.DataFrame({"e": E}, index=[10, 11, 12, 13]))
+    assert found.dims == ("period", "variable") and list(found["period"].values) == [10, 11, 12, 13]
+    assert list(found["variable"].values) == ["Y", "H", "observed Y", "saving"]
+    np.testing.assert_allclose(found, by_loop(E, sim.params({"a1": 0.7})), rtol=1e-12)
+    later = estim.simulate(sim, {"a1": 0.7}, E[2:], start=State(*found[1, :2].to_numpy()))
+    np.testing.assert_allclose(later, found[2:], rtol=1e-12)
+
+
+def test_errors_are_added_with_their_covariance():
+    u = np.array([[1.0, 0.0], [0.0, -2.0]])
+    without, exact = (estim.simulate(economy(), None, {"e": E[:2]}, errors=errors) for errors in (None, u))
+    np.testing.assert_allclose((exact - without)[:, 2:], u * np.array([1.0, 0.5]), atol=1e-12)
+    inside = economy(
+        measurement=lambda s, p, u: Observables(s.Y + u.Y, p.weights[1] * s.H + 0.5 * u.saving),
+        measurement_error=None,
+    )
+    assert inside.adds_errors
+    np.testing.assert_allclose(estim.simulate(inside, None, {"e": E[:2]}, errors=u), exact, atol=1e-12)
+    added = [Simulated().solve(sim, sim.params()).obs_cov for sim in (economy(), inside)]
+    np.testing.assert_allclose(*added)
+    with pytest.raises(ModelError, match="errors have 2 rows for a path of 3"):
+        inside.path(None, E[:2, None], u, include_start=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "shocks", "more", "words"),
+    [
+        (economy(), {"u": E}, {}, r"shocks give 'u', which is not in \(e\)"),
+        (economy(), {"e": [0.0, np.nan]}, {}, "shocks: 'e' has a number that is missing"),
+        (economy(), np.zeros((3, 2)), {}, r"a column for each of \(e\), not the shape \(3, 2\)"),
+        (economy(), ["much"], {}, "shocks must be numbers"),
+        (economy(), None, {}, r"shocks must be paths of \(e\)"),
+        (ar1(), {"e": E}, {"errors": E}, "errors are for a Simulation"),
+        (ar1(), {"e": E}, {"start": {"z": 1.0}}, "start gives 'z', no variable"),
+    ],
+)
+def test_shocks_that_are_no_shocks(model, shocks, more, words):
+    with pytest.raises(ArgumentError, match=words):
+        estim.simulate(model, None, shocks, **more)
+
+
+def test_a_model_without_a_solution_has_no_path():
+    with pytest.raises(SolutionError) as caught:
+        estim.simulate("an_schorfheide_2007", {"psi1": 0.2, "psi2": 0.01}, {"eps_R": [1.0]})
+    assert caught.value.status == Status.INDETERMINATE
+
+
+def test_a_linear_model_follows_its_responses():
+    """A shock of one unit after another, and a start away from rest as the shock that led there."""
+    horizon = 6
+    responses = estim.impulse_responses("hansen_1985", horizon=horizon).to_numpy()[:, :, 0]
+    rest = estim.simulate("hansen_1985", None, {"eps": np.zeros(2)})
+    pulse = np.eye(horizon)[0]
+    found = estim.simulate(
+        "hansen_1985", None, xr.DataArray(pulse[:, None], {"shock": ["eps"]}, ("period", "shock"))
+    )
+    np.testing.assert_allclose(found - rest[0], responses, atol=1e-12)
+    both = estim.simulate("hansen_1985", None, {"eps": pulse - 2 * np.roll(pulse, 2)}, include_start=True)
+    expected = responses.copy()
+    expected[2:] -= 2 * responses[:-2]
+    np.testing.assert_allclose(both[1:] - rest[0], expected, atol=1e-12)
+    np.testing.assert_allclose(both[0], rest[0])
+    levels = dict(zip(found["variable"].values, found[0].to_numpy(), strict=True))
+    later = estim.simulate("hansen_1985", None, np.zeros(horizon - 1), start=levels)
+    np.testing.assert_allclose(later, found[1:], atol=1e-12)
+
+
+def test_an_economy_of_households_follows_its_responses(monkeypatch):
+    """Its responses, which take long to find, are made up here."""
+    rng = np.random.default_rng(0)
+    model = estim.load_model("krusell_smith_1998")
+    n = len(model.variables._fields), len(model.shocks._fields)
+    responses, rest = rng.normal(size=(3, *n)), rng.normal(size=n[0])
+    made_up = lambda model: lambda params: (responses, rest, np.array(Status.OK))
+    monkeypatch.setattr(paths, "household_paths", made_up)
+    e = rng.normal(size=(5, n[1]))
+    found = estim.simulate(model, None, e, include_start=True)
+    assert list(found["variable"].values) == list(model.variables._fields)
+    expected = [rest + sum(responses[h] @ e[t - h] for h in range(3) if t - h >= 0) for t in range(-1, 5)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    with pytest.raises(ArgumentError, match="a path begins at rest"):
+        estim.simulate(model, None, e, start={"Y": 1.0})
+
+
+def test_data_have_a_likelihood_and_a_posterior():
+    sim = economy()
+    rng = np.random.default_rng(0)
+    path = estim.simulate(sim, None, rng.normal(size=(10, 1)), errors=rng.normal(size=(10, 2)))
+    data = pd.DataFrame({"Y": path.sel(variable="observed Y"), "saving": path.sel(variable="saving")})
+    particle = estim.Particle(num_particles=50)
+    posterior = estim.build_posterior(sim, data, likelihood=particle)
+    evaluated = posterior.evaluate_fn(posterior.start)
+    by_name = estim.loglikelihood(sim, sim.defaults, data, likelihood="particle", num_particles=50)
+    np.testing.assert_allclose(evaluated.loglikelihood, by_name, rtol=1e-12)
+    np.testing.assert_allclose(
+        evaluated.loglikelihood, estim.loglikelihood(sim, None, data, likelihood=particle)
+    )
+    solution = estim.solve(sim)
+    assert isinstance(solution, estim.NonlinearStateSpace) and solution.num_shocks == 1
+    with pytest.raises(ModelError, match="measurement_error: the standard deviation of 'Y' is -1"):
+        estim.solve(economy(measurement_error=lambda p: Observables(-1.0, 1.0)))
+
+
+def test_changed_parts_make_another_simulation():
+    louder = replace(economy(), measurement_error=lambda p: Observables(2.0, 0.5))
+    assert Simulated().solve(louder, louder.params()).obs_cov[0, 0] == 4.0
