@@ -22,7 +22,8 @@ class Model(Specification):
     Attributes:
         name: identifier, ``author_author_year`` for a published model.
         variables, shocks, observables: NamedTuple types that list the names.
-        steady_state: ``params -> variables``.
+        steady_state: ``params -> variables``; where it is left out the steady state is searched for, from the
+            levels in ``start`` (zero where none is given).
         residuals: ``(lag, now, lead, shocks, params) -> {equation name: residual}``;
             zero at a solution. Shocks have unit variance: scale them in the equation that
             they enter (``params.sigma_z * shocks.eps_z``).
@@ -47,7 +48,7 @@ class Model(Specification):
             equals what `steady_state` states for it) or of an equation (it holds).
         horizon: length of the paths in sequence space, in periods.
         start: values to begin a search from; a parameter not listed begins at its
-            prior mean.
+            prior mean. Without ``steady_state`` levels of variables too.
         reference: the publication, for people.
         published: its estimates by parameter, posterior means where it has them; a report sets
             them beside its own.
@@ -61,10 +62,10 @@ class Model(Specification):
     variables: type[Any]
     shocks: type[Any]
     observables: type[Any]
-    steady_state: Callable[[Any], Any]
     residuals: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]
     measurement: Callable[[Any, Any, Any], Any]
     prior: Any
+    steady_state: Callable[[Any], Any] | None = None
     shock_correlation: Callable[[Any], Any] | None = None
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
@@ -79,8 +80,8 @@ class Model(Specification):
 
     @property
     def start_values(self) -> Mapping[str, float]:  # type: ignore[override]
-        """`start`, as every specification calls it."""
-        return self.start
+        """Those of `start` that are the parameters'."""
+        return {name: value for name, value in self.start.items() if name in self.param_names}
 
     def __post_init__(self) -> None:
         check_model_parts(self)

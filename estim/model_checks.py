@@ -7,7 +7,7 @@ equation, variable or parameter.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from estim.arguments import ArgumentError, check_fields, shown
+from estim.arguments import ArgumentError, check_fields, did_you_mean, shown
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.check_block import BlockFault, check_block
 from estim.specification_checks import (
@@ -40,8 +40,31 @@ def check_model_parts(model: Any) -> None:
     except ArgumentError as error:
         raise ModelError(f"{model.name}: {error}") from None
     check_values(model)
+    _check_levels(model)
     _check_blocks(model)
     _check_unknowns(model, _check_functions(model))
+
+
+def _check_levels(model: Any) -> None:
+    """Levels of variables to begin a search for the steady state from."""
+    levels = {name: value for name, value in model.start.items() if name not in model.param_names}
+    if model.steady_state is not None:
+        if levels:
+            hint = did_you_mean(next(iter(levels)), model.param_names)
+            raise ModelError(f"{model.name}: 'start' gives {quoted(levels)}, not among the parameters{hint}")
+        return
+    if model.het_blocks:
+        raise ModelError(f"{model.name}: with heterogeneous agents 'steady_state' must be given")
+    known = model.variables._fields
+    if both := set(known) & set(model.param_names):
+        raise ModelError(
+            f"{model.name}: {quoted(sorted(both))} is both a variable and a parameter, so that 'start' is not clear"
+        )
+    if unknown := [name for name in levels if name not in known]:
+        hint = did_you_mean(unknown[0], (*known, *model.param_names))
+        raise ModelError(
+            f"{model.name}: 'start' gives {quoted(unknown)}, neither a parameter nor a variable{hint}"
+        )
 
 
 def _check_blocks(model: Any) -> None:
@@ -122,7 +145,8 @@ def _check_functions(model: Any) -> list[str]:
         return [result]
 
     shocks = symbols(model.shocks)
-    trace_one("steady_state", model.steady_state, a_tuple("steady_state", model.variables), params=params)
+    if model.steady_state is not None:
+        trace_one("steady_state", model.steady_state, a_tuple("steady_state", model.variables), params=params)
     dated = {"lag": state, "now": state, "lead": state}
     found = trace_one("residuals", model.residuals, equations, **dated, shocks=shocks, params=params)
     _check_count(model, written, found)

@@ -13,7 +13,6 @@ import pytest
 from linear_gaussian import random_observations, random_state_space
 
 import estim  # noqa: F401
-from estim.dynare.building.steady_state import numerical_steady_state
 from estim.likelihood.failure import impossible_if_not_finite
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
@@ -36,6 +35,7 @@ from estim.numerics.interpolate import interpolate
 from estim.representations.moving_average import MovingAverage, Tail
 from estim.samplers.base import Bend, Tuning
 from estim.samplers.transport import to_position
+from estim.solution.search_steady_state import numerical_steady_state
 from estim.status import Status
 
 RNG = np.random.default_rng(0)

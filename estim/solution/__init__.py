@@ -10,7 +10,7 @@ from estim.solution.rational_expectations import (
     solve_state_space_in_variables,
 )
 from estim.solution.responses import decision_rule_responses, impulse_responses
-from estim.solution.steady_state import solve_steady_state
+from estim.solution.steady_state import steady_state_of
 
 __all__ = [
     "DecisionRule",
@@ -25,5 +25,5 @@ __all__ = [
     "solve_decision_rule",
     "solve_state_space",
     "solve_state_space_in_variables",
-    "solve_steady_state",
+    "steady_state_of",
 ]

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model
+from estim.solution.steady_state import best_attempt
 from estim.solution.table import default_solver
 from estim.status import SolutionError, Status
 
@@ -15,10 +16,7 @@ _MOST_LINES = 4
 
 def equations_left(model: Model, params: Any) -> tuple[str, ...]:
     """The equations that do not hold at the model's steady state, with what they leave; variables without a value."""
-    params = _as_arrays(params)  # which divide by zero without an exception
-    steady = _as_arrays(model.steady_state(params))
-    shocks = _as_arrays(model.shocks(*[0.0] * len(model.shocks._fields)))
-    residuals = {n: float(x) for n, x in model.residuals(steady, steady, steady, shocks, params).items()}
+    steady, residuals = _at_rest(model, _as_arrays(params))  # which divide by zero without an exception
     scale = 1.0 + float(np.nanmax(np.abs(np.array(steady)), initial=0.0))
     lines = [
         f"equation '{n}' leaves {x:.3g}" for n, x in residuals.items() if not abs(x) <= _TOLERANCE * scale
@@ -27,9 +25,19 @@ def equations_left(model: Model, params: Any) -> tuple[str, ...]:
     return (*lines, *([f"no number: {', '.join(without)}"] if without else []))
 
 
+def _at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
+    """The steady state that the model states, or the nearest to one that is found; and what each equation leaves."""
+    if model.steady_state is None:
+        return best_attempt(model, params)
+    steady = _as_arrays(model.steady_state(params))
+    shocks = _as_arrays(model.shocks(*[0.0] * len(model.shocks._fields)))
+    left = model.residuals(steady, steady, steady, shocks, params)
+    return steady, {name: float(x) for name, x in left.items()}
+
+
 def levels(model: Model, params: Any) -> str:
     """The variables at rest."""
-    steady = model.steady_state(_as_arrays(params))
+    steady, _ = _at_rest(model, _as_arrays(params))
     return ", ".join(f"{n} = {float(x):.6g}" for n, x in steady._asdict().items())
 
 

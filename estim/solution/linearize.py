@@ -10,6 +10,7 @@ import numpy as np
 from estim.model import Model
 from estim.solution.equations import trace_equations
 from estim.solution.sparse_derivatives import dense, differentiate, evaluate
+from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -52,7 +53,7 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
     n, e = len(model.variables._fields), len(model.shocks._fields)
     equations = trace_equations(model)
     residual, params = _residual_at_rest(model, params, variables)
-    steady = _scalars(model.steady_state(params) if variables is None else variables)
+    steady = _scalars(steady_state_of(model)(params) if variables is None else variables)
 
     at = [*params, *steady, *steady, *steady, *[0.0] * e]
     jacobian = dense(differentiate(equations.residuals, at, range(len(params), len(at))), 3 * n + e)
@@ -84,7 +85,9 @@ def _residual_at_rest(model: Model, params, variables: Any | None) -> tuple[Arra
     """
     vector = jnp.stack(_scalars(params))  # one operation where forty parameters would take one each
     fixed = type(params)(*jnp.unstack(jax.lax.stop_gradient(vector)))
-    steady = _scalars(model.steady_state(fixed) if variables is None else jax.lax.stop_gradient(variables))
+    steady = _scalars(
+        steady_state_of(model)(fixed) if variables is None else jax.lax.stop_gradient(variables)
+    )
     at = [*fixed, *steady, *steady, *steady, *[0.0] * len(model.shocks._fields)]
     residual = jnp.stack(evaluate(trace_equations(model).residuals, at))
     finite = jnp.isfinite(residual).all() & jnp.isfinite(jnp.stack(steady)).all()

@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from estim.devices import device_mesh
-from estim.dynare.building.steady_state import linear_steady_state, numerical_steady_state
+from estim.solution.search_steady_state import linear_steady_state, numerical_steady_state
 
 
 class P(NamedTuple):

@@ -11,8 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from estim.dynare.building.static_system import leaves_open
-from estim.dynare.building.steady_state import search
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.fields import build_fields
@@ -21,6 +19,9 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
 from estim.solution.linearize import linearize
+from estim.solution.search_steady_state import search
+from estim.solution.static_system import leaves_open
+from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
 _EXACT = 1e-8
@@ -141,7 +142,7 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
 
 @partial(jax.jit, static_argnums=0)
 def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
-    levels = model.steady_state(params)
+    levels = steady_state_of(model)(params)
     shocks = model.shocks(*[0.0] * len(model.shocks._fields))
     left = model.residuals(levels, levels, levels, shocks, params)
     return jax.tree.map(lambda x: jnp.asarray(x, float), (levels, left))

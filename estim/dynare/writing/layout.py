@@ -19,7 +19,7 @@ def imports(body: str) -> str:
     lines += [""] * (lines[-1] != "")
     lines += ["from estim import priors"] * ("priors." in body)
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
-        lines.append(f"from estim.dynare.building.steady_state import {name}")
+        lines.append(f"from estim.solution.search_steady_state import {name}")
     lines += ["from estim.numerics import semidefinite_cholesky"] * bool(uses(["semidefinite_cholesky"]))
     lines.append("from estim.model import Model")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from estim.model import Model
 from estim.solution.equations import trace_equations
 from estim.solution.sequence_space.plan import find_plan
 from estim.solution.sparse_derivatives import reads
+from estim.solution.steady_state import steady_state_of
 
 
 class ParameterRoles(NamedTuple):
@@ -31,11 +32,11 @@ def parameter_roles(model: Model) -> ParameterRoles:
     no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
 
     def residuals(p):
-        rest = model.steady_state(p)
+        rest = steady_state_of(model)(p)
         return model.residuals(rest, rest, rest, no_shocks, p)
 
     def households(p):
-        rest = model.steady_state(p)
+        rest = steady_state_of(model)(p)
         steps = []
         for block in model.het_blocks:
             inputs, grids = as_inputs(block, rest), block.grids(p)

@@ -26,6 +26,7 @@ from estim.heterogeneity.household import (
 from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics.fixed_point import largest
+from estim.solution.steady_state import steady_state_of
 from estim.status import SolutionError, Status
 from estim.typing import Array
 
@@ -145,7 +146,10 @@ def _reference(model: Model) -> _Search:
 
     @jax.jit
     def cold(params):
-        unknowns, stated = jnp.array([getattr(params, n) for n in names], float), model.steady_state(params)
+        unknowns, stated = (
+            jnp.array([getattr(params, n) for n in names], float),
+            steady_state_of(model)(params),
+        )
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
         no_slope = jnp.full((len(names), len(names)), jnp.nan)
         return _Search(unknowns, households, jnp.zeros(len(names)), no_slope, *[jnp.array(jnp.inf)] * 2)
@@ -249,7 +253,7 @@ def _is_solved(point: _Search) -> Array:
 def _evaluate(model: Model, solve: Any, params: Any, unknowns: Array, households: tuple[Household, ...]):
     """What the targets leave at `unknowns`, and (households there, variables, params), from `households` nearby."""
     params = params._replace(**dict(zip(model.unknowns, unknowns, strict=True)))
-    stated = model.steady_state(params)
+    stated = steady_state_of(model)(params)
     households = tuple(
         solve(block, stated, params, near) for block, near in zip(model.het_blocks, households, strict=True)
     )

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import root
 
-from estim.dynare.building.static_system import StaticResiduals, StaticSystem, read_system, regular, solve
+from estim.solution.static_system import StaticResiduals, StaticSystem, read_system, regular, solve
 from estim.typing import Array
 
 _TOLERANCE = 1e-10
