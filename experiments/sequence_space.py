@@ -1,4 +1,6 @@
-"""What the HANK experiments share: Jacobians, impulse responses, a large shock and an estimation.
+"""HANK models of the gallery: household Jacobians, impulse responses, a large shock and an estimation, with figures.
+
+python experiments/sequence_space.py auclert_et_al_2021_one_asset [--out DIR] [--num-samples 500]
 
 The estimation of `run` is on data simulated from the model, over the parameters of its shocks. Household Jacobians
 and the aggregate responses are solved for once (`parameter_roles` says that these parameters leave them alone).
@@ -6,9 +8,11 @@ and the aggregate responses are solved for once (`parameter_roles` says that the
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import matplotlib
@@ -32,14 +36,38 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 
-def run(name: str, labels: Mapping[str, str], shock: str, size: float, num_periods: int = 200) -> None:
-    """Solve the gallery model `name`, draw its figures, estimate its shock parameters; prints a JSON line.
+class Shown(NamedTuple):
+    """What is shown of a model: ``labels``, what each observable and variable in a figure is, with its unit; the
+    ``shock`` of the non-linear figure, ``size`` standard deviations of it."""
 
-    Args:
-        labels: what each observable and variable in a figure is, with its unit.
-        shock: the one that the non-linear figure shows, `size` standard deviations of it.
-    """
-    arguments = command_line(name, num_samples=500)
+    labels: Mapping[str, str]
+    shock: str
+    size: float
+
+
+PRICES = {"pi": "inflation, pp a quarter", "i": "policy rate, pp a quarter"}
+
+MODELS = {
+    "krusell_smith_1998": Shown(
+        {
+            "Y": "output, %",
+            "C": "consumption, % of output",
+            "K": "capital, % of output",
+            "r": "return, pp a quarter",
+        },
+        "eps_Z",
+        15.0,
+    ),
+    "auclert_et_al_2021_one_asset": Shown({"Y": "output, %"} | PRICES | {"w": "real wage, pp"}, "eps_m", 2.0),
+    "auclert_et_al_2021_two_asset": Shown(
+        {"Y": "output, %"} | PRICES | {"K": "capital, % of output"}, "eps_m", 2.0
+    ),
+}
+
+
+def run(name: str, arguments: argparse.Namespace, num_periods: int = 200) -> None:
+    """Solve the gallery model `name`, draw its figures, estimate its shock parameters; prints a JSON line."""
+    labels, shock, size = MODELS[name]
     model = estim.load_model(name)
     params, seconds = model.params(), Clock()
     household = jax.block_until_ready(jax.jit(lambda p: solve_household_jacobians(model, p))(params))
@@ -193,3 +221,10 @@ def plot_posterior(model, found, params):
         axis.set(title=name, yticks=[])
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+if __name__ == "__main__":
+    model = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+    if model not in MODELS:
+        sys.exit(f"which model? one of {', '.join(MODELS)}")
+    run(model, command_line(model, num_samples=500))

@@ -215,7 +215,8 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
     }
     for solver, (what, known) in solvers.items():
         monkeypatch.setattr(
-            f"estim.solution.sequence_space.solver.{solver}", lambda *args, w=what, known=known: solved.append(w) or known
+            f"estim.solution.sequence_space.solver.{solver}",
+            lambda *args, w=what, known=known: solved.append(w) or known,
         )
     # Outside compiled code, the solver is the program of the other tests: the same equations.
     monkeypatch.setattr(
@@ -233,7 +234,9 @@ def test_a_posterior_solves_once_what_its_parameters_leave_as_it_is(
 
 def test_what_is_solved_once_must_have_a_solution(monkeypatch, household):
     nothing = household._replace(status=jnp.array(Status.NO_STEADY_STATE))
-    monkeypatch.setattr("estim.solution.sequence_space.solver.default_household_jacobians", lambda model: nothing)
+    monkeypatch.setattr(
+        "estim.solution.sequence_space.solver.default_household_jacobians", lambda model: nothing
+    )
     data = pd.DataFrame(OBSERVATIONS, columns=MODEL.observables._fields)
     with pytest.raises(estim.SolutionError, match="auclert_rognlie_straub_2024: no steady state was found"):
         estim.build_posterior(MODEL, data)
