@@ -83,7 +83,7 @@ class TooMany(NamedTuple):
 MISTAKES = {
     "no function": (
         dict(transition=3.0),
-        r"transition must be a function of \(state, shocks, params\), not 3",
+        "transition must be a function, not 3",
     ),
     "too few arguments": (
         dict(transition=lambda state, shocks: state),

@@ -1,6 +1,6 @@
 """`Particle`: the bootstrap particle filter, whose key makes it a function of the parameters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -110,7 +110,8 @@ class Particle:
                 "likelihood Particle needs measurement errors that are added to what is observed, by a covariance "
                 "that no state moves: these are not, so that their density is not known"
             )
-        return _likelihood(self, solution, data.observations, jax.random.key_data(data.key))
+        settings = replace(self, seed=0)  # the key is in the data: one program for all seeds
+        return _likelihood(settings, solution, data.observations, jax.random.key_data(data.key))
 
 
 class _Cloud(NamedTuple):
