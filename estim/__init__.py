@@ -1,4 +1,4 @@
-"""estim: Bayesian estimation of structural macroeconomic models.
+"""estim: Bayesian estimation of structural economic models.
 
 The calls below are loaded when first used, so that `import estim` stays quick.
 """
@@ -13,29 +13,46 @@ __version__ = "0.1.0"
 
 _HOME = {
     "estim.api": ("impulse_responses", "loglikelihood", "solve"),
-    "estim.ladder": ("check_model",),
     "estim.calibration": ("Calibration", "calibrate"),
     "estim.data.datasets": ("DataError", "list_data", "load_data"),
+    "estim.data.fred": ("fetch_fred",),
     "estim.dynare": ("convert_mod", "read_mod"),
+    "estim.estimation": ("build_posterior",),
     "estim.evaluations": ("Evaluations",),
     "estim.experiment.experiment": ("Experiment",),
+    "estim.experiment.settings": ("Route", "SurrogateRoute"),
     "estim.gradients": ("check_gradients",),
+    "estim.analysis.forecasts": ("forecast",),
+    "estim.heterogeneity.block": ("HetBlock",),
     "estim.jacobians": ("sensitivities",),
+    "estim.ladder": ("check_model",),
+    "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
+    "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
     "estim.likelihood.nonlinear.particle": ("Particle",),
-    "estim.paths": ("simulate",),
-    "estim.pipeline": ("run_experiment",),
+    "estim.likelihood.state_space.kalman": ("Kalman", "kalman_loglikelihood"),
+    "estim.likelihood.state_space.mixed_frequency": ("aggregate_observables",),
+    "estim.likelihood.state_space.smoothing": ("smooth",),
+    "estim.likelihood.state_space.start": ("Gaussian",),
     "estim.model": ("Model", "ModelError"),
     "estim.models": ("list_models", "load_model"),
-    "estim.estimation": ("build_posterior",),
+    "estim.numerics.interpolate": ("interpolate",),
+    "estim.paths": ("simulate",),
+    "estim.pipeline": ("resume_run", "run_experiment"),
     "estim.posterior": ("Posterior", "from_logdensity", "from_loglikelihood"),
-    "estim.samplers.run": ("sample",),
     "estim.representations.linear": ("StateSpace",),
     "estim.representations.moving_average": ("MovingAverage",),
     "estim.representations.nonlinear": ("NonlinearStateSpace",),
+    "estim.results.datatree": ("to_datatree",),
+    "estim.results.run": ("load_run",),
+    "estim.samplers.mode": ("find_mode", "laplace_approximation"),
+    "estim.samplers.pathfinder": ("pathfinder_approximation",),
+    "estim.samplers.run": ("sample",),
     "estim.simulation": ("Simulation",),
+    "estim.solution.first_order": ("FirstOrder",),
+    "estim.solution.sequence_space.parameter_roles": ("parameter_roles",),
+    "estim.solution.sequence_space.solver": ("SequenceSpace",),
     "estim.solution.simulated": ("Simulated",),
     "estim.status": ("SolutionError", "Status"),
-    "estim.results.datatree": ("to_datatree",),
     "estim.surrogate.certify": ("certify",),
     "estim.surrogate.correct": ("correct_means", "resample_draws", "weigh_draws"),
     "estim.surrogate.evaluate": ("evaluate_posterior",),
@@ -45,7 +62,12 @@ _HOME = {
     "estim.surrogate.sample": ("sample_surrogate",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-_MODULES = ("priors",)
+_MODULES = {
+    "analysis": "estim.analysis",
+    "figures": "estim.results.figures",
+    "grids": "estim.numerics.grids",
+    "priors": "estim.priors",
+}
 
 __all__ = sorted([*_MODULE_OF, *_MODULES])
 
@@ -54,7 +76,7 @@ def __getattr__(name: str):
     if name in _MODULE_OF:
         return getattr(import_module(_MODULE_OF[name]), name)
     if name in _MODULES:
-        return import_module(f"estim.{name}")
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'estim' has no attribute '{name}'")
 
 

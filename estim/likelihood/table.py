@@ -30,8 +30,8 @@ def likelihood_for(
 
     Args:
         representation: what the solver gives.
-        likelihood: a likelihood, its name, settings by name (of the default's, or with a ``"name"`` among them), or
-            None for the default of the representation.
+        likelihood: a likelihood, a user's own too, its name, settings by name (of the default's, or with a ``"name"``
+            among them), or None for the default of the representation.
         options: further settings by name, of the default or the named likelihood.
 
     Raises:
@@ -51,7 +51,7 @@ def likelihood_for(
                 f"{did_you_mean(likelihood, LIKELIHOODS)}"
             )
         row = LIKELIHOODS[likelihood]
-    elif type(likelihood) in LIKELIHOODS.values():
+    elif all(hasattr(likelihood, name) for name in ("reads", "for_data", "loglikelihood")):
         if settings:
             raise ArgumentError(f"{list(settings)} belong into the likelihood, {likelihood!r}")
         row = type(likelihood)

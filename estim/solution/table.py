@@ -25,15 +25,19 @@ def default_solver(spec: Any) -> Solver:
     return SequenceSpace() if isinstance(spec, Model) and spec.het_blocks else FirstOrder()
 
 
+def _has(value: Any, *names: str) -> bool:
+    return not isinstance(value, str | Mapping | type) and all(hasattr(value, name) for name in names)
+
+
 def solver_named(spec: Any, solver: Any = None) -> Solver:
-    """A solver by its name, by its settings with their ``"name"``, or itself; the specification's own where None.
+    """A solver by its name, by its settings with their ``"name"``, or itself, a user's own too; where None the default.
 
     Raises:
         ArgumentError: there is no such solver, or a setting is not its own or out of its range.
     """
     if solver is None:
         return default_solver(spec)
-    if type(solver) in SOLVERS.values():
+    if type(solver) in SOLVERS.values() or _has(solver, "gives", "solve_once", "solve"):
         return solver
     settings = {"name": solver} if isinstance(solver, str) else solver
     if not isinstance(settings, Mapping) or "name" not in settings:
