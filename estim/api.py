@@ -42,6 +42,9 @@ def loglikelihood(
         solver, likelihood: as in `build_posterior`.
         options: settings of the likelihood, as in ``presample=4``.
 
+    Returns:
+        The log-likelihood, with -(n/2) ln 2 pi for the n numbers observed.
+
     Raises:
         ArgumentError: a setting is not one that the likelihood can take.
         ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no
@@ -70,6 +73,9 @@ def solve(model: Specification | str, params: Any = None, *, solver: Any = None)
         model: a `Model`, a `Simulation`, or the name of a model in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
+
+    Returns:
+        The representation that the solver gives, with its status OK.
 
     Raises:
         ModelError: a parameter is unknown or outside its prior's support, or the measurement errors have no

@@ -105,6 +105,9 @@ def build_posterior(
     Jacobians where no household parameter is estimated, the aggregate responses where only parameters of
     shocks are. Where only some are household parameters, the posterior has a `Split`.
 
+    Returns:
+        The posterior, a pytree whose data are an argument of what is compiled.
+
     Raises:
         DataError: an observable is not a column of the data, or a column is not numeric.
         ArgumentError: a setting of the likelihood is unknown, out of its range, or does not fit the data.

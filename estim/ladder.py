@@ -57,6 +57,9 @@ def check_model(model: Model | str, data: Any = None, *, num_draws: Positive = 2
             model itself.
         num_draws: how many draws of the prior are tried.
 
+    Returns:
+        The rungs one by one, the last the first that does not hold.
+
     Raises:
         ModelError, DataError: as their messages say.
     """

@@ -228,6 +228,9 @@ def from_loglikelihood(
         slow: names of the parameters that `prepare` reads. Those that share a distribution with one of them
             are slow too, since one transform makes them; where that leaves none, there is no `Split`.
 
+    Returns:
+        The posterior.
+
     Raises:
         PriorError: a prior that cannot be used, or a start outside its support; the message names the parameter.
     """
@@ -269,6 +272,17 @@ def from_logdensity(
     starting points as a unit normal around `start` ``[dim]``. Tempered SMC begins from draws near and far
     around `start` (standard deviations of 1, 3 and 10) and divides their density out, so that its draws are those of
     `logdensity`, and its marginal likelihood is the integral of that.
+
+    Args:
+        logdensity: position ``[dim]`` -> scalar, in JAX.
+        start: ``[dim]``, where a search begins.
+        param_names: one a component; x0, x1, ... where None.
+
+    Returns:
+        The posterior.
+
+    Raises:
+        ArgumentError: the start is no vector, or the names are not as many.
     """
     start = jnp.asarray(start, float)
     if start.ndim != 1 or not start.size or len(param_names or start) != start.size:

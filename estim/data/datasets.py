@@ -54,7 +54,11 @@ def load_data(
 
 
 def list_data() -> dict[str, str]:
-    """The shipped data sets: their titles by name."""
+    """The shipped data sets: their titles by name.
+
+    Returns:
+        ``{name: title}``.
+    """
     return {name: entry["title"] for name, entry in _read_catalogue().items() if name != "source"}
 
 

@@ -105,6 +105,9 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         path: the `.mod` file.
         defines: macro variables, as Dynare's command line sets them with ``-D``.
 
+    Returns:
+        The file's model, data settings, commands and options.
+
     Raises:
         ModFileError: the file is not valid; the message gives file, line and column, and what
             was expected there. Its subclass `UnsupportedError` names what estim does not do.
@@ -171,6 +174,13 @@ def _centred_over(c: Contents, path: Path) -> int | None:
 @checked
 def convert_mod(path: str | Path, target: str | Path) -> Path:
     """Write a Dynare file as a Python module in the style of the gallery; returns its path.
+
+    Args:
+        path: the `.mod` file.
+        target: the Python file to write.
+
+    Returns:
+        The path of the module.
 
     Raises:
         ModFileError: as `read_mod`.

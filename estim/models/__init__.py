@@ -8,12 +8,22 @@ from estim.model import Model, ModelError
 
 
 def list_models() -> list[str]:
-    """Names of the models in the gallery."""
+    """Names of the models in the gallery.
+
+    Returns:
+        The names, sorted.
+    """
     return sorted(module.name for module in iter_modules(__path__))
 
 
 def load_model(name: str) -> Model:
     """The gallery's model of that name.
+
+    Args:
+        name: as `list_models` has it.
+
+    Returns:
+        The model, the same object each time.
 
     Raises:
         ModelError: there is none; the message lists those that exist.

@@ -47,6 +47,14 @@ def interpolate(knots: Array, points: Array, values: Any) -> Any:
     """Piecewise linear interpolation through ``(knots, values)`` at ``points``, extrapolated at both ends.
 
     ``values`` is an array, or a tuple of arrays that are interpolated at the same points.
+
+    Args:
+        knots: ``[n]``, rising.
+        points: ``[...]``, where values are wanted.
+        values: ``[n]`` at the knots, or a tuple of such, interpolated at the same points.
+
+    Returns:
+        The values at the points, ``[...]``, a tuple where ``values`` is one.
     """
     i = bracket(knots, points)
     left, right = take(knots, i), take(knots, i + 1)

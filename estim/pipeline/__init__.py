@@ -67,6 +67,9 @@ def run_experiment(
         progress: told what is being done.
         data: the observables, where they are not to be read from ``experiment.data``.
 
+    Returns:
+        The run directory.
+
     Raises:
         ExperimentError: `out` holds a different experiment, or a setting is unknown.
         StoreError: another process is at work in `out`; it is damaged, no run's, or made by other versions; it
@@ -102,6 +105,13 @@ def resume_run(out: str | Path, progress: Progress = silent) -> RunDirectory:
 
     Its files are looked at first, each by its checksum. Then, where the model is the user's own, ``model.py`` in
     `out` is executed, with what it imports from ``modules``: nothing else in the directory is.
+
+    Args:
+        out: the directory.
+        progress: told what is being done.
+
+    Returns:
+        The run directory.
 
     Raises:
         StoreError, ExperimentError: as `run_experiment`.

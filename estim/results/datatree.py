@@ -28,6 +28,9 @@ def to_datatree(
         posterior: whose transforms turn positions into parameters.
         data: the observables, for the group ``observed_data``.
         prior: positions ``[n, dim]`` from ``posterior.sample_prior``, for the group ``prior``.
+
+    Returns:
+        A DataTree with ArviZ's groups, dimensions ``chain`` and ``draw``.
     """
     stats = {"lp": np.asarray(draws.loglikelihood) + np.asarray(draws.logprior)} | dict(draws.stats)
     prior_params = None if prior is None else constrain(posterior, prior)

@@ -108,6 +108,8 @@ def find_mode(
     """The modes of a posterior that BFGS finds from ``posterior.start`` and from prior draws, the highest first.
 
     Args:
+        posterior: what is climbed.
+        rng_key: of the prior draws to start from.
         num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``).
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
@@ -118,6 +120,9 @@ def find_mode(
             position's mode: a long step from elsewhere may end at a bound where all slopes vanish.
 
     A step to a point without a density is shortened by the line search.
+
+    Returns:
+        The highest mode, the others, and what each search found.
 
     Raises:
         ModeError: none of the starts has a finite density.
@@ -194,6 +199,8 @@ def laplace_approximation(
     """The Gaussian with the curvature of the log-density at its mode, and the others that were found.
 
     Args:
+        posterior: what is approximated.
+        mode: of `find_mode`, or a position ``[dim]``.
         step: the part of the posterior's width over which slopes are compared. A wide one, 0.3 say, suits a
             density that is smooth only in small pieces: a search tends to end at the edge of one, where
             slopes jump.
@@ -204,6 +211,9 @@ def laplace_approximation(
     the covariance, log p(y) ~ log p(y, m) + (dim/2) log 2 pi + (1/2) log |C|, and of several modes that are
     apart the integrals add up. It is the integral of the density as it is given, over all positions, and local:
     what a prior's bounds cut off, or where there is no solution, it does not see unless the mode is near.
+
+    Returns:
+        The Gaussians at the modes and the approximate marginal likelihood.
 
     Raises:
         ModeError: the density around the mode is not finite.

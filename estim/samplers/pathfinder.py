@@ -19,6 +19,14 @@ def pathfinder_approximation(posterior: Posterior, rng_key: Key, *, num_paths: i
     is far from the mass it is the better start. ``mode`` is the Gaussian's mean, and
     ``log_marginal_likelihood`` the ELBO, a lower bound in expectation.
 
+    Args:
+        posterior: what is approximated.
+        rng_key: of the starts and the paths.
+        num_paths: how many.
+
+    Returns:
+        The best path's Gaussian.
+
     Raises:
         ModeError: no start has a finite density, or no path ends in a Gaussian of finite ELBO.
     """

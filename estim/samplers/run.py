@@ -86,6 +86,9 @@ def sample(
     """Draws from a posterior.
 
     Args:
+        posterior: what is sampled.
+        rng_key: all that is random comes from it.
+        num_chains: independent chains, or runs of a population.
         algorithm: a name in `estim.samplers.registry`, ``ALGORITHMS`` or ``POPULATIONS``.
         num_samples: draws a chain after warm-up.
         num_warmup: steps of adaptation a chain, which are not kept (a population has none).
@@ -94,6 +97,9 @@ def sample(
             ``initial_positions``, ``progress``, ``spread``.
 
     Ctrl-C ends the run and returns the draws that are finished.
+
+    Returns:
+        The draws after warm-up, with everything that was evaluated.
 
     Raises:
         ArgumentError: an unknown algorithm or setting, or a value out of its range.

@@ -124,9 +124,15 @@ def certify(
     the surrogate's chains nor the teacher's ever entered is not seen.
 
     Args:
+        posterior: the true posterior.
+        surrogate: of `fit_surrogate`.
+        rng_key: of the proposals and the stretched points.
         draws: positions of the surrogate's chains, ``[chain, draw, dim]``.
         num_evaluations: of the true posterior.
         teacher: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
+
+    Returns:
+        The certificate: its word, the reasons and the figures behind it.
 
     Raises:
         ValueError: fewer than 200 evaluations, or fewer draws than three fifths of them, or a draw that is not finite.

@@ -60,8 +60,15 @@ def weigh_draws(
     """Weights of `num_evaluations` points of the surrogate's ``draws`` ``[chain, draw, dim]``, evenly spaced.
 
     Args:
+        posterior: the true posterior.
+        surrogate: of `fit_surrogate`.
+        draws: positions of the surrogate's chains, ``[chain, draw, dim]``.
+        num_evaluations: of the true posterior.
         num_stretched: how many of them are stretched outward, so that tails which the surrogate lacks are looked
             at; a third where None.
+
+    Returns:
+        The points, their weights and what the weights are worth.
 
     Raises:
         ValueError: fewer draws than evaluations, or one of the draws is not finite.
@@ -113,6 +120,14 @@ def resample_draws(weighted: WeightedDraws, rng_key: Key, num_samples: Positive)
 
     Systematic resampling, in random order. More than `effective_sample_size` of them repeat themselves.
 
+    Args:
+        weighted: of `weigh_draws`.
+        rng_key: a JAX random key.
+        num_samples: how many.
+
+    Returns:
+        Positions ``[num_samples, dim]``.
+
     Raises:
         ValueError: at none of the draws the true posterior has a density.
     """
@@ -138,8 +153,12 @@ def correct_means(
     surrogate is good, from the weighted ones. Consistent as both grow; trust it as far as the weights' k-hat.
 
     Args:
+        weighted: of `weigh_draws`.
         draws: ``[chain, draw, dim]``, at least two chains: their means give the first term's error.
         function: ``[n, dim] -> [n, k]``; by default the position itself.
+
+    Returns:
+        The means ``[k]`` and their standard errors ``[k]``.
     """
     chain_means = np.stack([np.mean(function(np.asarray(chain, float)), axis=0) for chain in draws])
     mean = chain_means.mean(axis=0)

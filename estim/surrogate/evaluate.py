@@ -16,7 +16,16 @@ from estim.typing import Array, LogDensity, Position
 
 @checked
 def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient: bool = False) -> Evaluations:
-    """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request."""
+    """The true posterior at ``positions`` ``[n, dim]``; with the log-likelihood's gradient on request.
+
+    Args:
+        posterior: what is evaluated.
+        positions: ``[n, dim]``, unconstrained.
+        gradient: with that of the log-likelihood.
+
+    Returns:
+        `Evaluations` with the leading axis ``[n]``.
+    """
     evaluate = _with_gradient if gradient else Posterior.evaluate_fn
     found = map_positions(evaluate, posterior, positions, sequential=posterior.sequential)
     return jax.tree.map(jnp.asarray, found)

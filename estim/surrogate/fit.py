@@ -117,6 +117,9 @@ def fit_surrogate(
         recipe: a name in `RECIPES` or a `Recipe`.
         progress: see `Progress`.
 
+    Returns:
+        The `Surrogate`, whose posterior every sampler takes.
+
     Raises:
         ValueError: an unknown recipe, or too few finite points.
     """

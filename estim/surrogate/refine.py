@@ -45,8 +45,17 @@ def refine(
     mostly chance, the weight alone).
 
     Args:
+        posterior: the true posterior.
+        surrogate: of `fit_surrogate`.
         evaluations: those the surrogate was trained on.
         gradient: evaluate the likelihood's gradient at the new points too.
+        rng_key: of the candidates, the choice and the training.
+        num_evaluations: of the true posterior, in this round.
+        recipe: as in `fit_surrogate`.
+        progress: as in `fit_surrogate`.
+
+    Returns:
+        The new surrogate and all evaluations.
     """
     key_sample, key_tail, key_choose, key_fit = jax.random.split(rng_key, 4)
     num_candidates = CANDIDATES * num_evaluations // 2

@@ -220,6 +220,8 @@ def sample_surrogate(
     """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
     Args:
+        surrogate: of `fit_surrogate`.
+        rng_key: a JAX random key.
         num_samples: draws a chain, in all ``num_chains * num_samples * thin`` steps after warm-up.
         num_chains: a multiple of TILE.
         num_warmup: steps a chain before, in which the proposal adapts to all chains.

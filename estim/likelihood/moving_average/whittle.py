@@ -46,14 +46,25 @@ class Whittle:
         return moving_average_outcome(whittle_loglikelihood(solution, data), solution, data)
 
 
-@jax.jit
-@impossible_if_not_finite
 def whittle_loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
-    """Approximate log p(y), in the units of the exact one; ``observations`` ``[n_periods, n_obs]`` complete.
+    """Approximate log p(y), in the units of the exact one.
 
     -1/2 sum_w [ log det 2 pi S(w) + I(w) : S(w)^-1 ] over the sample's Fourier frequencies w, with
     S the spectral density (times 2 pi) of the moving average and I the periodogram.
+
+    Args:
+        moving_average: the model's solution.
+        observations: ``[n_periods, n_obs]``, none of them missing.
+
+    Returns:
+        The approximate log-likelihood; -inf, with a gradient of zero, where the status is not OK.
     """
+    return _loglikelihood(moving_average, observations)
+
+
+@jax.jit
+@impossible_if_not_finite
+def _loglikelihood(moving_average: MovingAverage, observations: Array) -> Scalar:
     n_periods, n_obs = observations.shape
     psi = moving_average.impulse_responses
     # Fold the responses to the sample's length: their transform at its frequencies is then exact.

@@ -124,7 +124,16 @@ def kalman_loglikelihood(
     start: Start = "stationary",
     method: Method = "auto",
 ) -> Scalar:
-    """Log-density of the observations, every constant included: the value of `kalman_likelihood`, which see."""
+    """Log-density of the observations, every constant included: the value of `kalman_likelihood`, which see.
+
+    Args:
+        state_space: the model's solution.
+        observations: ``[n_periods, n_obs]``; NaN is missing.
+        presample, start, method: see `Kalman`.
+
+    Returns:
+        The log-likelihood; -inf where there is none.
+    """
     return kalman_likelihood(state_space, observations, presample=presample, start=start, method=method).value
 
 

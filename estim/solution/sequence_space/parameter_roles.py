@@ -27,7 +27,14 @@ class ParameterRoles(NamedTuple):
 
 @kept_on_model
 def parameter_roles(model: Model) -> ParameterRoles:
-    """The parameters that move shock processes and measurement only, aggregate equations, or households."""
+    """The parameters that move shock processes and measurement only, aggregate equations, or households.
+
+    Args:
+        model: one with heterogeneous agents.
+
+    Returns:
+        The names of the parameters by role, cheapest first.
+    """
     params = model.params()
     no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
 
