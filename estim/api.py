@@ -16,6 +16,7 @@ from estim.estimation import EstimationData, model_likelihood
 from estim.model import Model
 from estim.models import load_model
 from estim.runtime import require_own_runtime
+from estim.simulation import Simulation
 from estim.solution import responses
 from estim.solution.at_rest import solution_error
 from estim.solution.table import solver_named
@@ -25,7 +26,7 @@ from estim.typing import ParamValues
 
 @checked
 def loglikelihood(
-    model: Specification | str,
+    model: Model | Simulation | str,
     params: Any,
     data: Any,
     *,
@@ -66,7 +67,7 @@ def loglikelihood(
 
 
 @checked
-def solve(model: Specification | str, params: Any = None, *, solver: Any = None) -> Any:
+def solve(model: Model | Simulation | str, params: Any = None, *, solver: Any = None) -> Any:
     """The model's solution at given parameters.
 
     Args:

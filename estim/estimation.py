@@ -13,10 +13,11 @@ from estim.data.datasets import select_observables
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.failure import Outcome
 from estim.likelihood.table import likelihood_for
-from estim.model import ModelError
+from estim.model import Model, ModelError
 from estim.posterior import Posterior, split_by
 from estim.prior_checks import begin_at
 from estim.runtime import require_own_runtime
+from estim.simulation import Simulation
 from estim.solution.solver import Solver
 from estim.solution.table import solver_named
 from estim.specification import Specification
@@ -81,7 +82,7 @@ class EstimationData:
 
 @checked
 def build_posterior(
-    model: Specification,
+    model: Model | Simulation,
     data: Any,
     *,
     solver: Any = None,
