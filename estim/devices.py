@@ -58,12 +58,13 @@ def map_positions(
     size = (ONE_BY_ONE if takes_turns(sequential) else BATCH) * mesh.size
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
-    program = _batch_program(function, jax.tree.structure(given), mesh, sequential)
+    arrays, structure = jax.tree.flatten(given)
+    program = _batch_program(function, structure, mesh, sequential)
     sharding = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     batches = []
     for i in range(0, len(padded), size):
         raise_if_stopped()
-        batch = program(given, jax.device_put(padded[i : i + size], sharding))
+        batch = program(arrays, jax.device_put(padded[i : i + size], sharding))
         batches.append(jax.device_get(batch))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *batches)
 
@@ -72,7 +73,8 @@ def map_positions(
 def _batch_program(
     function: Callable[[Any, Array], Any], structure: Any, mesh: Mesh, sequential: bool
 ) -> Callable[[Any, Array], Any]:
-    def batch(given: Any, positions: Array) -> Any:
+    def batch(arrays: Any, positions: Array) -> Any:  # arrays alone, see `for_posteriors`
+        given = jax.tree.unflatten(structure, arrays)
         return over(lambda position: function(given, position), sequential)(positions)
 
     same, rows = PartitionSpec(), PartitionSpec(mesh.axis_names)

@@ -157,12 +157,15 @@ def for_posteriors[**P, T](function: Callable[P, T], programs: int = 16) -> Call
     """
 
     @lru_cache(maxsize=programs)
-    def program(static: Any) -> Callable[P, T]:
-        return jax.jit(function)
+    def program(static: Any) -> Callable[..., T]:
+        # JAX sees arrays alone: what it remembers of static parts it keeps, and a model would stay with them
+        whole: Callable[..., T] = function
+        return jax.jit(lambda arrays, *args: whole(jax.tree.unflatten(static, arrays), *args))
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        return program(jax.tree.structure(args[0]))(*args, **kwargs)
+        arrays, static = jax.tree.flatten(args[0])
+        return program(static)(arrays, *args[1:], **kwargs)
 
     return call
 

@@ -1,16 +1,20 @@
 """A model that does not fit together is refused at construction, by the name of the culprit."""
 
+import gc
 import math
+import weakref
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_models import Observables, Params, Variables, ar1
 
+import estim
 from estim import priors
 from estim.arguments import ArgumentError
 from estim.model import Model, ModelError
@@ -385,3 +389,16 @@ def test_parameters_may_be_the_models_own():
     assert model.params(Params(rho=0.1, sigma=0.2, mean=0.3)) == Params(rho=0.1, sigma=0.2, mean=0.3)
     with pytest.raises(ModelError, match=r"no parameter 'rhho'; it has .*did you mean 'rho'"):
         model.params({"rhho": 0.5})
+
+
+def test_what_was_computed_for_a_model_goes_with_it():
+    """A loop over models keeps nothing of them, but for the programs of the last posteriors."""
+    data = pd.DataFrame({"X": np.sin(np.arange(20.0))})
+    gone = []
+    for k in range(3):
+        model = ar1(name=f"model_{k}")
+        estim.loglikelihood(model, {}, data)
+        gone.append(weakref.ref(model))
+    del model
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None, None]

@@ -37,46 +37,54 @@ def build_advance(
     then do not wait for the longest.
     """
 
-    @jax.jit  # inside the loop it is traced once, for its shapes and for its body
-    def one_step(
-        given: dict[str, Any], rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array
-    ) -> tuple[Any, Info]:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
-        step_one = build(tuning=tuning, **given, **dict(settings)).step
-        if sequential:
-            return jax.lax.map(lambda key_and_state: step_one(*key_and_state), (keys, states))
-        return jax.vmap(step_one)(keys, states)
-
-    def advance(
-        given: dict[str, Any],
-        rng_key: Key,
-        chain_ids: Array,
-        states: Any,
-        tuning: Any,
-        step: Array,
-        count: Array,
-    ) -> tuple[Any, Info]:
-        def body(i: Array, carry: tuple[Any, Info]) -> tuple[Any, Info]:
-            states, infos = carry
-            states, info = one_step(given, rng_key, chain_ids, states, tuning, step + i)
-            return states, jax.tree.map(lambda rows, row: rows.at[i].set(row), infos, info)
-
-        _, row = jax.eval_shape(one_step, given, rng_key, chain_ids, states, tuning, step)
-        infos = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), row)
-        return jax.lax.fori_loop(0, count, body, (states, infos))
-
     chains, same = PartitionSpec(AXIS if spread_chains else None), PartitionSpec()
+    on_mesh = partial(jax.tree.map, lambda spec: NamedSharding(mesh, spec))
     inputs = (same, same, chains, chains, same, same, same)
     outputs = (chains, PartitionSpec(None, *chains))
-    if spread_chains:
-        advance = jax.shard_map(advance, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
-    on_mesh = partial(jax.tree.map, lambda spec: NamedSharding(mesh, spec))
-    compiled = jax.jit(advance, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))
+
+    @lru_cache(maxsize=16)
+    def program(structure: Any) -> Callable[..., tuple[Any, Info]]:
+        """For one kind of `given`, of which JAX sees the arrays alone, see `for_posteriors`."""
+
+        @jax.jit  # inside the loop it is traced once, for its shapes and for its body
+        def one_step(
+            arrays: list[Array], rng_key: Key, chain_ids: Array, states: Any, tuning: Any, step: Array
+        ) -> tuple[Any, Info]:
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(rng_key, step), chain_ids)
+            step_one = build(tuning=tuning, **jax.tree.unflatten(structure, arrays), **dict(settings)).step
+            if sequential:
+                return jax.lax.map(lambda key_and_state: step_one(*key_and_state), (keys, states))
+            return jax.vmap(step_one)(keys, states)
+
+        def advance(
+            arrays: list[Array],
+            rng_key: Key,
+            chain_ids: Array,
+            states: Any,
+            tuning: Any,
+            step: Array,
+            count: Array,
+        ) -> tuple[Any, Info]:
+            def body(i: Array, carry: tuple[Any, Info]) -> tuple[Any, Info]:
+                states, infos = carry
+                states, info = one_step(arrays, rng_key, chain_ids, states, tuning, step + i)
+                return states, jax.tree.map(lambda rows, row: rows.at[i].set(row), infos, info)
+
+            _, row = jax.eval_shape(one_step, arrays, rng_key, chain_ids, states, tuning, step)
+            infos = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), row)
+            return jax.lax.fori_loop(0, count, body, (states, infos))
+
+        spread: Callable[..., tuple[Any, Info]] = advance
+        if spread_chains:
+            spread = jax.shard_map(advance, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
+        return jax.jit(spread, in_shardings=on_mesh(inputs), out_shardings=on_mesh(outputs))
 
     def place_and_advance(
         given: dict[str, Any], rng_key: Key, chain_ids: Any, states: Any, *rest: Any
     ) -> tuple[Any, Info]:
         """States are put where they belong first: elsewhere they would have another type to JAX."""
-        return compiled(given, rng_key, chain_ids, jax.device_put(states, on_mesh(chains)), *rest)
+        arrays, structure = jax.tree.flatten(given)
+        states = jax.device_put(states, on_mesh(chains))
+        return program(structure)(arrays, rng_key, chain_ids, states, *rest)
 
     return place_and_advance
