@@ -122,8 +122,11 @@ IMPOSSIBLE = {
     "routes.nuts.num_warmup=-1": r"num_warmup must be a whole number from 0 on",
     "routes.nuts.num_warmup=[10]": r"num_warmup must be a whole number",
     "routes.nuts.algorithm=nutz": r"unknown algorithm 'nutz'; choose one of \['chees'.*did you mean 'nuts'",
-    "routes.nuts.algorithm=smc": r"'smc' moves a population and has no chains: call estim\.sample",
-    "routes.nuts.algorithm=delayed_acceptance": r"needs approximation, which no route can give",
+    "routes.nuts.algorithm=delayed_acceptance": (
+        r"these need each other: (nuts needs surrogate needs nuts|surrogate needs nuts needs surrogate): train the "
+        r"surrogate on other routes"
+    ),
+    "routes.mpmh.algorithm=smc": r"algorithm 'smc' has no setting \['num_proposals'\]; it has \['num_mutations'",
     "routes.nuts.settings.depth=3": r"algorithm 'nuts' has no setting \['depth'\]; it has \['max_num_doublings'",
     "routes.nuts.settings.max_num_doublings=0": r"settings\.max_num_doublings must be a whole number from 1 to 20",
     "routes.nuts.settings.target_acceptance=1": r"settings\.target_acceptance must be a number between 0 and 1",

@@ -9,6 +9,7 @@ from jax import random
 
 from estim.experiment.experiment import Experiment, ExperimentError
 from estim.model import Model
+from estim.pipeline.evidence import populations
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain, implications, thin, unconstrain
@@ -68,6 +69,7 @@ def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
     """Whether all but the report is there."""
     last = ["mode.npz", "prior.npz", "decompositions.npz"]
     last += ["surrogate/certificate.json", "proposals.npz"] if experiment.surrogate else []
+    last += ["evidence.json"] if populations(experiment.routes) else []
     drawn = (count_draws(run, name) >= route.num_samples for name, route in experiment.routes.items())
     return all(map(run.has, last)) and all(drawn)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
+from estim.arguments import NonNegative, Positive, check, checked
 from estim.devices import device_mesh, takes_turns
 from estim.pace import Pace
 from estim.posterior import Posterior
@@ -26,7 +26,8 @@ from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tu
 from estim.samplers.chains import build_advance
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
+from estim.samplers.population import PopulationChunk, PopulationState, join_populations
+from estim.samplers.registry import Algorithm, Spread, algorithm_named
 from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight
 from estim.stopping import stop_is_asked
@@ -86,25 +87,20 @@ def sample(
     """Draws from a posterior.
 
     Args:
-        algorithm: a name in `estim.samplers.registry`, ``ALGORITHMS`` or ``POPULATIONS``.
-        num_samples: draws a chain after warm-up.
+        algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
+        num_samples: draws a chain after warm-up; of a population, particles a run.
         num_warmup: steps of adaptation a chain, which are not kept (a population has none).
         thin_evaluations: keep the evaluated points of every so many steps.
         settings: the algorithm's own, and the further arguments of `sample_chunks`: ``laplace``,
             ``initial_positions``, ``progress``, ``spread``.
 
-    Ctrl-C ends the run and returns the draws that are finished.
+    Ctrl-C ends the run and returns the draws that are finished; a population has none before its last temperature.
 
     Raises:
         ArgumentError: an unknown algorithm or setting, or a value out of its range.
         SamplerError: a starting point without a density, or starting points of a wrong shape; more draws than
             there is memory for.
     """
-    if algorithm in POPULATIONS:
-        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
-        return POPULATIONS[algorithm](
-            posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
-        )
     points = (
         num_samples * num_chains * (1 + math.ceil((settings.get("num_proposals") or 1) / thin_evaluations))
     )
@@ -113,7 +109,7 @@ def sample(
             f"{num_chains:,} chains of {num_samples:,} draws and the points evaluated for them are {needed:,} bytes, "
             f"and this machine has {available:,}: ask for fewer, or for a thin_evaluations above {thin_evaluations}"
         )
-    chunks: list[Chunk] = []
+    chunks: list[Any] = []
     run = sample_chunks(
         posterior,
         algorithm,
@@ -143,25 +139,38 @@ def sample_chunks(
     initial_positions: Array | None = None,
     progress: Progress | None = None,
     spread: Spread = "chains",
-    state: RunState | Sequence[np.ndarray] | None = None,
+    state: RunState | PopulationState | Sequence[np.ndarray] | None = None,
     **settings: Any,
-) -> Iterator[tuple[RunState, Chunk]]:
+) -> Iterator[tuple[Any, Any]]:
     """The run of `sample`, a chunk at a time, each with the state from which the run can go on.
 
     Args:
         laplace: Gaussian approximation for starting points and the first tuning; found here
             where it is not given. A function that returns it is called when the steps are compiled,
             so that another thread can look for it meanwhile.
-        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default.
+        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population begins
+            from draws of the prior, and has no use for these and for `laplace`.
         progress: called after every chunk, see `Progress`.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
+
+    Yields:
+        `RunState` and `Chunk`; of a population `PopulationState` and `PopulationChunk`.
     """
     require_own_runtime()
     row = algorithm_named(algorithm, settings)
     check(spread, Spread, "spread")
+    if row.drive is not None:
+        if initial_positions is not None or spread != "chains":
+            raise SamplerError(
+                f"{algorithm} begins from draws of the prior and divides its particles among the devices: it takes "
+                "no initial_positions and no spread"
+            )
+        size = {"num_samples": num_samples, "num_chains": num_chains}
+        yield from row.drive(posterior, rng_key, **size, state=state, progress=progress, **settings)
+        return
     shape = (num_chains, len(posterior.start))
     if initial_positions is not None and np.shape(initial_positions) != shape:
         raise SamplerError(
@@ -259,12 +268,14 @@ def sample_chunks(
             raise KeyboardInterrupt
 
 
-def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
+def to_draws(posterior: Posterior, chunks: list[Any], num_samples: int, thin_evaluations: int = 1) -> Draws:
     """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only.
 
     Raises:
-        SamplerError: all the chunks are of warm-up.
+        SamplerError: all the chunks are of warm-up, or of a population that did not come to its end.
     """
+    if chunks and isinstance(chunks[-1], PopulationChunk):
+        return join_populations(chunks)
     failures, seconds = Counter[str](), defaultdict[str, float](float)
     for chunk in chunks:
         failures.update(chunk.failures)
