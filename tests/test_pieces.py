@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from estim import pace
 from estim.evaluations import Evaluations
 from estim.posterior import from_logdensity, from_loglikelihood
 from estim.priors import normal
-from estim import pace
 from estim.samplers.run import sample
 from estim.stopping import workers
 from estim.surrogate import sample as surrogate_sample

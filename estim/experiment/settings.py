@@ -27,7 +27,6 @@ from estim.surrogate.dataset import fewest_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.sample import TILE
 
-
 SURROGATE = "surrogate"
 """The name of what a run learns, beside those of its routes."""
 

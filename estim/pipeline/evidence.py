@@ -96,7 +96,8 @@ def _of_population(name: str, result: RouteResult) -> dict[str, Any]:
 
 def _of_chains(posterior: Posterior, name: str, result: RouteResult, rng_key: Key) -> list[dict[str, Any]]:
     """By bridge sampling and by the harmonic mean, of a route of chains; those that its draws are enough for."""
-    position, logdensity = unconstrain(posterior, result.params), result.loglikelihood + result.logprior
+    position: Any = unconstrain(posterior, result.params)
+    logdensity: Any = result.loglikelihood + result.logprior
     rows = []
     try:
         bridge = bridge_sampling(posterior, position, logdensity, rng_key, num_proposals=_NUM_PROPOSALS)

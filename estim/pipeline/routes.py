@@ -10,6 +10,7 @@ from concurrent.futures import Future, as_completed
 import jax
 import numpy as np
 
+from estim.evaluations import Evaluations
 from estim.experiment.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
@@ -18,7 +19,7 @@ from estim.results.contents import count_draws, flatten
 from estim.results.store import RunDirectory
 from estim.samplers.base import Draws, Info
 from estim.samplers.mode import Laplace
-from estim.samplers.population import PopulationChunk, PopulationState
+from estim.samplers.particles import PopulationChunk, PopulationState
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
 from estim.stopping import workers
 from estim.typing import Key
@@ -82,7 +83,7 @@ def _sample_route(
         laplace=laplace,
         state=_saved_state(run, name),
         progress=phase_progress(progress, name),
-        **route.settings | {setting: made[name] for setting, name in route.needs.items()},
+        **{**route.settings, **{setting: made[needed] for setting, needed in route.needs.items()}},
     )
     for state, chunk in chunks:
         run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
@@ -106,7 +107,9 @@ def _chunk_arrays(
     arrays = {f"state.{i:03d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     arrays |= flatten(chunk.failures, "failures") | flatten(chunk.seconds, "seconds")
     if isinstance(chunk, PopulationChunk):
-        draws, evaluations, num = chunk.draws, chunk.evaluations, chunk.evaluations.status.size
+        draws = chunk.draws
+        evaluations: Evaluations | None = chunk.evaluations
+        num = chunk.evaluations.status.size
     else:
         draws = to_draws(posterior, [chunk], sys.maxsize) if chunk.phase == "sample" else None
         evaluations, num = draws.evaluations if draws else None, _num_evaluations(chunk.info)

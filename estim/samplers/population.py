@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from scipy.special import logsumexp
 
 from estim.devices import batch_size, device_mesh, map_positions, takes_turns
 from estim.evaluations import Evaluations
 from estim.pace import Pace
-from estim.posterior import Posterior, for_posteriors
-from estim.samplers.base import Draws, SamplerError, count_failures
+from estim.posterior import Posterior
+from estim.samplers.base import SamplerError, count_failures
 from estim.samplers.chains import build_advance
+from estim.samplers.particles import PopulationChunk, PopulationState, draws_of, logprior_at, no_points
 from estim.samplers.smc import (
     SMCState,
     as_given,
@@ -35,44 +35,16 @@ from estim.samplers.smc import (
 from estim.samplers.states import State
 from estim.status import Status
 from estim.stopping import stop_is_asked
-from estim.typing import Array, Key
+from estim.typing import Key
 
 _MOST_BATCHES = 100  # of first draws, in search of as many with a solution as there are particles
 _BLOCK = 512  # particles of one device in a call; few where they are moved one after another
-_TILE = 2048
 _BUFFER = 2**27  # bytes: of what the moves of one call say
 _KEEP_AFTER = 30.0  # seconds after which what was evaluated is kept though the temperature is not finished
 
 PopulationProgress = Callable[[str, int, int, float, float], None]
 """As `estim.samplers.run.Progress`: of the phase "temper" the steps are hundredths of the way of each run to phi = 1,
 on the scale of phi to the power 1/4."""
-
-
-class PopulationState(NamedTuple):
-    """All that a run needs to go on, leading axes ``[chain]``: a chain is an independent population.
-
-    ``tried`` counts the draws of the initial distribution so far, ``found`` those with a density; the first
-    temperature begins when ``found`` is the number of particles.
-    """
-
-    populations: SMCState
-    tried: Any
-    found: Any
-
-
-class PopulationChunk(NamedTuple):
-    """What was done since the last chunk, on the host.
-
-    ``evaluations`` ``[n]`` are all points evaluated; ``failures`` counts those without a solution by the name of their
-    status; ``seconds`` maps "compile" and "temper" to wall time; ``draws`` come with the last chunk, whose phase is
-    "sample": all chains at phi = 1, without the evaluations of earlier chunks.
-    """
-
-    phase: str
-    evaluations: Evaluations
-    failures: Counter[str]
-    seconds: dict[str, float]
-    draws: Draws | None
 
 
 _begin = jax.jit(begin_temperature)
@@ -134,7 +106,7 @@ def sample_populations(
             if stopping:
                 raise KeyboardInterrupt
     evaluated = work.chunk("sample")
-    yield now, evaluated._replace(draws=_draws(posterior, now))
+    yield now, evaluated._replace(draws=draws_of(posterior, now))
     _tell(progress, now, work)
 
 
@@ -184,7 +156,7 @@ class _Work:
         self.advance = partial(advance, {"posterior": posterior})
         self.batch = batch_size(posterior.sequential)
         self.pace, self.first_pace = Pace(self.capacity), Pace(num)
-        self.rate = 0.0
+        self.rate: float = 0.0
         self._evaluated: list[Evaluations] = []
         self._failures, self._seconds = Counter[str](), Counter[str]()
         self._batch: tuple[bytes, int, np.ndarray] | None = None
@@ -198,7 +170,8 @@ class _Work:
         self._seconds["compile"], self._begun = self.seconds_since(), time.perf_counter()
 
     def blank(self, num_chains: int) -> PopulationState:
-        nothing = State(np.zeros((self.num, self.dim)), np.zeros(self.num), np.zeros(self.num))
+        none: Any = np.zeros(self.num)
+        nothing = State(np.zeros((self.num, self.dim)), none, none)  # type: ignore[arg-type]
         each = [np.asarray(leaf) for leaf in jax.tree.leaves(_first(nothing))]
         populations = jax.tree.unflatten(
             jax.tree.structure(_first(nothing)), [np.repeat(leaf[None], num_chains, axis=0) for leaf in each]
@@ -218,7 +191,7 @@ class _Work:
             now = _on_host(_begin(key_resample, now, self.ess_fraction))
         now = self._move(key_move, now)
         if now.moved == self.num_blocks * self.num_moves:
-            self.rate = float(now.accepted) / (self.num * self.num_moves)
+            self.rate = float(now.accepted / (self.num * self.num_moves))
             now = _on_host(_end(now, self.num * self.num_moves))
         return run._replace(population=now)
 
@@ -271,7 +244,9 @@ class _Work:
         moved = _on_host(states)
         self.pace.took(count, time.perf_counter() - begun)
         particles = jax.tree.map(np.array, now.particles)
-        jax.tree.map(lambda rows, new: rows.__setitem__(slice(begin, begin + size), new[:size]), particles, moved)
+        jax.tree.map(
+            lambda rows, new: rows.__setitem__(slice(begin, begin + size), new[:size]), particles, moved
+        )
         accepted = np.asarray(now.accepted)
         for rates in np.asarray(info.acceptance_rate)[:count, :size]:  # in this order, however long the calls
             accepted = accepted + np.sum(rates)
@@ -298,75 +273,12 @@ class _Work:
 
     def chunk(self, phase: str) -> PopulationChunk:
         """What was done since the last one."""
-        dim = self.dim
-        evaluated = self._evaluated or [
-            Evaluations(np.zeros((0, dim)), np.zeros(0), np.zeros(0), np.zeros(0, np.int32))
-        ]
+        evaluated = self._evaluated or [no_points(self.dim)]
         points = jax.tree.map(lambda *rows: np.concatenate(rows), *evaluated)
-        points = as_given(points, _logprior(self.posterior, points.position))
+        points = as_given(points, logprior_at(self.posterior, points.position))
         seconds = dict(self._seconds) | {"temper": self.seconds_since()}
         self._evaluated, self._seconds, self._begun = [], Counter[str](), time.perf_counter()
         return PopulationChunk(phase, points, count_failures(points.status), seconds, None)
-
-
-def join_populations(chunks: Sequence[PopulationChunk]) -> Draws:
-    """All chunks of a run as its `Draws`.
-
-    Raises:
-        SamplerError: the last one is not among them.
-    """
-    if not chunks or (draws := chunks[-1].draws) is None:
-        raise SamplerError("there are no draws yet: the run stopped before phi was one")
-    failures, seconds = Counter[str](), Counter[str]()
-    for chunk in chunks:
-        failures.update(chunk.failures)
-        seconds.update(chunk.seconds)
-    evaluations = jax.tree.map(lambda *rows: np.concatenate(rows), *[chunk.evaluations for chunk in chunks])
-    return draws._replace(evaluations=evaluations, failures=dict(failures), seconds=dict(seconds))
-
-
-def _draws(posterior: Posterior, state: PopulationState) -> Draws:
-    populations = state.populations
-    flat = populations.position.reshape(-1, populations.position.shape[-1])
-    shape = populations.particles.logprior.shape
-    particles = as_given(populations.particles, _logprior(posterior, flat).reshape(shape))
-    log_evidence = populations.log_evidence
-
-    def by_chain(values: Any) -> np.ndarray:
-        return np.repeat(np.asarray(values)[:, None], shape[1], axis=1)
-
-    nothing = Evaluations(flat[:0], np.zeros(0), np.zeros(0), np.zeros(0, np.int32))
-    return Draws(
-        param_names=posterior.param_names,
-        position=particles.position,
-        loglikelihood=particles.loglikelihood,
-        logprior=particles.logprior,
-        stats={
-            "lp": particles.logdensity,
-            "num_stages": by_chain(populations.stage),
-            "log_marginal_likelihood": by_chain(log_evidence),
-            "acceptance_rate": by_chain(populations.accepted),
-        },
-        evaluations=nothing,
-        seconds={},
-        failures={},
-        log_marginal_likelihood=float(logsumexp(log_evidence) - np.log(len(log_evidence))),
-    )
-
-
-def _logprior(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
-    """``[n]`` at ``positions`` ``[n, dim]``, in tiles of one shape."""
-    tiles = []
-    for begin in range(0, len(positions), _TILE):
-        tile = positions[begin : begin + _TILE]
-        filled = np.concatenate([tile, np.repeat(tile[:1], _TILE - len(tile), axis=0)])
-        tiles.append(np.asarray(_logprior_of_tile(posterior, filled))[: len(tile)])
-    return np.concatenate([np.zeros(0), *tiles])
-
-
-@for_posteriors
-def _logprior_of_tile(posterior: Posterior, positions: Array) -> Array:
-    return jax.vmap(posterior.logprior_fn)(positions)
 
 
 def _tell(progress: PopulationProgress | None, state: PopulationState, work: _Work) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of
-from estim.samplers.adaptation import StepLaw
 from estim.posterior import Posterior
+from estim.samplers.adaptation import StepLaw
 from estim.samplers.base import SamplingAlgorithm
 from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance

@@ -26,7 +26,7 @@ from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tu
 from estim.samplers.chains import build_advance
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.population import PopulationChunk, PopulationState, join_populations
+from estim.samplers.particles import PopulationChunk, PopulationState, join_populations
 from estim.samplers.registry import Algorithm, Spread, algorithm_named
 from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight
@@ -148,16 +148,15 @@ def sample_chunks(
         laplace: Gaussian approximation for starting points and the first tuning; found here
             where it is not given. A function that returns it is called when the steps are compiled,
             so that another thread can look for it meanwhile.
-        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population begins
-            from draws of the prior, and has no use for these and for `laplace`.
+        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population, which
+            begins from draws of the prior, has no use for either.
         progress: called after every chunk, see `Progress`.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
 
-    Yields:
-        `RunState` and `Chunk`; of a population `PopulationState` and `PopulationChunk`.
+    Yields `RunState` and `Chunk`; of a population `PopulationState` and `PopulationChunk`.
     """
     require_own_runtime()
     row = algorithm_named(algorithm, settings)
@@ -165,11 +164,10 @@ def sample_chunks(
     if row.drive is not None:
         if initial_positions is not None or spread != "chains":
             raise SamplerError(
-                f"{algorithm} begins from draws of the prior and divides its particles among the devices: it takes "
-                "no initial_positions and no spread"
+                f"{algorithm} begins from draws of the prior: it takes no initial_positions, no spread"
             )
-        size = {"num_samples": num_samples, "num_chains": num_chains}
-        yield from row.drive(posterior, rng_key, **size, state=state, progress=progress, **settings)
+        settings |= {"num_samples": num_samples, "num_chains": num_chains}
+        yield from row.drive(posterior, rng_key, state=state, progress=progress, **settings)
         return
     shape = (num_chains, len(posterior.start))
     if initial_positions is not None and np.shape(initial_positions) != shape:
@@ -279,8 +277,7 @@ def to_draws(posterior: Posterior, chunks: list[Any], num_samples: int, thin_eva
     failures, seconds = Counter[str](), defaultdict[str, float](float)
     for chunk in chunks:
         failures.update(chunk.failures)
-        for phase, time_taken in chunk.seconds.items():
-            seconds[phase] += time_taken
+        seconds.update({phase: seconds[phase] + taken for phase, taken in chunk.seconds.items()})
     kept = [chunk for chunk in chunks if chunk.phase == "sample"]
     if not kept:
         raise SamplerError("there are no draws yet: the run stopped in warm-up")
@@ -297,8 +294,7 @@ def to_draws(posterior: Posterior, chunks: list[Any], num_samples: int, thin_eva
 
     def flat(rows: Any) -> np.ndarray:
         """``[step, chain, n, ...] -> [all, ...]``."""
-        rows = rows[::thin_evaluations]
-        return rows.reshape(-1, *rows.shape[3:])
+        return rows[::thin_evaluations].reshape(-1, *rows.shape[3:])
 
     stats = {name: repeated(rows) for name, rows in info.stats.items()}
     weighted_position = weights = None

@@ -127,7 +127,7 @@ def moves_of(posterior: Posterior, num_mutations: int | None) -> int:
 
 def first_population(particles: State, step_size: Any = 0.0) -> SMCState:
     """Draws of the initial distribution, each with a density, before the first temperature."""
-    num, dim = particles.position.shape
+    dim = particles.position.shape[1]
     step_size = jnp.where(jnp.asarray(step_size) > 0, step_size, FIRST_STEP / dim**0.5)
     tuning = Tuning(jnp.zeros(dim), jnp.eye(dim), step_size, jnp.ones(()))
     zero, none = jnp.zeros(()), jnp.zeros((), jnp.int32)

@@ -36,7 +36,7 @@ def evidence_section(report: Report) -> list[Item]:
             ["", "rests on", "log marginal likelihood", "standard error"],
             rows,
             "Log marginal likelihood by every method: the integral of likelihood times prior as they are given.",
-            "Of tempered SMC the error is that of the average of its runs, from their spread; of the others it is as the "
+            "Of tempered SMC the error is that of the average of its runs, from their spread; of the others as the "
             "method states it. Laplace's approximation has none: it errs by what the posterior lacks in normality.",
             left=(1,),
         ),
