@@ -22,7 +22,7 @@ from estim.arguments import (
     settings_of,
     shown,
 )
-from estim.samplers.registry import posteriors_asked_for, route_settings
+from estim.samplers.registry import is_population, posteriors_asked_for, route_settings
 from estim.surrogate.dataset import fewest_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.sample import TILE
@@ -92,6 +92,8 @@ class Route:
             check_fields(self)
             known = route_settings(self.algorithm)
             settings = check_settings(known, self.settings, f"algorithm {self.algorithm!r}", "settings")
+            if is_population(self.algorithm) and self.num_samples < 2:
+                raise ArgumentError("num_samples=1: a population has two particles or more")
             made = {name: SURROGATE for name in posteriors_asked_for(self.algorithm)}
             object.__setattr__(self, "settings", made | settings)
 

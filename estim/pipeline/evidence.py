@@ -21,7 +21,7 @@ from estim.results.analysis import unconstrain
 from estim.results.contents import RouteResult, read_route
 from estim.results.store import RunDirectory
 from estim.samplers.mode import Laplace
-from estim.samplers.registry import ALGORITHMS
+from estim.samplers.registry import is_population
 from estim.typing import Key
 
 _NUM_PROPOSALS = 1000
@@ -31,7 +31,7 @@ _SIGNIFICANCE = 0.001
 
 def populations(routes: Mapping[str, Route]) -> list[str]:
     """The routes that move populations."""
-    return [name for name, route in routes.items() if ALGORITHMS[route.algorithm].drive]
+    return [name for name, route in routes.items() if is_population(route.algorithm)]
 
 
 def compare_evidence(

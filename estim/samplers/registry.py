@@ -113,6 +113,11 @@ def route_settings(name: str) -> dict[str, Any]:
     return known | {"spread": Spread} if known.pop("mesh", None) else known
 
 
+def is_population(name: str) -> bool:
+    """Whether the algorithm called `name` moves populations: what are draws of a chain elsewhere are particles."""
+    return algorithm_named(name, {}).drive is not None
+
+
 def posteriors_asked_for(name: str) -> tuple[str, ...]:
     """The settings of the algorithm called `name` that are a `Posterior`."""
     known = settings_of(algorithm_named(name, {}).build)
