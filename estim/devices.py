@@ -39,6 +39,12 @@ BATCH, ONE_BY_ONE = 64, 2
 call should take no more than some seconds."""
 
 
+def batch_size(sequential: bool) -> int:
+    """How many positions `map_positions` evaluates in one compiled call, on all devices together."""
+    mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
+    return (ONE_BY_ONE if takes_turns(sequential) else BATCH) * mesh.size
+
+
 def map_positions(
     function: Callable[[Any, Array], Any], given: Any, positions: np.ndarray, *, sequential: bool = False
 ) -> Any:
@@ -55,7 +61,7 @@ def map_positions(
     """
     require_own_runtime()
     mesh = device_mesh(len(jax.local_devices()), jax.local_devices())
-    size = (ONE_BY_ONE if takes_turns(sequential) else BATCH) * mesh.size
+    size = batch_size(sequential)
     num = len(positions)
     padded = np.concatenate([positions, np.repeat(positions[:1], -num % size, axis=0)])
     arrays, structure = jax.tree.flatten(given)

@@ -61,6 +61,11 @@ class ModelLikelihood:
     def _params(self, position: Position) -> Any:
         return self.spec.params(self.spec.parameters.constrain_fn(position))
 
+    @property
+    def gradient(self) -> str:
+        """That of the likelihood: exact, none or biased."""
+        return self.likelihood.gradient
+
     def explain(self, status: int) -> str:
         """What a status means for this model, in words."""
         return explain(self.spec, status)

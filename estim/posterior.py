@@ -132,6 +132,11 @@ class Posterior:
         explain = getattr(self.likelihood, "explain", None)
         return Status(int(status)).message if explain is None else explain(status)
 
+    @property
+    def gradient(self) -> str:
+        """Whether the derivative of the value is that of the log-likelihood: "exact", "none" or "biased"."""
+        return getattr(self.likelihood, "gradient", "exact")
+
     def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
         """`fn`, which evaluates this posterior, over a leading axis of its arguments."""
         return over(fn, self.sequential)

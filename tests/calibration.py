@@ -1,32 +1,31 @@
 """Simulation-based calibration on a model of two parameters: is the parameter behind the data a draw like any other?
 
-Parameters from the prior and data given them are a draw of their joint distribution, so that among L independent draws
-of the posterior the rank of the parameter behind the data is uniform on 0 .. L (Talts, Betancourt, Simpson, Vehtari and
-Gelman 2018). A route is any function that makes draws of a posterior: a kernel's chain, a surrogate's draws, what a
-correction makes of them.
+A route is any function that makes draws of a posterior: a kernel's chain, a population, a surrogate's draws, what a
+correction makes of them. See `estim.analysis.calibration`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-from scipy.stats import chisquare
 
+from estim.analysis import uniformity
 from estim.posterior import from_loglikelihood
 
 PRIOR = {"mu": dist.Normal(0.0, 1.0), "sigma": dist.LogNormal(-1 / 32, 0.25)}
 NUM_OBS = 5
 NUM_RANKS = 8
+WITHOUT_DATA = from_loglikelihood(
+    lambda p, y: jnp.sum(dist.Normal(p["mu"], p["sigma"]).log_prob(y)), PRIOR, data=jnp.zeros(NUM_OBS)
+)
 
 
 def posterior_given(y):
     """mu and sigma given five numbers y ~ N(mu, sigma^2); `y` may be traced."""
-    return from_loglikelihood(lambda p: jnp.sum(dist.Normal(p["mu"], p["sigma"]).log_prob(y)), PRIOR)
-
-
-WITHOUT_DATA = posterior_given(jnp.zeros(NUM_OBS))
+    return replace(WITHOUT_DATA, data=y)
 
 
 @jax.jit
@@ -43,21 +42,28 @@ def rank_among(draws, behind):
     return jnp.sum(thinned < behind[None, :], axis=0)
 
 
+def replicates(rng_key, num_replicates: int):
+    """For each replicate a key, the position behind the data, the data, and a draw of the prior unrelated to them."""
+    key_prior, key_data, key_route = jax.random.split(rng_key, 3)
+    behind, start = np.asarray(WITHOUT_DATA.sample_prior(key_prior, 2 * num_replicates)).reshape(2, -1, 2)
+    data = np.asarray(jax.vmap(simulate)(jax.random.split(key_data, num_replicates), behind))
+    yield from zip(jax.random.split(key_route, num_replicates), behind, data, start, strict=True)
+
+
 def ranks_of_route(rng_key, route: Callable, num_replicates: int) -> np.ndarray:
     """Ranks ``[num_replicates, dim]`` of a route ``(rng_key, y, start) -> draws [n, dim]``, one data set after another.
 
     `start` is a draw of the prior that has nothing to do with the data.
     """
-    rows = []
-    for key in jax.random.split(rng_key, num_replicates):
-        key_prior, key_data, key_route = jax.random.split(key, 3)
-        behind, start = WITHOUT_DATA.sample_prior(key_prior, 2)
-        rows.append(rank_among(jnp.asarray(route(key_route, simulate(key_data, behind), start)), behind))
-    return np.array(rows)
+    return np.array(
+        [
+            rank_among(jnp.asarray(route(key, y, start)), behind)
+            for key, behind, y, start in replicates(rng_key, num_replicates)
+        ]
+    )
 
 
 def assert_uniform(ranks, smallest: float = 1e-5) -> None:
     """A chi-squared test of each parameter's ranks ``[n, dim]``."""
-    for column in np.asarray(ranks).T:
-        pvalue = chisquare(np.bincount(column, minlength=NUM_RANKS)).pvalue
-        assert pvalue > smallest, (pvalue, np.bincount(column, minlength=NUM_RANKS))
+    found = uniformity(ranks, NUM_RANKS - 1, NUM_RANKS)
+    assert np.all(found.pvalue > smallest), (found.pvalue, found.counts)

@@ -48,7 +48,10 @@ experiment = Experiment(model=model, data="us_nk", start="1984Q1", end="1989Q4")
 HOUSEHOLD = "law = lambda lag, now, lead, shocks, p: {'law': now.x - p.rho * lag.x - p.sigma * shocks.e}\n"
 MOMENTS = ("written", "listed", "named")
 """Of a file: its bytes are on the disk; it is listed too; it has its name."""
-STAGES = ("mode.npz", "rwmh/", "surrogate/network", "surrogate/chunk", "surrogate/cert", "verdict.json")
+STAGES = (
+    "mode.npz", "rwmh/", "smc/", "surrogate/network", "surrogate/chunk", "delayed_acceptance/", "surrogate/cert",
+    "verdict.json",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +65,11 @@ def killed(tmp_path_factory):
         num_starts=1,
         routes={
             "rwmh": Route("rwmh", num_samples=400, num_chains=4, num_warmup=60),
+            "smc": Route("smc", num_samples=100, num_chains=3),
+            "delayed_acceptance": Route("delayed_acceptance", num_samples=300, num_chains=4, num_warmup=60),
         },
         surrogate=SurrogateRoute(
-            train_on=("rwmh",),
+            train_on=("rwmh", "smc"),
             num_samples=20,
             num_warmup=200,
             num_certificate=400,
@@ -135,4 +140,29 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(killed, stage, monkeypat
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
-    assert resumed.read_json("surrogate/certificate.json") == whole.read_json("surrogate/certificate.json")
+    for name in ("surrogate/certificate.json", "evidence.json"):
+        assert resumed.read_json(name) == whole.read_json(name)
+
+
+def test_marginal_likelihoods_stand_side_by_side(killed):
+    """That of the population beside those of the chains, and within their errors."""
+    whole, _ = killed
+    evidence = whole.read_json("evidence.json")
+    methods = {(row["method"], row["route"]) for row in evidence["rows"]}
+    assert methods == {
+        ("Laplace", None),
+        ("tempered SMC", "smc"),
+        ("bridge sampling", "rwmh"),
+        ("harmonic mean", "rwmh"),
+    }
+    assert evidence["agree"] and np.ptp([row["value"] for row in evidence["rows"]]) < 1.0
+    page = whole.read_text("report.html")
+    assert "The marginal likelihood" in page and "agree within their errors" in page
+
+
+def test_what_was_learnt_is_what_delayed_acceptance_proposes_by(killed):
+    whole, _ = killed
+    result = read_route(whole, "delayed_acceptance")
+    assert np.mean(result.stats["acceptance_rate_outer"]) > 0.8
+    means = [read_route(whole, name).params.mean((0, 1)) for name in ("delayed_acceptance", "smc")]
+    np.testing.assert_allclose(*means, atol=0.2)

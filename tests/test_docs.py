@@ -18,7 +18,7 @@ import estim
 from estim import analysis
 from estim.cli import main
 from estim.experiment.settings import PRESETS, Route, SurrogateRoute
-from estim.samplers import run
+from estim.samplers import mode
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,7 +38,7 @@ FEWER = {
         "certify": {"num_evaluations": 400},
         "refine": {"num_evaluations": 500},
     },
-    run: {"find_mode": {"num_starts": 2}},  # where `sample` looks for it
+    mode: {"find_mode": {"num_starts": 2}},  # where `sample` looks for it
     analysis: {"bridge_sampling": {"num_proposals": 250}, "prior_mass": {"num_draws": 250}},
 }
 """What a page's own calls may ask for at the most."""

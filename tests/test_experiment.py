@@ -1,6 +1,7 @@
 """Experiment: prints itself, is saved and repeated, and refuses settings that do not exist."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -112,6 +113,11 @@ def test_wrong_overrides_name_the_key_and_what_there_is(assignment, message):
         EXPERIMENT.override([assignment])
 
 
+WITH_ALL = replace(
+    EXPERIMENT,
+    routes=dict(EXPERIMENT.routes)
+    | {"smc": Route("smc", num_samples=100), "da": Route("delayed_acceptance", num_samples=100)},
+)
 # The setting, and what the error says of it; none of these can be run.
 IMPOSSIBLE = {
     "routes.nuts.num_chains=0": r"routes\.nuts: num_chains must be a whole number from 1 on, not 0",
@@ -122,14 +128,26 @@ IMPOSSIBLE = {
     "routes.nuts.num_warmup=-1": r"num_warmup must be a whole number from 0 on",
     "routes.nuts.num_warmup=[10]": r"num_warmup must be a whole number",
     "routes.nuts.algorithm=nutz": r"unknown algorithm 'nutz'; choose one of \['chees'.*did you mean 'nuts'",
-    "routes.nuts.algorithm=smc": r"'smc' moves a population and has no chains: call estim\.sample",
-    "routes.nuts.algorithm=delayed_acceptance": r"needs approximation, which no route can give",
+    "routes.nuts.algorithm=delayed_acceptance": (
+        r"these need each other: (nuts needs surrogate needs nuts|surrogate needs nuts needs surrogate): train the "
+        r"surrogate on other routes"
+    ),
+    "routes.mpmh.algorithm=smc": r"algorithm 'smc' has no setting \['num_proposals'\]; it has \['num_mutations'",
     "routes.nuts.settings.depth=3": r"algorithm 'nuts' has no setting \['depth'\]; it has \['max_num_doublings'",
     "routes.nuts.settings.max_num_doublings=0": r"settings\.max_num_doublings must be a whole number from 1 to 20",
     "routes.nuts.settings.target_acceptance=1": r"settings\.target_acceptance must be a number between 0 and 1",
     "routes.nuts.settings.spread=proposals": r"algorithm 'nuts' has no setting \['spread'\]",
     "routes.mpmh.settings.construction=new": r"construction must be one of \['auxiliary', 'independent'",
     "routes.mpmh.settings.mesh=1": r"algorithm 'mpmh' has no setting \['mesh'\]",
+    "routes.smc.num_samples=1": r"routes\.smc: num_samples=1: a population has two particles or more",
+    "routes.smc.settings.ess_fraction=1": r"settings\.ess_fraction must be a number between 0 and 1",
+    "routes.smc.settings.num_warmup=1": r"algorithm 'smc' has no setting \['num_warmup'\]; it has \['num_mutations'",
+    "routes.da.settings.num_inner=0": r"settings\.num_inner must be a whole number from 1 on",
+    "routes.da.settings.approximation=nuts": r"approximation='nuts' is no posterior that a run makes; choose one of",
+    "surrogate=null": r"routes\.da needs the surrogate \(approximation\), and the experiment has none",
+    'surrogate.train_on=["mpmh","da"]': (
+        r"these need each other: .*(da needs surrogate|surrogate needs da).*: train the surrogate on other routes"
+    ),
     "surrogate.recipe=papr": r"unknown recipe 'papr'.*did you mean 'paper'",
     "surrogate.num_chains=300": r"num_chains must be a whole number that is a multiple of 256, not 300",
     "surrogate.num_chains=0": r"num_chains must be a whole number that is a multiple of 256, not 0",
@@ -160,7 +178,13 @@ IMPOSSIBLE = {
 @pytest.mark.parametrize("assignment", IMPOSSIBLE)
 def test_what_no_run_can_use_is_refused_at_once(assignment):
     with pytest.raises(ExperimentError, match=IMPOSSIBLE[assignment]):
-        EXPERIMENT.override([assignment])
+        WITH_ALL.override([assignment])
+
+
+def test_a_route_may_need_the_surrogate_and_says_so():
+    route = WITH_ALL.routes["da"]
+    assert route.needs == {"approximation": "surrogate"} and WITH_ALL.routes["nuts"].needs == {}
+    assert from_settings(WITH_ALL.settings()) == WITH_ALL
 
 
 @pytest.mark.parametrize(

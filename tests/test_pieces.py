@@ -9,7 +9,7 @@ from estim import pace
 from estim.evaluations import Evaluations
 from estim.posterior import from_logdensity, from_loglikelihood
 from estim.priors import normal
-from estim.samplers.smc import sample_smc
+from estim.samplers.run import sample
 from estim.stopping import workers
 from estim.surrogate import sample as surrogate_sample
 from estim.surrogate.evaluate import evaluate_posterior
@@ -51,7 +51,7 @@ def all_of_it(posterior):
     chains = sample_surrogate(
         surrogate, KEY, num_samples=300, num_chains=8 * surrogate_sample.TILE, num_warmup=200
     )
-    particles = sample_smc(posterior, KEY, num_samples=64, num_chains=1, num_mutations=7)
+    particles = sample(posterior, "smc", KEY, num_samples=64, num_chains=2, num_mutations=7)
     return {
         "particles": particles.position,
         "evaluated": particles.evaluations.position,
@@ -70,7 +70,7 @@ def test_the_bits_do_not_depend_on_the_calls(posterior, whole, single_steps):
 @pytest.mark.parametrize(
     "work",
     [
-        lambda: sample_smc(from_logdensity(logdensity, jnp.zeros(2)), KEY, num_samples=64),
+        lambda: sample(from_logdensity(logdensity, jnp.zeros(2)), "smc", KEY, num_samples=64),
         lambda: evaluate_posterior(from_logdensity(logdensity, jnp.zeros(2)), np.zeros((5000, 2))),
     ],
     ids=["particles", "evaluations"],

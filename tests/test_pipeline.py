@@ -13,6 +13,7 @@ import pytest
 from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute
 from estim.experiment.files import load_experiment
 from estim.pipeline import run_experiment
+from estim.pipeline.evidence import judged
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
 from estim.results.store import RunDirectory
@@ -245,6 +246,61 @@ def test_the_founding_paper_s_quick_preset_runs_to_its_report(experiment, tmp_pa
         "hmc",
     ]  # who only taught comes last
     assert "Corrected by 240 importance weights" in run.read_text("report.html")  # three fifths of 400
+
+
+@pytest.mark.parametrize(
+    ("assignments", "words"),
+    [
+        (["routes.rwmh.algorithm=rwm"], "unknown algorithm 'rwm'"),
+        (["routes.rwmh.settings.num_steps=3"], "algorithm 'rwmh' has no setting"),
+        (["routes.rwmh.algorithm=smc", "routes.rwmh.num_samples=1"], "two particles or more"),
+        (["routes.rwmh.algorithm=delayed_acceptance"], "rwmh needs the surrogate"),
+        (["likelihood.presample=24"], "presample=24 must be less than the 24 periods"),
+        (["likelihood.start=flat"], r"likelihood\.start must be one of"),
+        (["solver=magic"], "magic"),
+        (["data=nowhere"], "nowhere"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_written(experiment, tmp_path, assignments, words):
+    """And so in the same directory the corrected experiment can be run."""
+    with pytest.raises(ValueError, match=words):
+        run_experiment(experiment.override(assignments), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("presample", [24, 30])
+def test_a_likelihood_that_does_not_fit_the_data_is_refused_before_anything_is_written(
+    experiment, tmp_path, presample
+):
+    with pytest.raises(ExperimentError, match="presample"):
+        run_experiment(replace(experiment, likelihood={"presample": presample}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "agree"),
+    [
+        ((-10.0, -10.2), (0.1, 0.05), True),
+        ((-10.0, -13.0), (0.1, 0.05), False),
+        ((-10.0, -13.0), (None, 0.05), True),  # one run alone has no error
+    ],
+)
+def test_marginal_likelihoods_are_judged_by_their_errors(values, errors, agree):
+    row = {"method": "tempered SMC", "route": "smc", "value": values[0], "error": errors[0], "runs": 4}
+    other = {
+        "method": "bridge sampling",
+        "route": "rwmh",
+        "value": values[1],
+        "error": errors[1],
+        "runs": None,
+    }
+    laplace = {"method": "Laplace", "route": None, "value": 0.0, "error": None, "runs": None}
+    found = judged([laplace, row, other])
+    assert found["agree"] == agree and len(found["apart"]) == (not agree)
+    if not agree:
+        assert found["apart"][0]["methods"] == ["tempered SMC (smc)", "bridge sampling (rwmh)"]
+        assert found["apart"][0]["gap"] == pytest.approx(3.0)
 
 
 def test_unknown_names_are_refused_before_anything_is_written(tmp_path):

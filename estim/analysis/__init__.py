@@ -1,6 +1,7 @@
 """What a solved model says: pure functions of one `StateSpace`, and `over_draws` to have them with bands."""
 
 from estim.analysis.bridge import Bridge, PriorMass, bridge_sampling, prior_mass
+from estim.analysis.calibration import RankTest, calibration_ranks, uniformity
 from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
 from estim.analysis.forecasts import forecast, sample_forecast
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
@@ -20,8 +21,10 @@ __all__ = [
     "Identification",
     "Moments",
     "PriorMass",
+    "RankTest",
     "bands",
     "bridge_sampling",
+    "calibration_ranks",
     "forecast",
     "historical_decomposition",
     "impulse_responses",
@@ -39,6 +42,7 @@ __all__ = [
     "smooth",
     "solve_draws",
     "theoretical_moments",
+    "uniformity",
     "variables_state_space",
     "variance_decomposition",
 ]

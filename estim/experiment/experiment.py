@@ -34,6 +34,7 @@ from estim.experiment.settings import (
     Route,
     SurrogateRoute,
     build,
+    check_needs,
     complete,
     refused,
 )
@@ -112,6 +113,7 @@ class Experiment:
             raise ExperimentError(
                 f"surrogate.train_on: {unknown} is not among the routes, which are {list(self.routes)}"
             )
+        check_needs(self.routes, self.surrogate)
         if self.surrogate:
             self.surrogate.check_points(len(model.estimated))
         for name, preset in self.presets.items():

@@ -5,6 +5,7 @@ or in that of the algorithm, the recipe or the likelihood that a setting belongs
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any
 
 from estim.arguments import (
@@ -21,10 +22,13 @@ from estim.arguments import (
     settings_of,
     shown,
 )
-from estim.samplers.registry import route_settings
+from estim.samplers.registry import is_population, posteriors_asked_for, route_settings
 from estim.surrogate.dataset import fewest_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.sample import TILE
+
+SURROGATE = "surrogate"
+"""The name of what a run learns, beside those of its routes."""
 
 
 class ExperimentError(ArgumentError):
@@ -68,9 +72,10 @@ class Route:
 
     Attributes:
         algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
-        num_samples: draws a chain after warm-up.
-        num_warmup: steps of adaptation a chain, which are not kept.
-        settings: the algorithm's own, see there.
+        num_samples: draws a chain after warm-up; of ``smc``, particles of each of `num_chains` runs.
+        num_warmup: steps of adaptation a chain, which are not kept; ``smc`` has none.
+        settings: the algorithm's own, see there. What is a posterior there is the name of what the same run makes:
+            of ``delayed_acceptance`` ``approximation`` is ``"surrogate"``, and need not be given.
 
     Raises:
         ExperimentError: no algorithm has this name, or a number or one of its settings is out of range.
@@ -87,7 +92,15 @@ class Route:
             check_fields(self)
             known = route_settings(self.algorithm)
             settings = check_settings(known, self.settings, f"algorithm {self.algorithm!r}", "settings")
-            object.__setattr__(self, "settings", settings)
+            if is_population(self.algorithm) and self.num_samples < 2:
+                raise ArgumentError("num_samples=1: a population has two particles or more")
+            made = {name: SURROGATE for name in posteriors_asked_for(self.algorithm)}
+            object.__setattr__(self, "settings", made | settings)
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """What the route cannot begin without: setting -> the name of what the run makes."""
+        return {name: self.settings[name] for name in posteriors_asked_for(self.algorithm)}
 
 
 @names_arguments(ExperimentError)
@@ -149,6 +162,35 @@ class SurrogateRoute:
             raise ExperimentError(
                 f"surrogate.max_points={self.max_points}: {kept} points are kept, where {dim} parameters need {needed}"
             )
+
+
+def check_needs(routes: Mapping[str, Route], surrogate: SurrogateRoute | None) -> None:
+    """What routes and surrogate need of each other is there, and can be made in some order.
+
+    Raises:
+        ExperimentError: something is needed that the run does not make, or two things need each other.
+    """
+    needs = {name: tuple(route.needs.values()) for name, route in routes.items()}
+    if surrogate is not None:
+        needs[SURROGATE] = surrogate.train_on
+    for name, route in routes.items():
+        for setting, needed in route.needs.items():
+            if needed != SURROGATE:
+                raise ExperimentError(
+                    f"routes.{name}: settings.{setting}={needed!r} is no posterior that a run makes; "
+                    f"choose one of {[SURROGATE]}"
+                )
+            if surrogate is None:
+                raise ExperimentError(
+                    f"routes.{name} needs the surrogate ({setting}), and the experiment has none: give it one, or "
+                    "leave the route out"
+                )
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        raise ExperimentError(
+            f"these need each other: {' needs '.join(reversed(error.args[1]))}: train the surrogate on other routes"
+        ) from None
 
 
 FULL = {

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.arguments import NonNegativeReal, Positive, PositiveReal, check_fields
 from estim.devices import device_mesh
@@ -154,6 +154,24 @@ def _build_block(training: Training, num_steps: int, block: int) -> tuple[Callab
     return start, train_block
 
 
+@lru_cache(maxsize=8)
+def _programs(training: Training, num_steps: int, block: int, mesh: Mesh) -> tuple[Callable, Callable]:
+    """Compiled functions over all members ``[num_members, ...]``, shared among the devices of `mesh`.
+
+    The points are an argument: as many others of them, of another data set say, need no new program.
+    """
+    start, train_block = _build_block(training, num_steps, block)
+    member, everyone = PartitionSpec(mesh.axis_names), PartitionSpec()
+
+    def train_members(keys: Key, trainees: _Trainee, *shared: Any) -> Any:
+        return jax.lax.map(lambda pair: train_block(*pair, *shared), (keys, trainees))
+
+    share = partial(jax.shard_map, mesh=mesh, check_vma=False)
+    return jax.jit(jax.vmap(start)), jax.jit(
+        share(train_members, in_specs=(member, member, *[everyone] * 4), out_specs=(member, member))
+    )
+
+
 def train_network(
     rng_key: Key,
     params: NetworkParams,
@@ -172,23 +190,9 @@ def train_network(
     num_epochs = max(min(training.num_epochs, training.max_steps // steps_per_epoch), 1)
     block = -(-num_epochs // NUM_BLOCKS)
     num_epochs = -(-num_epochs // block) * block
-    start, train_block = _build_block(training, num_epochs * steps_per_epoch, block)
-
     mesh = device_mesh(num_members, jax.local_devices())
-    member, everyone = PartitionSpec(mesh.axis_names), PartitionSpec()
-
-    @jax.jit
-    @partial(
-        jax.shard_map,
-        mesh=mesh,
-        in_specs=(member, member, everyone, everyone, everyone, everyone),
-        out_specs=(member, member),
-        check_vma=False,
-    )
-    def train_members(keys, trainees, *shared):
-        return jax.lax.map(lambda pair: train_block(*pair, *shared), (keys, trainees))
-
-    trainees = jax.device_put(jax.jit(jax.vmap(start))(params), NamedSharding(mesh, member))
+    start, train_members = _programs(training, num_epochs * steps_per_epoch, block, mesh)
+    trainees = jax.device_put(start(params), NamedSharding(mesh, PartitionSpec(mesh.axis_names)))
     pace = Pace(block, seconds=_SECONDS)
     train_losses: list[np.ndarray] = []
     validation_losses: list[np.ndarray] = []

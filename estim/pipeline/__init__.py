@@ -2,8 +2,9 @@
 
     model, data ─▶ posterior ─▶ mode ─▶ routes ─▶ draws ──────────────────────────┐
                                           │ every evaluated point                 ├─▶ report
-                                          └─▶ surrogate ─▶ draws ─▶ certificate, ─┘
-                                                                 correction
+                                          └─▶ surrogate ─▶ draws ─▶ certificate, ─┤
+                                                     │           correction       │
+                                                     └─▶ routes that need it ─────┘
 
 Each stage looks first whether the directory holds its result: to run an experiment and to resume
 it is the same call. A stage's random numbers depend on the seed and on its own name alone.
@@ -23,6 +24,7 @@ import pandas as pd
 
 from estim.arguments import checked
 from estim.experiment.experiment import Experiment
+from estim.experiment.settings import SURROGATE
 from estim.model import Model
 from estim.pipeline import learning
 from estim.pipeline.beginning import (
@@ -34,6 +36,7 @@ from estim.pipeline.beginning import (
     saved_experiment,
     say_what_changed,
 )
+from estim.pipeline.evidence import compare_evidence
 from estim.pipeline.memory import require_memory
 from estim.pipeline.routes import sample_routes
 from estim.pipeline.stages import find_laplace, is_finished, require_same_density, say_implications
@@ -168,7 +171,9 @@ def _estimate(
 
     step = _WIDE_STEP if solver_named(model, experiment.solver).slow(model) else _STEP
     find = partial(find_laplace, run, posterior, experiment.num_starts, step, key("mode"), progress)
-    laplace = sample_routes(run, posterior, find, experiment.routes, key, progress)
+    first = {name: route for name, route in experiment.routes.items() if not route.needs}
+    later = {name: route for name, route in experiment.routes.items() if route.needs}
+    laplace = sample_routes(run, posterior, find, first, key, progress)
     release_memory()
     settings = experiment.surrogate
     teachers = settings.train_on if settings else ()
@@ -179,6 +184,12 @@ def _estimate(
             learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
             sliced.result()
             release_memory()
+    if later:
+        made = {SURROGATE: surrogate.posterior}
+        sample_routes(run, posterior, lambda: laplace, later, key, progress, made)
+        release_memory()
+    compare_evidence(run, posterior, laplace, experiment.routes, key("evidence"), progress)
+    with workers(1) as submit:
         submit(say_implications, run, model, posterior, data, teachers)
         if settings:
             learning.certify(run, posterior, surrogate, settings, key("certify"), progress)

@@ -1,4 +1,7 @@
-"""The routes of a run: samplers of the exact posterior, a chunk of draws after another."""
+"""The routes of a run: samplers of the exact posterior, a chunk of draws after another.
+
+A route that needs what the run makes, as delayed acceptance needs the surrogate, is run once that is there.
+"""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,6 +10,7 @@ from concurrent.futures import Future, as_completed
 import jax
 import numpy as np
 
+from estim.evaluations import Evaluations
 from estim.experiment.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
@@ -15,6 +19,7 @@ from estim.results.contents import count_draws, flatten
 from estim.results.store import RunDirectory
 from estim.samplers.base import Draws, Info
 from estim.samplers.mode import Laplace
+from estim.samplers.particles import PopulationChunk, PopulationState
 from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
 from estim.stopping import workers
 from estim.typing import Key
@@ -27,16 +32,20 @@ def sample_routes(
     routes: Mapping[str, Route],
     key: Callable[[str], Key],
     progress: Progress,
+    made: Mapping[str, Posterior] | None = None,
 ) -> Laplace:
     """As many routes at a time as there are devices: while one compiles, another samples.
 
     The first ones compile while `find_laplace`, whose result is returned, looks for the mode.
     If one fails, or on Ctrl-C, all stop.
+
+    Args:
+        made: what routes may need, by name.
     """
     found = Future[Laplace]()
     with workers(len(jax.local_devices())) as submit:
         sampling = [
-            submit(_sample_route, run, posterior, found.result, name, route, key(name), progress)
+            submit(_sample_route, run, posterior, found.result, name, route, key(name), progress, made or {})
             for name, route in routes.items()
         ]
         try:
@@ -58,6 +67,7 @@ def _sample_route(
     route: Route,
     rng_key: Key,
     progress: Progress,
+    made: Mapping[str, Posterior],
 ) -> None:
     """The draws of one route, a chunk after another, from where the directory left off."""
     if count_draws(run, name) >= route.num_samples:
@@ -73,7 +83,7 @@ def _sample_route(
         laplace=laplace,
         state=_saved_state(run, name),
         progress=phase_progress(progress, name),
-        **route.settings,
+        **{**route.settings, **{setting: made[needed] for setting, needed in route.needs.items()}},
     )
     for state, chunk in chunks:
         run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
@@ -83,22 +93,28 @@ def phase_progress(progress: Progress, name: str) -> Callable[..., None]:
     """What a sampler tells of its phases, told as the `progress` of the route `name`."""
 
     def report(phase: str, done: int, total: int, acceptance: float, rate: float | None = None) -> None:
-        what = {"warmup": f"{name}: warm-up", "sample": f"{name}: sampling"}[phase]
-        speed = "" if rate is None else f"{rate:,.0f} steps/s, "
+        what = {"warmup": f"{name}: warm-up", "temper": f"{name}: tempering"}.get(phase, f"{name}: sampling")
+        speed = f"{rate:,.0f} steps/s, " if rate else ""
         progress(what, done, total, f"{speed}acceptance {acceptance:.2f}")
 
     return report
 
 
-def _chunk_arrays(posterior: Posterior, state: RunState, chunk: Chunk) -> dict[str, np.ndarray]:
+def _chunk_arrays(
+    posterior: Posterior, state: RunState | PopulationState, chunk: Chunk | PopulationChunk
+) -> dict[str, np.ndarray]:
     """A chunk as named arrays: what it cost, the state after it and, after warm-up, its draws."""
-    arrays = {f"state.{i:03d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    arrays = {f"state.{i:03d}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     arrays |= flatten(chunk.failures, "failures") | flatten(chunk.seconds, "seconds")
-    arrays["num_evaluations"] = np.asarray(_num_evaluations(chunk.info))
-    if chunk.phase == "sample":
-        draws = to_draws(posterior, [chunk], sys.maxsize)
-        arrays |= draw_arrays(posterior, draws) | flatten(draws.evaluations, "evaluations")
-    return arrays
+    if isinstance(chunk, PopulationChunk):
+        draws = chunk.draws
+        evaluations: Evaluations | None = chunk.evaluations
+        num = chunk.evaluations.status.size
+    else:
+        draws = to_draws(posterior, [chunk], sys.maxsize) if chunk.phase == "sample" else None
+        evaluations, num = draws.evaluations if draws else None, _num_evaluations(chunk.info)
+    arrays |= {"num_evaluations": np.asarray(num)} | flatten(evaluations, "evaluations")
+    return arrays if draws is None else arrays | draw_arrays(posterior, draws)
 
 
 def _num_evaluations(info: Info) -> int:

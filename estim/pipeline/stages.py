@@ -9,12 +9,13 @@ from jax import random
 
 from estim.experiment.experiment import Experiment, ExperimentError
 from estim.model import Model
+from estim.pipeline.evidence import populations
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain, implications, thin, unconstrain
 from estim.results.contents import count_draws, finished_routes, read_route
 from estim.results.store import RunDirectory
-from estim.samplers.mode import Laplace, find_mode, laplace_approximation
+from estim.samplers.mode import Laplace, find_mode, first_approximation, laplace_approximation
 from estim.samplers.states import first_gradient_state
 from estim.typing import Key
 
@@ -32,12 +33,16 @@ def find_laplace(
         progress("posterior mode", 0, 1, "")
         with run.timed("posterior mode"):
             key_mode, key_prior = random.split(rng_key)
-            mode = find_mode(posterior, key_mode, num_starts=num_starts)
-            laplace = laplace_approximation(posterior, mode, step=step)
+            if posterior.gradient == "exact":
+                mode = find_mode(posterior, key_mode, num_starts=num_starts)
+                laplace = laplace_approximation(posterior, mode, step=step)
+                reached = {"logdensities": mode.logdensities, "listed": mode.heights}
+            else:
+                laplace = first_approximation(posterior, key_mode)
+                reached = dict.fromkeys(("logdensities", "listed"), np.array([laplace.logdensity]))
             prior = posterior.sample_prior(key_prior, _NUM_PRIOR_DRAWS)
             run.write_arrays("prior.npz", {"params": constrain(posterior, prior)})
             params = constrain(posterior, laplace.mode[None])[0]
-            reached = {"logdensities": mode.logdensities, "listed": mode.heights}
             run.write_arrays("mode.npz", {**laplace._asdict(), **reached, "params": params})
         progress("posterior mode", 1, 1, f"log-posterior {laplace.logdensity:.3f}")
     saved: dict[str, Any] = run.read_arrays("mode.npz")
@@ -68,6 +73,7 @@ def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
     """Whether all but the report is there."""
     last = ["mode.npz", "prior.npz", "decompositions.npz"]
     last += ["surrogate/certificate.json", "proposals.npz"] if experiment.surrogate else []
+    last += ["evidence.json"] if populations(experiment.routes) else []
     drawn = (count_draws(run, name) >= route.num_samples for name, route in experiment.routes.items())
     return all(map(run.has, last)) and all(drawn)
 

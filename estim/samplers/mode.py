@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior, for_posteriors
 from estim.samplers.base import Tuning
-from estim.samplers.states import first_gradient_state
+from estim.samplers.states import evaluate_point, first_gradient_state
 from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position, Scalar
 
@@ -23,6 +23,7 @@ Density = Literal["position", "params"]
 Gradient = Callable[[np.ndarray], np.ndarray]
 
 _NUM_PRIOR_DRAWS = 500
+_NUM_BLIND = 50  # prior draws that are looked at where no gradient leads uphill
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
 _STEEP = 0.1  # a largest slope, in prior widths, above which a search has ended at no mode
@@ -237,6 +238,28 @@ def laplace_approximation(
     masses = heights + 0.5 * position.size * np.log(2 * np.pi) + volumes
     total = float(logsumexp(masses))
     return Laplace(position, scale_tril, logdensity, total, modes, heights, masses, scale_trils)
+
+
+def first_approximation(posterior: Posterior, rng_key: Key) -> Laplace:
+    """Where chains begin and what they first assume: the `laplace_approximation` at the mode; where the likelihood has
+    no exact gradient, a normal with the widths of the prior around the best of some draws of it.
+
+    Raises:
+        ModeError: as `find_mode`.
+    """
+    if posterior.gradient == "exact":
+        return laplace_approximation(posterior, find_mode(posterior, rng_key))
+    draws = np.asarray(posterior.sample_prior(rng_key, _NUM_BLIND))
+    candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
+    found = [float(evaluate_point(posterior, jnp.asarray(x)).logdensity) for x in candidates]
+    best = int(np.argmax(found))
+    if not np.isfinite(found[best]):
+        raise ModeError(f"posterior.start and {_NUM_BLIND} prior draws have no density")
+    scale = np.diag(_prior_scale(posterior))
+    volume = 0.5 * len(scale) * np.log(2 * np.pi) + np.log(np.diag(scale)).sum()
+    mass = found[best] + float(volume)
+    one = candidates[best][None], np.array([found[best]]), np.array([mass]), scale[None]
+    return Laplace(candidates[best], scale, found[best], mass, *one)
 
 
 def _scale_tril(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:

@@ -16,7 +16,8 @@ def pathfinder_approximation(posterior: Posterior, rng_key: Key, *, num_paths: i
     """The Gaussian of highest ELBO on L-BFGS paths from several starts (Zhang et al. 2022), by BlackJAX.
 
     Serves where a Laplace approximation does, as the ``laplace`` of `sample`: where the mode
-    is far from the mass it is the better start. ``mode`` is the Gaussian's mean, and
+    is far from the mass it is the better start. The paths of a posterior that is better evaluated one point after
+    another are taken one after another. ``mode`` is the Gaussian's mean, and
     ``log_marginal_likelihood`` the ELBO, a lower bound in expectation.
 
     Args:
@@ -40,7 +41,7 @@ def pathfinder_approximation(posterior: Posterior, rng_key: Key, *, num_paths: i
 
     with jax.numpy_rank_promotion("allow"):  # as BlackJAX's own code needs
         keys = jax.random.split(key_paths, len(starts))
-        elbos, means, covariances = jax.jit(jax.vmap(path))(keys, starts)
+        elbos, means, covariances = jax.jit(posterior.over(path))(keys, starts)
     sound = np.isfinite(elbos) & np.isfinite(covariances).all(axis=(1, 2)) & np.isfinite(means).all(axis=1)
     if not np.any(sound):
         raise ModeError(f"none of {len(starts)} paths of L-BFGS ends in a Gaussian of finite ELBO")

@@ -2,20 +2,22 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of
+from estim.posterior import Posterior
 from estim.samplers.adaptation import StepLaw
-from estim.samplers.base import Draws, SamplingAlgorithm
+from estim.samplers.base import SamplingAlgorithm
 from estim.samplers.chees import build_chees
 from estim.samplers.delayed_acceptance import build_delayed_acceptance
 from estim.samplers.fast_moves import with_fast_moves
 from estim.samplers.hmc import build_hmc
 from estim.samplers.multiple_proposal import build_multiple_proposal, default_num_proposals
 from estim.samplers.nuts import build_nuts
+from estim.samplers.population import sample_populations
 from estim.samplers.random_walk import build_random_walk
-from estim.samplers.smc import sample_smc
+from estim.samplers.smc import FIRST_STEP, TARGET_ACCEPTANCE, build_smc
 
 Spread = Literal["chains", "proposals"]
 """What is divided among the devices."""
@@ -27,7 +29,10 @@ class Algorithm(NamedTuple):
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
     Gaussian whose covariance is known; ``target_acceptance`` takes the settings; ``law`` is that of the acceptance
     rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that
-    bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core.
+    bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core. A kernel of
+    populations has a ``drive`` of its own, ``(posterior, rng_key, *, num_samples, num_chains, state, progress,
+    **settings)``, which gives states and chunks as `estim.samplers.run.sample_chunks` does: there ``num_samples`` are
+    particles, and there is no warm-up.
     """
 
     build: Callable[..., SamplingAlgorithm]
@@ -36,6 +41,7 @@ class Algorithm(NamedTuple):
     law: StepLaw
     slopes: bool = False
     unequal: bool = False
+    drive: Callable[..., Iterator[tuple[Any, Any]]] | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -69,11 +75,14 @@ ALGORITHMS: dict[str, Algorithm] = {
         build_delayed_acceptance, _by_root(2.38), lambda **_: 0.25, "random_walk"
     ),
     "nuts": Algorithm(build_nuts, _by_fourth_root, _nuts_target, "hamiltonian", slopes=True, unequal=True),
+    "smc": Algorithm(
+        build_smc,
+        _by_root(FIRST_STEP),
+        lambda **_: TARGET_ACCEPTANCE,
+        "random_walk",
+        drive=sample_populations,
+    ),
 }
-
-
-POPULATIONS: dict[str, Callable[..., Draws]] = {"smc": sample_smc}
-"""Algorithms that are not chains: ``(posterior, rng_key, *, num_samples, num_chains, **settings) -> Draws``."""
 
 
 def algorithm_named(name: str, settings: Mapping[str, Any]) -> Algorithm:
@@ -83,30 +92,46 @@ def algorithm_named(name: str, settings: Mapping[str, Any]) -> Algorithm:
         ArgumentError: there is no such row, it has no such setting, or a value is out of its range; lists those
             that exist.
     """
-    if name in POPULATIONS:
-        raise ArgumentError(
-            f"{name!r} moves a population and has no chains: call estim.sample(posterior, {name!r}, ...)"
-        )
     if name not in ALGORITHMS:
-        known = sorted([*ALGORITHMS, *POPULATIONS])
+        known = sorted(ALGORITHMS)
         raise ArgumentError(f"unknown algorithm {name!r}; choose one of {known}{did_you_mean(name, known)}")
     algorithm = ALGORITHMS[name]
     check_settings(settings_of(algorithm.build), settings, name)
     return algorithm
 
 
+def require_gradient(name: str, posterior: Posterior) -> None:
+    """
+    Raises:
+        ArgumentError: the algorithm moves by gradients, and those of the posterior are not the log-likelihood's.
+    """
+    if ALGORITHMS[name].slopes and posterior.gradient != "exact":
+        known = sorted(n for n, row in ALGORITHMS.items() if not row.slopes)
+        raise ArgumentError(
+            f"{name!r} moves by gradients, and the likelihood's is {posterior.gradient}: choose one of {known}, or a "
+            "surrogate"
+        )
+
+
 def route_settings(name: str) -> dict[str, Any]:
     """The settings of the algorithm called `name` in a route of an experiment, with their annotations.
 
+    Where it asks for a posterior, a route gives the name of what the same run makes.
+
     Raises:
-        ArgumentError: there is no such algorithm, or it needs what no experiment can give.
+        ArgumentError: there is no such algorithm.
     """
-    build = algorithm_named(name, {}).build
-    parameters = inspect.signature(build).parameters.values()
-    if needed := [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
-        raise ArgumentError(
-            f"algorithm={name!r} needs {', '.join(needed)}, which no route can give: "
-            f"call estim.sample(posterior, {name!r}, ...)"
-        )
-    known = settings_of(build)
+    known = settings_of(algorithm_named(name, {}).build)
+    known |= dict.fromkeys(posteriors_asked_for(name), str)
     return known | {"spread": Spread} if known.pop("mesh", None) else known
+
+
+def is_population(name: str) -> bool:
+    """Whether the algorithm called `name` moves populations: what are draws of a chain elsewhere are particles."""
+    return algorithm_named(name, {}).drive is not None
+
+
+def posteriors_asked_for(name: str) -> tuple[str, ...]:
+    """The settings of the algorithm called `name` that are a `Posterior`."""
+    known = settings_of(algorithm_named(name, {}).build)
+    return tuple(setting for setting, annotation in known.items() if annotation is Posterior)

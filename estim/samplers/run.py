@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from estim.arguments import NonNegative, Positive, check, check_settings, checked, settings_of
+from estim.arguments import NonNegative, Positive, check, checked
 from estim.devices import device_mesh, takes_turns
 from estim.pace import Pace
 from estim.posterior import Posterior
@@ -24,9 +24,10 @@ from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
-from estim.samplers.mode import Laplace, find_mode, laplace_approximation
+from estim.samplers.mode import Laplace, first_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.registry import POPULATIONS, Algorithm, Spread, algorithm_named
+from estim.samplers.particles import PopulationChunk, PopulationState, join_populations
+from estim.samplers.registry import Algorithm, Spread, algorithm_named, require_gradient
 from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight
 from estim.stopping import stop_is_asked
@@ -89,14 +90,14 @@ def sample(
         posterior: what is sampled.
         rng_key: all that is random comes from it.
         num_chains: independent chains, or runs of a population.
-        algorithm: a name in `estim.samplers.registry`, ``ALGORITHMS`` or ``POPULATIONS``.
-        num_samples: draws a chain after warm-up.
+        algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
+        num_samples: draws a chain after warm-up; of a population, particles a run.
         num_warmup: steps of adaptation a chain, which are not kept (a population has none).
         thin_evaluations: keep the evaluated points of every so many steps.
         settings: the algorithm's own, and the further arguments of `sample_chunks`: ``laplace``,
             ``initial_positions``, ``progress``, ``spread``.
 
-    Ctrl-C ends the run and returns the draws that are finished.
+    Ctrl-C ends the run and returns the draws that are finished; a population has none before its last temperature.
 
     Returns:
         The draws after warm-up, with everything that was evaluated.
@@ -106,11 +107,6 @@ def sample(
         SamplerError: a starting point without a density, or starting points of a wrong shape; more draws than
             there is memory for.
     """
-    if algorithm in POPULATIONS:
-        check_settings(settings_of(POPULATIONS[algorithm]), settings, algorithm)
-        return POPULATIONS[algorithm](
-            posterior, rng_key, num_samples=num_samples, num_chains=num_chains, **settings
-        )
     points = (
         num_samples * num_chains * (1 + math.ceil((settings.get("num_proposals") or 1) / thin_evaluations))
     )
@@ -119,7 +115,7 @@ def sample(
             f"{num_chains:,} chains of {num_samples:,} draws and the points evaluated for them are {needed:,} bytes, "
             f"and this machine has {available:,}: ask for fewer, or for a thin_evaluations above {thin_evaluations}"
         )
-    chunks: list[Chunk] = []
+    chunks: list[Any] = []
     run = sample_chunks(
         posterior,
         algorithm,
@@ -149,25 +145,37 @@ def sample_chunks(
     initial_positions: Array | None = None,
     progress: Progress | None = None,
     spread: Spread = "chains",
-    state: RunState | Sequence[np.ndarray] | None = None,
+    state: RunState | PopulationState | Sequence[np.ndarray] | None = None,
     **settings: Any,
-) -> Iterator[tuple[RunState, Chunk]]:
+) -> Iterator[tuple[Any, Any]]:
     """The run of `sample`, a chunk at a time, each with the state from which the run can go on.
 
     Args:
         laplace: Gaussian approximation for starting points and the first tuning; found here
             where it is not given. A function that returns it is called when the steps are compiled,
             so that another thread can look for it meanwhile.
-        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default.
+        initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population, which
+            begins from draws of the prior, has no use for either.
         progress: called after every chunk, see `Progress`.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
+
+    Yields `RunState` and `Chunk`; of a population `PopulationState` and `PopulationChunk`.
     """
     require_own_runtime()
     row = algorithm_named(algorithm, settings)
+    require_gradient(algorithm, posterior)
     check(spread, Spread, "spread")
+    if row.drive is not None:
+        if initial_positions is not None or spread != "chains":
+            raise SamplerError(
+                f"{algorithm} begins from draws of the prior: it takes no initial_positions, no spread"
+            )
+        settings |= {"num_samples": num_samples, "num_chains": num_chains}
+        yield from row.drive(posterior, rng_key, state=state, progress=progress, **settings)
+        return
     shape = (num_chains, len(posterior.start))
     if initial_positions is not None and np.shape(initial_positions) != shape:
         raise SamplerError(
@@ -205,7 +213,7 @@ def sample_chunks(
         if callable(laplace):
             laplace = laplace()
         with _timed(seconds, "mode"):
-            laplace = laplace or laplace_approximation(posterior, find_mode(posterior, rng_key))
+            laplace = laplace or first_approximation(posterior, rng_key)
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(bend=blank.tuning.bend)
         with _timed(seconds, "compile"):
             chains, failures = starting_states(
@@ -265,17 +273,18 @@ def sample_chunks(
             raise KeyboardInterrupt
 
 
-def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_evaluations: int = 1) -> Draws:
+def to_draws(posterior: Posterior, chunks: list[Any], num_samples: int, thin_evaluations: int = 1) -> Draws:
     """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only.
 
     Raises:
-        SamplerError: all the chunks are of warm-up.
+        SamplerError: all the chunks are of warm-up, or of a population that did not come to its end.
     """
+    if chunks and isinstance(chunks[-1], PopulationChunk):
+        return join_populations(chunks)
     failures, seconds = Counter[str](), defaultdict[str, float](float)
     for chunk in chunks:
         failures.update(chunk.failures)
-        for phase, time_taken in chunk.seconds.items():
-            seconds[phase] += time_taken
+        seconds.update({phase: seconds[phase] + taken for phase, taken in chunk.seconds.items()})
     kept = [chunk for chunk in chunks if chunk.phase == "sample"]
     if not kept:
         raise SamplerError("there are no draws yet: the run stopped in warm-up")
@@ -292,8 +301,7 @@ def to_draws(posterior: Posterior, chunks: list[Chunk], num_samples: int, thin_e
 
     def flat(rows: Any) -> np.ndarray:
         """``[step, chain, n, ...] -> [all, ...]``."""
-        rows = rows[::thin_evaluations]
-        return rows.reshape(-1, *rows.shape[3:])
+        return rows[::thin_evaluations].reshape(-1, *rows.shape[3:])
 
     stats = {name: repeated(rows) for name, rows in info.stats.items()}
     weighted_position = weights = None

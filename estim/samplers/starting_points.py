@@ -68,6 +68,6 @@ def starting_states(
 
 
 def _where(mask: np.ndarray, first: Any, second: Any) -> Any:
-    """Rows ``[chain]`` of `first` where `mask`, else of `second`."""
-    rows = lambda a: mask.reshape(-1, *[1] * (a.ndim - 1))
-    return jax.tree.map(lambda a, b: jnp.where(rows(a), a, b), first, second)
+    """Rows ``[chain]`` of `first` where `mask`, else of `second`; on the host, where nothing has to be compiled."""
+    rows = lambda a: np.asarray(mask).reshape(-1, *[1] * (a.ndim - 1))
+    return jax.tree.map(lambda a, b: jnp.asarray(np.where(rows(a), a, b)), first, second)

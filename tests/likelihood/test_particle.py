@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from linear_gaussian import random_observations, random_state_space
 from numpyro.distributions import Beta, Gamma
 from scipy.linalg import solve_discrete_lyapunov
 
+import estim
 from estim.arguments import ArgumentError
 from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
@@ -210,3 +212,12 @@ def test_the_start_of_a_state_space_is_its_stationary_distribution():
     error = np.sqrt((cov**2 + np.outer(np.diag(cov), np.diag(cov))) / len(draws))
     assert (np.abs(np.cov(draws[:, :4].T) - cov) < 5 * error).all()
     assert np.isnan(draw(twice._replace(transition=1.5 * twice.transition), keys)).all()
+
+
+def test_gradient_samplers_refuse_it_by_name_and_others_take_it():
+    data = pd.DataFrame({"X": np.asarray(random_observations(2, n_obs=1))[:, 0]})
+    posterior = estim.build_posterior(simulation, data, likelihood=Particle(num_particles=50))
+    with pytest.raises(ArgumentError, match="'nuts' moves by gradients, and the likelihood's is biased"):
+        estim.sample(posterior, "nuts", jax.random.key(0), num_samples=5)
+    draws = estim.sample(posterior, "rwmh", jax.random.key(0), num_samples=20, num_warmup=20, num_chains=2)
+    assert np.isfinite(draws.loglikelihood).all()

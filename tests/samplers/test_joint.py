@@ -23,7 +23,9 @@ STEP_SIZE = {"hmc": 0.25, "nuts": 0.25, "chees": 0.25}
 
 
 def test_every_kernel_is_covered():
-    assert {name.split("-")[0] for name in KERNELS} == set(ALGORITHMS)
+    """But for populations, which tests/test_calibration.py looks at."""
+    chains = {name for name, row in ALGORITHMS.items() if row.drive is None}
+    assert {name.split("-")[0] for name in KERNELS} == chains
 
 
 def kernel_given(name, y):

@@ -10,6 +10,7 @@ import numpy as np
 
 from estim.results.diagnostics import agreement
 from estim.results.report.chains import chains_section, reproduce_section
+from estim.results.report.evidence import evidence_section, evidence_sentence
 from estim.results.report.page import render, spell
 from estim.results.report.posterior import (
     agreement_section,
@@ -50,6 +51,7 @@ def _write_report(run: RunDirectory) -> Path:
         ("What was estimated", estimated_section(report)),
         ("The posterior", posterior_section(report)),
         ("Do the routes agree?", agreement_section(report)),
+        ("The marginal likelihood", evidence_section(report)),
         ("What the model says", implications_section(report)),
         ("The surrogate", surrogate_section(report)),
         ("How the chains ran", chains_section(report)),
@@ -99,6 +101,8 @@ def _verdict(report: Report) -> dict[str, Any]:
         )
     if report.certificate:
         lines += [f"Surrogate: {certificate_sentence(report.certificate)}", correction_sentence(report)]
+    if apart := evidence_sentence(report):
+        lines.append(apart)
     if not rhat < MAX_RHAT:
         tone, headline = "bad", "The chains have not converged: do not use these draws."
     elif not agree:
@@ -112,4 +116,6 @@ def _verdict(report: Report) -> dict[str, Any]:
             headline = f"The {count} routes to the posterior agree, and all chains have converged."
         if word != "safe":
             headline += f" {SURROGATE_HEADLINES[word]}"
+        if apart:
+            tone, headline = "caution", f"{headline} Their marginal likelihoods do not."
     return {"tone": tone, "headline": headline, "lines": lines}

@@ -10,6 +10,8 @@ LABELS = {
     "nuts": "NUTS",
     "mpmh": "multi-proposal MH",
     "hmc": "HMC",
+    "smc": "tempered SMC",
+    "delayed_acceptance": "delayed acceptance",
     "surrogate": "surrogate",
 }
 
