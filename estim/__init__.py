@@ -19,7 +19,7 @@ _HOME = {
     "estim.dynare": ("convert_mod", "read_mod"),
     "estim.estimation": ("build_posterior",),
     "estim.evaluations": ("Evaluations",),
-    "estim.experiment.experiment": ("Experiment",),
+    "estim.experiment": ("Experiment",),
     "estim.experiment.settings": ("Route", "SurrogateRoute"),
     "estim.gradients": ("check_gradients",),
     "estim.analysis.forecasts": ("forecast",),

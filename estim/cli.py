@@ -213,7 +213,7 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from estim.experiment.files import load_model_and_data
+    from estim.experiment import load_model_and_data
     from estim.ladder import check_model
 
     console = _console()

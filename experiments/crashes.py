@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 EXPERIMENT = """
-from estim.experiment.experiment import Experiment, Route, SurrogateRoute
+from estim.experiment import Experiment, Route, SurrogateRoute
 
 experiment = Experiment(
     model="hansen_1985", data="us_nk_growth.csv", num_starts=1,

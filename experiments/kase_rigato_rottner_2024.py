@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from estim import Experiment, load_model, priors, run_experiment
-from estim.experiment.experiment import Route, SurrogateRoute
+from estim.experiment import Route, SurrogateRoute
 from estim.models import auclert_rognlie_straub_2024
 from estim.numerics.grids import double_exponential_grid
 from estim.progress import silent

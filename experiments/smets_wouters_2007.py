@@ -6,7 +6,7 @@ report sets the posterior means beside those of tables 1A and 1B of the paper.
 """
 
 from estim import Experiment
-from estim.experiment.experiment import Route, SurrogateRoute
+from estim.experiment import Route, SurrogateRoute
 
 experiment = Experiment(
     title="Smets and Wouters (2007) on US data",

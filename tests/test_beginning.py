@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from estim import pipeline
-from estim.experiment.experiment import Experiment, ExperimentError, Route
-from estim.experiment.files import load_experiment
+from estim.experiment import Experiment, ExperimentError, Route, load_experiment
 from estim.pipeline import resume_run, run_experiment
 from estim.pipeline.beginning import load_any_experiment
 from estim.pipeline.changes import data_changes, text_changes

@@ -50,7 +50,7 @@ def test_help_starts_without_the_numerical_libraries():
 def test_an_error_is_one_line_that_names_the_culprit(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.py").write_text("model = Model()\n")
-    text = "from estim.experiment.experiment import Experiment\nexperiment = Experiment(model='{}', data='us_nk')\n"
+    text = "from estim.experiment import Experiment\nexperiment = Experiment(model='{}', data='us_nk')\n"
     (tmp_path / "experiment.py").write_text(text.format("no_such_model"))
     (tmp_path / "sound.py").write_text(text.format("hansen_1985"))
     assert cli.main(arguments) == cli.EXIT_ERROR

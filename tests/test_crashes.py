@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from estim import pipeline
-from estim.experiment.experiment import Route, SurrogateRoute
-from estim.experiment.files import load_experiment
+from estim.experiment import Route, SurrogateRoute, load_experiment
 from estim.pipeline import resume_run, run_experiment
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.lock import NAME as LOCK
@@ -24,7 +23,7 @@ MODEL = """
 from household import law
 from typing import Any, NamedTuple
 from numpyro.distributions import Beta, Gamma
-from estim.experiment.experiment import Experiment
+from estim.experiment import Experiment
 from estim.model import Model
 
 class Variables(NamedTuple):

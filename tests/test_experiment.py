@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estim.arguments import ArgumentError
-from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute, from_settings
-from estim.experiment.files import load_experiment, load_model_and_data
+from estim.experiment import (
+    Experiment,
+    ExperimentError,
+    Route,
+    SurrogateRoute,
+    from_settings,
+    load_experiment,
+    load_model_and_data,
+)
 
 EXPERIMENT = Experiment(model="an_schorfheide_2007", data="us_nk", start="1983Q1", end="2002Q4")
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from estim.experiment.experiment import Experiment, ExperimentError, Route, SurrogateRoute
-from estim.experiment.files import load_experiment
+from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
 from estim.pipeline import run_experiment
 from estim.pipeline.evidence import judged
 from estim.results.contents import finished_routes, read_evaluations, read_route
@@ -21,7 +20,7 @@ from estim.results.store import RunDirectory
 MODEL = """
 from typing import Any, NamedTuple
 from numpyro.distributions import Beta, Gamma
-from estim.experiment.experiment import Experiment, Route
+from estim.experiment import Experiment, Route
 from estim.model import Model
 
 class Variables(NamedTuple):
@@ -49,7 +48,7 @@ experiment = Experiment(
 
 KILL = """
 import os, signal, sys
-from estim.experiment.files import load_experiment
+from estim.experiment import load_experiment
 from estim.pipeline import run_experiment
 
 def progress(what, done, total, remark):

@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from estim.experiment.experiment import ExperimentError
-from estim.experiment.files import load_experiment
+from estim.experiment import ExperimentError, load_experiment
 from estim.user_code import executed_files, import_file, stands_for
 
 

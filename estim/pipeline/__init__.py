@@ -23,7 +23,7 @@ import jax
 import pandas as pd
 
 from estim.arguments import checked
-from estim.experiment.experiment import Experiment
+from estim.experiment import Experiment
 from estim.experiment.settings import SURROGATE
 from estim.model import Model
 from estim.pipeline import learning

@@ -11,8 +11,7 @@ import pandas as pd
 from estim.data.datasets import DataError, select_sample
 from estim.dynare import read_mod
 from estim.dynare.writing.experiment_file import data_file, experiment_data, experiment_source
-from estim.experiment.experiment import Experiment, ExperimentError
-from estim.experiment.files import load_experiment
+from estim.experiment import Experiment, ExperimentError, load_experiment
 from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
 from estim.results.advice import quoted

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from estim.evaluations import Evaluations
-from estim.experiment.experiment import SurrogateRoute
+from estim.experiment import SurrogateRoute
 from estim.pipeline.routes import draw_arrays, phase_progress
 from estim.posterior import Posterior
 from estim.progress import Progress

@@ -1,6 +1,6 @@
 """Whether what a run has to hold at once fits into the memory of the machine."""
 
-from estim.experiment.experiment import Experiment, ExperimentError
+from estim.experiment import Experiment, ExperimentError
 from estim.runtime import available_memory
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from estim.evaluations import Evaluations
-from estim.experiment.experiment import Route
+from estim.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jax import random
 
-from estim.experiment.experiment import Experiment, ExperimentError
+from estim.experiment import Experiment, ExperimentError
 from estim.model import Model
 from estim.pipeline.evidence import populations
 from estim.posterior import Posterior

@@ -7,7 +7,7 @@ import pytest
 import estim
 from estim.dynare import read_mod
 from estim.dynare.writing.experiment_file import write_experiment
-from estim.experiment.files import load_experiment
+from estim.experiment import load_experiment
 
 MODELS = Path(__file__).parent / "mod"
 
