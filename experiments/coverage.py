@@ -77,7 +77,7 @@ def estimate(rng_key, truth, data):
     n, dim = truth.shape
     prior = posterior_given(data[0])
     spread = np.linalg.cholesky(np.cov(np.asarray(prior.sample_prior(rng_key, 500)).T))
-    tunings = [Tuning(np.asarray(x), spread, np.array(0.1), bend=straight(dim)) for x in truth]
+    tunings = [Tuning(np.asarray(x), spread, np.array(0.1), transport=straight(dim)) for x in truth]
     adaptations = [init_adaptation(x, spread) for x in truth]
     start = lambda args: first_gradient_state(posterior_given(args[0]), args[1])
     states, kept = jax.jit(lambda *args: jax.lax.map(start, args))(data, truth), []

@@ -113,17 +113,17 @@ def _comparison(page: Page, runs: Mapping[str, RunDirectory], machine: str) -> I
     )
 
 
-def _learnt(run: RunDirectory, teacher: str) -> dict[str, str]:
+def _learnt(run: RunDirectory, route: str) -> dict[str, str]:
     """What a network cost and how far it errs, by the rows of `THEIRS`."""
-    taught, chain = read_route(run, teacher), read_route(run, "surrogate")
+    taught, chain = read_route(run, route), read_route(run, "surrogate")
     certificate, settings = (
         run.read_json("surrogate/certificate.json"),
         run.read_json("settings.json")["surrogate"],
     )
     steps = settings["num_chains"] * (settings["num_warmup"] + settings["num_samples"] * settings["thin"])
-    kind = " gradients" if teacher == "hmc" else ""
+    kind = " gradients" if route == "hmc" else ""
     return {
-        "training points": f"{taught.num_evaluations:,}{kind}: {_minutes(_seconds(run, teacher))}",
+        "training points": f"{taught.num_evaluations:,}{kind}: {_minutes(_seconds(run, route))}",
         "training of the network": _minutes(_seconds(run, "surrogate: training")),
         "200,000 draws from the network": f"{200_000 * sum(chain.seconds.values()) / steps:.1f} s",
         "wrong accept": " ± ".join(percent_pair(certificate["wrong_accept"])),
@@ -237,7 +237,7 @@ def _identified(names: tuple[str, ...], draws: np.ndarray, prior: np.ndarray) ->
 def _learning(page: Page, runs: Mapping[str, RunDirectory], names: tuple[str, ...]) -> list[Item]:
     """Slices, and points proposed and accepted, of the paper's recipe and of ours."""
     items = []
-    for part, whose, teacher in (("exact", "their recipe", "multi-proposal MH"), ("ours", "ours", "HMC")):
+    for part, whose, route in (("exact", "their recipe", "multi-proposal MH"), ("ours", "ours", "HMC")):
         if part not in runs:
             continue
         slices, points = (runs[part].read_arrays(f"{name}.npz") for name in ("slices", "proposals"))
@@ -252,7 +252,7 @@ def _learning(page: Page, runs: Mapping[str, RunDirectory], names: tuple[str, ..
             page.figure(
                 figures.proposal_figure(points["proposed"], points["accepted"], names),
                 f"Proposed and accepted draws, {whose}",
-                f"The points on which the network ({whose}) was trained, proposed by {teacher}, and those that it "
+                f"The points on which the network ({whose}) was trained, proposed by {route}, and those that it "
                 "accepted. After figure 3 of the paper.",
             ),
         ]

@@ -33,16 +33,16 @@ from estim.numerics.fixed_point import (
 )
 from estim.numerics.interpolate import interpolate
 from estim.representations.moving_average import MovingAverage, Tail
-from estim.samplers.base import Bend, Tuning
+from estim.samplers.base import TransportMap, Tuning
 from estim.samplers.transport import to_position
 from estim.solution.search_steady_state import numerical_steady_state
 from estim.status import Status
 
 RNG = np.random.default_rng(0)
 A, B, C = (jnp.asarray(0.3 * RNG.normal(size=(3, 3))) for _ in range(3))
-BEND = Bend(*(jnp.asarray(0.1 * RNG.normal(size=(3,) * n)) for n in (1, 2, 3)))
+BEND = TransportMap(*(jnp.asarray(0.1 * RNG.normal(size=(3,) * n)) for n in (1, 2, 3)))
 SYMMETRIC = BEND._replace(shift=BEND.shift + BEND.shift.swapaxes(1, 2))
-TUNING = Tuning(step_size=1.0, mean=np.zeros(3), scale_tril=np.eye(3), bend=SYMMETRIC)
+TUNING = Tuning(step_size=1.0, mean=np.zeros(3), scale_tril=np.eye(3), transport=SYMMETRIC)
 STATES, Y = random_state_space(3, 3, 2, 2), random_observations(3, 5)
 RESPONSES = jnp.asarray(RNG.normal(size=(12, 2, 2))) * 0.7 ** np.arange(12)[:, None, None]
 MA = MovingAverage(RESPONSES, jnp.eye(2), jnp.zeros(2), 0.1 * jnp.eye(2), jnp.array(Status.OK))

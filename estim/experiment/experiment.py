@@ -108,8 +108,8 @@ class Experiment:
             raise ExperimentError("an experiment needs at least one route")
         if reason := why_no_names(self.routes):
             raise ExperimentError(reason)
-        teachers = self.surrogate.train_on if self.surrogate else ()
-        if unknown := [name for name in teachers if name not in self.routes]:
+        trained_on = self.surrogate.train_on if self.surrogate else ()
+        if unknown := [name for name in trained_on if name not in self.routes]:
             raise ExperimentError(
                 f"surrogate.train_on: {unknown} is not among the routes, which are {list(self.routes)}"
             )

@@ -176,7 +176,7 @@ def _estimate(
     laplace = sample_routes(run, posterior, find, first, key, progress)
     release_memory()
     settings = experiment.surrogate
-    teachers = settings.train_on if settings else ()
+    trained_on = settings.train_on if settings else ()
     with workers(1) as submit:  # beside the surrogate: one compiles while the other computes
         if settings:
             sliced = submit(learning.slice_exact, run, posterior, laplace)
@@ -190,7 +190,7 @@ def _estimate(
         release_memory()
     compare_evidence(run, posterior, laplace, experiment.routes, key("evidence"), progress)
     with workers(1) as submit:
-        submit(say_implications, run, model, posterior, data, teachers)
+        submit(say_implications, run, model, posterior, data, trained_on)
         if settings:
             learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
             learning.compare(run, posterior, surrogate, laplace, settings.train_on[0])

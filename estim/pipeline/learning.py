@@ -110,9 +110,11 @@ def certify(
     with run.timed("surrogate: certificate"):
         params = read_route(run, "surrogate").params
         position = unconstrain(posterior, params)
-        teacher = _teacher(run, settings)
+        taught = _training_chains(run, settings)
         weighted = weigh_draws(posterior, surrogate, position, **weighing(settings.num_certificate))
-        certificate = certify_weighted(posterior, surrogate, weighted, position, rng_key, teacher=teacher)
+        certificate = certify_weighted(
+            posterior, surrogate, weighted, position, rng_key, training_chains=training_chains
+        )
         in_units = weighted._replace(position=constrain(posterior, weighted.position))
         mean, error = correct_means(in_units, params)
     learnt = surrogate_logdensity(surrogate, weighted.position)
@@ -122,7 +124,7 @@ def certify(
     progress("surrogate: certificate", 1, 1, certificate.verdict)
 
 
-def _teacher(run: RunDirectory, settings: SurrogateRoute) -> np.ndarray:
+def _training_chains(run: RunDirectory, settings: SurrogateRoute) -> np.ndarray:
     """Chains of all routes that taught ``[chain, draw, dim]``, as many draws of each as the shortest has.
 
     Side by side, so that routes which found different things have not met either. In the model's units, which

@@ -79,7 +79,7 @@ def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
 
 
 def say_implications(
-    run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame, teachers: tuple[str, ...]
+    run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame, trained_on: tuple[str, ...]
 ) -> None:
     """What the model says: impulse responses at draws of every route, decompositions at those of the first.
 
@@ -87,7 +87,7 @@ def say_implications(
     """
     if run.has("impulse_responses.npz") and run.has("decompositions.npz"):
         return
-    routes = sorted(finished_routes(run), key=lambda name: name in teachers)
+    routes = sorted(finished_routes(run), key=lambda name: name in trained_on)
     params = [read_route(run, name).params for name in routes]
     num = min(_NUM_RESPONSES, *(p.shape[0] * p.shape[1] for p in params))
     picked = unconstrain(posterior, np.stack([thin(p.reshape(-1, p.shape[-1]), num) for p in params]))

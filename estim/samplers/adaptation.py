@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.special import erfcinv, logit
 
-from estim.samplers.base import Bend, Info, Tuning
-from estim.samplers.transport import learn_bend
+from estim.samplers.base import Info, TransportMap, Tuning
+from estim.samplers.transport import learn_transport_map
 
 NUM_WINDOWS = 20
 _BURN_IN = 5
@@ -144,7 +144,7 @@ def _learn(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple[
             learnt = _learnt(tuning, adaptation, info, k)
     except np.linalg.LinAlgError:
         return tuning, adaptation
-    sketch = [*learnt[0][:2], *(learnt[0].bend or ()), *learnt[1][1:6]]
+    sketch = [*learnt[0][:2], *(learnt[0].transport or ()), *learnt[1][1:6]]
     return learnt if all(np.all(np.isfinite(part)) for part in sketch) else (tuning, adaptation)
 
 
@@ -168,9 +168,9 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     both = zip(adaptation.visited, _visited(info), strict=True)
     visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in both))
     w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
-    bend: Bend = learn_bend(w, visited.slope @ scale_tril)
+    transport: TransportMap = learn_transport_map(w, visited.slope @ scale_tril)
     return (
-        tuning._replace(mean=mean, scale_tril=scale_tril, bend=bend),
+        tuning._replace(mean=mean, scale_tril=scale_tril, transport=transport),
         adaptation._replace(slope=slope, information=information, visited=visited),
     )
 

@@ -48,7 +48,7 @@ class Info(NamedTuple):
     gradient: Array | None = None
 
 
-class Bend(NamedTuple):
+class TransportMap(NamedTuple):
     """How a posterior departs from a Gaussian, by the map of `estim.samplers.transport`.
 
     ``skew`` ``[dim]`` is e, ``log_scale`` ``[dim, dim]`` has the rows a_i, ``shift`` ``[dim, dim, dim]``
@@ -65,7 +65,7 @@ class Tuning(NamedTuple):
 
     ``mean`` ``[dim]``; ``scale_tril`` ``[dim, dim]``, the Cholesky factor of the covariance;
     ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal; ``trajectory_length`` ``[]``, the
-    mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian); ``bend``, of
+    mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian); ``transport``, of
     kernels that move by slopes, what a Gaussian misses.
     """
 
@@ -73,7 +73,7 @@ class Tuning(NamedTuple):
     scale_tril: Array | np.ndarray
     step_size: Array | np.ndarray
     trajectory_length: Array | np.ndarray | float = math.pi / 2
-    bend: Bend | None = None
+    transport: TransportMap | None = None
 
 
 class Draws(NamedTuple):

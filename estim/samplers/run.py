@@ -214,7 +214,9 @@ def sample_chunks(
             laplace = laplace()
         with _timed(seconds, "mode"):
             laplace = laplace or first_approximation(posterior, rng_key)
-        tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(bend=blank.tuning.bend)
+        tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(
+            transport=blank.tuning.transport
+        )
         with _timed(seconds, "compile"):
             chains, failures = starting_states(
                 posterior, build(tuning=tuning), rng_key, num_chains, laplace, initial_positions

@@ -21,23 +21,23 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.scipy.linalg import solve_triangular
 
-from estim.samplers.base import Bend, Tuning
+from estim.samplers.base import TransportMap, Tuning
 from estim.typing import Array, Position, Scalar
 
 _BULK = 4.0
 
 
-def straight(dim: int) -> Bend:
-    """No bend: w = z."""
-    return Bend(np.zeros(dim), np.zeros((dim, dim)), np.zeros((dim, dim, dim)))
+def straight(dim: int) -> TransportMap:
+    """The identity: w = z."""
+    return TransportMap(np.zeros(dim), np.zeros((dim, dim)), np.zeros((dim, dim, dim)))
 
 
 def to_position(tuning: Tuning, z: Array) -> tuple[Position, Scalar]:
     """The position x ``[dim]`` at coordinates z, and ln |dx/dz| but for the constant ln |L|."""
     mean, scale_tril = jnp.asarray(tuning.mean), jnp.asarray(tuning.scale_tril)
-    if tuning.bend is None:
+    if tuning.transport is None:
         return mean + scale_tril @ z, jnp.zeros(())
-    skew, log_scale, shift = tuning.bend
+    skew, log_scale, shift = tuning.transport
     h, angle = _bounded(z), jnp.arcsinh(z) + skew
     exponent = log_scale @ h
     bent = _quadratic(shift, h) - jnp.trace(shift, axis1=1, axis2=2)
@@ -69,16 +69,16 @@ _quadratic.defjvp(_quadratic_jvp, symbolic_zeros=True)
 def to_coordinates(tuning: Tuning, position: Position) -> Array:
     """The coordinates z ``[dim]`` of a position."""
     w = solve_triangular(tuning.scale_tril, position - tuning.mean, lower=True)
-    if tuning.bend is None:
+    if tuning.transport is None:
         return w
 
-    def next_row(z: Array, row: tuple[Array, Array, Bend]) -> tuple[Array, None]:
+    def next_row(z: Array, row: tuple[Array, Array, TransportMap]) -> tuple[Array, None]:
         i, w_i, (skew, log_scale, shift) = row
         h = _bounded(z)
         skewed = (w_i - h @ shift @ h + jnp.trace(shift)) * jnp.exp(-log_scale @ h)
         return z.at[i].set(jnp.sinh(jnp.arcsinh(skewed + _LEVEL * skew) - skew)), None
 
-    return jax.lax.scan(next_row, jnp.zeros_like(w), (jnp.arange(len(w)), w, tuning.bend))[0]
+    return jax.lax.scan(next_row, jnp.zeros_like(w), (jnp.arange(len(w)), w, tuning.transport))[0]
 
 
 def follow(tuning: Tuning, z: Array) -> tuple[Position, Callable[[Scalar, Array], tuple[Scalar, Array]]]:
@@ -93,8 +93,8 @@ def slope_at_position(tuning: Tuning, z: Array, slope: Array) -> Array:
     return solve_triangular(jacobian, slope - logdet_slope, trans=1, lower=True)
 
 
-def learn_bend(w: np.ndarray, slopes: np.ndarray) -> Bend:
-    """The bend that makes slopes straight, from points w and the slopes of their log-density there, ``[n, dim]``.
+def learn_transport_map(w: np.ndarray, slopes: np.ndarray) -> TransportMap:
+    """The map that makes gradients linear, from points w and the slopes of their log-density there, ``[n, dim]``.
 
     To first order in the map z + t(z), w has the density of a standard normal times exp(c) if
     z't - div t = c, and the slopes tell of c: slope + w = grad c. A cubic c with coefficients T_ijk / 3
@@ -120,7 +120,7 @@ def learn_bend(w: np.ndarray, slopes: np.ndarray) -> Bend:
     T = (T + T.transpose(1, 0, 2) + T.transpose(2, 1, 0)) / 3
     k = np.arange(dim)
     before = np.tri(dim, k=-1)
-    return Bend(T[k, k, k] / _CURVE, before * T[k, k, :], before[:, :, None] * before[:, None, :] * T)
+    return TransportMap(T[k, k, k] / _CURVE, before * T[k, k, :], before[:, :, None] * before[:, None, :] * T)
 
 
 def _bounded[Values: (Array, np.ndarray)](z: Values) -> Values:

@@ -33,7 +33,7 @@ class Incidence(NamedTuple):
     measured_lag: np.ndarray
 
 
-class Cover(NamedTuple):
+class VertexCover(NamedTuple):
     """Rows and columns that together touch every entry of a pattern, as few as possible."""
 
     rows: np.ndarray
@@ -59,7 +59,7 @@ def _pattern(program: core.ClosedJaxpr) -> np.ndarray:
     return pattern
 
 
-def minimum_cover(pattern: np.ndarray) -> Cover:
+def minimum_vertex_cover(pattern: np.ndarray) -> VertexCover:
     """The smallest set of rows and columns that contains every True of `pattern`.
 
     Its size is the rank that a matrix with this pattern has in general (Koenig's theorem: the
@@ -76,7 +76,7 @@ def minimum_cover(pattern: np.ndarray) -> Cover:
         if further == reached:
             break
         reached = further
-    return Cover(
+    return VertexCover(
         rows=np.array(sorted(set(matched_rows.tolist()) - reached), dtype=int),
         columns=np.array(sorted(columns), dtype=int),
     )

@@ -19,7 +19,7 @@ from estim.kept import kept_on_model
 from estim.model import Model, ModelError
 from estim.representations.linear import DecisionRule, StateSpace
 from estim.solution.equations import measurement_covariance, shock_correlation, trend_growth
-from estim.solution.incidence import Cover, Incidence, incidence, minimum_cover
+from estim.solution.incidence import Incidence, VertexCover, incidence, minimum_vertex_cover
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import solve_policy
 from estim.status import Status
@@ -42,8 +42,8 @@ class _Solution(NamedTuple):
 class _Reading(NamedTuple):
     """Which combinations of the past and of the future the equations read (static)."""
 
-    past: Cover  # of the pattern [[C, D], [measured_lag, 0]]
-    future: Cover  # of the pattern A
+    past: VertexCover  # of the pattern [[C, D], [measured_lag, 0]]
+    future: VertexCover  # of the pattern A
     lagged: np.ndarray  # the variables that the past combines
     led: np.ndarray  # the variables that the future combines
     determined: bool  # may today's equations determine today's variables, given the expectations?
@@ -212,15 +212,15 @@ def _reading(model: Model) -> _Reading:
     unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
     past = np.block([[found.lag, found.shocks], [found.measured_lag, unshocked]])
     return _Reading(
-        past=minimum_cover(past),
-        future=minimum_cover(found.lead),
+        past=minimum_vertex_cover(past),
+        future=minimum_vertex_cover(found.lead),
         lagged=np.flatnonzero(found.lag.any(axis=0) | found.measured_lag.any(axis=0)),
         led=np.flatnonzero(found.lead.any(axis=0)),
         determined=determined,
     )
 
 
-def _factor(matrix: Array, cover: Cover) -> tuple[Array, Array]:
+def _factor(matrix: Array, cover: VertexCover) -> tuple[Array, Array]:
     """``matrix = loading @ combination`` with as many columns and rows between as `cover` has.
 
     A covered row contributes its own combination of the columns left uncovered, a covered

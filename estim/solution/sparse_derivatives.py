@@ -19,13 +19,13 @@ from jax.extend import core
 
 from estim.typing import Array, Scalar
 
-Partials = dict[int, Any]
+SparseRow = dict[int, Any]
 """Input index -> partial derivative: a scalar of a model's program, or a float where constant."""
 
 
-def sparse_partials(
+def sparse_jacobian(
     fn: Callable[..., Sequence[Scalar]], inputs: Sequence[Any]
-) -> tuple[list[Scalar], list[Partials]]:
+) -> tuple[list[Scalar], list[SparseRow]]:
     """Values and partial derivatives of every output of ``fn(*inputs)``.
 
     Args:
@@ -43,10 +43,10 @@ def evaluate(program: core.ClosedJaxpr, inputs: Sequence[Any]) -> list[Scalar]:
     return _Values(program, inputs, _Once()).outputs()
 
 
-def differentiate(program: core.ClosedJaxpr, inputs: Sequence[Any], active: range) -> list[Partials]:
+def differentiate(program: core.ClosedJaxpr, inputs: Sequence[Any], active: range) -> list[SparseRow]:
     """The partial derivatives of a program's outputs by the ``active`` ones of its inputs, which are numbered
     from the first of these on."""
-    partials: list[Partials] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
+    partials: list[SparseRow] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
     return _push_forward(program, _Values(program, inputs, _Once()), partials)
 
 
@@ -55,8 +55,8 @@ def reads(program: core.ClosedJaxpr) -> list[set[int]]:
     return _reads_given(program, [{i} for i in range(len(program.jaxpr.invars))])
 
 
-def dense(rows: list[Partials], num_columns: int) -> Array:
-    """Partials as a matrix ``[n_outputs, num_columns]``; entries that are floats are compiled in."""
+def dense(rows: list[SparseRow], num_columns: int) -> Array:
+    """SparseRow as a matrix ``[n_outputs, num_columns]``; entries that are floats are compiled in."""
     matrix = np.zeros((len(rows), num_columns))
     at, computed = [], []
     for i, row in enumerate(rows):
@@ -133,9 +133,11 @@ def _bind(primitive: core.Primitive, *x: Any, **params: Any) -> list[Any]:
     return y if primitive.multiple_results else [y]
 
 
-def _push_forward(program: core.ClosedJaxpr, values: _Values, partials: Sequence[Partials]) -> list[Partials]:
-    """Partials of a program's outputs from those of its inputs."""
-    tangent: dict[core.Var, Partials] = dict(zip(program.jaxpr.invars, partials, strict=True))
+def _push_forward(
+    program: core.ClosedJaxpr, values: _Values, partials: Sequence[SparseRow]
+) -> list[SparseRow]:
+    """SparseRow of a program's outputs from those of its inputs."""
+    tangent: dict[core.Var, SparseRow] = dict(zip(program.jaxpr.invars, partials, strict=True))
     read = lambda atom: {} if isinstance(atom, core.Literal) else tangent.get(atom, {})
     for eqn in program.jaxpr.eqns:
         dx = [read(a) for a in eqn.invars]
@@ -148,8 +150,8 @@ def _is_real(variable: Any) -> bool:
     return jnp.issubdtype(variable.aval.dtype, jnp.inexact)
 
 
-def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[Partials]) -> list[Partials]:
-    """Partials of the outputs of one operation."""
+def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> list[SparseRow]:
+    """SparseRow of the outputs of one operation."""
     once = values.once
     operand = lambda k: values[eqn.invars[k]]
     match eqn.primitive.name:
@@ -180,14 +182,14 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[Partials]) -> li
     return [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _sum(once: _Once, a: Partials, b: Partials) -> Partials:
+def _sum(once: _Once, a: SparseRow, b: SparseRow) -> SparseRow:
     def total(c, d):
         return c + d if isinstance(c, float) and isinstance(d, float) else once(lax.add, c, d)
 
     return a | {i: total(a[i], d) if i in a else d for i, d in b.items()}
 
 
-def _scaled(once: _Once, factor: Any, partials: Partials) -> Partials:
+def _scaled(once: _Once, factor: Any, partials: SparseRow) -> SparseRow:
     def product(c, d):
         if isinstance(c, float) and isinstance(d, float):
             return c * d

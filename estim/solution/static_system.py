@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from estim.numerics import solve_linear
-from estim.solution.sparse_derivatives import Partials, dense, sparse_partials
+from estim.solution.sparse_derivatives import SparseRow, dense, sparse_jacobian
 from estim.typing import Array
 
 type StaticResiduals = Callable[[Any, Any, Any, Any], dict[str, Any]]
@@ -41,7 +41,7 @@ def read_system(
     dated = lambda *x: list(
         static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values()
     )
-    value, partials = sparse_partials(dated, [*levels] * 3)
+    value, partials = sparse_jacobian(dated, [*levels] * 3)
     by_date = dense(partials, 3 * n).reshape(n, 3, n)
     slope, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)
     slope = jnp.where(jnp.abs(slope) <= _CANCELLED * size, 0.0, slope)
@@ -50,7 +50,7 @@ def read_system(
     return StaticSystem(jnp.stack(value), slope + kept, kept, 1.0 + size @ jnp.abs(levels))
 
 
-def _own(partials: list[Partials], n: int) -> np.ndarray:
+def _own(partials: list[SparseRow], n: int) -> np.ndarray:
     """``[n, n]``: a one for the variable that belongs to each equation.
 
     They are paired so that as few equations as may be have a variable that could cancel, because it stands in

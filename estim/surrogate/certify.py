@@ -33,7 +33,7 @@ class Certificate(NamedTuple):
 
     Attributes:
         rhat: largest rank-normalised split R-hat of the surrogate's chains.
-        teacher_rhat: the same of the exact chains that taught it; None where they were not given.
+        training_rhat: the same of the exact chains that taught it; None where they were not given.
         wrong_accept: P(accepted by the surrogate, not by the true posterior) = E max(a_hat - a, 0).
         wrong_reject: the reverse, E max(a - a_hat, 0).
         step_size: of the proposals that these two belong to, in units of the draws' covariance; the surrogate
@@ -59,7 +59,7 @@ class Certificate(NamedTuple):
     """
 
     rhat: float
-    teacher_rhat: float | None
+    training_rhat: float | None
     wrong_accept: Estimate
     wrong_reject: Estimate
     step_size: float
@@ -83,10 +83,10 @@ class Certificate(NamedTuple):
 
     def __str__(self) -> str:
         c = self
-        teacher = "not looked at" if c.teacher_rhat is None else f"{c.teacher_rhat:.3f}"
+        training_rhat = "not looked at" if c.training_rhat is None else f"{c.training_rhat:.3f}"
         calibration = "none" if c.ensemble_calibration is None else f"{c.ensemble_calibration:.2f}"
         lines = [
-            f"R-hat                {c.rhat:.3f}; of the teacher {teacher}",
+            f"R-hat                {c.rhat:.3f}; of the training chains {training_rhat}",
             f"wrong accept         {_percent(c.wrong_accept)} at steps of {c.step_size:.2f}",
             f"wrong reject         {_percent(c.wrong_reject)}",
             f"Pareto k-hat         {c.pareto_khat:.2f}, wanted below {c.reliable_khat:.2f}",
@@ -113,7 +113,7 @@ def certify(
     rng_key: Key,
     *,
     num_evaluations: Positive = 2000,
-    teacher: np.ndarray | None = None,
+    training_chains: np.ndarray | None = None,
 ) -> Certificate:
     """Compares the surrogate with the true posterior along the surrogate's chain, and a little beyond.
 
@@ -121,7 +121,7 @@ def certify(
     (`estim.surrogate.stretch`); two fifths proposals x' of the surrogate's random walk, with a step at which it
     accepts TARGET_ACCEPTANCE. With p the true posterior and p_hat the surrogate's, a = min(1, p(x')/p(x)) and
     a_hat = min(1, p_hat(x')/p_hat(x)). What follows from the figures is in `judge`. A region that neither
-    the surrogate's chains nor the teacher's ever entered is not seen.
+    the surrogate's chains nor the training chains' ever entered is not seen.
 
     Args:
         posterior: the true posterior.
@@ -129,7 +129,7 @@ def certify(
         rng_key: of the proposals and the stretched points.
         draws: positions of the surrogate's chains, ``[chain, draw, dim]``.
         num_evaluations: of the true posterior.
-        teacher: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
+        training_chains: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
 
     Returns:
         The certificate: its word, the reasons and the figures behind it.
@@ -140,7 +140,7 @@ def certify(
     if num_evaluations < 200:
         raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
     weighted = weigh_draws(posterior, surrogate, draws, **weighing(num_evaluations))
-    return certify_weighted(posterior, surrogate, weighted, draws, rng_key, teacher=teacher)
+    return certify_weighted(posterior, surrogate, weighted, draws, rng_key, training_chains=training_chains)
 
 
 def weighing(num_evaluations: int) -> dict[str, int]:
@@ -156,7 +156,7 @@ def certify_weighted(
     draws: np.ndarray,
     rng_key: Key,
     *,
-    teacher: np.ndarray | None = None,
+    training_chains: np.ndarray | None = None,
 ) -> Certificate:
     """The certificate of `certify` where the draws have been weighed already: only proposals are evaluated."""
     current = weighted.position[weighted.plain]
@@ -168,7 +168,7 @@ def certify_weighted(
     a = accept_probability(log_p[weighted.plain], true)
     a_hat = accept_probability(log_p_hat, surrogate_logdensity(surrogate, proposal))
     rhat, effective_draws = convergence(draws)
-    teacher_rhat = None if teacher is None else convergence(teacher)[0]
+    training_rhat = None if training_chains is None else convergence(training_chains)[0]
 
     weights = weighted.weight, weighted.surrogate_weight
     learnt = margins(np.asarray(draws, float).reshape(-1, current.shape[1]))
@@ -177,7 +177,7 @@ def certify_weighted(
     findings = Findings(
         names=posterior.param_names,
         rhat=rhat,
-        teacher_rhat=teacher_rhat,
+        training_rhat=training_rhat,
         effective_draws=effective_draws,
         failed_share=float(np.mean(np.isneginf(log_p[weighted.plain]))),
         pareto_khat=weighted.pareto_khat,
@@ -194,7 +194,7 @@ def certify_weighted(
     largest = np.max(np.abs(shift), axis=1)
     return Certificate(
         rhat=float(np.max(rhat)),
-        teacher_rhat=None if teacher_rhat is None else float(np.max(teacher_rhat)),
+        training_rhat=None if training_rhat is None else float(np.max(training_rhat)),
         wrong_accept=findings.wrong_accept,
         wrong_reject=findings.wrong_reject,
         step_size=step,

@@ -24,7 +24,7 @@ MAX_RHAT = 1.05
 """Of the surrogate's chains, which are many and short: halves of n draws with autocorrelation time tau have
 sqrt(1 + (tau - 1) / n) where nothing is wrong, so that 1.05 asks for halves ten autocorrelation times long."""
 
-MAX_TEACHER_RHAT = 1.01
+MAX_TRAINING_RHAT = 1.01
 """Of an exact sampler's few long chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021)."""
 
 MAX_TAIL_KHAT = 0.4
@@ -42,7 +42,7 @@ class Findings(NamedTuple):
 
     names: tuple[str, ...]
     rhat: np.ndarray
-    teacher_rhat: np.ndarray | None
+    training_rhat: np.ndarray | None
     effective_draws: np.ndarray
     failed_share: float
     pareto_khat: float
@@ -73,7 +73,7 @@ def _chains(found: Findings) -> list[str]:
     reasons = []
     for whose, rhat, limit, then in [
         ("the surrogate's", found.rhat, MAX_RHAT, "sample it longer"),
-        ("the teacher's", found.teacher_rhat, MAX_TEACHER_RHAT, "teach it by longer chains"),
+        ("the training chains'", found.training_rhat, MAX_TRAINING_RHAT, "teach it by longer chains"),
     ]:
         if rhat is not None and not np.all(rhat < limit):
             reasons.append(

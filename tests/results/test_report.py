@@ -104,7 +104,7 @@ def write_surrogate(run, rng):
     }
     numbers = {
         "rhat": 1.004,
-        "teacher_rhat": None,
+        "training_rhat": None,
         "step_size": 0.71,
         "pareto_khat": 0.31,
         "reliable_khat": 0.68,

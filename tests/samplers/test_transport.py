@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from estim.samplers.base import Bend, Tuning
+from estim.samplers.base import TransportMap, Tuning
 from estim.samplers.transport import (
     _LEVEL,
     follow,
-    learn_bend,
+    learn_transport_map,
     slope_at_position,
     straight,
     to_coordinates,
@@ -26,13 +26,13 @@ def random_tuning(size):
     rng = np.random.default_rng(3)
     before = np.tri(DIM, k=-1)
     shift = rng.normal(size=(DIM, DIM, DIM)) * before[:, :, None] * before[:, None, :]
-    bend = Bend(
+    bend = TransportMap(
         size * rng.normal(size=DIM),
         size * before * rng.normal(size=(DIM, DIM)),
         size * (shift + shift.transpose(0, 2, 1)) / 2,
     )
     scale_tril = np.tril(rng.normal(size=(DIM, DIM))) + 2 * np.eye(DIM)
-    return Tuning(rng.normal(size=DIM), scale_tril, np.ones(()), bend=bend)
+    return Tuning(rng.normal(size=DIM), scale_tril, np.ones(()), transport=bend)
 
 
 TUNING = random_tuning(0.5)
@@ -42,7 +42,7 @@ BACK = jax.jit(partial(to_coordinates, TUNING))
 
 def position_written_out(tuning, z):
     """The formula at the head of the module, index by index."""
-    skew, log_scale, shift = tuning.bend
+    skew, log_scale, shift = tuning.transport
     h = z / np.sqrt(1 + (z / 4) ** 2)
     w = np.zeros(DIM)
     for i in range(DIM):
@@ -89,7 +89,7 @@ def test_slopes_there_and_back():
 
 def test_without_a_bend_it_is_the_gaussian_map():
     z = jnp.array([0.5, -1.0, 0.3, 0.8])
-    for tuning in (TUNING._replace(bend=None), TUNING._replace(bend=straight(DIM))):
+    for tuning in (TUNING._replace(transport=None), TUNING._replace(transport=straight(DIM))):
         x, logdet = to_position(tuning, z)
         np.testing.assert_allclose(x, TUNING.mean + TUNING.scale_tril @ z, rtol=1e-12)
         np.testing.assert_allclose(to_coordinates(tuning, x), z, rtol=1e-12)
@@ -116,7 +116,7 @@ def bent_draws(size, num_draws):
 
 def test_a_slight_bend_is_learnt_from_few_draws():
     tuning, w, slopes = bent_draws(0.02, 400)
-    for learnt, true in zip(learn_bend(w, slopes), tuning.bend, strict=True):
+    for learnt, true in zip(learn_transport_map(w, slopes), tuning.transport, strict=True):
         np.testing.assert_allclose(learnt, true, atol=0.008)
         assert np.abs(true).max() > 0.025
 
@@ -124,7 +124,9 @@ def test_a_slight_bend_is_learnt_from_few_draws():
 def test_slopes_become_straighter():
     """The Fisher divergence from a standard normal, on draws from which nothing was learnt."""
     _, w, slopes = bent_draws(0.12, 4000)
-    learnt = Tuning(np.zeros(DIM), np.eye(DIM), np.ones(()), bend=learn_bend(w[:2000], slopes[:2000]))
+    learnt = Tuning(
+        np.zeros(DIM), np.eye(DIM), np.ones(()), transport=learn_transport_map(w[:2000], slopes[:2000])
+    )
 
     @jax.jit
     @jax.vmap
@@ -139,5 +141,5 @@ def test_slopes_become_straighter():
 
 def test_a_gaussian_stays_straight():
     w = np.random.default_rng(2).normal(size=(50, DIM))
-    for part in learn_bend(w, -w):
+    for part in learn_transport_map(w, -w):
         np.testing.assert_allclose(part, 0.0, atol=1e-12)

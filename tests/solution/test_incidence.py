@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from estim.models import load_model
-from estim.solution.incidence import incidence, minimum_cover
+from estim.solution.incidence import incidence, minimum_vertex_cover
 
 
 def names(model, row):
@@ -40,7 +40,7 @@ def smallest(pattern):
 def test_cover_covers_and_is_smallest(seed):
     rng = np.random.default_rng(seed)
     pattern = rng.random((rng.integers(1, 7), rng.integers(1, 7))) < rng.choice([0.0, 0.2, 0.5, 1.0])
-    rows, columns = minimum_cover(pattern)
+    rows, columns = minimum_vertex_cover(pattern)
     left = pattern.copy()
     left[rows], left[:, columns] = False, False
     assert not left.any()

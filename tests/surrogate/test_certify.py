@@ -64,7 +64,7 @@ def test_certificate_of_a_known_error(truth, mean, sd):
     )
     assert certificate.mean_shift == abs(certificate.shift[0, 0])
     assert certificate.num_evaluations == 5_000 and certificate.num_failures == 0
-    assert certificate.ensemble_calibration is None and certificate.teacher_rhat is None
+    assert certificate.ensemble_calibration is None and certificate.training_rhat is None
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def spreading(draws, by):
     [(apart, 0.6), (drifting, 1.0), (spreading, 2.0), (apart, 0.0)],
     ids=["apart", "drifting", "other scales", "met"],
 )
-@pytest.mark.parametrize("whose", ["draws", "teacher"])
+@pytest.mark.parametrize("whose", ["draws", "training chains"])
 def test_chains_that_have_not_met_are_not_certified(truth, change, by, whose):
     surrogate = gaussian_surrogate(truth, [0.0], [[1.0]])
     draws = exact_draws(0.0, 1.0, 1)
     changed = change(draws, by)
     given = (changed, draws) if whose == "draws" else (draws, changed)
-    certificate = certify(truth, surrogate, given[0], KEY, num_evaluations=1000, teacher=given[1])
-    name = "the surrogate's" if whose == "draws" else "the teacher's"
+    certificate = certify(truth, surrogate, given[0], KEY, num_evaluations=1000, training_chains=given[1])
+    name = "the surrogate's" if whose == "draws" else "the training chains'"
     not_met = [reason for reason in certificate.reasons if f"{name} chains have not met" in reason]
     assert bool(not_met) == (by > 0)
     assert (certificate.verdict == "not certified") == (by > 0)

@@ -7,7 +7,7 @@ import numpy as np
 from estim.results import figures
 from estim.results.report.page import Item, decimals, digits, number, percent_pair
 from estim.results.report.reading import LABELS, Report
-from estim.surrogate.verdict import MAX_RHAT, MAX_TEACHER_RHAT, VERDICTS
+from estim.surrogate.verdict import MAX_RHAT, MAX_TRAINING_RHAT, VERDICTS
 
 
 def surrogate_section(report: Report) -> list[Item]:
@@ -20,13 +20,13 @@ def surrogate_section(report: Report) -> list[Item]:
     slices = run.read_arrays("slices.npz")
     proposals = run.read_arrays("proposals.npz")
     counts = {k.removeprefix("counts/"): int(v) for k, v in fit.items() if k.startswith("counts/")}
-    teachers = [LABELS.get(name, name) for name in surrogate["train_on"]]
+    trained_on = [LABELS.get(name, name) for name in surrogate["train_on"]]
     added = surrogate.get("num_refinement", 0)
     refined = f", and from {added:,} more where it was unsure" if added else ""
     return [
         report.text(
             "A neural network learned the log-likelihood from points that "
-            f"{' and '.join(teachers)} had evaluated anyway{refined} ("
+            f"{' and '.join(trained_on)} had evaluated anyway{refined} ("
             + ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in counts.items())
             + "); the prior is exact and is "
             "added to it. The certificate compares the two at points of the surrogate's own chains and a little "
@@ -70,7 +70,7 @@ def surrogate_section(report: Report) -> list[Item]:
         report.figure(
             figures.proposal_figure(proposals["proposed"], proposals["accepted"], report.names),
             "Proposed and accepted points",
-            f"Where {teachers[0]} looked and what it kept. The rejected points teach the network what lies around the "
+            f"Where {trained_on[0]} looked and what it kept. The rejected points say what lies around the "
             "posterior: their spread should contain the posterior with room to spare. After figure 3 of Kase, "
             "Rigato and Rottner (2024).",
         ),
@@ -108,7 +108,12 @@ def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
     step = decimals(c["step_size"], 2)
     rows = [
         ["R̂", decimals(c["rhat"], 3), "", f"of the surrogate's chains; wanted: below {MAX_RHAT}"],
-        ["R̂ of the teacher", decimals(c["teacher_rhat"], 3), "", f"wanted: below {MAX_TEACHER_RHAT}"],
+        [
+            "R̂ of the training chains",
+            decimals(c["training_rhat"], 3),
+            "",
+            f"wanted: below {MAX_TRAINING_RHAT}",
+        ],
         [
             "wrong accept",
             *percent_pair(c["wrong_accept"]),

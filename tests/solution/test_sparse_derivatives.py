@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.solution.sparse_derivatives import differentiate, reads, sparse_partials
+from estim.solution.sparse_derivatives import differentiate, reads, sparse_jacobian
 
 X = [0.3, -1.2, 2.0]
 
@@ -28,7 +28,7 @@ X = [0.3, -1.2, 2.0]
 def test_is_the_jacobian(fn, pattern):
     @jax.jit
     def both(*x):
-        return sparse_partials(fn, x), jax.jacfwd(
+        return sparse_jacobian(fn, x), jax.jacfwd(
             lambda x: jnp.stack([jnp.asarray(y, float) for y in fn(*x)])
         )(jnp.stack(x))
 
@@ -40,7 +40,7 @@ def test_is_the_jacobian(fn, pattern):
 
 
 def test_partials_that_are_constant_are_compiled_in():
-    _, (row,) = sparse_partials(lambda a, b: [a - b], [1.0, 2.0])
+    _, (row,) = sparse_jacobian(lambda a, b: [a - b], [1.0, 2.0])
     assert row == {0: 1.0, 1: -1.0} and all(isinstance(d, float) for d in row.values())
 
 
