@@ -113,7 +113,7 @@ def certify(
         taught = _training_chains(run, settings)
         weighted = weigh_draws(posterior, surrogate, position, **weighing(settings.num_certificate))
         certificate = certify_weighted(
-            posterior, surrogate, weighted, position, rng_key, training_chains=training_chains
+            posterior, surrogate, weighted, position, rng_key, training_chains=taught
         )
         in_units = weighted._replace(position=constrain(posterior, weighted.position))
         mean, error = correct_means(in_units, params)
