@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_models import coarse
@@ -89,7 +90,8 @@ def shorter(household, horizon):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_horizon_does_not_matter(name, household, y):
     model = MODELS[name]
-    household = household._replace(variables=model.steady_state(household.params))
+    rest = jax.tree.map(lambda x: jnp.asarray(x, float), model.steady_state(household.params))
+    household = household._replace(variables=rest)
     responses = aggregate(model, params_at(model, 0.9), shorter(household, SHORT))
     for rho in (0.5, 0.98, 0.995, 0.9999):
         p = params_at(model, rho)
