@@ -12,7 +12,7 @@ from small_models import coarse
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import auclert_rognlie_straub_2024 as ars
 from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
-from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.stationary_equilibrium import default_household_jacobians
 from estim.solution.simulate import simulate
 from estim.status import Status
 
@@ -73,7 +73,11 @@ aggregate = jax.jit(solve_aggregate_responses, static_argnums=0)
 
 @pytest.fixture(scope="module")
 def household():
-    return jax.jit(lambda p: solve_household_jacobians(PLAIN, p, LONG))(params_at(PLAIN, 0.9))
+    """That of the defaults, since persistence and the tax rule do not enter it: no search for another is compiled."""
+    found = default_household_jacobians(replace(PLAIN, horizon=LONG))
+    solved = {n: getattr(found.params, n) for n in PLAIN.unknowns}
+    params = params_at(PLAIN, 0.9)._replace(**solved)
+    return found._replace(params=jax.tree.map(lambda x: jnp.asarray(x, float), params))
 
 
 @pytest.fixture(scope="module")
