@@ -77,7 +77,12 @@ def household():
     found = default_household_jacobians(replace(PLAIN, horizon=LONG))
     solved = {n: getattr(found.params, n) for n in PLAIN.unknowns}
     params = params_at(PLAIN, 0.9)._replace(**solved)
-    return found._replace(params=jax.tree.map(lambda x: jnp.asarray(x, float), params))
+    return found._replace(params=as_floats(params), variables=as_floats(found.variables))
+
+
+def as_floats(values):
+    """Of one type, whether they were given or computed: one program serves all."""
+    return jax.tree.map(lambda x: jnp.asarray(x, float), values)
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +99,7 @@ def shorter(household, horizon):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_horizon_does_not_matter(name, household, y):
     model = MODELS[name]
-    rest = jax.tree.map(lambda x: jnp.asarray(x, float), model.steady_state(household.params))
-    household = household._replace(variables=rest)
+    household = household._replace(variables=as_floats(model.steady_state(household.params)))
     responses = aggregate(model, params_at(model, 0.9), shorter(household, SHORT))
     for rho in (0.5, 0.98, 0.995, 0.9999):
         p = params_at(model, rho)
