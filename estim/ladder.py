@@ -4,7 +4,7 @@ Each rung stands on the one below, so the climb ends at the first that fails.
 """
 
 from collections.abc import Callable, Iterator
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +23,7 @@ from estim.models import load_model
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
-from estim.samplers.states import first_gradient_state
+from estim.samplers.states import evaluate_point, first_gradient_state
 from estim.solution.at_rest import equations_left, levels
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
@@ -53,8 +53,7 @@ def check_model(model: Model | str, data: Any = None, *, num_draws: Positive = 2
 
     Args:
         model: a `Model` or the name of one in the gallery.
-        data: a frame with its observables; where none is given, eighty periods are simulated from the
-            model itself.
+        data: a frame with its observables; where none is given, 96 periods are simulated from the model itself.
         num_draws: how many draws of the prior are tried.
 
     Returns:
@@ -78,13 +77,13 @@ def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
     solution = _solve_at_defaults(model)
     yield _solution(solution)
     if data is None:
-        observations = simulate(solution, jax.random.key(0), 80)
+        observations = simulate(solution, jax.random.key(0), 96)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     if not model.estimated:
         yield _calibrated_likelihood(model, data)
         return
     posterior = build_posterior(model, data)
-    evaluate = jax.jit(posterior.evaluate_fn)  # compiled once, for all that follows
+    evaluate = partial(evaluate_point, posterior)
     yield _likelihood(posterior, evaluate)
     yield _prior_draws(posterior, evaluate, num_draws)
     yield _gradient(posterior, evaluate)

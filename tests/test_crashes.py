@@ -125,6 +125,7 @@ def contents(run):
     return numbers
 
 
+@pytest.mark.filterwarnings("ignore:.*is not there any more. The run goes on with its own copy")
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_run_that_was_killed_goes_on_to_the_same_bits(killed, stage, monkeypatch):
     whole, copies = killed

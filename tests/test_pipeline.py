@@ -163,6 +163,7 @@ def test_running_again_only_writes_the_report(four_routes):
     assert told == [] and before == {p: p.stat().st_mtime_ns for p in run.path.rglob("chunk-*.npz")}
 
 
+@pytest.mark.filterwarnings("ignore:.*is missing. it is made again")
 def test_what_the_surrogate_lost_is_made_again_bit_for_bit(four_routes, no_report):
     run, _ = four_routes
     names = ("surrogate/network.npz", "surrogate/check.npz")

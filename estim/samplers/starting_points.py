@@ -44,7 +44,7 @@ def starting_states(
         states = init(jnp.asarray(initial_positions, float))
         if not np.all(finite := np.isfinite(states.logdensity)):
             chain = int(np.argmin(finite))
-            status = int(posterior.evaluate_fn(jnp.asarray(initial_positions[chain])).status)
+            status = int(evaluate_point(posterior, jnp.asarray(initial_positions[chain], float)).status)
             raise SamplerError(f"initial_positions[{chain}] has no density: {posterior.explain(status)}")
         return states, failures
 

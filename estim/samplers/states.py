@@ -95,9 +95,8 @@ def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Ev
 
 def first_state(posterior: Posterior | Evaluated, position: Position) -> State:
     """The state at a position, by one compiled program for all kernels of a posterior that need no gradient."""
-    return (
-        evaluate(posterior, position)[1] if isinstance(posterior, Evaluated) else _state(posterior, position)
-    )
+    program = evaluate if isinstance(posterior, Evaluated) else _evaluate
+    return program(posterior, position)[1]
 
 
 def first_gradient_state(posterior: Posterior, position: Position) -> GradientState:
@@ -105,15 +104,12 @@ def first_gradient_state(posterior: Posterior, position: Position) -> GradientSt
     return _gradient_state(posterior, position)
 
 
-@for_posteriors
 def evaluate_point(posterior: Posterior, position: Position) -> Evaluations:
-    """The posterior at a position ``[dim]``, compiled."""
-    return posterior.evaluate_fn(position)
+    """The posterior at a position ``[dim]``, by the same program."""
+    return _evaluate(posterior, position)[0]
 
 
-@for_posteriors
-def _state(posterior: Posterior, position: Position) -> State:
-    return evaluate(posterior, position)[1]
+_evaluate = for_posteriors(evaluate)
 
 
 @for_posteriors

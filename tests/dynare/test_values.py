@@ -137,6 +137,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*skipped")
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused_by_its_line(text, tmp_path):
     (tmp_path / "calibrate.m").write_text("rho = 0.1;")

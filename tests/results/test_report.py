@@ -267,6 +267,7 @@ def test_an_unfinished_run_reports_what_it_has(tmp_path):
     assert "How the chains ran" in page and "The surrogate</h2>" not in page
 
 
+@pytest.mark.filterwarnings("ignore:.*is missing, and its draws are left out")
 def test_without_draws_there_is_no_report(tmp_path):
     run = write_run(tmp_path / "run", routes=("nuts",))
     for chunk in run.chunks("nuts"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_models import coarse
@@ -11,7 +12,7 @@ from small_models import coarse
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import auclert_rognlie_straub_2024 as ars
 from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
-from estim.solution.sequence_space.stationary_equilibrium import solve_household_jacobians
+from estim.solution.sequence_space.stationary_equilibrium import default_household_jacobians
 from estim.solution.simulate import simulate
 from estim.status import Status
 
@@ -72,7 +73,16 @@ aggregate = jax.jit(solve_aggregate_responses, static_argnums=0)
 
 @pytest.fixture(scope="module")
 def household():
-    return jax.jit(lambda p: solve_household_jacobians(PLAIN, p, LONG))(params_at(PLAIN, 0.9))
+    """That of the defaults, since persistence and the tax rule do not enter it: no search for another is compiled."""
+    found = default_household_jacobians(replace(PLAIN, horizon=LONG))
+    solved = {n: getattr(found.params, n) for n in PLAIN.unknowns}
+    params = params_at(PLAIN, 0.9)._replace(**solved)
+    return found._replace(params=as_floats(params), variables=as_floats(found.variables))
+
+
+def as_floats(values):
+    """Of one type, whether they were given or computed: one program serves all."""
+    return jax.tree.map(lambda x: jnp.asarray(x, float), values)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +99,7 @@ def shorter(household, horizon):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_horizon_does_not_matter(name, household, y):
     model = MODELS[name]
-    household = household._replace(variables=model.steady_state(household.params))
+    household = household._replace(variables=as_floats(model.steady_state(household.params)))
     responses = aggregate(model, params_at(model, 0.9), shorter(household, SHORT))
     for rho in (0.5, 0.98, 0.995, 0.9999):
         p = params_at(model, rho)
