@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 
 
 _MAPS = Path("/proc/self/maps")
-_MOST_MAPS = 45_000
+_MOST_MAPS = 38_000
 
 
 @pytest.fixture(scope="module", autouse=True)
