@@ -15,6 +15,7 @@ from estim.arguments import NonNegativeReal, Positive, PositiveReal, check_field
 from estim.devices import device_mesh
 from estim.networks.mlp import NetworkParams, apply_network
 from estim.pace import Pace
+from estim.progress import Progress
 from estim.stopping import raise_if_stopped
 from estim.typing import Array, Key, Scalar
 
@@ -22,9 +23,6 @@ NUM_BLOCKS = 20
 """How often in one training run progress is told and patience judged."""
 
 _SECONDS = 3.0  # of one compiled call, where an epoch takes no longer
-
-Progress = Callable[[int, int, float, float], Any]
-"""Called with epochs done, epochs in all, training loss and validation loss."""
 
 
 @dataclass(frozen=True)
@@ -206,9 +204,7 @@ def train_network(
             validation_losses.append(validation_loss)
         if progress is not None:
             done = (index + 1) * block
-            progress(
-                done, num_epochs, float(train_losses[-1][-1].mean()), float(validation_losses[-1][-1].mean())
-            )
+            progress("training", done, num_epochs, f"validation loss {validation_losses[-1][-1].mean():.2e}")
         history = History(np.concatenate(train_losses), np.concatenate(validation_losses))
         since_best = len(history.validation_loss) - 1 - history.validation_loss.argmin(axis=0).max()
         if since_best > training.patience * num_epochs:

@@ -8,7 +8,7 @@ import numpy as np
 
 from estim.evaluations import Evaluations
 from estim.experiment import SurrogateRoute
-from estim.pipeline.routes import draw_arrays, phase_progress
+from estim.pipeline.routes import draw_arrays, of_route
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.analysis import constrain, logdensities, slice_positions, thin, unconstrain
@@ -37,10 +37,7 @@ def train(
 ) -> Surrogate:
     """The network, trained on what routes have evaluated and, where asked for, refined."""
     if not run.has("surrogate/network.npz"):
-
-        def report(epoch: int, num_epochs: int, train_loss: float, validation_loss: float) -> None:
-            progress("surrogate: training", epoch, num_epochs, f"validation loss {validation_loss:.2e}")
-
+        report = of_route(progress, "surrogate")
         evaluated = [read_evaluations(run, name) for name in settings.train_on]
         thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
         evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
@@ -89,7 +86,7 @@ def sample(
         num_chains=settings.num_chains,
         num_warmup=settings.num_warmup,
         thin=settings.thin,
-        progress=phase_progress(progress, "surrogate"),
+        progress=of_route(progress, "surrogate"),
     )
     arrays = draw_arrays(posterior, draws) | flatten(draws.seconds, "seconds")
     run.append_chunk("surrogate", {**arrays, "num_evaluations": np.asarray(0)})

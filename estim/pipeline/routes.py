@@ -18,9 +18,10 @@ from estim.results.analysis import constrain
 from estim.results.contents import count_draws, flatten
 from estim.results.store import RunDirectory
 from estim.samplers.base import Draws, Info
+from estim.samplers.joining import Chunk, to_draws
 from estim.samplers.mode import Laplace
 from estim.samplers.particles import PopulationChunk, PopulationState
-from estim.samplers.run import Chunk, RunState, sample_chunks, to_draws
+from estim.samplers.run import RunState, sample_chunks
 from estim.stopping import workers
 from estim.typing import Key
 
@@ -82,22 +83,19 @@ def _sample_route(
         num_warmup=route.num_warmup,
         laplace=laplace,
         state=_saved_state(run, name),
-        progress=phase_progress(progress, name),
+        progress=of_route(progress, name),
         **{**route.settings, **{setting: made[needed] for setting, needed in route.needs.items()}},
     )
     for state, chunk in chunks:
         run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
 
 
-def phase_progress(progress: Progress, name: str) -> Callable[..., None]:
-    """What a sampler tells of its phases, told as the `progress` of the route `name`."""
+_PHASES = {"warmup": "warm-up", "temper": "tempering", "sample": "sampling"}
 
-    def report(phase: str, done: int, total: int, acceptance: float, rate: float | None = None) -> None:
-        what = {"warmup": f"{name}: warm-up", "temper": f"{name}: tempering"}.get(phase, f"{name}: sampling")
-        speed = f"{rate:,.0f} steps/s, " if rate else ""
-        progress(what, done, total, f"{speed}acceptance {acceptance:.2f}")
 
-    return report
+def of_route(progress: Progress, name: str) -> Progress:
+    """What is told of a phase, told of that phase of the route `name`."""
+    return lambda phase, *rest: progress(f"{name}: {_PHASES.get(phase, phase)}", *rest)
 
 
 def _chunk_arrays(

@@ -8,7 +8,7 @@ neither the length of the calls nor an interruption changes a draw.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from estim.devices import batch_size, device_mesh, map_positions, takes_turns
 from estim.evaluations import Evaluations
 from estim.pace import Pace
 from estim.posterior import Posterior
+from estim.progress import Progress
 from estim.samplers.base import SamplerError, count_failures
 from estim.samplers.chains import build_advance
 from estim.samplers.particles import PopulationChunk, PopulationState, draws_of, logprior_at, no_points
@@ -42,11 +43,6 @@ _BLOCK = 512  # particles of one device in a call; few where they are moved one 
 _BUFFER = 2**27  # bytes: of what the moves of one call say
 _KEEP_AFTER = 30.0  # seconds after which what was evaluated is kept though the temperature is not finished
 
-PopulationProgress = Callable[[str, int, int, float, float], None]
-"""As `estim.samplers.run.Progress`: of the phase "temper" the steps are hundredths of the way of each run to phi = 1,
-on the scale of phi to the power 1/4."""
-
-
 _begin = jax.jit(begin_temperature)
 _end = jax.jit(end_temperature)
 _first = jax.jit(first_population)
@@ -59,7 +55,7 @@ def sample_populations(
     num_samples: int,
     num_chains: int,
     state: PopulationState | Sequence[np.ndarray] | None = None,
-    progress: PopulationProgress | None = None,
+    progress: Progress | None = None,
     num_mutations: int | None = None,
     ess_fraction: float = 0.5,
 ) -> Iterator[tuple[PopulationState, PopulationChunk]]:
@@ -283,11 +279,11 @@ class _Work:
         return PopulationChunk(phase, points, count_failures(points.status), seconds, None)
 
 
-def _tell(progress: PopulationProgress | None, state: PopulationState, work: _Work) -> None:
+def _tell(progress: Progress | None, state: PopulationState, work: _Work) -> None:
     if progress is not None:
         phi = np.asarray(state.populations.phi)
         done = 100 * np.where(state.populations.moved == 0, phi, 0.99 * phi) ** 0.25
-        progress("temper", int(np.sum(done)), 100 * len(phi), work.rate, 0.0)
+        progress("temper", int(np.sum(done)), 100 * len(phi), f"acceptance {work.rate:.2f}")
 
 
 def _on_host(tree: Any) -> Any:

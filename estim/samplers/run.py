@@ -20,21 +20,20 @@ from estim.arguments import NonNegative, Positive, check, checked
 from estim.devices import device_mesh, takes_turns
 from estim.pace import Pace
 from estim.posterior import Posterior
+from estim.progress import Progress
 from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
+from estim.samplers.joining import Chunk, to_draws
 from estim.samplers.mode import Laplace, first_approximation
 from estim.samplers.multiple_proposal import default_num_proposals
-from estim.samplers.particles import PopulationChunk, PopulationState, join_populations
+from estim.samplers.particles import PopulationState
 from estim.samplers.registry import Algorithm, Spread, algorithm_named, require_gradient
 from estim.samplers.starting_points import starting_states
 from estim.samplers.transport import straight
 from estim.stopping import stop_is_asked
 from estim.typing import Array, Key
-
-Progress = Callable[[str, int, int, float, float], None]
-"""``(phase, steps done, steps in all, acceptance rate, steps a second of all chains)``."""
 
 SECONDS_PER_CHUNK = 1.0
 _CAPACITY = 1024
@@ -55,21 +54,6 @@ class RunState(NamedTuple):
     adaptation: Adaptation
     step: Any
     window: Any = None
-
-
-class Chunk(NamedTuple):
-    """Some steps of all chains, on the host: `Info` with leading axes ``[step, chain]``.
-
-    ``before`` holds the chains' positions when the chunk began, ``[chain, dim]``; ``failures``
-    counts evaluations without a solution by the name of their status; ``seconds`` maps
-    "mode", "compile" and the phase to wall time.
-    """
-
-    phase: str
-    info: Info
-    before: np.ndarray
-    failures: Counter[str]
-    seconds: dict[str, float]
 
 
 @checked
@@ -156,7 +140,7 @@ def sample_chunks(
             so that another thread can look for it meanwhile.
         initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population, which
             begins from draws of the prior, has no use for either.
-        progress: called after every chunk, see `Progress`.
+        progress: told after every chunk the phase, and the steps of all chains that are done and in all.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
@@ -268,63 +252,10 @@ def sample_chunks(
                     phase,
                     num_chains * (step - first),
                     num_chains * (last_step - first),
-                    float(np.mean(info.acceptance_rate)),
-                    num_chains * rate,
+                    f"{num_chains * rate:,.0f} steps/s, acceptance {np.mean(info.acceptance_rate):.2f}",
                 )
         if stopping:
             raise KeyboardInterrupt
-
-
-def to_draws(posterior: Posterior, chunks: list[Any], num_samples: int, thin_evaluations: int = 1) -> Draws:
-    """Chunks of `sample_chunks` joined into `Draws`; those of warm-up give counts and times only.
-
-    Raises:
-        SamplerError: all the chunks are of warm-up, or of a population that did not come to its end.
-    """
-    if chunks and isinstance(chunks[-1], PopulationChunk):
-        return join_populations(chunks)
-    failures, seconds = Counter[str](), defaultdict[str, float](float)
-    for chunk in chunks:
-        failures.update(chunk.failures)
-        seconds.update({phase: seconds[phase] + taken for phase, taken in chunk.seconds.items()})
-    kept = [chunk for chunk in chunks if chunk.phase == "sample"]
-    if not kept:
-        raise SamplerError("there are no draws yet: the run stopped in warm-up")
-    info: Info = jax.tree.map(lambda *rows: np.concatenate(rows), *[chunk.info for chunk in kept])
-
-    def by_chain(rows: Any) -> np.ndarray:
-        """``[step, chain, num_draws, ...] -> [chain, draw, ...]``."""
-        rows = np.moveaxis(rows, 0, 1)
-        return rows.reshape(rows.shape[0], -1, *rows.shape[3:])[:, :num_samples]
-
-    def repeated(rows: Any) -> np.ndarray:
-        """A statistic of a step, ``[step, chain]``, for each of its draws."""
-        return by_chain(np.broadcast_to(rows[..., None], info.draws.logprior.shape))
-
-    def flat(rows: Any) -> np.ndarray:
-        """``[step, chain, n, ...] -> [all, ...]``."""
-        return rows[::thin_evaluations].reshape(-1, *rows.shape[3:])
-
-    stats = {name: repeated(rows) for name, rows in info.stats.items()}
-    weighted_position = weights = None
-    if info.weights is not None:
-        before = np.concatenate([kept[0].before[None], info.draws.position[:-1, :, -1]])
-        weighted_position = flat(np.concatenate([before[:, :, None], info.evaluations.position], axis=2))
-        weights = flat(info.weights)
-        weights = weights / weights.sum()
-    return Draws(
-        param_names=posterior.param_names,
-        position=by_chain(info.draws.position),
-        loglikelihood=by_chain(info.draws.loglikelihood),
-        logprior=by_chain(info.draws.logprior),
-        stats=stats
-        | {"acceptance_rate": repeated(info.acceptance_rate), "lp": by_chain(info.draws.logdensity)},
-        evaluations=jax.tree.map(flat, info.evaluations),
-        seconds=dict(seconds),
-        failures=dict(failures),
-        weighted_position=weighted_position,
-        weights=weights,
-    )
 
 
 def _capacity(num_chains: int, dim: int, settings: dict[str, Any]) -> int:

@@ -16,8 +16,9 @@ from estim.networks.mlp import (
     network_from_arrays,
     network_to_arrays,
 )
-from estim.networks.train import History, Progress, train_network
+from estim.networks.train import History, train_network
 from estim.posterior import Posterior
+from estim.progress import Progress
 from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.typing import Array, Key, Position, Scalar
@@ -115,7 +116,7 @@ def fit_surrogate(
         evaluations: any leading shape; points with gradients (where finite) teach by them too.
         rng_key: initial weights, the split and the order of the points.
         recipe: a name in `RECIPES` or a `Recipe`.
-        progress: see `Progress`.
+        progress: told the epochs that are done and in all.
 
     Returns:
         The `Surrogate`, whose posterior every sampler takes.

@@ -7,8 +7,8 @@ import numpy as np
 
 from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
-from estim.networks.train import Progress
 from estim.posterior import Posterior
+from estim.progress import Progress
 from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior, evaluate_posterior

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from estim.arguments import NonNegative, Positive, PositiveReal, checked
 from estim.devices import device_mesh
 from estim.evaluations import Evaluations
 from estim.networks.mlp import NetworkParams
+from estim.progress import Progress
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
@@ -215,7 +216,7 @@ def sample_surrogate(
     thin: Positive = 1,
     temperature: PositiveReal = 1.0,
     out: Path | None = None,
-    progress: Callable[[str, int, int, float], Any] | None = None,
+    progress: Progress | None = None,
 ) -> Draws:
     """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
@@ -229,7 +230,7 @@ def sample_surrogate(
         temperature: T of the target, the surrogate's posterior to the power 1/T; above one it is wider.
         out: a folder; draws are streamed into ``position.npy`` and so on there as they come, and
             the result maps those files. None keeps them in memory.
-        progress: called with the phase, draws a chain done, draws a chain in all, acceptance rate.
+        progress: told the phase, and the draws a chain that are done and in all.
 
     Returns:
         Draws in float32, ``[chain, draw]`` first; no true posterior is evaluated, so its evaluations are empty.
@@ -278,7 +279,9 @@ def sample_surrogate(
         step_size *= np.exp(acceptance - TARGET_ACCEPTANCE)
         proposal_tril = covariance_root(np.asarray(states.z).reshape(-1, dim))
         if progress is not None:
-            progress("warmup", (index + 1) * chunk_draws, rounds * chunk_draws, acceptance)
+            progress(
+                "warmup", (index + 1) * chunk_draws, rounds * chunk_draws, f"acceptance {acceptance:.2f}"
+            )
     seconds = {"warmup": time.perf_counter() - clock}
 
     clock = time.perf_counter()
@@ -294,7 +297,8 @@ def sample_surrogate(
             _store_chunk(store, pending, begin, float(surrogate.scaling.intercept))
             if progress is not None:
                 end = min(begin + chunk_draws, num_samples)
-                progress("sample", end, num_samples, float(store["acceptance_rate"][:, begin:end].mean()))
+                acceptance = float(store["acceptance_rate"][:, begin:end].mean())
+                progress("sample", end, num_samples, f"acceptance {acceptance:.2f}")
         pending = following
     seconds["sample"] = time.perf_counter() - clock
     return Draws(

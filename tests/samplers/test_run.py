@@ -1,5 +1,7 @@
 """`sample`: interruption, resumption bit for bit, what is kept and counted, and errors by their words."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +11,9 @@ from helpers_samplers import conjugate, gaussian
 from estim.pace import Pace
 from estim.posterior import from_logdensity
 from estim.samplers import run
+from estim.samplers.joining import to_draws
 from estim.samplers.mode import find_mode, laplace_approximation
-from estim.samplers.run import SamplerError, sample, sample_chunks, to_draws
+from estim.samplers.run import SamplerError, sample, sample_chunks
 from estim.status import Status
 
 KEY = jax.random.key(5)
@@ -123,7 +126,7 @@ def test_the_mode_may_be_found_while_the_steps_are_compiled(laplace):
 
 
 def test_ctrl_c_keeps_the_draws_that_are_finished(laplace, short_chunks):
-    def press(phase, done, total, acceptance_rate, rate):
+    def press(phase, done, total, remark):
         if phase == "sample" and done >= 40:
             raise KeyboardInterrupt
 
@@ -154,7 +157,7 @@ def test_progress_counts_steps_of_all_chains(laplace):
     warmup = [call for call in calls if call[0] == "warmup"]
     assert [done for _, done, *_ in warmup] == sorted(done for _, done, *_ in warmup)
     assert warmup[-1][1:3] == (60, 60) and calls[-1][:3] == ("sample", 120, 120)
-    assert all(0 <= acceptance <= 1 and rate > 0 for *_, acceptance, rate in calls)
+    assert all(re.fullmatch(r"[\d,]+ steps/s, acceptance [01]\.\d\d", remark) for *_, remark in calls)
 
 
 def test_every_evaluated_point_is_kept(laplace):
