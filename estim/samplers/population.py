@@ -158,7 +158,8 @@ class _Work:
         self.pace, self.first_pace = Pace(self.capacity), Pace(num)
         self.rate: float = 0.0
         self._evaluated: list[Evaluations] = []
-        self._failures, self._seconds = Counter[str](), Counter[str]()
+        self._failures = Counter[str]()
+        self._seconds: dict[str, float] = {}
         self._batch: tuple[bytes, int, np.ndarray] | None = None
         self._begun = time.perf_counter()
 
@@ -277,7 +278,7 @@ class _Work:
         points = jax.tree.map(lambda *rows: np.concatenate(rows), *evaluated)
         points = as_given(points, logprior_at(self.posterior, points.position))
         seconds = dict(self._seconds) | {"temper": self.seconds_since()}
-        self._evaluated, self._seconds, self._begun = [], Counter[str](), time.perf_counter()
+        self._evaluated, self._seconds, self._begun = [], {}, time.perf_counter()
         return PopulationChunk(phase, points, count_failures(points.status), seconds, None)
 
 
