@@ -6,12 +6,27 @@ parameters), three functions (steady state, residuals, measurement) and a prior.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from typing import Annotated, Any
 
-from estim.arguments import Positive, names_arguments
+from estim.arguments import Condition, Positive, names_arguments
 from estim.model_checks import check_model_parts
 from estim.specification import Specification
 from estim.tracing import ModelError as ModelError  # where it has always been found
+
+
+class Searched(Enum):
+    """In the place of a function: what it would say is searched for."""
+
+    SEARCHED = "searched for"
+
+
+SEARCHED = Searched.SEARCHED
+
+Stated = Annotated[
+    Any, Condition("a function", lambda value: callable(value) or value is SEARCHED, says_all=True)
+]
+"""``params -> variables``, or SEARCHED."""
 
 
 @names_arguments(ModelError)
@@ -65,7 +80,7 @@ class Model(Specification):
     residuals: Callable[[Any, Any, Any, Any, Any], dict[str, Any]]
     measurement: Callable[[Any, Any, Any], Any]
     prior: Any
-    steady_state: Callable[[Any], Any] | None = None
+    steady_state: Stated = SEARCHED
     shock_correlation: Callable[[Any], Any] | None = None
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
@@ -77,6 +92,11 @@ class Model(Specification):
     start: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def states_rest(self) -> bool:
+        """Whether the author says what the steady state is."""
+        return not isinstance(self.steady_state, Searched)
 
     @property
     def start_values(self) -> Mapping[str, float]:  # type: ignore[override]

@@ -48,7 +48,7 @@ def check_model_parts(model: Any) -> None:
 def _check_levels(model: Any) -> None:
     """Levels of variables to begin a search for the steady state from."""
     levels = {name: value for name, value in model.start.items() if name not in model.param_names}
-    if model.steady_state is not None:
+    if model.states_rest:
         if levels:
             hint = did_you_mean(next(iter(levels)), model.param_names)
             raise ModelError(f"{model.name}: 'start' gives {quoted(levels)}, not among the parameters{hint}")
@@ -145,7 +145,7 @@ def _check_functions(model: Any) -> list[str]:
         return [result]
 
     shocks = symbols(model.shocks)
-    if model.steady_state is not None:
+    if model.states_rest:
         trace_one("steady_state", model.steady_state, a_tuple("steady_state", model.variables), params=params)
     dated = {"lag": state, "now": state, "lead": state}
     found = trace_one("residuals", model.residuals, equations, **dated, shocks=shocks, params=params)

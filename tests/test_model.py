@@ -237,6 +237,7 @@ KINDS = {
         r"trend must be a function of \(params\), but takes \(p, t\)",
     ),
     "no function": (dict(residuals=None), "residuals must be a function, not None"),
+    "no steady state": (dict(steady_state=None), "steady_state must be a function, not None"),
     "a number for a function": (dict(trend=0.5), "trend must be a function or None, not 0.5"),
     "an observable of text": (
         dict(measurement=lambda now, lag, p: Observables("1")),

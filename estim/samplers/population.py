@@ -7,7 +7,7 @@ neither the length of the calls nor an interruption changes a draw.
 """
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -155,7 +155,7 @@ class _Work:
         self.rate: float = 0.0
         self._evaluated: list[Evaluations] = []
         self._failures = Counter[str]()
-        self._seconds = defaultdict[str, float](float)
+        self._seconds: dict[str, float] = {}
         self._batch: tuple[bytes, int, np.ndarray] | None = None
         self._begun = time.perf_counter()
 
@@ -274,8 +274,7 @@ class _Work:
         points = jax.tree.map(lambda *rows: np.concatenate(rows), *evaluated)
         points = as_given(points, logprior_at(self.posterior, points.position))
         seconds = dict(self._seconds) | {"temper": self.seconds_since()}
-        self._evaluated, self._begun = [], time.perf_counter()
-        self._seconds = defaultdict(float)
+        self._evaluated, self._seconds, self._begun = [], {}, time.perf_counter()
         return PopulationChunk(phase, points, count_failures(points.status), seconds, None)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from estim.model import Model
+from estim.model import Model, Searched
 from estim.solution.steady_state import best_attempt
 from estim.solution.table import default_solver
 from estim.status import SolutionError, Status
@@ -27,7 +27,7 @@ def equations_left(model: Model, params: Any) -> tuple[str, ...]:
 
 def _at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
     """The steady state that the model states, or the nearest to one that is found; and what each equation leaves."""
-    if model.steady_state is None:
+    if isinstance(model.steady_state, Searched):
         return best_attempt(model, params)
     steady = _as_arrays(model.steady_state(params))
     shocks = _as_arrays(model.shocks(*[0.0] * len(model.shocks._fields)))

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from estim.kept import kept_on_model
-from estim.model import Model
+from estim.model import Model, Searched
 from estim.solution.search_steady_state import numerical_steady_state, search
 from estim.solution.static_system import StaticResiduals
 
@@ -17,7 +17,7 @@ def steady_state_of(model: Model) -> Callable[[Any], Any]:
     The search begins at the steady state of the default parameters, which is looked for once, from ``model.start``.
     What no equation determines at rest stays where the search begins. NaN where it fails.
     """
-    return model.steady_state if model.steady_state is not None else _searched(model)
+    return _searched(model) if isinstance(model.steady_state, Searched) else model.steady_state
 
 
 @kept_on_model

@@ -10,7 +10,7 @@ import pytest
 
 import estim
 from estim import priors
-from estim.model import Model, ModelError
+from estim.model import SEARCHED, Model, ModelError
 from estim.models import load_model
 from estim.solution.linearize import linearize
 from estim.solution.simulate import simulate
@@ -22,7 +22,7 @@ HANSEN = load_model("hansen_1985")
 def without_steady_state(model, **start):
     """The gallery's model, its steady state to be searched for from rough levels."""
     fields = {name: getattr(model, name) for name in model.__dataclass_fields__}
-    return Model(**fields | {"steady_state": None, "start": dict(model.start) | start})
+    return Model(**fields | {"steady_state": SEARCHED, "start": dict(model.start) | start})
 
 
 def rough(model, factor=1.7):
@@ -30,7 +30,7 @@ def rough(model, factor=1.7):
     return {name: factor * float(level) for name, level in levels._asdict().items()}
 
 
-SEARCHED = without_steady_state(HANSEN, **rough(HANSEN))
+FOUND = without_steady_state(HANSEN, **rough(HANSEN))
 
 
 def test_the_search_finds_what_the_closed_form_says():
@@ -38,7 +38,7 @@ def test_the_search_finds_what_the_closed_form_says():
         HANSEN.params(),
         HANSEN.params({HANSEN.estimated[0]: 1.1 * HANSEN.defaults[HANSEN.estimated[0]]}),
     ):
-        found, stated = steady_state_of(SEARCHED)(params), HANSEN.steady_state(params)
+        found, stated = steady_state_of(FOUND)(params), HANSEN.steady_state(params)
         np.testing.assert_allclose(np.array(found), np.array(stated), rtol=1e-9, atol=1e-12)
 
 
@@ -47,7 +47,7 @@ def test_likelihood_and_every_gradient_are_those_of_the_closed_form():
         np.asarray(simulate(estim.solve(HANSEN), jax.random.key(0), 60)),
         columns=list(HANSEN.observables._fields),
     )
-    stated, searched = estim.build_posterior(HANSEN, data), estim.build_posterior(SEARCHED, data)
+    stated, searched = estim.build_posterior(HANSEN, data), estim.build_posterior(FOUND, data)
     for shift in (0.0, 0.2):
         value, gradient = jax.jit(jax.value_and_grad(searched.logdensity_fn))(searched.start + shift)
         expected = jax.jit(jax.value_and_grad(stated.logdensity_fn))(stated.start + shift)

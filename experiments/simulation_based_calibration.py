@@ -1,0 +1,324 @@
+"""Simulation-based calibration: is the parameter behind simulated data a draw of the posterior like any other?
+
+    python experiments/simulation_based_calibration.py [--folder FOLDER] [--case NAME ...] [--minutes MINUTES]
+
+Parameters are drawn from the prior (where the model has a solution), data from the model at these parameters, and the
+posterior is sampled by every route; the rank of each parameter among 99 thinned draws is uniform if simulation,
+likelihood and sampler are right (Talts et al. 2018). Two small models are estimated 500 times by every sampler, the
+surrogate and its correction: an AR(1) with a mean, and one whose growth rate is an AR(1), so that its level has a unit
+root: the level before the first period is fixed, and the likelihood is the diffuse one. An and Schorfheide (2007) is
+estimated 200 times by NUTS, multi-proposal Metropolis, the surrogate and the correction; the one-asset HANK model of
+Auclert et al. (2021), its household fixed, 60 times by the same.
+
+All data sets of a case share their compiled programs. Replications are done in blocks of five, a file each, that
+another call does not do again: stop it whenever you like, and call it again. What there is so far is drawn in
+ranks.png; the last line is JSON.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import arviz_stats.base as az
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from numpyro.distributions import Beta, Gamma, Normal
+
+import estim
+from estim.analysis import calibration_ranks, simulate, uniformity
+from estim.estimation import EstimationData, build_posterior, model_likelihood
+from estim.model import Model
+from estim.posterior import for_posteriors
+from estim.samplers.mode import find_mode, laplace_approximation
+from estim.surrogate.correct import resample_draws, weigh_draws
+from estim.surrogate.recipe import get_recipe
+
+NUM_DRAWS, BLOCK, SEED = 99, 5, 20260
+PUBLIC = {
+    "rwmh": "random-walk MH",
+    "mpmh": "multi-proposal MH",
+    "hmc": "HMC",
+    "chees": "ChEES-HMC",
+    "nuts": "NUTS",
+    "smc": "tempered SMC",
+    "delayed_acceptance": "delayed acceptance",
+    "surrogate": "surrogate",
+    "correction": "importance weights",
+}
+
+
+class AR1(NamedTuple):
+    x: Any
+
+
+class Growth(NamedTuple):
+    level: Any
+    rate: Any
+
+
+class Shocks(NamedTuple):
+    e: Any
+
+
+class Observables(NamedTuple):
+    y: Any
+
+
+class MeanParams(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+    mean: Any = Normal(0.0, 1.0)
+
+
+class GrowthParams(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+
+
+STATIONARY = Model(
+    name="stationary",
+    variables=AR1,
+    shocks=Shocks,
+    observables=Observables,
+    steady_state=lambda p: AR1(0.0),
+    residuals=lambda lag, now, lead, shocks, p: {"x": now.x - p.rho * lag.x - p.sigma * shocks.e},
+    measurement=lambda now, lag, p: Observables(p.mean + now.x),
+    prior=MeanParams(),
+)
+UNIT_ROOT = Model(
+    name="unit_root",
+    variables=Growth,
+    shocks=Shocks,
+    observables=Observables,
+    steady_state=lambda p: Growth(0.0, 0.0),
+    residuals=lambda lag, now, lead, shocks, p: {
+        "level": now.level - lag.level - now.rate,
+        "rate": now.rate - p.rho * lag.rate - p.sigma * shocks.e,
+    },
+    measurement=lambda now, lag, p: Observables(now.level),
+    prior=GrowthParams(),
+)
+EVERY = {
+    "rwmh": {"num_samples": 3000, "num_warmup": 500},
+    "mpmh": {"num_samples": 1500, "num_warmup": 300, "num_proposals": 4},
+    "hmc": {"num_samples": 300, "num_warmup": 100, "num_steps": 4},
+    "chees": {"num_samples": 300, "num_warmup": 100},
+    "nuts": {"num_samples": 200, "num_warmup": 100, "max_num_doublings": 5},
+    "smc": {"num_samples": 200},
+    "delayed_acceptance": {"num_samples": 400, "num_warmup": 100},
+}
+LARGE = {
+    "nuts": {"num_samples": 200, "num_warmup": 150, "max_num_doublings": 6},
+    "mpmh": {"num_samples": 6000, "num_warmup": 1000, "num_proposals": 4},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, how often it is estimated, and by what."""
+
+    model: Any
+    num_replications: int
+    routes: dict[str, dict[str, Any]]
+    num_periods: int = 80
+    likelihood: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=lambda: {"max_steps": 2_000, "hidden": (32, 32)})
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.routes, "surrogate", "correction"]
+
+
+CASES = {
+    "stationary": Case(STATIONARY, 500, EVERY),
+    "unit_root": Case(UNIT_ROOT, 500, EVERY, likelihood={"start": "diffuse"}),
+    "an_schorfheide_2007": Case("an_schorfheide_2007", 200, LARGE, training={"max_steps": 6_000}),
+    "hank": Case(
+        "auclert_et_al_2021_one_asset",
+        60,
+        {
+            "nuts": {"num_samples": 100, "num_warmup": 100, "max_num_doublings": 5},
+            "mpmh": {"num_samples": 1500, "num_warmup": 300, "num_proposals": 4},
+        },
+        num_periods=120,
+        training={"max_steps": 6_000},
+    ),
+}
+
+
+@for_posteriors
+def solve_at(posterior: Any, position: Any) -> Any:
+    return posterior.likelihood.solution(position, posterior.data)
+
+
+class Replications:
+    """All data sets of one case: what they have in common, and `one` of them."""
+
+    def __init__(self, name: str):
+        self.case = CASES[name]
+        self.model = (
+            estim.load_model(self.case.model) if isinstance(self.case.model, str) else self.case.model
+        )
+        self.columns = list(self.model.observables._fields)
+        self.blank = build_posterior(
+            self.model, self._frame(self._some_numbers()), likelihood=self.case.likelihood
+        )
+
+    def _some_numbers(self) -> np.ndarray:
+        return np.random.default_rng(0).normal(size=(self.case.num_periods, len(self.columns)))
+
+    def _frame(self, y: Any) -> pd.DataFrame:
+        return pd.DataFrame(np.asarray(y), columns=self.columns)
+
+    def posterior_given(self, y: Any) -> Any:
+        """By the programs of all others; what does not depend on the data is not solved again."""
+        _, read = model_likelihood(self.model, np.asarray(y), likelihood=self.case.likelihood)
+        return replace(self.blank, data=EstimationData(read, self.blank.data.once))
+
+    def truth_and_data(self, rng_key: Any) -> tuple[np.ndarray, np.ndarray]:
+        """A position from the prior at which there is a solution, and data from the model there."""
+        key_prior, key_data = jax.random.split(rng_key)
+        for position in np.asarray(self.blank.sample_prior(key_prior, 500)):
+            solution = solve_at(self.blank, position)
+            if int(solution.status) == 0:
+                y = np.asarray(simulate(solution, key_data, self.case.num_periods))
+                if np.isfinite(float(self.posterior_given(y).logdensity_fn(position))):
+                    return position, y
+        raise SystemExit(f"{self.model.name}: none of 500 draws of the prior has a solution")
+
+    def one(self, number: int) -> dict[str, tuple[np.ndarray, float]]:
+        """Ranks ``[dim]`` and the smallest effective sample size, by route."""
+        key = jax.random.fold_in(jax.random.key(SEED), number)
+        keys = jax.random.split(key, 6)
+        truth, y = self.truth_and_data(keys[0])
+        posterior = self.posterior_given(y)
+        laplace = laplace_approximation(posterior, find_mode(posterior, keys[1], num_starts=2), step=0.1)
+        draws: dict[str, Any] = {}
+        surrogate: Any = None  # learnt from what multi-proposal MH evaluates
+        for route in sorted(self.case.routes, key=lambda r: r == "delayed_acceptance"):
+            settings = dict(self.case.routes[route])
+            if route == "delayed_acceptance":
+                settings["approximation"] = surrogate.posterior
+            if route != "smc":
+                settings["laplace"] = laplace
+            key_route = jax.random.fold_in(keys[2], sorted(PUBLIC).index(route))
+            made = estim.sample(posterior, route, key_route, num_chains=4, **settings)
+            draws[route] = made.position
+            if route == "mpmh":
+                recipe = replace(get_recipe("single"), **self.case.training)
+                surrogate = estim.fit_surrogate(posterior, made.evaluations, keys[3], recipe=recipe)
+        size = {"num_samples": 20, "num_chains": 256, "num_warmup": 2_000, "thin": 20}
+        learnt = estim.sample_surrogate(surrogate, keys[4], **size)
+        weighted = weigh_draws(posterior, surrogate, learnt.position, num_evaluations=1_000)
+        corrected = resample_draws(weighted, keys[5], NUM_DRAWS)
+        found = {name: (rank(values, truth), effective(values)) for name, values in draws.items()}
+        found["surrogate"] = rank(learnt.position, truth), effective(learnt.position[:16])
+        found["correction"] = rank(corrected[None], truth), weighted.effective_sample_size
+        return found
+
+
+def rank(draws: Any, truth: np.ndarray) -> np.ndarray:
+    return calibration_ranks(draws, truth, NUM_DRAWS)
+
+
+def effective(draws: Any) -> float:
+    """The smallest effective sample size ``[chain, draw, dim]``, of the surrogate that of a few of its chains."""
+    values = np.asarray(draws, float)
+    return float(np.min(az.array_stats.ess(values, method="bulk", chain_axis=0, draw_axis=1)))
+
+
+def do_block(folder: Path, replications: Replications, block: int) -> None:
+    case, rows = replications.case, []
+    for number in range(block * BLOCK, min((block + 1) * BLOCK, case.num_replications)):
+        rows.append(replications.one(number))
+    arrays = {}
+    for route in case.names:
+        arrays[f"ranks.{route}"] = np.array([row[route][0] for row in rows])
+        arrays[f"effective.{route}"] = np.array([row[route][1] for row in rows])
+    part = folder / f".block-{block:04d}.npz"
+    np.savez(part, **arrays)
+    part.rename(folder / f"block-{block:04d}.npz")  # there as a whole, or not at all
+
+
+def read_blocks(folder: Path, case: Case) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Ranks ``[n, dim]`` and effective sample sizes ``[n]`` by route, of the blocks that are there."""
+    blocks = [np.load(path) for path in sorted(folder.glob("block-*.npz"))]
+    return {
+        route: tuple(
+            np.concatenate([b[f"{what}.{route}"] for b in blocks]) for what in ("ranks", "effective")
+        )
+        for route in case.names
+        if blocks
+    }
+
+
+def summary(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """By route: replications, the smallest p-value times the number of parameters, who leaves the envelope."""
+    result = {}
+    for route, (ranks, sizes) in found.items():
+        tested = uniformity(ranks, NUM_DRAWS)
+        result[route] = {
+            "replications": len(ranks),
+            "smallest_pvalue_corrected": round(min(1.0, float(tested.pvalue.min()) * ranks.shape[1]), 4),
+            "outside_the_envelope": f"{int(tested.outside.sum())} of {ranks.shape[1]}",
+            "median_ess": round(float(np.median(sizes))),
+            "share_below_100": round(float(np.mean(sizes < 100)), 3),
+        }
+    return result
+
+
+def draw(folder: Path, found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]) -> None:
+    """Empirical distribution of the ranks less the uniform one, a line for each parameter, in its envelope."""
+    cases = {name: routes for name, routes in found.items() if routes}
+    columns = [route for route in PUBLIC if any(route in routes for routes in cases.values())]
+    figure, axes = plt.subplots(
+        len(cases), len(columns), figsize=(2.1 * len(columns), 2.1 * len(cases)), squeeze=False, sharex=True
+    )
+    for row, (name, routes) in zip(axes, cases.items(), strict=True):
+        for axis, route in zip(row, columns, strict=True):
+            if route not in routes:
+                axis.set_axis_off()
+                continue
+            tested, at = uniformity(routes[route][0], NUM_DRAWS), np.arange(NUM_DRAWS + 1)
+            axis.fill_between(at, *tested.envelope, color="0.88")
+            axis.plot(at, tested.excess.T, linewidth=0.8)
+            least = tested.pvalue.min() * len(tested.pvalue)
+            axis.set_title(
+                f"{PUBLIC[route]}\n{name}, n = {len(routes[route][0])}, p = {min(least, 1):.2f}", size=6
+            )
+            axis.tick_params(labelsize=6)
+    figure.tight_layout()
+    figure.savefig(folder / "ranks.png", dpi=150)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, default=Path("calibration"))
+    parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--minutes", type=float, default=np.inf)
+    arguments = parser.parse_args()
+    chosen, end = arguments.case or list(CASES), time.monotonic() + 60 * arguments.minutes
+    for name in chosen:
+        folder, replications = arguments.folder / name, None
+        folder.mkdir(parents=True, exist_ok=True)
+        for block in range(-(-CASES[name].num_replications // BLOCK)):
+            if (folder / f"block-{block:04d}.npz").exists() or time.monotonic() > end:
+                continue
+            replications = replications or Replications(name)
+            begun = time.monotonic()
+            do_block(folder, replications, block)
+            print(f"{name}: block {block}, {time.monotonic() - begun:.0f} s", flush=True)
+    found = {name: read_blocks(arguments.folder / name, CASES[name]) for name in chosen}
+    if any(found.values()):
+        draw(arguments.folder, found)
+    print(json.dumps({name: summary(routes) for name, routes in found.items()}))
+
+
+if __name__ == "__main__":
+    main()
