@@ -34,18 +34,18 @@ logistic in ln e, with a slope of 2.5 as measured near the target on Gaussians o
 
 
 class Visited(NamedTuple):
-    """Points ``[n, dim]`` and the slopes of the log-density there."""
+    """Points ``[n, dim]`` and the gradients of the log-density there."""
 
     position: np.ndarray
-    slope: np.ndarray
+    gradient: np.ndarray
 
 
 class Adaptation(NamedTuple):
     """What warm-up remembers from window to window.
 
     ``num_windows``: how many are done; ``num_draws``: the effective draws behind the moments; ``mean`` ``[dim]`` and
-    ``covariance`` ``[dim, dim]`` of the draws; ``slope`` ``[dim]`` and ``information`` ``[dim, dim]``, mean and
-    covariance of the slopes of the log-density there; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each
+    ``covariance`` ``[dim, dim]`` of the draws; ``gradient`` ``[dim]`` and ``information`` ``[dim, dim]``, mean and
+    covariance of the gradients of the log-density there; ``log_step_sizes`` ``[NUM_WINDOWS]``: the step size that each
     window ended with; ``visited``: where the density was evaluated lately, from which the bend is learnt.
     """
 
@@ -53,7 +53,7 @@ class Adaptation(NamedTuple):
     num_draws: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
-    slope: np.ndarray
+    gradient: np.ndarray
     information: np.ndarray
     log_step_sizes: np.ndarray
     visited: Visited
@@ -69,7 +69,7 @@ def init_adaptation(mean: Any, scale_tril: Any) -> Adaptation:
         num_draws=np.array(10.0 * dim),
         mean=np.array(mean, float),
         covariance=covariance,
-        slope=np.zeros(dim),
+        gradient=np.zeros(dim),
         information=np.linalg.inv(covariance),
         log_step_sizes=np.zeros(NUM_WINDOWS),
         visited=Visited(nowhere, nowhere),
@@ -103,19 +103,19 @@ def adapt(
     effective draws: a thousand steps of a random walk in 36 dimensions say less of a covariance than the Hessian at
     the mode.
 
-    A kernel without slopes moves by mean m and covariance C of the draws. One with slopes moves by the Gaussian of
-    least Fisher divergence (Seyboldt, Carlson and Carpenter 2026): with g the mean of the slopes and G their
+    A kernel without gradients moves by mean m and covariance C of the draws. One with gradients moves by the Gaussian
+    of least Fisher divergence (Seyboldt, Carlson and Carpenter 2026): with g the mean of the gradients and G their
     covariance, its covariance S is the geometric mean of C and the inverse of G, and its mean m + S g. Draws of a
-    Gaussian N(mu, P) have slopes -P^-1 (x - mu), so that G = P^-1 C P^-1, S = P and m + S g = mu whatever C is, exactly
-    once there are more draws than dimensions. Elsewhere S is narrow where the density bends too much for steps
+    Gaussian N(mu, P) have gradients -P^-1 (x - mu), so that G = P^-1 C P^-1, S = P and m + S g = mu whatever C is,
+    exactly once there are more draws than dimensions. Elsewhere S is narrow where the density bends too much for steps
     as wide as the posterior. What a Gaussian misses it moves along: see `estim.samplers.transport`. A wall, beyond
-    which there is no density, does not show in the slopes.
+    which there is no density, does not show in the gradients.
 
     A window of which nothing can be learnt (numbers so large that their squares are infinite) teaches nothing.
 
     Args:
         info: the window, with leading axes ``[step, chain]``, on the host. ``trajectory_gradient`` among its
-            statistics is the slope of the ChEES criterion in the log of the trajectory's length (Hoffman,
+            statistics is the gradient of the ChEES criterion in the log of the trajectory's length (Hoffman,
             Radul and Sountsov 2021).
         last: whether this is the last window.
         law: how the acceptance rate depends on the step.
@@ -161,17 +161,17 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     )
     if info.gradient is None:
         return tuning._replace(mean=mean, scale_tril=scale_tril), adaptation
-    slopes = np.asarray(info.gradient)[:, :, -position.shape[2] :].reshape(draws.shape)
-    slope, information = _average(adaptation.slope, adaptation.information, slopes, weight)
+    gradients = np.asarray(info.gradient)[:, :, -position.shape[2] :].reshape(draws.shape)
+    gradient, information = _average(adaptation.gradient, adaptation.information, gradients, weight)
     scale_tril = _geometric_mean(scale_tril, information)
-    mean = mean + scale_tril @ (slope @ scale_tril)
+    mean = mean + scale_tril @ (gradient @ scale_tril)
     both = zip(adaptation.visited, _visited(info), strict=True)
     visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in both))
     w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
-    transport: TransportMap = learn_transport_map(w, visited.slope @ scale_tril)
+    transport: TransportMap = learn_transport_map(w, visited.gradient @ scale_tril)
     return (
         tuning._replace(mean=mean, scale_tril=scale_tril, transport=transport),
-        adaptation._replace(slope=slope, information=information, visited=visited),
+        adaptation._replace(gradient=gradient, information=information, visited=visited),
     )
 
 
@@ -198,21 +198,21 @@ def _log_step_size(tuning: Tuning, info: Info, target_acceptance: float, law: St
 
 
 def _log_trajectory_length(tuning: Tuning, info: Info, k: int) -> float:
-    """Up the slope of the kernel's criterion, where it reports one; as it was elsewhere."""
+    """Up the gradient of the kernel's criterion, where it reports one; as it was elsewhere."""
     log_length = np.log(float(tuning.trajectory_length))
-    if (slope := info.stats.get("trajectory_gradient")) is None:
+    if (gradient := info.stats.get("trajectory_gradient")) is None:
         return log_length
-    slope = slope / max(np.max(np.abs(slope)), 1e-300)
-    return log_length + 2.0 / np.sqrt(1 + k) * np.mean(slope) / max(np.sqrt(np.mean(slope**2)), 1e-300)
+    gradient = gradient / max(np.max(np.abs(gradient)), 1e-300)
+    return log_length + 2.0 / np.sqrt(1 + k) * np.mean(gradient) / max(np.sqrt(np.mean(gradient**2)), 1e-300)
 
 
 def _visited(info: Info) -> Visited:
     """The points of a window that have a density: those evaluated, and the draws."""
     position = np.concatenate([info.evaluations.position, info.draws.position], axis=2)
     logdensity = np.concatenate([info.evaluations.logdensity, info.draws.logdensity], axis=2)
-    slope = np.asarray(info.gradient)
-    finite = np.isfinite(logdensity) & np.isfinite(slope).all(axis=-1)
-    return Visited(position[finite], slope[finite])
+    gradient = np.asarray(info.gradient)
+    finite = np.isfinite(logdensity) & np.isfinite(gradient).all(axis=-1)
+    return Visited(position[finite], gradient[finite])
 
 
 def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ class Info(NamedTuple):
     ``stats`` maps ArviZ statistic names to scalars; ``weights`` ``[n + 1]``, of kernels that
     can give them, weight the state before the step and then the evaluations, so that the
     weighted average estimates an expectation (Rao-Blackwell), else None; ``gradient``
-    ``[n + num_draws, dim]``, of kernels that know it, is the slope of the log-density at the
+    ``[n + num_draws, dim]``, of kernels that know it, is the gradient of the log-density at the
     evaluations and then at the draws, from which warm-up learns.
     """
 
@@ -66,7 +66,7 @@ class Tuning(NamedTuple):
     ``mean`` ``[dim]``; ``scale_tril`` ``[dim, dim]``, the Cholesky factor of the covariance;
     ``step_size`` ``[]``, which multiplies `scale_tril` in a proposal; ``trajectory_length`` ``[]``, the
     mean time of a Hamiltonian trajectory where a kernel adapts it (pi / 2 suits a Gaussian); ``transport``, of
-    kernels that move by slopes, what a Gaussian misses.
+    kernels that move by gradients, what a Gaussian misses.
     """
 
     mean: Array | np.ndarray

@@ -19,7 +19,7 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: Positive
     Warm-up raises the criterion of Hoffman, Radul and Sountsov (2021), the expected change in the
     estimator of the expected square,
         ChEES = E (|z'|^2 - |z|^2)^2 / 4
-    in the coordinates z of `estim.samplers.transport`, whose slope in the log length each step reports as
+    in the coordinates z of `estim.samplers.transport`, whose derivative in the log length each step reports as
     ``trajectory_gradient``: with u' the final momentum, t the time travelled and a the acceptance
     probability, a t (|z'|^2 - |z|^2) z'u'.
     Unlike NUTS, a step has no tree to build, and suits many chains side by side. Info's
@@ -51,11 +51,11 @@ def build_chees(posterior: Posterior, tuning: Tuning, *, max_num_steps: Positive
         acceptance_rate = jnp.exp(jnp.minimum(log_ratio, 0.0))
         accepted = jnp.log(jax.random.uniform(key_accept, dtype=dtype)) < log_ratio
         new_state = jax.tree.map(lambda a, b: jnp.where(accepted, a, b), end.state, state)
-        slope = num_steps * e * (end.z @ end.z - start.z @ start.z) * (end.z @ u)
+        derivative = num_steps * e * (end.z @ end.z - start.z @ start.z) * (end.z @ u)
         stats = {
             "diverging": log_ratio < -1000.0,
             "n_steps": num_steps,
-            "trajectory_gradient": jnp.where(jnp.isfinite(slope), acceptance_rate * slope, 0.0),
+            "trajectory_gradient": jnp.where(jnp.isfinite(derivative), acceptance_rate * derivative, 0.0),
         }
         evaluations = jax.tree.map(lambda leaf: leaf[None], evaluation)
         gradient = jnp.stack([end.state.gradient, new_state.gradient])

@@ -26,10 +26,10 @@ _NUM_PRIOR_DRAWS = 500
 _NUM_BLIND = 50  # prior draws that are looked at where no gradient leads uphill
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
-_STEEP = 0.1  # a largest slope, in prior widths, above which a search has ended at no mode
+_STEEP = 0.1  # a largest gradient, in prior widths, above which a search has ended at no mode
 _VALLEY = 1.0  # by how much the log-density falls between two modes, at the least
 _RELEVANT = 20.0  # log points below the highest, from which on a mode is listed and not looked at closely
-_ROUGH, _FINE = 1e-3, 1e-6  # slopes at which a search ends, of every start and of the highest
+_ROUGH, _FINE = 1e-3, 1e-6  # gradients at which a search ends, of every start and of the highest
 
 
 class ModeError(ValueError):
@@ -39,7 +39,7 @@ class ModeError(ValueError):
 class Mode(NamedTuple):
     """The highest point that was found.
 
-    ``position`` ``[dim]``; ``logdensity`` there; ``gradient_norm``, the largest slope in prior
+    ``position`` ``[dim]``; ``logdensity`` there; ``gradient_norm``, the largest gradient in prior
     standard deviations; ``starts`` ``[num_starts, dim]`` and ``logdensities``
     ``[num_starts]``, where each search began and how high it came; ``modes`` ``[num_modes, dim]`` and
     ``heights`` ``[num_modes]``, the distinct modes among the ends, the highest first: between two of
@@ -118,7 +118,7 @@ def find_mode(
             mode inside. ``"params"``: the density of the parameters in the model's units,
             which other programs report. Its mode can lie on a bound, where the position
             is infinite; the search then ends far out, within 1e-6 of the bound or so. It begins at the
-            position's mode: a long step from elsewhere may end at a bound where all slopes vanish.
+            position's mode: a long step from elsewhere may end at a bound where all gradients vanish.
 
     A step to a point without a density is shortened by the line search.
 
@@ -129,21 +129,21 @@ def find_mode(
         ModeError: none of the starts has a finite density.
     """
     scale = _prior_scale(posterior)
-    value_and_slope = _value_and_slope(posterior, density)
-    climb = partial(_climb, value_and_slope, scale)
+    value_and_gradient = _value_and_gradient(posterior, density)
+    climb = partial(_climb, value_and_gradient, scale)
     num_starts = num_starts or (4 if posterior.sequential else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
-        inside = partial(_climb, _value_and_slope(posterior), scale)
+        inside = partial(_climb, _value_and_gradient(posterior), scale)
         begin = [inside(start, _ROUGH)[1] for start in starts]
     found = [climb(start, _ROUGH) for start in begin]
     highest = max(found, key=lambda f: f[0])
-    logdensity, position, slope = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
+    logdensity, position, gradient = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
     ends = [(logdensity, position), *((f[0], f[1]) for f in found if f[2] <= _STEEP)]
-    modes, heights = _distinct(lambda x: value_and_slope(x)[0], ends, scale)
+    modes, heights = _distinct(lambda x: value_and_gradient(x)[0], ends, scale)
     heights_reached = np.array([f[0] for f in found])
-    return Mode(position, float(logdensity), float(slope), starts, heights_reached, modes, heights)
+    return Mode(position, float(logdensity), float(gradient), starts, heights_reached, modes, heights)
 
 
 def _distinct(
@@ -168,17 +168,17 @@ def _distinct(
 
 
 def _climb(
-    value_and_slope: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
     scale: np.ndarray,
     start: np.ndarray,
     tolerance: float,
 ) -> tuple[float, np.ndarray, float]:
-    """The highest log-density from `start` on, where it is, and the largest slope there in units of `scale`."""
+    """The highest log-density from `start` on, where it is, and the largest gradient there in units of `scale`."""
 
     def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the log-density and its gradient at x = start + scale * u."""
-        value, slope = value_and_slope(start + scale * u)
-        return (-value, -scale * slope) if np.isfinite(value) else (np.inf, np.zeros_like(u))
+        value, gradient = value_and_gradient(start + scale * u)
+        return (-value, -scale * gradient) if np.isfinite(value) else (np.inf, np.zeros_like(u))
 
     best = np.inf
     for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
@@ -189,8 +189,8 @@ def _climb(
         if result.success or not result.fun < best - tolerance:
             break
         best = result.fun
-    slope = np.max(np.abs(result.jac)) if np.isfinite(result.fun) else np.inf
-    return -result.fun, start, slope
+    gradient = np.max(np.abs(result.jac)) if np.isfinite(result.fun) else np.inf
+    return -result.fun, start, gradient
 
 
 @checked
@@ -202,9 +202,9 @@ def laplace_approximation(
     Args:
         posterior: what is approximated.
         mode: of `find_mode`, or a position ``[dim]``.
-        step: the part of the posterior's width over which slopes are compared. A wide one, 0.3 say, suits a
+        step: the part of the posterior's width over which gradients are compared. A wide one, 0.3 say, suits a
             density that is smooth only in small pieces: a search tends to end at the edge of one, where
-            slopes jump.
+            gradients jump.
 
     The Hessian is taken by differences of the gradient. In coordinates scaled
     by the prior's widths, curvatures below 0.1 (flat, or not concave) are set to 0.1: no
@@ -219,11 +219,11 @@ def laplace_approximation(
     Raises:
         ModeError: the density around the mode is not finite.
     """
-    value_and_slope = _value_and_slope(posterior)
+    value_and_gradient = _value_and_gradient(posterior)
     scale = _prior_scale(posterior)
-    gradient = lambda x: value_and_slope(x)[1]
+    gradient = lambda x: value_and_gradient(x)[1]
     position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
-    logdensity, _ = value_and_slope(position)
+    logdensity, _ = value_and_gradient(position)
     scale_tril = _scale_tril(gradient, position, scale, step)
     found = [(position, logdensity, scale_tril)]
     others = zip(mode.modes[1:], mode.heights[1:], strict=True) if isinstance(mode, Mode) else ()
@@ -285,8 +285,8 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     wide = np.asarray(posterior.initial.sample(jax.random.fold_in(rng_key, 1), 25 * num))
     draws = np.stack([near, wide], axis=1).reshape(50 * num, -1)
     candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
-    value_and_slope = _value_and_slope(posterior)
-    starts = list(islice((x for x in candidates if np.isfinite(value_and_slope(x)[0])), num))
+    value_and_gradient = _value_and_gradient(posterior)
+    starts = list(islice((x for x in candidates if np.isfinite(value_and_gradient(x)[0])), num))
     if not starts:
         status = int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status)
         raise ModeError(
@@ -329,20 +329,20 @@ def _logdet(posterior: Posterior, position: Position) -> tuple[Scalar, Position]
     return jax.value_and_grad(posterior.logdet_fn)(position)
 
 
-def _value_and_slope(
+def _value_and_gradient(
     posterior: Posterior, density: Density = "position"
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """``position -> (log-density, gradient [dim])``; -inf and NaN where either is not finite."""
 
-    def value_and_slope(x: np.ndarray) -> tuple[float, np.ndarray]:
+    def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
         raise_if_stopped()
         found = first_gradient_state(posterior, jnp.asarray(x))
         if not np.isfinite(found.logdensity):
             return -np.inf, np.full(len(x), np.nan)
-        value, slope = float(found.logdensity), np.asarray(found.gradient)
+        value, gradient = float(found.logdensity), np.asarray(found.gradient)
         if density == "params":
-            change, change_slope = _logdet(posterior, found.position)
-            value, slope = value - float(change), slope - np.asarray(change_slope)
-        return value, slope
+            change, change_gradient = _logdet(posterior, found.position)
+            value, gradient = value - float(change), gradient - np.asarray(change_gradient)
+        return value, gradient
 
-    return value_and_slope
+    return value_and_gradient

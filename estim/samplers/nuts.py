@@ -16,7 +16,7 @@ from estim.posterior import Posterior
 from estim.samplers.base import Info, SamplingAlgorithm, Tuning
 from estim.samplers.motion import logdensity_in_coordinates, start_motion, within_reach
 from estim.samplers.states import GradientState, first_gradient_state
-from estim.samplers.transport import slope_at_position, to_position
+from estim.samplers.transport import gradient_at_position, to_position
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -44,7 +44,7 @@ def build_nuts(
 
     def step(rng_key: Key, state: GradientState) -> tuple[GradientState, Info]:
         start = start_motion(tuning, state)
-        before = blackjax.mcmc.hmc.HMCState(start.z, start.logdensity, start.slope)
+        before = blackjax.mcmc.hmc.HMCState(start.z, start.logdensity, start.gradient)
         after, found = kernel(
             rng_key, before, logdensity_fn, tuning.step_size, jnp.ones_like(start.z), max_num_doublings
         )
@@ -103,15 +103,15 @@ def guarded_integrator(logdensity_fn: Callable, kinetic_energy: Callable) -> Cal
 
 
 def _at_position(
-    posterior: Posterior, tuning: Tuning, z: Array, logdensity: Array, slope: Array
+    posterior: Posterior, tuning: Tuning, z: Array, logdensity: Array, gradient_in_z: Array
 ) -> tuple[Evaluations, Array]:
-    """The evaluation at a point of a trajectory, and the slope of its log-density there.
+    """The evaluation at a point of a trajectory, and the gradient_in_z of its log-density there.
 
     The prior is cheap, the likelihood is what remains of the log-density.
     """
     position, logdet = to_position(tuning, z)
     position = within_reach(position)
-    gradient = slope_at_position(tuning, z, slope)
+    gradient = gradient_at_position(tuning, z, gradient_in_z)
     logprior, prior_gradient = jax.value_and_grad(posterior.logprior_fn)(position)
     finite = jnp.isfinite(logdensity - logdet) & jnp.isfinite(logprior)
     finite &= jnp.all(jnp.isfinite(gradient)) & jnp.all(jnp.isfinite(prior_gradient))

@@ -28,7 +28,7 @@ class Algorithm(NamedTuple):
 
     ``build`` is ``(posterior, tuning, **settings) -> SamplingAlgorithm``; ``first_step_size`` suits a
     Gaussian whose covariance is known; ``target_acceptance`` takes the settings; ``law`` is that of the acceptance
-    rate by step size, in `estim.samplers.adaptation`. A kernel that moves by ``slopes`` does so in coordinates that
+    rate by step size, in `estim.samplers.adaptation`. A kernel that ``uses_gradient`` moves in coordinates that
     bend. Steps of ``unequal`` length are better taken one chain after another where a device is a core. A kernel of
     populations has a ``drive`` of its own, ``(posterior, rng_key, *, num_samples, num_chains, state, progress,
     **settings)``, which gives states and chunks as `estim.samplers.run.sample_chunks` does: there ``num_samples`` are
@@ -39,7 +39,7 @@ class Algorithm(NamedTuple):
     first_step_size: Callable[[int], float]
     target_acceptance: Callable[..., float]
     law: StepLaw
-    slopes: bool = False
+    uses_gradient: bool = False
     unequal: bool = False
     drive: Callable[..., Iterator[tuple[Any, Any]]] | None = None
 
@@ -69,12 +69,14 @@ def _by_fourth_root(dim: int) -> float:
 ALGORITHMS: dict[str, Algorithm] = {
     "rwmh": Algorithm(with_fast_moves(build_random_walk), _by_root(2.38), lambda **_: 0.25, "random_walk"),
     "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), _by_root(2.2), _move_rate, "candidates"),
-    "hmc": Algorithm(build_hmc, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
-    "chees": Algorithm(build_chees, _by_fourth_root, lambda **_: 0.8, "hamiltonian", slopes=True),
+    "hmc": Algorithm(build_hmc, _by_fourth_root, lambda **_: 0.8, "hamiltonian", uses_gradient=True),
+    "chees": Algorithm(build_chees, _by_fourth_root, lambda **_: 0.8, "hamiltonian", uses_gradient=True),
     "delayed_acceptance": Algorithm(
         build_delayed_acceptance, _by_root(2.38), lambda **_: 0.25, "random_walk"
     ),
-    "nuts": Algorithm(build_nuts, _by_fourth_root, _nuts_target, "hamiltonian", slopes=True, unequal=True),
+    "nuts": Algorithm(
+        build_nuts, _by_fourth_root, _nuts_target, "hamiltonian", uses_gradient=True, unequal=True
+    ),
     "smc": Algorithm(
         build_smc,
         _by_root(FIRST_STEP),
@@ -105,8 +107,8 @@ def require_gradient(name: str, posterior: Posterior) -> None:
     Raises:
         ArgumentError: the algorithm moves by gradients, and those of the posterior are not the log-likelihood's.
     """
-    if ALGORITHMS[name].slopes and posterior.gradient != "exact":
-        known = sorted(n for n, row in ALGORITHMS.items() if not row.slopes)
+    if ALGORITHMS[name].uses_gradient and posterior.gradient != "exact":
+        known = sorted(n for n, row in ALGORITHMS.items() if not row.uses_gradient)
         raise ArgumentError(
             f"{name!r} moves by gradients, and the likelihood's is {posterior.gradient}: choose one of {known}, or a "
             "surrogate"

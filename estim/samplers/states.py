@@ -69,7 +69,7 @@ def evaluate(posterior: Posterior | Evaluated, position: Position) -> tuple[Eval
 def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Evaluations, GradientState]:
     """The evaluation with the gradient of its log-likelihood, and the state of a chain that goes there.
 
-    Where anything is not finite, the gradient too, both have a log-likelihood of -inf and no slope, and a status
+    Where anything is not finite, the gradient too, both have a log-likelihood of -inf, a gradient of zero, and a status
     that is not OK.
     """
 
@@ -77,13 +77,13 @@ def evaluate_with_gradient(posterior: Posterior, position: Position) -> tuple[Ev
         found = posterior.evaluate_fn(x)
         return found.loglikelihood, found
 
-    (_, found), slope = jax.value_and_grad(loglikelihood, has_aux=True)(position)
-    gradient = slope + jax.grad(posterior.logprior_fn)(position)
+    (_, found), own = jax.value_and_grad(loglikelihood, has_aux=True)(position)
+    gradient = own + jax.grad(posterior.logprior_fn)(position)
     finite = jnp.isfinite(found.logdensity) & jnp.all(jnp.isfinite(gradient))
     loglikelihood_there = jnp.where(finite, found.loglikelihood, -jnp.inf)
     status = jnp.where(finite | (found.status != Status.OK), found.status, Status.NOT_FINITE.value)
     evaluation = found._replace(
-        loglikelihood=loglikelihood_there, status=status, gradient=jnp.where(finite, slope, 0.0)
+        loglikelihood=loglikelihood_there, status=status, gradient=jnp.where(finite, own, 0.0)
     )
     return evaluation, GradientState(
         position,

@@ -1,6 +1,6 @@
 """A transport map: coordinates in which a bent posterior is nearly a standard normal.
 
-A kernel that moves by slopes moves in coordinates z, of which the position is
+A kernel that moves by gradients moves in coordinates z, of which the position is
 
     x = mean + L w,   w_i = s_i(z_i) exp(a_i'h) + h'B_i h - tr B_i,   h_j = z_j / sqrt(1 + (z_j / 4)^2),
 
@@ -82,24 +82,24 @@ def to_coordinates(tuning: Tuning, position: Position) -> Array:
 
 
 def follow(tuning: Tuning, z: Array) -> tuple[Position, Callable[[Scalar, Array], tuple[Scalar, Array]]]:
-    """The position at z, and the function from the log-density of x there and its slope to those of z."""
+    """The position at z, and the function from the log-density of x there and its gradient to those of z."""
     (position, logdet), pull = jax.vjp(partial(to_position, tuning), z)
     return position, lambda logdensity, gradient: (logdensity + logdet, pull((gradient, jnp.ones(())))[0])
 
 
-def slope_at_position(tuning: Tuning, z: Array, slope: Array) -> Array:
-    """From the slope of the log-density of z, that of the log-density of x at its position."""
-    jacobian, logdet_slope = jax.jacrev(partial(to_position, tuning))(z)
-    return solve_triangular(jacobian, slope - logdet_slope, trans=1, lower=True)
+def gradient_at_position(tuning: Tuning, z: Array, gradient: Array) -> Array:
+    """From the gradient of the log-density of z, that of the log-density of x at its position."""
+    jacobian, logdet_gradient = jax.jacrev(partial(to_position, tuning))(z)
+    return solve_triangular(jacobian, gradient - logdet_gradient, trans=1, lower=True)
 
 
-def learn_transport_map(w: np.ndarray, slopes: np.ndarray) -> TransportMap:
-    """The map that makes gradients linear, from points w and the slopes of their log-density there, ``[n, dim]``.
+def learn_transport_map(w: np.ndarray, gradients: np.ndarray) -> TransportMap:
+    """The map that makes gradients linear, from points w and the gradients of their log-density there, ``[n, dim]``.
 
     To first order in the map z + t(z), w has the density of a standard normal times exp(c) if
-    z't - div t = c, and the slopes tell of c: slope + w = grad c. A cubic c with coefficients T_ijk / 3
+    z't - div t = c, and the gradients tell of c: gradient + w = grad c. A cubic c with coefficients T_ijk / 3
     of the Hermite polynomials of w is fitted to them, coordinate by coordinate, by least squares (where a
-    slope that is far from -w counts little, as under Cauchy errors), made symmetric in i, j, k, and given to
+    gradient that is far from -w counts little, as under Cauchy errors), made symmetric in i, j, k, and given to
     the last of the three coordinates: z_i z_j z_k becomes a shift of z_i along z_j z_k, z_i^2 z_j a scale of
     z_i, z_i^3 its skew. Every point gives `dim` equations, so that a few hundred suffice; of fewer, a ridge
     makes a map that is nearly straight. What falls is the Fisher divergence from the standard
@@ -110,7 +110,7 @@ def learn_transport_map(w: np.ndarray, slopes: np.ndarray) -> TransportMap:
     h = _bounded(w)
     pairs = h[:, i] * h[:, j] - (i == j)
     features = np.concatenate([np.ones((num_points, 1)), h, pairs], axis=1)
-    crooked = slopes + w
+    crooked = gradients + w
     weighted = features / (1.0 + np.mean(crooked**2, axis=1, keepdims=True))
     ridge = 0.3 * pairs.shape[1] * np.eye(features.shape[1])
     coefficients = np.linalg.solve(weighted.T @ features + ridge, weighted.T @ crooked)

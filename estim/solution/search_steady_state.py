@@ -43,7 +43,7 @@ def linear_steady_state(static_residuals: StaticResiduals, guess: Any, params: A
     """The solution of residuals that are linear in the levels; arguments as in `numerical_steady_state`."""
     kind, start = type(guess), jnp.stack([jnp.asarray(x, float) for x in guess])
     here = read_system(static_residuals, kind, start, params)
-    return kind(*(start - solve(regular(here.slope), here.value)))
+    return kind(*(start - solve(regular(here.jacobian), here.value)))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -61,7 +61,7 @@ def _find(static_residuals: StaticResiduals, kind: type[Any], guess: Array, para
         better = size < left
         x, left = jnp.where(better, tried, x), jnp.minimum(size, left)
         small = jnp.where(better, (jnp.abs(there.value) <= _TOLERANCE * there.scale).all(), small)
-        step = jnp.where(better, solve(regular(there.slope), there.value), step)
+        step = jnp.where(better, solve(regular(there.jacobian), there.value), step)
         share = jnp.where(better, 1.0, share / 2)
         return x, step, left, share, x - share * step, small
 
@@ -81,7 +81,7 @@ def _find_jvp(
     here = read_system(static_residuals, kind, x, params)
     left = lambda p: jnp.stack([jnp.asarray(r, float) for r in static_residuals(at, at, at, p).values()])
     _, moved = jax.jvp(left, (params,), (params_dot,))
-    return x, solve(regular(here.slope), here.kept @ guess_dot - moved)
+    return x, solve(regular(here.jacobian), here.kept @ guess_dot - moved)
 
 
 def search(
@@ -109,18 +109,21 @@ def search(
 def _best(system: Callable[[np.ndarray], StaticSystem], guess: np.ndarray) -> np.ndarray:
     best, size = guess, np.inf
 
-    def value_and_slope(x):
+    def value_and_gradient(x):
         here = system(x)
         kept = np.asarray(here.kept)
-        return np.asarray(here.value) + kept @ (x - guess), np.asarray(here.slope)
+        return np.asarray(here.value) + kept @ (x - guess), np.asarray(here.jacobian)
 
     for start in _starts(guess):
         for method in ("hybr", "lm"):
-            found = root(value_and_slope, start, jac=True, method=method, tol=1e-14)
+            found = root(value_and_gradient, start, jac=True, method=method, tol=1e-14)
             left = np.max(np.abs(found.fun)) if np.isfinite(found.fun).all() else np.inf
             if left < size:
                 best, size = found.x, left
-        if np.isfinite(size) and (np.abs(value_and_slope(best)[0]) <= _TOLERANCE * system(best).scale).all():
+        if (
+            np.isfinite(size)
+            and (np.abs(value_and_gradient(best)[0]) <= _TOLERANCE * system(best).scale).all()
+        ):
             break
     return best
 

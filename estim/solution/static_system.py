@@ -20,12 +20,12 @@ _CANCELLED = 1e-12
 
 
 class StaticSystem(NamedTuple):
-    """At some levels: ``value`` ``[n]``, what the equations leave; ``slope`` ``[n, n]``, its derivative, plus
+    """At some levels: ``value`` ``[n]``, what the equations leave; ``jacobian`` ``[n, n]``, its derivative, plus
     ``kept`` ``[n, n]``, which has a one where an equation that says 0 = 0 at rest leaves its variable where it is;
     ``scale`` ``[n]``, one plus the size of each equation's terms."""
 
     value: Array
-    slope: Array
+    jacobian: Array
     kept: Array
     scale: Array
 
@@ -43,11 +43,11 @@ def read_system(
     )
     value, partials = sparse_jacobian(dated, [*levels] * 3)
     by_date = dense(partials, 3 * n).reshape(n, 3, n)
-    slope, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)
-    slope = jnp.where(jnp.abs(slope) <= _CANCELLED * size, 0.0, slope)
-    says_nothing = jax.lax.stop_gradient((slope == 0.0).all(axis=1))
+    jacobian, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)
+    jacobian = jnp.where(jnp.abs(jacobian) <= _CANCELLED * size, 0.0, jacobian)
+    says_nothing = jax.lax.stop_gradient((jacobian == 0.0).all(axis=1))
     kept = jnp.where(says_nothing[:, None], jnp.asarray(_own(partials, n)), 0.0)
-    return StaticSystem(jnp.stack(value), slope + kept, kept, 1.0 + size @ jnp.abs(levels))
+    return StaticSystem(jnp.stack(value), jacobian + kept, kept, 1.0 + size @ jnp.abs(levels))
 
 
 def _own(partials: list[SparseRow], n: int) -> np.ndarray:
@@ -69,16 +69,16 @@ def _own(partials: list[SparseRow], n: int) -> np.ndarray:
 def leaves_open(static_residuals: StaticResiduals, guess: Any, params: Any) -> bool:
     """Do the equations leave some levels undetermined at `guess`?"""
     here = read_system(static_residuals, type(guess), jnp.array(guess, float), params)
-    return bool(here.kept.any() | (regular(here.slope) != here.slope).any())
+    return bool(here.kept.any() | (regular(here.jacobian) != here.jacobian).any())
 
 
-def regular(slope: Array) -> Array:
+def regular(jacobian: Array) -> Array:
     """The matrix where it is regular; else, along the directions that it leaves open, the identity in place of zero.
 
     With orthonormal bases U of what no column reaches and V of what no row sees, A + U V' is regular, and the
     solution of (A + U V') x = b is the smallest of A x = b wherever there is one.
     """
-    fixed = jax.lax.stop_gradient(slope)
+    fixed = jax.lax.stop_gradient(jacobian)
     finite = jnp.isfinite(fixed).all()
     fixed = jnp.where(finite, fixed, jnp.eye(len(fixed)))
     size = jnp.abs(fixed).max(axis=1, keepdims=True)
@@ -91,7 +91,7 @@ def regular(slope: Array) -> Array:
         return (U * (s <= _CANCELLED * s[0])[None, :]) @ Vt
 
     open_ = jax.lax.cond(pivots.min() > _CANCELLED, jnp.zeros_like, complete, scaled)
-    return slope + jnp.where(size > 0, size, 1.0) * open_
+    return jacobian + jnp.where(size > 0, size, 1.0) * open_
 
 
 def solve(matrix: Array, vector: Array) -> Array:

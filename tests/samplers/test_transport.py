@@ -12,8 +12,8 @@ from estim.samplers.base import TransportMap, Tuning
 from estim.samplers.transport import (
     _LEVEL,
     follow,
+    gradient_at_position,
     learn_transport_map,
-    slope_at_position,
     straight,
     to_coordinates,
     to_position,
@@ -84,7 +84,7 @@ def test_slopes_there_and_back():
     value, slope = in_coordinates(logdensity(x), gradient)
     np.testing.assert_allclose(value, in_coordinates_written_out(z), rtol=1e-12)
     np.testing.assert_allclose(slope, jax.grad(in_coordinates_written_out)(z), rtol=1e-12)
-    np.testing.assert_allclose(slope_at_position(TUNING, z, slope), gradient, rtol=1e-10)
+    np.testing.assert_allclose(gradient_at_position(TUNING, z, slope), gradient, rtol=1e-10)
 
 
 def test_without_a_bend_it_is_the_gaussian_map():
@@ -109,7 +109,7 @@ def bent_draws(size, num_draws):
     @jax.jit
     @jax.vmap
     def draw(z):
-        return to_position(tuning, z)[0], slope_at_position(tuning, z, -z)
+        return to_position(tuning, z)[0], gradient_at_position(tuning, z, -z)
 
     return tuning, *map(np.asarray, draw(z))
 

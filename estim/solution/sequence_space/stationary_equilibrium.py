@@ -119,7 +119,7 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
         lambda u: _evaluate(model, attach_household, params, u, households)[0],
         unknowns,
         lambda _, u: u,
-        lambda slope, b: jnp.linalg.solve(jax.jacfwd(slope)(b), b),
+        lambda jacobian, b: jnp.linalg.solve(jax.jacfwd(jacobian)(b), b),
     )
     _, (households, variables, solved) = _evaluate(model, attach_household, params, unknowns, households)
     status = jnp.where(found, Status.OK, Status.NO_STEADY_STATE)
@@ -128,13 +128,13 @@ def solve_stationary_equilibrium(model: Model, params: Any) -> StationaryEquilib
 
 class _Search(NamedTuple):
     """The best point of the search: unknowns, households there, what the targets leave, its derivative
-    ``slope``, the ``precision`` of the households, and how far the unknowns are from their solution
-    by that slope, relative to their size and no nearer than the precision."""
+    ``jacobian``, the ``precision`` of the households, and how far the unknowns are from their solution
+    by that jacobian, relative to their size and no nearer than the precision."""
 
     unknowns: Array
     households: tuple[Household, ...]
     gap: Array
-    slope: Array
+    jacobian: Array
     precision: Array
     move: Array
 
@@ -151,8 +151,8 @@ def _reference(model: Model) -> _Search:
             steady_state_of(model)(params),
         )
         households = tuple(initial_household(block, stated, params) for block in model.het_blocks)
-        no_slope = jnp.full((len(names), len(names)), jnp.nan)
-        return _Search(unknowns, households, jnp.zeros(len(names)), no_slope, *[jnp.array(jnp.inf)] * 2)
+        no_jacobian = jnp.full((len(names), len(names)), jnp.nan)
+        return _Search(unknowns, households, jnp.zeros(len(names)), no_jacobian, *[jnp.array(jnp.inf)] * 2)
 
     with jax.ensure_compile_time_eval():
         first = _search_compiled(model, params, cold(params))
@@ -170,15 +170,16 @@ def _directed_reference(model: Model) -> _Search:
 
 
 def _directed(model: Model, point: _Search) -> _Search:
-    """The point with a slope by differences, from the search's own program: good enough for Broyden's method."""
-    no_slope: Any = np.full_like(point.slope, np.nan)
+    """The point with a jacobian by differences, from the search's own program: good enough for Broyden's method."""
+    no_jacobian: Any = np.full_like(point.jacobian, np.nan)
     ahead = [point.unknowns + step for step in np.diag(_DIFFERENCE * point.unknowns)]
     searched = [
-        _search_compiled(model, model.params(), point._replace(unknowns=u, slope=no_slope)) for u in ahead
+        _search_compiled(model, model.params(), point._replace(unknowns=u, jacobian=no_jacobian))
+        for u in ahead
     ]
     gaps = [there.gap - point.gap for there in searched]
-    slope: Any = np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
-    return point._replace(slope=slope)
+    jacobian: Any = np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
+    return point._replace(jacobian=jacobian)
 
 
 def _search_compiled(model: Model, params: Any, start: _Search) -> _Search:
@@ -190,14 +191,14 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
     """Quasi-Newton steps in the unknowns from those of `start`, each household from the one before.
 
     Steps are cut at halfway to the bounds of an unknown, and halved where they made matters worse; what
-    the targets left there corrects the slope all the same. Where `start` has no slope, the households are
+    the targets left there corrects the jacobian all the same. Where `start` has no jacobian, the households are
     solved at its unknowns, and that is all.
     """
     low, high = jnp.array(list(model.unknowns.values()), float).reshape(-1, 2).T
 
     def step(state):
         best, fraction, steps = state
-        move = jnp.where(steps > 0, -jnp.linalg.solve(best.slope, best.gap), 0.0)
+        move = jnp.where(steps > 0, -jnp.linalg.solve(best.jacobian, best.gap), 0.0)
         room = jnp.where(move > 0, high - best.unknowns, best.unknowns - low)
         move = fraction * jnp.clip(move, -0.5 * room, 0.5 * room)
         unknowns = best.unknowns + move
@@ -206,22 +207,24 @@ def _search(model: Model, params: Any, start: _Search) -> _Search:
         )
         search = partial(search_household, tolerance=precision)
         gap, (households, _, _) = _evaluate(model, search, params, unknowns, best.households)
-        # Broyden's update: the slope that explains what the step did to the gap, if that is not noise.
-        surprise = gap - best.gap - best.slope @ move
+        # Broyden's update: the jacobian that explains what the step did to the gap, if that is not noise.
+        surprise = gap - best.gap - best.jacobian @ move
         learnt = _solved(households, 2 * precision) & (largest(move / unknowns) > best.precision)
         update = jnp.outer(surprise, move) / jnp.maximum(move @ move, 1e-300)
-        slope = best.slope + jnp.where(learnt, update, 0.0)
+        jacobian = best.jacobian + jnp.where(learnt, update, 0.0)
         trial = _Search(
-            unknowns, households, gap, slope, precision, _distance(slope, gap, unknowns, precision)
+            unknowns, households, gap, jacobian, precision, _distance(jacobian, gap, unknowns, precision)
         )
-        stay = best._replace(slope=slope, move=_distance(slope, best.gap, best.unknowns, best.precision))
+        stay = best._replace(
+            jacobian=jacobian, move=_distance(jacobian, best.gap, best.unknowns, best.precision)
+        )
         better = (trial.move < stay.move) & _solved(households, 2 * precision)
         taken = better | (steps == 0)
         best = jax.tree.map(lambda x, y: jnp.where(taken, x, y), trial, stay)
         return best, jnp.where(taken, 1.0, fraction / 2), steps + 1
 
     def directed(best):
-        return jnp.isfinite(best.slope).all() & jnp.isfinite(best.gap).all()
+        return jnp.isfinite(best.jacobian).all() & jnp.isfinite(best.gap).all()
 
     def unsolved(state):
         best, fraction, steps = state
@@ -237,9 +240,9 @@ def _search_program(model: Model) -> Callable[[Any, _Search], _Search]:
     return jax.jit(partial(_search, model))
 
 
-def _distance(slope: Array, gap: Array, unknowns: Array, precision: Array) -> Array:
+def _distance(jacobian: Array, gap: Array, unknowns: Array, precision: Array) -> Array:
     """Of the unknowns from their solution, relative to their size, as far as the precision tells."""
-    return jnp.maximum(largest(jnp.linalg.solve(slope, gap) / unknowns), precision)
+    return jnp.maximum(largest(jnp.linalg.solve(jacobian, gap) / unknowns), precision)
 
 
 def _is_solved(point: _Search) -> Array:
