@@ -9,7 +9,7 @@ from estim.runtime import configure
 
 configure()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "estim.api": ("impulse_responses", "loglikelihood", "solve"),

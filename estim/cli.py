@@ -51,7 +51,7 @@ def _command(arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="estim", description="Bayesian estimation of structural macroeconomic models."
+        prog="estim", description="Bayesian estimation of structural economic models."
     )
     parser.add_argument("--version", action="version", version=_version())
     parser.set_defaults(debug=False)

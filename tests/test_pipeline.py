@@ -13,6 +13,7 @@ import pytest
 from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
 from estim.pipeline import run_experiment
 from estim.pipeline.evidence import judged
+from estim.pipeline.parts import run_parts
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
 from estim.results.store import RunDirectory
@@ -151,6 +152,24 @@ def test_a_finished_run_is_repeated_from_what_it_saved(four_routes, tmp_path, no
     only = replace(saved, routes={"rwmh": saved.routes["rwmh"]}, surrogate=None)
     again = run_experiment(only, tmp_path / "again")
     np.testing.assert_array_equal(read_route(again, "rwmh").params, read_route(run, "rwmh").params)
+
+
+def test_order_and_threads_of_the_parts_change_nothing(
+    four_routes, experiment, tmp_path, monkeypatch, no_report
+):
+    run, _ = four_routes
+    backwards = lambda parts, **_: run_parts(parts[::-1], num_threads=3, num_exclusive=2)
+    monkeypatch.setattr("estim.pipeline.run_parts", backwards)
+    saved = load_experiment(run.file("settings.json"))
+    again = run_experiment(replace(saved, model=experiment.model), tmp_path / "again")
+    for route in finished_routes(run):
+        np.testing.assert_array_equal(read_route(again, route).params, read_route(run, route).params)
+    for name in ("mode.npz", "prior.npz", "slices.npz", "impulse_responses.npz", "surrogate/network.npz"):
+        first, second = run.read_arrays(name), again.read_arrays(name)
+        assert first.keys() == second.keys()
+        for key, values in first.items():
+            np.testing.assert_array_equal(second[key], values, err_msg=f"{name}: {key}")
+    assert again.read_json("surrogate/certificate.json") == run.read_json("surrogate/certificate.json")
 
 
 def test_running_again_only_writes_the_report(four_routes):

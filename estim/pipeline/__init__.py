@@ -6,17 +6,15 @@
                                                      │           correction       │
                                                      └─▶ routes that need it ─────┘
 
-Each stage looks first whether the directory holds its result: to run an experiment and to resume
-it is the same call. A stage's random numbers depend on the seed and on its own name alone.
+Each part looks first whether the directory holds its result: to run an experiment and to resume
+it is the same call. A part's random numbers depend on the seed and on its own name alone.
 """
 
 import resource
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -24,9 +22,7 @@ import pandas as pd
 
 from estim.arguments import checked
 from estim.experiment import Experiment
-from estim.experiment.settings import SURROGATE
 from estim.model import Model
-from estim.pipeline import learning
 from estim.pipeline.beginning import (
     begin,
     is_begun,
@@ -36,23 +32,16 @@ from estim.pipeline.beginning import (
     saved_experiment,
     say_what_changed,
 )
-from estim.pipeline.evidence import compare_evidence
+from estim.pipeline.graph import parts_of
 from estim.pipeline.memory import require_memory
-from estim.pipeline.routes import sample_routes
-from estim.pipeline.stages import find_laplace, is_finished, require_same_density, say_implications
+from estim.pipeline.parts import run_parts
+from estim.pipeline.stages import is_finished, require_same_density
 from estim.posterior import Posterior
 from estim.progress import Progress, silent
 from estim.results.contents import read_data
 from estim.results.report import write_report
 from estim.results.store import RunDirectory, StoreError
 from estim.results.verify import require_run
-from estim.runtime import release_memory
-from estim.solution.table import solver_named
-from estim.stopping import workers
-from estim.typing import Key
-
-_STEP, _WIDE_STEP = 1e-3, 0.3
-"""Of the Laplace approximation; wide where household parameters are estimated, whose log-likelihood has small kinks."""
 
 
 @checked
@@ -149,51 +138,13 @@ def _complete(
                 posterior = experiment.posterior(model, data)
             if not is_finished(run, experiment):
                 require_same_density(run, posterior)
-        _estimate(run, experiment, model, posterior, data, progress)
+        devices = len(jax.local_devices())
+        parts = parts_of(run, experiment, model, posterior, data, progress)
+        run_parts(parts, num_threads=devices + 1, num_exclusive=devices)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     run.write_json("environment.json", run.read_json("environment.json") | {"peak_memory_mib": round(peak)})
     with run.timed("report"):
         write_report(run)
-
-
-def _estimate(
-    run: RunDirectory,
-    experiment: Experiment,
-    model: Model,
-    posterior: Posterior,
-    data: pd.DataFrame,
-    progress: Progress,
-) -> None:
-    """All stages but the report."""
-
-    def key(stage: str) -> Key:
-        return jax.random.fold_in(jax.random.key(experiment.seed), zlib.crc32(stage.encode()))
-
-    step = _WIDE_STEP if solver_named(model, experiment.solver).slow(model) else _STEP
-    find = partial(find_laplace, run, posterior, experiment.num_starts, step, key("mode"), progress)
-    first = {name: route for name, route in experiment.routes.items() if not route.needs}
-    later = {name: route for name, route in experiment.routes.items() if route.needs}
-    laplace = sample_routes(run, posterior, find, first, key, progress)
-    release_memory()
-    settings = experiment.surrogate
-    trained_on = settings.train_on if settings else ()
-    with workers(1) as submit:  # beside the surrogate: one compiles while the other computes
-        if settings:
-            sliced = submit(learning.slice_exact, run, posterior, laplace)
-            surrogate = learning.train(run, posterior, settings, key("train"), progress)
-            learning.sample(run, posterior, surrogate, settings, key("surrogate"), progress)
-            sliced.result()
-            release_memory()
-    if later:
-        made = {SURROGATE: surrogate.posterior}
-        sample_routes(run, posterior, lambda: laplace, later, key, progress, made)
-        release_memory()
-    compare_evidence(run, posterior, laplace, experiment.routes, key("evidence"), progress)
-    with workers(1) as submit:
-        submit(say_implications, run, model, posterior, data, trained_on)
-        if settings:
-            learning.certify(run, posterior, surrogate, settings, key("certify"), progress)
-            learning.compare(run, posterior, surrogate, laplace, settings.train_on[0])
 
 
 @contextmanager

@@ -5,7 +5,6 @@ A route that needs what the run makes, as delayed acceptance needs the surrogate
 
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, as_completed
 
 import jax
 import numpy as np
@@ -22,45 +21,10 @@ from estim.samplers.joining import Chunk, to_draws
 from estim.samplers.mode import Laplace
 from estim.samplers.particles import PopulationChunk, PopulationState
 from estim.samplers.run import RunState, sample_chunks
-from estim.stopping import workers
 from estim.typing import Key
 
 
-def sample_routes(
-    run: RunDirectory,
-    posterior: Posterior,
-    find_laplace: Callable[[], Laplace],
-    routes: Mapping[str, Route],
-    key: Callable[[str], Key],
-    progress: Progress,
-    made: Mapping[str, Posterior] | None = None,
-) -> Laplace:
-    """As many routes at a time as there are devices: while one compiles, another samples.
-
-    The first ones compile while `find_laplace`, whose result is returned, looks for the mode.
-    If one fails, or on Ctrl-C, all stop.
-
-    Args:
-        made: what routes may need, by name.
-    """
-    found = Future[Laplace]()
-    with workers(len(jax.local_devices())) as submit:
-        sampling = [
-            submit(_sample_route, run, posterior, found.result, name, route, key(name), progress, made or {})
-            for name, route in routes.items()
-        ]
-        try:
-            found.set_result(find_laplace())
-            for finished in as_completed(sampling):
-                finished.result()
-        except BaseException as error:
-            if not found.done():
-                found.set_exception(error)
-            raise
-    return found.result()
-
-
-def _sample_route(
+def sample_route(
     run: RunDirectory,
     posterior: Posterior,
     laplace: Callable[[], Laplace],
@@ -70,7 +34,12 @@ def _sample_route(
     progress: Progress,
     made: Mapping[str, Posterior],
 ) -> None:
-    """The draws of one route, a chunk after another, from where the directory left off."""
+    """The draws of one route, a chunk after another, from where the directory left off.
+
+    Args:
+        laplace: called when the steps are compiled: the mode may be sought meanwhile.
+        made: what settings of the route stand for, by setting.
+    """
     if count_draws(run, name) >= route.num_samples:
         return
 
@@ -84,7 +53,7 @@ def _sample_route(
         laplace=laplace,
         state=_saved_state(run, name),
         progress=of_route(progress, name),
-        **{**route.settings, **{setting: made[needed] for setting, needed in route.needs.items()}},
+        **{**route.settings, **made},
     )
     for state, chunk in chunks:
         run.append_chunk(name, _chunk_arrays(posterior, state, chunk))

@@ -48,9 +48,10 @@ def test_likelihood_and_every_gradient_are_those_of_the_closed_form():
         columns=list(HANSEN.observables._fields),
     )
     stated, searched = estim.build_posterior(HANSEN, data), estim.build_posterior(FOUND, data)
+    found, wanted = (jax.jit(jax.value_and_grad(p.logdensity_fn)) for p in (searched, stated))
     for shift in (0.0, 0.2):
-        value, gradient = jax.jit(jax.value_and_grad(searched.logdensity_fn))(searched.start + shift)
-        expected = jax.jit(jax.value_and_grad(stated.logdensity_fn))(stated.start + shift)
+        value, gradient = found(searched.start + shift)
+        expected = wanted(stated.start + shift)
         np.testing.assert_allclose(value, expected[0], rtol=1e-9)
         np.testing.assert_allclose(gradient, expected[1], atol=1e-6 * np.max(np.abs(expected[1])))
 
