@@ -24,6 +24,7 @@ from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.model import Model
 from estim.posterior import from_loglikelihood
 from estim.representations.moving_average import MovingAverage
+from estim.results.figures import responses_figure
 from estim.results.figures.style import DASHES, INK, MUTED, PALETTE, styled
 from estim.solution.sequence_space.linear_system import solve_aggregate_responses, solve_moving_average
 from estim.solution.sequence_space.parameter_roles import parameter_roles
@@ -87,7 +88,12 @@ def run(name: str, arguments: argparse.Namespace, num_periods: int = 200) -> Non
     data = simulated(model, solution, jax.random.key(1), num_periods)
     data.to_csv(arguments.out / "data.csv", index=False)
     save(plot_jacobians(household.jacobians), arguments.out / "jacobians.png")
-    save(plot_responses(model, solution, labels), arguments.out / "responses.png")
+    shown = responses_figure(
+        np.asarray(solution.impulse_responses)[None, :40],
+        [labels[name] for name in model.observables._fields],
+        model.shocks._fields,
+    )
+    save(shown, arguments.out / "responses.png")
     save(plot_transitions(paths, shock, labels), arguments.out / "transitions.png")
 
     observations = data.to_numpy()
@@ -166,24 +172,6 @@ def plot_jacobians(jacobians):
         axis.set_ylabel("per unit of input")
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=5, title="quarter of the input")
-    return figure
-
-
-@styled
-def plot_responses(model, solution, labels):
-    """Observables after a shock of one standard deviation: one row an observable, one column a shock."""
-    rows, columns = model.observables._fields, model.shocks._fields
-    figure, axes = plt.subplots(
-        len(rows), len(columns), figsize=(3.2 * len(columns), 2.0 * len(rows) + 0.2),
-        squeeze=False, sharex=True,
-    )  # fmt: skip
-    for o, observable in enumerate(rows):
-        for s, shock in enumerate(columns):
-            axes[o, s].plot(solution.impulse_responses[:40, o, s], color=PALETTE[0])
-            axes[o, s].axhline(0, color=MUTED, linewidth=0.5)
-            axes[o, s].set_title(f"after {shock}" if o == 0 else "")
-            axes[-1, s].set_xlabel("quarters")
-        axes[o, 0].set_ylabel(labels[observable])
     return figure
 
 

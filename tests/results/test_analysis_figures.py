@@ -12,9 +12,15 @@ def test_responses_has_a_panel_for_each_pair_and_draws_the_median():
     bands = np.sort(np.random.default_rng(0).normal(size=(3, 6, 2, 3)), axis=0)
     figure = figures.responses_figure(bands, OBSERVABLES, SHOCKS)
     assert len(figure.axes) == 6
-    median = figure.axes[3].get_lines()[-1].get_ydata()  # second shock, second observable
-    np.testing.assert_array_equal(median, bands[1, :, 1, 1])
-    assert [figure.axes[i].get_title(loc="left") for i in (0, 1)] == list(OBSERVABLES)
+    median = figure.axes[5].get_lines()[-1].get_ydata()  # second observable, third shock
+    np.testing.assert_array_equal(median, bands[1, :, 1, 2])
+    assert [figure.axes[j].get_title(loc="left") for j in range(3)] == [f"shock {e}" for e in SHOCKS]
+    lines = (
+        figures.responses_figure(bands, OBSERVABLES, SHOCKS, {"a": bands[1], "b": bands[0]})
+        .axes[0]
+        .get_lines()
+    )
+    np.testing.assert_array_equal(lines[-1].get_ydata(), bands[0, :, 0, 0])
 
 
 def test_shares_are_stacked_to_one():

@@ -4,33 +4,60 @@ Bands arrive with their quantiles first, ``[n_quantiles, ...]``, lowest to highe
 in the middle, as `estim.analysis.bands` returns them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from estim.results.figures.style import FAINT, INK, MUTED, PALETTE, WIDTH, part_styles, styled
+from estim.results.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    WIDTH,
+    part_styles,
+    route_legend,
+    route_styles,
+    styled,
+)
 
 Array = np.ndarray
 
 
 @styled
-def responses_figure(responses: Array, observables: Sequence[str], shocks: Sequence[str]) -> Figure:
-    """Impulse responses ``[n_quantiles, horizon, n_obs, n_shocks]``: a row a shock, a column an observable."""
-    figure, panels = _grid(len(shocks), len(observables), height=1.5)
-    for j, shock in enumerate(shocks):
-        for i, name in enumerate(observables):
-            ax = panels[j, i]
-            ax.axhline(0, color=FAINT, lw=0.8)
-            _band(ax, np.arange(responses.shape[1]), responses[:, :, i, j])
-            if j == 0:
-                ax.set_title(name)
+def responses_figure(
+    responses: Array,
+    observables: Sequence[str],
+    shocks: Sequence[str],
+    medians: Mapping[str, Array] | None = None,
+) -> Figure:
+    """Impulse responses: a row an observable, a column a shock.
+
+    Args:
+        responses: bands ``[n_quantiles, horizon, n_obs, n_shocks]``; one quantile is a line.
+        observables, shocks: their names, or what else is to stand there.
+        medians: by route ``[horizon, n_obs, n_shocks]``, drawn over the bands; the bands' own where None.
+    """
+    figure, panels = _grid(len(observables), len(shocks), height=1.65, sharex=True, sharey="row")
+    horizon = np.arange(responses.shape[1])
+    for i, name in enumerate(observables):
+        for j, shock in enumerate(shocks):
+            ax = panels[i, j]
+            ax.axhline(0, color=MUTED, lw=0.6)
+            _band(ax, horizon, responses[:, :, i, j], line=medians is None)
+            for route, style in route_styles(medians or {}).items():
+                ax.plot(horizon, (medians or {})[route][:, i, j], **style)
+            ax.locator_params(axis="y", nbins=4)
             if i == 0:
-                ax.set_ylabel(shock)
+                ax.set_title(f"shock {shock}")
+            if j == 0:
+                ax.set_ylabel(name, color=INK)
     for ax in panels[-1]:
         ax.set_xlabel("periods after the shock")
+    if medians:
+        route_legend(figure, medians)
     return figure
 
 
@@ -123,15 +150,16 @@ def autocorrelation_figure(model: Array, data: Array, observables: Sequence[str]
     return figure
 
 
-def _grid(rows: int, columns: int, height: float) -> tuple[Figure, Any]:
+def _grid(rows: int, columns: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     figure = Figure(figsize=(WIDTH, 0.6 + height * rows))
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def _band(ax: Axes, x: Array, quantiles: Array) -> None:
-    """Median and the area between each pair of quantiles, darker inward."""
+def _band(ax: Axes, x: Array, quantiles: Array, line: bool = True) -> None:
+    """Median, if a ``line`` is wanted, and the area between each pair of quantiles, darker inward."""
     half = len(quantiles) // 2
     for k in range(half):
         ax.fill_between(x, quantiles[k], quantiles[-1 - k], color=PALETTE[0], alpha=0.18, lw=0)
-    ax.plot(x, quantiles[half], color=PALETTE[0])
+    if line:
+        ax.plot(x, quantiles[half], color=PALETTE[0])
     ax.set_xlim(x[0], x[-1])

@@ -15,7 +15,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.stats import gaussian_kde, rankdata
 
-from estim.results.figures.style import FAINT, INK, MUTED, PALETTE, SURROGATE, WIDTH, route_styles, styled
+from estim.results.figures.style import (
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    SURROGATE,
+    WIDTH,
+    route_legend,
+    route_styles,
+    styled,
+)
 
 Array = np.ndarray
 RouteDraws = Mapping[str, Array]
@@ -50,7 +60,7 @@ def density_figure(draws: RouteDraws, names: Sequence[str], prior: Array) -> Fig
         ax.set(title=names[i], yticks=[], xlim=(low, high), ylim=(0, None))
         ax.locator_params(axis="x", nbins=4)
         ax.spines["left"].set_visible(False)
-    _legend(figure, draws, extra=[Patch(color=FAINT, label="prior")])
+    route_legend(figure, draws, extra=[Patch(color=FAINT, label="prior")])
     return figure
 
 
@@ -85,7 +95,7 @@ def agreement_figure(
     ax.set_xlabel("difference from the average of the routes, in posterior standard deviations")
     ax.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8.5)
     ax.spines["left"].set_visible(False)
-    _legend(figure, routes)
+    route_legend(figure, routes)
     return figure
 
 
@@ -136,7 +146,7 @@ def rank_figure(draws: RouteDraws, names: Sequence[str], ess: Mapping[str, Array
             ax.plot(grid, np.searchsorted(np.sort(rank), grid, side="right") / len(rank) - grid, **style)
         ax.set(title=names[i], xlim=(0, 1), xticks=[0, 0.5, 1])
         ax.locator_params(axis="y", nbins=3)
-    _legend(figure, draws)
+    route_legend(figure, draws)
     return figure
 
 
@@ -232,47 +242,6 @@ def surrogate_fit_figure(history: Mapping[str, Array], exact: Array, predicted: 
     return figure
 
 
-@styled
-def impulse_response_figure(
-    responses: Mapping[str, Array], observables: Sequence[str], shocks: Sequence[str]
-) -> Figure:
-    """Responses of the observables to one standard deviation of each shock.
-
-    ``responses`` maps a route to ``[n, horizon, n_obs, n_shocks]``, one for each of n posterior
-    draws. The first route is drawn with its median and 68 % and 90 % bands, the others as
-    medians.
-    """
-    first = next(iter(responses.values()))
-    quarters = np.arange(first.shape[1])
-    bands = np.nanquantile(first, [0.05, 0.16, 0.84, 0.95], axis=0)
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.65 * len(observables)))
-    panels = figure.subplots(len(observables), len(shocks), sharex=True, sharey="row", squeeze=False)
-    for row, observable in enumerate(observables):
-        for column, shock in enumerate(shocks):
-            ax: Axes = panels[row, column]
-            ax.axhline(0, color=MUTED, lw=0.6)
-            for low, high, alpha in ((0, 3, 0.14), (1, 2, 0.26)):
-                ax.fill_between(
-                    quarters,
-                    bands[low, :, row, column],
-                    bands[high, :, row, column],
-                    color=PALETTE[0],
-                    alpha=alpha,
-                    lw=0,
-                )
-            for route, style in route_styles(responses).items():
-                ax.plot(quarters, np.nanmedian(responses[route][..., row, column], axis=0), **style)
-            ax.locator_params(axis="y", nbins=4)
-            if row == 0:
-                ax.set_title(f"shock {shock}")
-            if column == 0:
-                ax.set_ylabel(observable, color=INK)
-            if row == len(observables) - 1:
-                ax.set_xlabel("quarters")
-    _legend(figure, responses)
-    return figure
-
-
 def _grid(num: int, height: float, **kwargs: Any) -> tuple[Figure, list[Axes]]:
     """Small multiples: `num` panels, four or five a row, whichever leaves fewer gaps."""
     columns = min((4, 5), key=lambda c: -num % c)
@@ -282,11 +251,6 @@ def _grid(num: int, height: float, **kwargs: Any) -> tuple[Figure, list[Axes]]:
     for ax in panels[num:]:
         ax.remove()
     return figure, list(panels[:num])
-
-
-def _legend(figure: Figure, routes: Mapping[str, Any] | Sequence[str], extra: Sequence[Any] = ()) -> None:
-    lines = [Line2D([], [], label=route, **style) for route, style in route_styles(routes).items()]
-    figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=6)
 
 
 def _thin(draws: Array, num: int) -> Array:

@@ -6,12 +6,13 @@ still be told apart. Colours are those of Okabe and Ito (2008), safe for colour-
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 INK, MUTED, FAINT = "#1b1d21", "#6b7078", "#d9dce0"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b0589a", "#c98500", "#3d9fd6")
@@ -90,6 +91,14 @@ def route_styles(routes: Iterable[str]) -> dict[str, dict[str, Any]]:
         styles[route] = {"color": PALETTE[slots[slot]], "linestyle": dash}
         taken += 1
     return styles
+
+
+def route_legend(
+    figure: Figure, routes: Mapping[str, Any] | Sequence[str], extra: Sequence[Any] = ()
+) -> None:
+    """The routes' lines, and further handles, above the panels."""
+    lines = [Line2D([], [], label=route, **style) for route, style in route_styles(routes).items()]
+    figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=6)
 
 
 def part_styles(num: int) -> list[dict[str, Any]]:

@@ -164,9 +164,11 @@ def implications_section(report: Report) -> list[Item]:
         responses = report.run.read_arrays("impulse_responses.npz")
         by_route = {LABELS.get(name, name): value for name, value in responses.items()}
         route = next(iter(by_route))
+        bands = np.nanquantile(by_route[route], [0.05, 0.16, 0.5, 0.84, 0.95], axis=0)
+        medians = {name: np.nanmedian(values, axis=0) for name, values in by_route.items()}
         items.append(
             report.figure(
-                figures.impulse_response_figure(by_route, model["observables"], model["shocks"]),
+                figures.responses_figure(bands, model["observables"], model["shocks"], medians),
                 "Impulse responses",
                 "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of "
                 f"the posterior by {route}, and the medians of the other routes.",
