@@ -79,7 +79,7 @@ def map_positions(
 def _batch_program(
     function: Callable[[Any, Array], Any], structure: Any, mesh: Mesh, sequential: bool
 ) -> Callable[[Any, Array], Any]:
-    def batch(arrays: Any, positions: Array) -> Any:  # arrays alone, see `for_posteriors`
+    def batch(arrays: Any, positions: Array) -> Any:  # arrays alone, see `compiled_by_structure`
         given = jax.tree.unflatten(structure, arrays)
         return over(lambda position: function(given, position), sequential)(positions)
 

@@ -49,9 +49,7 @@ class ModelLikelihood:
 
     def solution(self, position: Position, data: "EstimationData") -> Any:
         """What the solver gives at a position."""
-        params = self._params(position)
-        given = self.solver.prepare(self.spec, params, data.once) if data.once is None else data.once
-        return self.solver.solve(self.spec, params, given)
+        return self.solver.solve(self.spec, self._params(position), data.once)
 
     def at(self, params: Any, data: "EstimationData", given: Any = None) -> Outcome:
         """At the specification's Params."""

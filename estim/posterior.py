@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial, wraps
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -59,7 +59,7 @@ class Posterior:
     """
 
     parameters: Parameters
-    likelihood: Callable[..., Any]
+    likelihood: Any
     data: Any
     start: Position
     split: Split | None = None
@@ -114,7 +114,7 @@ class Posterior:
 
     def prepare(self, position: Position) -> Any:
         """What the split prepares at a position; None where there is no split."""
-        return None if self.split is None else self.likelihood.prepare(position, self.data)  # type: ignore[attr-defined]
+        return None if self.split is None else self.likelihood.prepare(position, self.data)
 
     def evaluate_given(self, position: Position, given: Any) -> Evaluations:
         """`evaluate_fn` where `prepare` has given what the slow components enter."""
@@ -151,28 +151,6 @@ class Posterior:
         """
         likelihood = loglikelihood if data is not None else _WithoutData(loglikelihood)
         return replace(self, likelihood=likelihood, data=data, split=None, sequential=False)
-
-
-def for_posteriors[**P, T](function: Callable[P, T], programs: int = 16) -> Callable[P, T]:
-    """``function(posterior, ...)`` of arrays, compiled once for all posteriors that differ in their arrays alone.
-
-    Args:
-        function: its first argument is a `Posterior`, the others are pytrees of arrays.
-        programs: for how many kinds of posteriors what is compiled is kept, those that were used last.
-    """
-
-    @lru_cache(maxsize=programs)
-    def program(static: Any) -> Callable[..., T]:
-        # JAX sees arrays alone: what it remembers of static parts it keeps, and a model would stay with them
-        whole: Callable[..., T] = function
-        return jax.jit(lambda arrays, *args: whole(jax.tree.unflatten(static, arrays), *args))
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        arrays, static = jax.tree.flatten(args[0])
-        return program(static)(arrays, *args[1:], **kwargs)
-
-    return call
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Protocol
 
+from estim.arguments import ArgumentError
 from estim.likelihood.failure import Outcome
 from estim.typing import Array
 
@@ -21,8 +22,8 @@ class Likelihood(Protocol):
     """Whether the derivative of the value is that of the log-likelihood: samplers that use one refuse the others."""
 
     def solver_for(self, solver: Any) -> Any:
-        """The solver, with what this likelihood needs of it."""
-        ...
+        """The solver, with what this likelihood needs of it: as it is, for most."""
+        return solver
 
     def for_data(self, observations: Array) -> tuple["Likelihood", Any]:
         """The likelihood for data of this shape with these gaps, and what it reads of them.
@@ -41,3 +42,15 @@ class Likelihood(Protocol):
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""
         ...
+
+
+def check_presample(presample: int, observations: Array) -> None:
+    """Is anything counted?
+
+    Raises:
+        ArgumentError: all periods are presample.
+    """
+    if presample >= len(observations):
+        raise ArgumentError(
+            f"likelihood.presample={presample} must be less than the {len(observations)} periods of the sample"
+        )

@@ -120,7 +120,7 @@ def implications(
 
 
 def _solution(posterior: Posterior, position: Position) -> Any:
-    return posterior.likelihood.solution(position, posterior.data)  # type: ignore[attr-defined]
+    return posterior.likelihood.solution(position, posterior.data)
 
 
 def thin(rows: Any, num: int) -> Any:

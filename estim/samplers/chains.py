@@ -44,7 +44,7 @@ def build_advance(
 
     @lru_cache(maxsize=16)
     def program(structure: Any) -> Callable[..., tuple[Any, Info]]:
-        """For one kind of `given`, of which JAX sees the arrays alone, see `for_posteriors`."""
+        """For one kind of `given`, of which JAX sees the arrays alone, see `compiled_by_structure`."""
 
         @jax.jit  # inside the loop it is traced once, for its shapes and for its body
         def one_step(

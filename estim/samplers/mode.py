@@ -13,7 +13,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from estim.arguments import Positive, PositiveReal, checked
-from estim.posterior import Posterior, for_posteriors
+from estim.kept import compiled_by_structure
+from estim.posterior import Posterior
 from estim.samplers.base import Tuning
 from estim.samplers.states import evaluate_point, first_gradient_state
 from estim.stopping import raise_if_stopped
@@ -324,7 +325,7 @@ def _prior_scale(posterior: Posterior) -> np.ndarray:
     return (high - low) / 2
 
 
-@for_posteriors
+@compiled_by_structure
 def _logdet(posterior: Posterior, position: Position) -> tuple[Scalar, Position]:
     return jax.value_and_grad(posterior.logdet_fn)(position)
 

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior, for_posteriors
+from estim.posterior import Posterior
 from estim.samplers.base import Draws, SamplerError
 from estim.samplers.smc import SMCState, as_given
-from estim.typing import Array
+from estim.samplers.states import evaluate_logprior
 
 _TILE = 2048
 
@@ -100,10 +100,5 @@ def logprior_at(posterior: Posterior, positions: Any) -> np.ndarray:
     for begin in range(0, len(positions), _TILE):
         tile = positions[begin : begin + _TILE]
         filled = np.concatenate([tile, np.repeat(tile[:1], _TILE - len(tile), axis=0)])
-        tiles.append(np.asarray(_logprior_of_tile(posterior, filled))[: len(tile)])
+        tiles.append(np.asarray(evaluate_logprior(posterior.logprior_fn, filled))[: len(tile)])
     return np.concatenate([np.zeros(0), *tiles])
-
-
-@for_posteriors
-def _logprior_of_tile(posterior: Posterior, positions: Any) -> Array:
-    return jax.vmap(posterior.logprior_fn)(positions)

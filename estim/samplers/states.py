@@ -1,6 +1,7 @@
 """What a chain remembers of the point where it stands, and how a kernel evaluates a point."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -8,9 +9,10 @@ import jax.numpy as jnp
 
 from estim.devices import over
 from estim.evaluations import Evaluations
-from estim.posterior import Posterior, for_posteriors
+from estim.kept import compiled_by_structure
+from estim.posterior import Posterior
 from estim.status import Status
-from estim.typing import Array, Position, Scalar
+from estim.typing import Array, LogDensity, Position, Scalar
 
 
 class State(NamedTuple):
@@ -109,12 +111,22 @@ def evaluate_point(posterior: Posterior, position: Position) -> Evaluations:
     return _evaluate(posterior, position)[0]
 
 
-_evaluate = for_posteriors(evaluate)
+_evaluate = compiled_by_structure(evaluate)
 
 
-@for_posteriors
+@compiled_by_structure
 def _gradient_state(posterior: Posterior, position: Position) -> GradientState:
     return evaluate_with_gradient(posterior, position)[1]
+
+
+def evaluate_logprior(logprior_fn: LogDensity, positions: Any) -> Array:
+    """The exact log-prior ``[n]`` at ``positions`` ``[n, dim]``, by one program for a posterior and its surrogates."""
+    return _logprior_program(logprior_fn)(positions)
+
+
+@lru_cache(maxsize=16)
+def _logprior_program(logprior_fn: LogDensity) -> LogDensity:
+    return jax.jit(jax.vmap(logprior_fn))
 
 
 def _no_nan(value: Scalar) -> Scalar:

@@ -7,10 +7,11 @@ from estim.arguments import check_fields
 from estim.model import Model
 from estim.representations.linear import StateSpace
 from estim.solution.rational_expectations import solve_state_space, solve_state_space_in_variables
+from estim.solution.solver import Solver
 
 
 @dataclass(frozen=True)
-class FirstOrder:
+class FirstOrder(Solver):
     """Linearisation at the steady state, and the unique stable solution of what is linear.
 
     Attributes:
@@ -26,19 +27,6 @@ class FirstOrder:
 
     def __post_init__(self) -> None:
         check_fields(self)
-
-    def solve_once(self, spec: Model) -> None:
-        """Nothing: a linear model is solved at every draw."""
-
-    def at_defaults(self, spec: Model) -> None:
-        """Nothing."""
-
-    def slow(self, spec: Model) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def prepare(self, spec: Model, params: Any, once: None) -> None:
-        """Nothing."""
 
     def solve(self, spec: Model, params: Any, given: None = None) -> StateSpace:
         """The state space at `params`, the model's Params, with its status."""

@@ -8,29 +8,17 @@ import jax.numpy as jnp
 
 from estim.representations.nonlinear import SimulatedStateSpace
 from estim.simulation import Simulation
+from estim.solution.solver import Solver
 from estim.status import Status
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Simulated(Solver):
     """A simulation as it stands: its functions at given parameters."""
 
     gives: ClassVar[type] = SimulatedStateSpace
     sequential: ClassVar[bool] = False
     states_rest: ClassVar[bool] = False
-
-    def solve_once(self, spec: Simulation) -> None:
-        """Nothing."""
-
-    def at_defaults(self, spec: Simulation) -> None:
-        """Nothing."""
-
-    def slow(self, spec: Simulation) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def prepare(self, spec: Simulation, params: Any, once: None) -> None:
-        """Nothing."""
 
     def solve(self, spec: Simulation, params: Any, given: None = None) -> SimulatedStateSpace:
         """The state space at `params`, the simulation's Params; its status is OK where these are finite.

@@ -7,7 +7,8 @@ class Solver(Protocol):
     """A frozen dataclass of settings. Nothing in it is an array, so that compiled programs may depend on it.
 
     Solving is in three parts, by what an estimation repeats: `solve_once` for all draws, `prepare` where one of the
-    parameters `slow` moves, `solve` at every draw.
+    parameters `slow` moves, `solve` at every draw. One that inherits from this does all in `solve`, unless it says
+    otherwise.
     """
 
     gives: ClassVar[type]
@@ -25,19 +26,19 @@ class Solver(Protocol):
         Raises:
             SolutionError: there is no solution at the defaults.
         """
-        ...
+        return None
 
     def at_defaults(self, spec: Any) -> Any:
         """What `solve` may be given at the specification's default parameters, by programs that are needed anyway."""
-        ...
+        return None
 
     def slow(self, spec: Any) -> tuple[str, ...]:
         """The estimated parameters that `prepare` reads: empty where it prepares nothing."""
-        ...
+        return ()
 
     def prepare(self, spec: Any, params: Any, once: Any) -> Any:
         """The expensive part of a solution, of the parameters `slow` alone."""
-        ...
+        return None
 
     def solve(self, spec: Any, params: Any, given: Any = None) -> Any:
         """The solution at parameters, which may be traced.

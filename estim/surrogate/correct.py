@@ -14,8 +14,9 @@ from estim.arguments import NonNegative, Positive, checked
 from estim.evaluations import Evaluations
 from estim.numerics import resample_systematically
 from estim.posterior import Posterior
+from estim.samplers.states import evaluate_logprior
 from estim.surrogate.estimates import batch_means, effective_size, evenly_spaced, pareto_khat
-from estim.surrogate.evaluate import evaluate_logprior, evaluate_posterior
+from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
 from estim.surrogate.stretch import build_stretches, mixture_logdensity, share_out
 from estim.typing import Key

@@ -1,7 +1,5 @@
 """Functions of the true posterior at many points: compiled once, in batches, spread over the devices."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,7 @@ from estim.devices import map_positions
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.states import evaluate_with_gradient
-from estim.typing import Array, LogDensity, Position
+from estim.typing import Position
 
 
 @checked
@@ -33,12 +31,6 @@ def evaluate_posterior(posterior: Posterior, positions: np.ndarray, *, gradient:
 
 def _with_gradient(posterior: Posterior, position: Position) -> Evaluations:
     return evaluate_with_gradient(posterior, position)[0]
-
-
-@partial(jax.jit, static_argnums=0)
-def evaluate_logprior(logprior_fn: LogDensity, positions: Array) -> Array:
-    """The exact log-prior ``[n]`` at ``positions`` ``[n, dim]``."""
-    return jax.vmap(logprior_fn)(positions)
 
 
 def concatenate_evaluations(*parts: Evaluations) -> Evaluations:

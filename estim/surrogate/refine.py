@@ -9,9 +9,10 @@ from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.progress import Progress
+from estim.samplers.states import evaluate_logprior
 from estim.surrogate.dataset import density_weights
 from estim.surrogate.estimates import evenly_spaced
-from estim.surrogate.evaluate import concatenate_evaluations, evaluate_logprior, evaluate_posterior
+from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
 from estim.surrogate.recipe import MIN_MEMBERS, Recipe, get_recipe
 from estim.surrogate.sample import sample_surrogate

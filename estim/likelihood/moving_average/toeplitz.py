@@ -8,7 +8,7 @@ most (n_periods n_obs)^2 operations, else by Cholesky's factorisation, in (n_per
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,10 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
-from estim.likelihood.contract import Gradient
+from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.moving_average.lattice import normal_logdensity
 from estim.likelihood.singularity import SMALLEST_SHARE, singular_moving_average
-from estim.likelihood.state_space.kalman import check_presample
 from estim.numerics import block_toeplitz, matrix_powers, solve_discrete_lyapunov
 from estim.representations.moving_average import MovingAverage
 from estim.representations.trend import without_trend
@@ -31,7 +30,7 @@ Method = Literal["auto", "lattice", "cholesky"]
 
 
 @dataclass(frozen=True)
-class Toeplitz:
+class Toeplitz(Likelihood):
     """The exact Gaussian log-likelihood of a moving average, see `toeplitz_loglikelihood`.
 
     Attributes:
@@ -51,10 +50,6 @@ class Toeplitz:
 
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
-
-    def solver_for(self, solver: Any) -> Any:
-        """The solver as it is."""
-        return solver
 
     def for_data(self, observations: Array) -> tuple["Toeplitz", Array]:
         """The method that suits these observations, and they themselves."""

@@ -6,14 +6,14 @@ screen for the first stage, not the answer. Source: Whittle (1953); Hansen and S
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import ArgumentError
-from estim.likelihood.contract import Gradient
+from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite
 from estim.likelihood.moving_average.toeplitz import moving_average_outcome
 from estim.likelihood.singularity import singular_moving_average
@@ -24,16 +24,12 @@ from estim.typing import Array, Scalar
 
 
 @dataclass(frozen=True)
-class Whittle:
+class Whittle(Likelihood):
     """Whittle's approximation, see `whittle_loglikelihood`: for data without gaps."""
 
     reads: ClassVar[type] = MovingAverage
     noisy: ClassVar[bool] = False
     gradient: ClassVar[Gradient] = "exact"
-
-    def solver_for(self, solver: Any) -> Any:
-        """The solver as it is."""
-        return solver
 
     def for_data(self, observations: Array) -> tuple["Whittle", Array]:
         """The observations, in which no number is missing."""

@@ -11,6 +11,8 @@ import numpy as np
 from jax.lax import stop_gradient
 
 from estim.arguments import ArgumentError, NonNegative, Positive, Seed, check_fields, within
+from estim.kept import compiled_by_structure
+from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import SMALLEST_SHARE
 from estim.numerics import covariance_root, resample_systematically
@@ -31,7 +33,7 @@ class ParticleData(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Particle:
+class Particle(Likelihood):
     """The bootstrap filter of Gordon, Salmond and Smith (1993): states are drawn, and weighed by what is observed.
 
     Particles move by the model's own shocks; the measurement errors, added and normal, give their weights. Where
@@ -71,14 +73,10 @@ class Particle:
 
     reads: ClassVar[type] = NonlinearStateSpace
     noisy: ClassVar[bool] = True
-    gradient: ClassVar[str] = "biased"
+    gradient: ClassVar[Gradient] = "biased"
 
     def __post_init__(self) -> None:
-        check_fields(self)
-
-    def solver_for(self, solver: Any) -> Any:
-        """The solver as it is."""
-        return solver
+        check_fields(self, "likelihood.")
 
     def for_data(self, observations: Array) -> tuple["Particle", ParticleData]:
         """The filter itself, and observations ``[n_periods, n_obs]`` with the key of the seed.
@@ -86,10 +84,7 @@ class Particle:
         Raises:
             ArgumentError: the presample is as long as the observations.
         """
-        if self.presample >= len(observations):
-            raise ArgumentError(
-                f"likelihood.presample={self.presample} must be less than the {len(observations)} periods of the sample"
-            )
+        check_presample(self.presample, observations)
         return self, ParticleData(jnp.asarray(observations, float), jax.random.key(self.seed))
 
     def loglikelihood(self, solution: NonlinearStateSpace, data: ParticleData) -> Outcome:
@@ -112,16 +107,15 @@ class Particle:
                 "that no state moves: these are not, so that their density is not known"
             )
         settings = replace(self, seed=0)  # the key is in the data: one program for all seeds
-        leaves, structure = jax.tree.flatten(solution)
-        arrays = (leaves, data.observations, jax.random.key_data(data.key))
+        arrays = (solution, data.observations, jax.random.key_data(data.key))
         if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(arrays)):
-            return _likelihood(settings, structure, *arrays)
-        return _compiled(settings, structure)(*arrays)
+            return _likelihood(settings, *arrays)
+        return _compiled(settings)(*arrays)
 
 
-@lru_cache(maxsize=8)  # a structure holds its specification
-def _compiled(settings: Particle, structure: Any) -> Any:
-    return jax.jit(partial(_likelihood, settings, structure))
+@lru_cache(maxsize=8)
+def _compiled(settings: Particle) -> Any:
+    return compiled_by_structure(partial(_likelihood, settings))
 
 
 class _Cloud(NamedTuple):
@@ -139,7 +133,7 @@ class _Errors(NamedTuple):
 
 
 def _likelihood(
-    settings: Particle, structure: Any, leaves: list[Array], observations: Array, key_data: Array
+    settings: Particle, solution: NonlinearStateSpace, observations: Array, key_data: Array
 ) -> Outcome:
     @impossible_if_not_finite
     def likelihood(solution: Any, observations: Array, key_data: Array) -> Outcome:
@@ -156,7 +150,7 @@ def _likelihood(
             (jnp.isfinite(terms).all(), Status.NOT_FINITE.value),
         )
 
-    return likelihood(jax.tree.unflatten(structure, leaves), observations, key_data)
+    return likelihood(solution, observations, key_data)
 
 
 def filter_particles(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
-from estim.likelihood.contract import Gradient
+from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import singular_state_space
 from estim.likelihood.state_space.chandrasekhar import stationary_logdensities
@@ -34,7 +34,7 @@ class KalmanData(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Kalman:
+class Kalman(Likelihood):
     """The Gaussian log-likelihood of a linear state space, see `kalman_likelihood`.
 
     Attributes:
@@ -102,18 +102,6 @@ def _is(start: Any, name: str) -> bool:
 
 def _known_gaps(observations: Array) -> bool:
     return not isinstance(observations, jax.core.Tracer) and bool(np.isnan(observations).any())
-
-
-def check_presample(presample: int, observations: Array) -> None:
-    """Is anything counted?
-
-    Raises:
-        ArgumentError: all periods are presample.
-    """
-    if presample >= len(observations):
-        raise ArgumentError(
-            f"likelihood.presample={presample} must be less than the {len(observations)} periods of the sample"
-        )
 
 
 def kalman_loglikelihood(

@@ -20,11 +20,12 @@ from estim.solution.sequence_space.stationary_equilibrium import (
     default_household_jacobians,
     solve_household_jacobians,
 )
+from estim.solution.solver import Solver
 from estim.status import SolutionError, Status
 
 
 @dataclass(frozen=True)
-class SequenceSpace:
+class SequenceSpace(Solver):
     """Auclert, Bardóczy, Rognlie and Straub (2021): households once, or at the draws that move them.
 
     Where no household parameter is estimated their Jacobians are found once, and where only parameters of shocks are
