@@ -73,6 +73,16 @@ def read_of_past(model: Model, params) -> Array:
     return _solve(model, _floats(params)).combination
 
 
+def solve_all_variables(model: Model, params) -> tuple[DecisionRule, Array, Array]:
+    """The rule, and T ``[n_variables, n_variables]`` and R ``[n_variables, n_shocks]`` of x_t = T x_{t-1} + R e_t.
+
+    All variables x are the state, in deviations from rest: larger than need be, but in the equations' own words.
+    Args, raises: as `solve_decision_rule`.
+    """
+    rule, combination = _solve(model, _floats(params))[:2]
+    return rule, rule.policy @ combination, rule.policy @ rule.selection
+
+
 def solve_state_space(model: Model, params) -> StateSpace:
     """The model's first-order solution and its measurement as a `StateSpace`.
 
