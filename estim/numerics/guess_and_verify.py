@@ -56,7 +56,10 @@ def update_guess(effects: Array, base: Array, binding: Array) -> Array:
 
 
 def guess_and_verify(effects: Array, base: Array, guess: Array, num_constraints: int) -> Verified:
-    """A fixed point of the update, from a guess ``[H J]``; periods are outermost. It has no derivatives."""
+    """A fixed point of the update, from a guess ``[H J]``; periods are outermost. It has no derivatives.
+
+    Where none is found, or one that binds to the end of the horizon, the search begins again with nothing that binds.
+    """
     effects, base = jax.lax.stop_gradient((effects, base))
 
     def unsettled(state):
@@ -68,7 +71,10 @@ def guess_and_verify(effects: Array, base: Array, guess: Array, num_constraints:
         new = update_guess(effects, base, binding)
         return new, (new == binding).all(), guesses + 1
 
-    binding, settled, _ = jax.lax.while_loop(unsettled, verify, (guess, jnp.array(False), 0))
+    found, settled, _ = jax.lax.while_loop(unsettled, verify, (guess, jnp.array(False), 0))
+    well = settled & ~found[-num_constraints:].any()
+    again = jnp.where(well, found, jnp.zeros_like(guess)), well, 0
+    binding, settled, _ = jax.lax.while_loop(unsettled, verify, again)
     ends = binding[-num_constraints:].any()
     status = jnp.select([~settled, ends], [Status.NO_REGIMES, Status.BINDS_FOR_EVER], Status.OK)
     return Verified(binding, status)
