@@ -66,7 +66,8 @@ def invert_piecewise(
         """The regimes under which the observables are met: those of the guess, or those that Newton's method ends at.
 
         The map e -> y(x, e) is linear between kinks. The steps begin at the shocks of the reference regime; one that
-        leaves more is halved.
+        leaves more is halved. Where a constraint binds that leaves no choice of an observable, as of a rate that is
+        observed above its bound, the step is the one towards letting go today.
         """
         size = jnp.linalg.norm(fixed.measured_now @ fixed.selection, axis=1)
         begin, _ = invert(fixed, fixed.law(fixed.never), x, y)
@@ -84,7 +85,8 @@ def invert_piecewise(
         def step(carry):
             shocks, binding, remains, share, _, rounds = carry
             target, _ = invert(fixed, fixed.law(binding), x, y)
-            target = jnp.where((jnp.abs(target) < _ABSURD).all(), target, begin)
+            loose, _ = invert(fixed, fixed.law(binding.at[:J].set(False)), x, y)
+            target = jnp.where((jnp.abs(target) < _ABSURD).all(), target, loose)
             tried = shocks + share * (target - shocks)
             new, status = fixed.search(x, tried, binding)
             rest = left(new, tried)
