@@ -187,6 +187,7 @@ class _Module:
         arguments |= {"trend": "trend"} if self.contents.trends else {}
         arguments |= {"joint_prior": "joint_prior"} if self.fields.constrained else {}
         arguments |= {"prior": "Params()"}
+        arguments |= {"linearised": "True"} if self.contents.linear else {}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"
