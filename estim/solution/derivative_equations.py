@@ -124,7 +124,9 @@ class DerivativeEquations:
         known = self._known
         c = -self._solve(constant.reshape(len(constant), -1)).reshape(constant.shape)
         of_states = c[(known.led, *[known.states] * (c.ndim - 1))]
-        x, status = solve_tensor_sylvester(-self._reaction[known.led], known.motion[:, known.states], of_states)
+        x, status = solve_tensor_sylvester(
+            -self._reaction[known.led], known.motion[:, known.states], of_states
+        )
         self._note(status)
         return c - apply_kronecker(self._reaction, known.motion, x)
 

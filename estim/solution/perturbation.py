@@ -55,7 +55,9 @@ class Perturbation(Solver):
             ModelError: the model has linearised equations, or heterogeneous agents.
         """
         if not isinstance(spec, Model) or spec.het_blocks:
-            raise ModelError(f"{spec.name}: perturbation needs a model of equations, without household blocks")
+            raise ModelError(
+                f"{spec.name}: perturbation needs a model of equations, without household blocks"
+            )
         if spec.linearised and self.order > 1:
             raise ModelError(
                 f"{spec.name}: its equations are linearised, so that a solution of order {self.order} would miss what "

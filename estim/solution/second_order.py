@@ -7,14 +7,14 @@ import jax.numpy as jnp
 
 from estim.representations.pruned import Rule, distinct_products
 from estim.solution.derivative_equations import DerivativeEquations, Linearized, symmetric
-from estim.solution.mixed_derivatives import first, second
+from estim.solution.mixed_derivatives import second
 from estim.typing import Array
 
 
 def to_second_order(known: Linearized, equations: DerivativeEquations) -> Rule:
     """The variables' rule of second order.
 
-        F_vv = f''[w_v, w_v],    F_ss = E f''[w_e' e', w_e' e'] + A E g_vv[e', e']
+    F_vv = f''[w_v, w_v],    F_ss = E f''[w_e' e', w_e' e'] + A E g_vv[e', e']
     """
     by_inputs, by_shocks = known.by_inputs, known.by_next_shocks
     inputs = by_inputs.shape[1]
@@ -35,7 +35,9 @@ def measure_second_order(known: Linearized, g: Rule) -> Rule:
     (i, j), _ = distinct_products(by_inputs.shape[1], 2)
     a, b = by_inputs[:, i].T, by_inputs[:, j].T
     curvature = jax.vmap(partial(second, known.measurement, w))(a, b, jnp.zeros_like(a))
-    quadratic = symmetric(curvature, by_inputs.shape[1], 2) + jnp.tensordot(known.measured_now, g.quadratic, 1)
+    quadratic = symmetric(curvature, by_inputs.shape[1], 2) + jnp.tensordot(
+        known.measured_now, g.quadratic, 1
+    )
     return known.measured._replace(quadratic=quadratic, risk=known.measured_now @ g.risk)
 
 

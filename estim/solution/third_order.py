@@ -28,9 +28,7 @@ def to_third_order(known: Linearized, equations: DerivativeEquations, g: Rule) -
     gx, gxx, curved = g.linear[:, states], g.quadratic[:, states, states], g.quadratic[known.lagged]
 
     w_v, r = known.by_inputs, known.by_next_shocks
-    w_vv = known.w(
-        g.quadratic, jnp.tensordot(gx, curved, 1) + apply_kronecker(jnp.eye(n), motion, gxx)
-    )
+    w_vv = known.w(g.quadratic, jnp.tensordot(gx, curved, 1) + apply_kronecker(jnp.eye(n), motion, gxx))
     moved = jnp.einsum("iax,ak,xv->ivk", g.quadratic[:, :, states], root, motion)
     r_v = known.w(jnp.zeros_like(moved), moved)
     # w_ss, in parts that belong to a shock each: f'' is linear in it.
