@@ -84,6 +84,8 @@ class Model(Specification):
         horizon: length of the paths in sequence space, in periods.
         start: values to begin a search from; a parameter not listed begins at its
             prior mean. Without ``steady_state`` levels of variables too.
+        linearised: whether the equations are a linearisation, written as deviations from a steady state: solvers that
+            go beyond first order refuse them.
         reference: the publication, for people.
         published: its estimates by parameter, posterior means where it has them; a report sets
             them beside its own.
@@ -113,6 +115,7 @@ class Model(Specification):
     targets: tuple[str, ...] = ()
     horizon: Positive = 300
     start: Mapping[str, float] = field(default_factory=dict)
+    linearised: bool = False
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
 

@@ -15,11 +15,13 @@ from estim.models import load_model
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
+from estim.representations.pruned import PrunedStateSpace
 from estim.runtime import require_own_runtime
 from estim.simulation import Simulation
 from estim.solution.at_rest import solution_error
 from estim.solution.rational_expectations import read_of_past, solve_decision_rule
 from estim.solution.responses import household_paths
+from estim.solution.solver import Solver
 from estim.solution.table import solver_named
 from estim.typing import Array
 
@@ -77,27 +79,38 @@ def simulate(
         )
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
-    labels, values = _RULES[solver.gives](model, given, e, errors, start, include_start)
+    labels, values = _RULES[solver.gives](model, solver, given, e, errors, start, include_start)
     period = _periods(index, len(e), include_start)
     return xr.DataArray(np.asarray(values), {"period": period, "variable": labels}, ("period", "variable"))
 
 
 def _linear(
-    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], Array]:
     """The variables of a model at first order."""
     rule = solve_decision_rule(model, params)
     if int(rule.status):
         raise solution_error(int(rule.status), model, params)
-    names = model.variables._fields
-    begun = np.array(rule.steady_state)
+    begun = _levels(model, rule.steady_state, start)
+    past = read_of_past(model, params) @ (begun - rule.steady_state)
+    path = _follow_rule(rule, past, jnp.asarray(shocks))
+    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
+
+
+def _levels(model: Model, rest: Array, start: Any) -> np.ndarray:
+    """Where a path begins ``[n_variables]``: at rest, but for the levels in `start`."""
+    names, begun = model.variables._fields, np.array(rest)
     for name, level in (start or {}).items():
         if name not in names:
             raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
         begun[names.index(name)] = float(level)
-    past = read_of_past(model, params) @ (begun - rule.steady_state)
-    path = _follow_rule(rule, past, jnp.asarray(shocks))
-    return list(names), jnp.concatenate([begun[None], path]) if include_start else path
+    return begun
 
 
 @jax.jit
@@ -111,8 +124,45 @@ def _follow_rule(rule: Any, past: Array, shocks: Array) -> Array:
     return jax.lax.scan(step, past, shocks)[1]
 
 
+def _pruned(
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
+) -> tuple[list[str], Array]:
+    """The variables of a model by a perturbation; a start away from rest is a deviation of first order."""
+    solution = solver.solve(model, params)
+    if int(solution.status):
+        raise solution_error(int(solution.status), model, params)
+    begun = _levels(model, solution.variables.level, start)
+    path = _follow_pruned(solution, begun - solution.variables.level, jnp.asarray(shocks))
+    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
+
+
+@jax.jit
+def _follow_pruned(solution: PrunedStateSpace, begun: Array, shocks: Array) -> Array:
+    """Levels ``[n_periods, n_variables]`` after the deviations from rest ``begun`` ``[n_variables]``."""
+    states = np.array(solution.states, int)
+
+    def step(parts, shock):
+        found = solution.variables.parts(parts, shock)
+        return tuple(part[states] for part in found), solution.variables.level + sum(found)
+
+    first, *later = solution.rest.parts
+    return jax.lax.scan(step, (first + begun[states], *later), shocks)[1]
+
+
 def _sequence(
-    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], np.ndarray]:
     """The variables of a model with heterogeneous agents, from its responses over the horizon."""
     if start is not None:
@@ -128,7 +178,13 @@ def _sequence(
 
 
 def _simulated(
-    simulation: Simulation, params: Any, shocks: np.ndarray, errors: Any, start: Any, include_start: bool
+    simulation: Simulation,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: Any,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], Array]:
     """The numbers of the state, and the observables."""
     rows = None
@@ -147,6 +203,7 @@ def _simulated(
 
 _RULES: dict[type, Callable[..., tuple[list[str], Any]]] = {
     StateSpace: _linear,
+    PrunedStateSpace: _pruned,
     MovingAverage: _sequence,
     SimulatedStateSpace: _simulated,
 }

@@ -25,17 +25,14 @@ class NonlinearStateSpace(ABC):
         obs_cov: covariance of the measurement errors ``[n_obs, n_obs]``; None where they are not added to what is
             observed, so that no density of them is known.
         obs_trend: g ``[n_obs]``, or None.
+        shock_cov: covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file.
         status: a `Status`.
     """
 
     obs_cov: Array | None
+    shock_cov: Array
     status: Scalar
     obs_trend: Array | None = None
-
-    @property
-    @abstractmethod
-    def shock_cov(self) -> Array:
-        """Covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file."""
 
     @abstractmethod
     def start(self, key: Key) -> Any:
@@ -78,7 +75,7 @@ class SimulatedStateSpace(NonlinearStateSpace):
     status: Scalar
 
     @property
-    def shock_cov(self) -> Array:
+    def shock_cov(self) -> Array:  # type: ignore[override]
         """Independent, of unit variance."""
         return jnp.eye(len(self.specification.shocks._fields))
 

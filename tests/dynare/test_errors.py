@@ -135,7 +135,7 @@ WRONG = {  # text, line, column, words
 }
 
 UNSUPPORTED = {
-    "stoch_simul(order=2) y;": "a solution of higher order ('stoch_simul(order=2)')",
+    "stoch_simul(order=4) y;": "a solution of higher order ('stoch_simul(order=4)')",
     "estimation(order=3);": "a solution of higher order ('estimation(order=3)')",
     "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",

@@ -234,13 +234,14 @@ def _command(c: Contents, s: Statement) -> None:
             raise c.source.unsupported(unsupported[option.name], option.at)
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value != "1":
+        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
             raise c.source.unsupported(
                 f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
             )
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
-    if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
+    followed = FOLLOWED[s.keyword] | HARMLESS
+    if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
         c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
@@ -272,10 +273,15 @@ def settle(c: Contents) -> None:
     settle_constraints(c)
 
 
+_ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
+
+_DEFAULTS = {("periods", "0")}
+"""Options that say nothing with this value."""
+
 FOLLOWED = {
     "stoch_simul": {
         *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
-        *("loglinear", "contemporaneous_correlation"),
+        *("loglinear", "contemporaneous_correlation", "pruning"),
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),

@@ -199,6 +199,7 @@ class _Module:
         if self.contents.in_levels and (levels := self._rest_levels()):
             arguments["rest_levels"] = dictionary(levels)
         arguments |= {"prior": "Params()"}
+        arguments |= {"linearised": "True"} if self.contents.linear else {}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"
