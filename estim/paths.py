@@ -15,14 +15,18 @@ from estim.models import load_model
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
+from estim.representations.piecewise import PiecewiseLinear
 from estim.representations.pruned import PrunedStateSpace
 from estim.runtime import require_own_runtime
 from estim.simulation import Simulation
 from estim.solution.at_rest import solution_error
+from estim.solution.piecewise_paths import durations, follow_piecewise, in_words
 from estim.solution.rational_expectations import read_of_past, solve_decision_rule
+from estim.solution.regimes import regimes
 from estim.solution.responses import household_paths
 from estim.solution.solver import Solver
 from estim.solution.table import solver_named
+from estim.status import SolutionError, Status
 from estim.typing import Array
 
 
@@ -56,7 +60,12 @@ def simulate(
     Returns:
         An array with the dimensions ``period`` (the frame's index, else counted from 1, from 0 with the start) and
         ``variable``: the model's variables; the numbers of a simulation's state (``name.0``, ``name.1`` in a
-        vector) and its observables, "observed NAME" where a state has that name.
+        vector) and its observables, "observed NAME" where a state has that name. Where constraints bind at times the
+        periods have further coordinates: ``regimes``, what is expected from a period on, one character for each period
+        ahead (a group of them where there are several constraints), "1" where a constraint binds, until the reference
+        regime returns for good; ``other_regimes``, those of a second solution, found from a guess with everything
+        bound, empty where there is none; and for each constraint the number of periods in which it is expected to
+        bind.
 
     Raises:
         ArgumentError: a shock or variable is unknown, a path is no path of finite numbers, or the solver has no
@@ -79,9 +88,12 @@ def simulate(
         )
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
-    labels, values = _RULES[solver.gives](model, solver, given, e, errors, start, include_start)
-    period = _periods(index, len(e), include_start)
-    return xr.DataArray(np.asarray(values), {"period": period, "variable": labels}, ("period", "variable"))
+    labels, values, *more = _RULES[solver.gives](model, solver, given, e, errors, start, include_start)
+    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": labels}
+    for name, by_period in (more[0] if more else {}).items():
+        before = [type(by_period[0])()] if include_start else []
+        coords[name] = ("period", [*before, *by_period])
+    return xr.DataArray(np.asarray(values), coords, ("period", "variable"))
 
 
 def _linear(
@@ -155,6 +167,36 @@ def _follow_pruned(solution: PrunedStateSpace, begun: Array, shocks: Array) -> A
     return jax.lax.scan(step, (first + begun[states], *later), shocks)[1]
 
 
+def _piecewise(
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
+) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """The variables of a model whose constraints bind at times, and what is expected in each period."""
+    solution = solver.solve(model, params)
+    if int(solution.status):
+        raise solution_error(int(solution.status), model, params)
+    begun = _levels(model, solution.steady_state, start)
+    found = follow_piecewise(solution, jnp.asarray(begun) - solution.steady_state, jnp.asarray(shocks))
+    if (failed := np.flatnonzero(found.status)).size:
+        status = Status(int(found.status[failed[0]]))
+        raise SolutionError(status, f"{model.name}, period {failed[0] + 1}")
+    J, path = solution.num_constraints, np.asarray(found.variables)
+    expected, other = in_words(found.binding, J), in_words(found.other, J)
+    more: dict[str, Any] = {
+        "regimes": expected,
+        "other_regimes": [b if a != b else "" for a, b in zip(expected, other, strict=True)],
+    }
+    spells = durations(found.binding, J)
+    more |= {f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)}
+    path = np.concatenate([begun[None], path]) if include_start else path
+    return list(model.variables._fields), path, more
+
+
 def _sequence(
     model: Model,
     solver: Solver,
@@ -201,13 +243,14 @@ def _simulated(
     return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
 
 
-_RULES: dict[type, Callable[..., tuple[list[str], Any]]] = {
+_RULES: dict[type, Callable[..., tuple[Any, ...]]] = {
     StateSpace: _linear,
+    PiecewiseLinear: _piecewise,
     PrunedStateSpace: _pruned,
     MovingAverage: _sequence,
     SimulatedStateSpace: _simulated,
 }
-"""How a path follows from shocks, by what the solver gives."""
+"""How a path follows from shocks, by what the solver gives: labels, values, and what else is said of each period."""
 
 
 def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:
