@@ -45,12 +45,8 @@ def shadows(effects: Array, base: Array, binding: Array) -> Array:
 
 def update_guess(effects: Array, base: Array, binding: Array) -> Array:
     """The next guess ``[H J]``. `effects` is M ``[3, H J, H J]``, `base` is q ``[3, H J]``."""
-    y = jax.lax.cond(
-        binding.any(),
-        lambda: shadows(effects[0], base[0][:, None], binding)[:, 0],
-        lambda: jnp.zeros_like(base[0]),
-    )
-    seen = base[1:] + jax.lax.cond(binding.any(), lambda: effects[1:] @ y, lambda: jnp.zeros_like(base[1:]))
+    bound = lambda: base[1:] + effects[1:] @ shadows(effects[0], base[0][:, None], binding)[:, 0]
+    seen = jax.lax.cond(binding.any(), bound, lambda: base[1:])
     begins, ends = ~(seen >= 0.0)  # what is no number is no fixed point
     return (binding | begins) & ~(binding & ends)
 
@@ -64,17 +60,18 @@ def guess_and_verify(effects: Array, base: Array, guess: Array, num_constraints:
 
     def unsettled(state):
         _, settled, guesses = state
-        return ~settled & (guesses < MAX_GUESSES)
+        return ~settled & (guesses < 2 * MAX_GUESSES)
 
     def verify(state):
         binding, _, guesses = state
         new = update_guess(effects, base, binding)
-        return new, (new == binding).all(), guesses + 1
+        same, first = (new == binding).all(), guesses < MAX_GUESSES
+        for_ever = same & binding[-num_constraints:].any()
+        again = first & (for_ever | (guesses == MAX_GUESSES - 1)) & ~(same & ~for_ever)
+        binding = jnp.where(again, jnp.zeros_like(new), new)
+        return binding, same & ~again, jnp.where(again, MAX_GUESSES, guesses + 1)
 
-    found, settled, _ = jax.lax.while_loop(unsettled, verify, (guess, jnp.array(False), 0))
-    well = settled & ~found[-num_constraints:].any()
-    again = jnp.where(well, found, jnp.zeros_like(guess)), well, 0
-    binding, settled, _ = jax.lax.while_loop(unsettled, verify, again)
+    binding, settled, _ = jax.lax.while_loop(unsettled, verify, (guess, jnp.array(False), 0))
     ends = binding[-num_constraints:].any()
     status = jnp.select([~settled, ends], [Status.NO_REGIMES, Status.BINDS_FOR_EVER], Status.OK)
     return Verified(binding, status)

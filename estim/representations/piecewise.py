@@ -99,7 +99,8 @@ class PiecewiseLinear(NamedTuple):
             by_state, by_shock, constant = jnp.split(moved, [n, n + e], axis=1)
             return Law(model.transition + by_state, model.selection + by_shock, constant[:, 0])
 
-        return jax.lax.cond(binding.any(), bound, lambda _: reference, self)
+        # Computed again in a backward pass: what it keeps for every period would cost more.
+        return jax.checkpoint(lambda: jax.lax.cond(binding.any(), bound, lambda _: reference, self))()
 
     # --- as a `NonlinearStateSpace` ---
 

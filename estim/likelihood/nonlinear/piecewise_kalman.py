@@ -127,8 +127,8 @@ def filter_piecewise(solution: PiecewiseLinear, observations: Array) -> Piecewis
         """
 
         def unsettled(carry):
-            _, settled, status, rounds = carry
-            return ~settled & (status == Status.OK) & (rounds < MAX_ROUNDS)
+            _, settled, _, rounds = carry
+            return ~settled & (rounds < 2 * MAX_ROUNDS)
 
         def improve(carry):
             binding, *_, rounds = carry
@@ -136,14 +136,15 @@ def filter_piecewise(solution: PiecewiseLinear, observations: Array) -> Piecewis
             new, status = fixed.search(given.lag, given.shock, binding)
             tied = ~jnp.isfinite(given.logdensity)
             status = jnp.where(tied, Status.SINGULAR_OBSERVABLES, status)
-            return new, (new == binding).all(), status, rounds + 1
+            same, bad = (new == binding).all() & (status == Status.OK), status != Status.OK
+            again = (rounds < MAX_ROUNDS) & (bad | (rounds == MAX_ROUNDS - 1)) & ~same
+            ended = jnp.where(again, MAX_ROUNDS, jnp.where(bad, 2 * MAX_ROUNDS, rounds + 1))
+            return jnp.where(again, fixed.never, new), same, status, ended
 
-        ok = jnp.asarray(Status.OK.value)
-        found = lax.while_loop(unsettled, improve, (guess, known, ok, 0))
-        well = found[2] == Status.OK
-        again = jnp.where(well, found[0], fixed.never), found[1] & well, ok, jnp.where(well, found[3], 0)
-        binding, settled, status, _ = lax.while_loop(unsettled, improve, again)
-        return binding, jnp.where(settled | (status != Status.OK), status, Status.NO_REGIMES)
+        begin = guess, known, jnp.asarray(Status.OK.value), 0
+        binding, settled, status, _ = lax.while_loop(unsettled, improve, begin)
+        status = jnp.where(status == Status.OK, Status.NO_REGIMES, status)
+        return binding, jnp.where(settled, Status.OK, status)
 
     def period(carry: tuple[Gaussian, Array, Scalar, Scalar], y: Array):
         state, binding, failed, first = carry
