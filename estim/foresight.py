@@ -232,7 +232,8 @@ def _transition(
     """With heterogeneous agents: from rest and back to it."""
     if initial is not None or terminal is not None:
         raise ArgumentError(
-            "perfect_foresight: with heterogeneous agents a path begins and ends at rest; leave initial and terminal out"
+            "perfect_foresight: with heterogeneous agents a path begins and ends at rest; leave initial and "
+            "terminal out"
         )
     rows, _ = _exogenous(model, shocks, np.zeros(len(model.shocks._fields)), set(), horizon)
     run: Callable[..., Any] = lambda p, e: solve_transition(

@@ -176,11 +176,17 @@ def _constraints(model: Any, equations: Sequence[str]) -> list[tuple[str, str, A
         for name in getattr(model, field):
             if name not in equations:
                 hint = did_you_mean(name, equations)
-                raise ModelError(f"{model.name}: '{field}' has '{name}', no equation of {listed(equations)}{hint}")
+                raise ModelError(
+                    f"{model.name}: '{field}' has '{name}', no equation of {listed(equations)}{hint}"
+                )
     if both := set(model.complementarity) & set(model.alternatives):
-        raise ModelError(f"{model.name}: {quoted(sorted(both))} is in 'complementarity' and in 'alternatives'")
+        raise ModelError(
+            f"{model.name}: {quoted(sorted(both))} is in 'complementarity' and in 'alternatives'"
+        )
     if model.het_blocks and (model.complementarity or model.alternatives):
-        raise ModelError(f"{model.name}: constraints that bind at times are not solved with heterogeneous agents")
+        raise ModelError(
+            f"{model.name}: constraints that bind at times are not solved with heterogeneous agents"
+        )
     if unknown := [name for name in model.rest_levels if name not in model.shocks._fields]:
         raise ModelError(f"{model.name}: 'rest_levels' gives {quoted(unknown)}, no shock")
     found = [(name, "complementarity", slack) for name, slack in model.complementarity.items()]

@@ -192,7 +192,9 @@ def _piecewise(
         "other_regimes": [b if a != b else "" for a, b in zip(expected, other, strict=True)],
     }
     spells = durations(found.binding, J)
-    more |= {f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)}
+    more |= {
+        f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)
+    }
     path = np.concatenate([begun[None], path]) if include_start else path
     return list(model.variables._fields), path, more
 

@@ -25,7 +25,12 @@ LIKELIHOODS: dict[str, Any] = {
     "piecewise_kalman": PiecewiseKalman,
 }
 
-DEFAULTS: dict[type, Any] = {StateSpace: Kalman, MovingAverage: Toeplitz, SimulatedStateSpace: Particle, PiecewiseLinear: PiecewiseKalman}
+DEFAULTS: dict[type, Any] = {
+    StateSpace: Kalman,
+    MovingAverage: Toeplitz,
+    SimulatedStateSpace: Particle,
+    PiecewiseLinear: PiecewiseKalman,
+}
 
 
 def likelihood_for(

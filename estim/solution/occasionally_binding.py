@@ -53,7 +53,9 @@ class OccasionallyBinding(Solver):
             ArgumentError: it has heterogeneous agents.
         """
         if spec.het_blocks:
-            raise ArgumentError(f"OccasionallyBinding does not solve {spec.name}: it has heterogeneous agents")
+            raise ArgumentError(
+                f"OccasionallyBinding does not solve {spec.name}: it has heterogeneous agents"
+            )
         params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
         return _program(spec)(self.horizon, params)
 

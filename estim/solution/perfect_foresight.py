@@ -92,7 +92,9 @@ def _residuals(model: Model, params: Any, exogenous: Array, ends: Ends, path: Ar
     return jax.vmap(equations)(*_dated(path, ends), exogenous)
 
 
-def _blocks(model: Model, params: Any, exogenous: Array, ends: Ends, path: Array) -> tuple[Array, Array, Array]:
+def _blocks(
+    model: Model, params: Any, exogenous: Array, ends: Ends, path: Array
+) -> tuple[Array, Array, Array]:
     """Derivatives of each period's equations by the period before, its own and the next, ``[T, n, n]`` each."""
     derivative = jax.jacfwd(partial(_equations, model, params), argnums=(0, 1, 2))
     return jax.vmap(derivative)(*_dated(path, ends), exogenous)

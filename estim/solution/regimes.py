@@ -88,9 +88,7 @@ def _slack_at_rest(model: Model) -> tuple[str, ...]:
     for choice in sorted(product((False, True), repeat=len(names)), key=sum):
         slack_first = tuple(name for name, of in zip(names, choice, strict=True) if of)
         twin = _twin(model, slack_first)
-        at_rest = model.shocks(*[0.0] * len(model.shocks._fields))
-        static = lambda lag, now, lead, p, twin=twin: twin.residuals(lag, now, lead, at_rest, p)
-        levels, left = search(static, guess, [params])
+        levels, left = search(_static(twin), guess, [params])
         if not max(abs(float(x)) for x in left.values()) < _ZERO:
             continue
         found, faults = _read(model, params, levels)
@@ -99,6 +97,11 @@ def _slack_at_rest(model: Model) -> tuple[str, ...]:
         tried += faults
     why = tried[0] if tried else "no steady state was found in any regime"
     raise ModelError(f"{model.name}: {why}")
+
+
+def _static(model: Model) -> Callable[..., Any]:
+    at_rest = model.shocks(*[0.0] * len(model.shocks._fields))
+    return lambda lag, now, lead, params: model.residuals(lag, now, lead, at_rest, params)
 
 
 def _read(model: Model, params: Any, levels: Any) -> tuple[tuple[str, ...], list[str]]:

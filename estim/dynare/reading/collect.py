@@ -57,6 +57,7 @@ _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 _STEPS = 50
 """More steps of a homotopy are not taken: they only lead to where it ends."""
 
+
 def collect(source: Source, statements: list[Statement]) -> Contents:
     """What the statements of a file add up to.
 

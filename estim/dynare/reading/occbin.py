@@ -83,4 +83,3 @@ def mixed_complementarity(c: Contents, equation: Equation) -> tuple[Equation, Ex
             )
     c.check_names(slack)
     return Equation(left, right, equation.tags, equation.at), slack
-

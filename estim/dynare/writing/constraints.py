@@ -54,4 +54,3 @@ class Constraints:
             lines += ["steady = levels(steady)"] if at_rest else []
         lines += [line for name, line in self.shocks.items() if name in used]
         return function(signature, [*lines, f"return {self.write.dynamic(expression)}"])
-

@@ -69,7 +69,9 @@ class Inversion(Likelihood):
         n_obs, n_shocks = data.shape[1], solution.num_shocks
         if n_obs != n_shocks:
             instead = (
-                "likelihood='piecewise_kalman'" if isinstance(solution, PiecewiseLinear) else "likelihood='particle'"
+                "likelihood='piecewise_kalman'"
+                if isinstance(solution, PiecewiseLinear)
+                else "likelihood='particle'"
             )
             raise ArgumentError(
                 f"likelihood Inversion needs as many shocks as observables, and there are {n_shocks} shocks for "
