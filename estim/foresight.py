@@ -100,7 +100,8 @@ def _one_path(
     guess, share, reached = settled, 1.0, 0.0
     while reached < 1.0:
         at = min(1.0, reached + share)
-        part = (last + at * (exogenous - last) - rest, Ends(terminal + at * (before - terminal), terminal))
+        start = jnp.asarray(terminal + at * (before - terminal))
+        part = (last + at * (exogenous - last) - rest, Ends(start, jnp.asarray(terminal)))
         path, error = solve(params, *part, guess)
         if float(error) < _LEFT:
             guess, reached, share = np.asarray(path), at, 2 * share

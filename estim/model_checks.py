@@ -125,6 +125,9 @@ def _check_functions(model: Any) -> list[str]:
     def a_tuple(role: str, kind: type[Any]) -> Callable[[Any], list[Any]]:
         return read_tuple(model, role, kind)
 
+    def a_scalar(role: str) -> Callable[[Any], list[Any]]:
+        return lambda value: [scalar(model, role, value)]
+
     def equations(result: Any) -> list[Any]:
         if not isinstance(result, Mapping):
             raise ModelError(
@@ -161,7 +164,7 @@ def _check_functions(model: Any) -> list[str]:
     for name, kind, function in _constraints(model, written):
         role = f"{kind} of '{name}'"
         given = dated | ({"shocks": shocks} if kind == "alternatives" else {}) | {"params": params}
-        trace_one(role, function, lambda value, role=role: [scalar(model, role, value)], **given)
+        trace_one(role, function, a_scalar(role), **given)
     if model.joint_prior is not None:
         one = lambda value: [scalar(model, "joint_prior", value)]
         trace_one("joint_prior", model.joint_prior, one, params=params)

@@ -46,7 +46,7 @@ def _eliminate(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
     zero = jnp.zeros((n, n))
     upper = upper.at[-1].set(0.0)
 
-    def forward(rows: Array, new: tuple[Array, Array, Array, Array]):
+    def forward(rows: Array, new: tuple[Array, ...]) -> tuple[Array, Array]:
         """`rows` ``[n, 2 n + 1]`` are what is left of the periods before, in x_t, x_{t+1} and the right side."""
         low, mid, up, b = new  # the equations of t + 1
         left = jnp.concatenate([rows[:, :-1], zero, rows[:, -1:]], axis=1)

@@ -146,12 +146,12 @@ def _looked_at(model: Model, params: Any, rest: Array) -> tuple[Array, Array, Ar
     others = regimes(model).alternatives.values()
 
     def three(lag: Array, now: Array, lead: Array, shocks: Array) -> Array:
-        dates = tuple(model.variables(*x) for x in (lag, now, lead))
+        a, b, c = (model.variables(*x) for x in (lag, now, lead))
         e = model.shocks(*shocks)
         rows = [
-            [f.residual(*dates, e, params) for f in others],
-            [f.bind(*dates, params) for f in others],
-            [f.relax(*dates, params) for f in others],
+            [f.residual(a, b, c, e, params) for f in others],
+            [f.bind(a, b, c, params) for f in others],
+            [f.relax(a, b, c, params) for f in others],
         ]
         return jnp.array(rows, float)
 

@@ -43,9 +43,10 @@ def follow_path(model: Model, params: Any, exogenous: Array, ends: Ends, guess: 
     """The path of all variables, from a guess. Differentiable in `params`, `exogenous` and `ends`.
 
     Args:
-        params: the model's Params.
+        model: a model whose constraints, if it has some, are complementarities.
+        params: its Params.
         exogenous: shocks by period ``[T, n_shocks]``, as the equations read them.
-        ends: where it begins and ends.
+        ends: where it begins and ends, levels ``(initial, terminal)``, ``[n]`` each.
         guess: ``[T, n]``.
 
     Returns:
@@ -65,10 +66,10 @@ def compiled_path(model: Model) -> Any:
 
 def _equations(model: Model, params: Any, lag: Array, now: Array, lead: Array, shocks: Array) -> Array:
     """What the equations leave in a period ``[n]``."""
-    dates = tuple(model.variables(*x) for x in (lag, now, lead))
-    left = dict(model.residuals(*dates, model.shocks(*shocks), params))
+    at = model.variables(*lag), model.variables(*now), model.variables(*lead)
+    left = dict(model.residuals(at[0], at[1], at[2], model.shocks(*shocks), params))
     for name, slack in model.complementarity.items():
-        left[name] = _fischer(left[name], slack(*dates, params))
+        left[name] = _fischer(left[name], slack(at[0], at[1], at[2], params))
     return jnp.stack([jnp.asarray(r, float) for r in left.values()])
 
 
@@ -133,7 +134,8 @@ def _solve(model: Model, params: Any, exogenous: Array, ends: Ends, guess: Array
 @_solve.defjvp
 def _solve_jvp(model: Model, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     """With F(x, p) = 0 on the path x: dx = -F_x^-1 F_p dp; the guess is of no consequence."""
-    *given, guess = primals
-    path = _solve(model, *given, guess)
-    _, moved = jax.jvp(lambda *p: _residuals(model, *p, path), tuple(given), tangents[:3])
-    return path, -solve_block_tridiagonal(*_blocks(model, *given, path), moved)
+    params, exogenous, ends, guess = primals
+    path = _solve(model, params, exogenous, ends, guess)
+    left = lambda params, exogenous, ends: _residuals(model, params, exogenous, ends, path)
+    _, moved = jax.jvp(left, (params, exogenous, ends), tangents[:3])
+    return path, -solve_block_tridiagonal(*_blocks(model, params, exogenous, ends, path), moved)

@@ -30,9 +30,10 @@ from estim.dynare.reading.syntax import (
 class System:
     """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
     equations as they were written, and ``steady_state`` assignments that solve them, or None where
-    a search must; ``slacks`` and ``alternatives`` (equation, and what is negative where the constraint begins to
-    bind and where it lets go) by the equation that a constraint replaces; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
-    `steady_state_model` sets, ``calibrated`` the values of all others."""
+    a search must; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
+    `steady_state_model` sets, ``calibrated`` the values of all others. ``slacks`` and ``alternatives`` (the other
+    equation, and what is negative where the constraint begins to bind and where it lets go) are those of the equations
+    that a constraint replaces."""
 
     contents: Contents
     variables: tuple[str, ...]

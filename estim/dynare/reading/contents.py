@@ -86,8 +86,8 @@ class Contents:
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
     ``centred_over`` is the length of a sample whose trends lose their means; ``conditions`` are those of
-    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag `mcp` by the
-    offset of its equation.
+    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
+    `mcp` by the offset of its equation.
     """
 
     source: Source
