@@ -28,6 +28,7 @@ _HOME = {
     "estim.ladder": ("check_model",),
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
+    "estim.likelihood.nonlinear.inversion": ("Inversion",),
     "estim.likelihood.nonlinear.particle": ("Particle",),
     "estim.likelihood.state_space.kalman": ("Kalman", "kalman_loglikelihood"),
     "estim.likelihood.state_space.mixed_frequency": ("aggregate_observables",),

@@ -22,6 +22,7 @@ class Status(IntEnum):
     SINGULAR = 8
     SINGULAR_OBSERVABLES = 9
     NO_STATIONARY_START = 10
+    NO_SHOCKS = 14
 
     @property
     def message(self) -> str:
@@ -49,6 +50,7 @@ _MESSAGES = {
         "the state has no stationary distribution to start from (a root of its transition is not below one); "
         "take start='diffuse'"
     ),
+    Status.NO_SHOCKS: "no shocks give what is observed: in some period the equations for them have no root",
     Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 
