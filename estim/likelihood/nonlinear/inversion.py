@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial, singledispatch
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
