@@ -25,6 +25,7 @@ class Status(IntEnum):
     NO_REGIMES = 11
     BINDS_FOR_EVER = 12
     NO_REFERENCE = 13
+    NO_SHOCKS = 14
 
     @property
     def message(self) -> str:
@@ -59,6 +60,7 @@ _MESSAGES = {
         "a constraint still binds at the end of the horizon: it never lets go, or the horizon is too short"
     ),
     Status.NO_REFERENCE: "no reference regime: a constraint is violated at the steady state, or on its edge",
+    Status.NO_SHOCKS: "no shocks give what is observed: in some period the equations for them have no root",
     Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 

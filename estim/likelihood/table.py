@@ -15,21 +15,23 @@ from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
 from estim.representations.piecewise import PiecewiseLinear
+from estim.representations.pruned import PrunedStateSpace
 
 LIKELIHOODS: dict[str, Any] = {
     "kalman": Kalman,
     "toeplitz": Toeplitz,
     "whittle": Whittle,
-    "particle": Particle,
     "inversion": Inversion,
+    "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
 }
 
 DEFAULTS: dict[type, Any] = {
     StateSpace: Kalman,
     MovingAverage: Toeplitz,
-    SimulatedStateSpace: Particle,
+    PrunedStateSpace: Inversion,
     PiecewiseLinear: PiecewiseKalman,
+    SimulatedStateSpace: Particle,
 }
 
 

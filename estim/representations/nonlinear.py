@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import ArgumentError
 from estim.representations.linear import StateSpace
 from estim.typing import Array, Key, Scalar
 
@@ -37,6 +38,17 @@ class NonlinearStateSpace(ABC):
     @abstractmethod
     def start(self, key: Key) -> Any:
         """The state of the period before the first: a draw, or the same for every key."""
+
+    @property
+    def rest(self) -> Any:
+        """The state at rest, where a path begins whose start is known.
+
+        Raises:
+            ArgumentError: this state space does not know it.
+        """
+        raise ArgumentError(
+            f"a {type(self).__name__} has no state at rest, from which shocks could be inferred"
+        )
 
     @abstractmethod
     def step(self, state: Any, shock: Array) -> Any:
@@ -81,7 +93,12 @@ class SimulatedStateSpace(NonlinearStateSpace):
 
     def start(self, key: Key) -> Any:
         """The same for every key."""
-        return self.specification.start(self.params)
+        return self.rest
+
+    @property
+    def rest(self) -> Any:
+        """Where the simulation starts."""
+        return jax.tree.map(jnp.asarray, self.specification.start(self.params))
 
     def step(self, state: Any, shock: Array) -> Any:
         return self.specification.transition(state, self.specification.shocks(*shock), self.params)

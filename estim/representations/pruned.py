@@ -157,12 +157,12 @@ def second_order_mean(solution: PrunedStateSpace) -> Array:
     """
     motion, n = solution.motion, len(solution.states)
     cov, status = first_order_covariance(solution)
-    drift = 0.5 * (jnp.tensordot(motion.quadratic, _inputs_covariance(solution, cov), 2) + motion.risk)
+    drift = 0.5 * (jnp.tensordot(motion.quadratic, inputs_covariance(solution, cov), 2) + motion.risk)
     mean, regular = solve_linear(jnp.eye(n) - motion.linear[:, :n], drift[:, None])
     return jnp.where((status == Status.OK) & regular, mean[:, 0], jnp.nan)
 
 
-def _inputs_covariance(solution: PrunedStateSpace, cov: Array) -> Array:
+def inputs_covariance(solution: PrunedStateSpace, cov: Array) -> Array:
     """E v v' of v = (x1, e) ``[n_inputs, n_inputs]``, given that of x1."""
     nothing = jnp.zeros((len(cov), solution.num_shocks))
     return jnp.block([[cov, nothing], [nothing.T, solution.shock_cov]])

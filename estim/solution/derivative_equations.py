@@ -36,16 +36,15 @@ class Linearized:
     """A model and its solution to first order, at a point.
 
     Attributes:
-        residuals: f, a function of w = (last period's variables, today's, the next period's, shocks) in one vector.
-        measurement: a function of (today's variables, last period's) in one vector.
+        functions: f, the residuals ``[n]`` and the observables ``[n_obs]`` in one vector, of w = (last period's
+            variables, today's, the next period's, shocks) in one vector.
         lead: A ``[n, n_led]``; now: B ``[n, n]``; measured_now: ``[n_obs, n]``.
         lagged, led: the positions of the variables that are read of last period, the states, and of the next.
         variables, measured: the `Rule` of first order of variables and observables.
         shock_cov: ``[n_shocks, n_shocks]``.
     """
 
-    residuals: Callable[[Array], Array]
-    measurement: Callable[[Array], Array]
+    functions: Callable[[Array], Array]
     lead: Array
     now: Array
     measured_now: Array

@@ -16,11 +16,11 @@ from estim.solution.derivative_equations import DerivativeEquations, Linearized
 from estim.solution.equations import measurement_covariance, trace_equations, trend_growth
 from estim.solution.linearize import linearize
 from estim.solution.rational_expectations import dated_variables, solve_linearized
-from estim.solution.second_order import measure_second_order, to_second_order
+from estim.solution.second_order import to_second_order
 from estim.solution.solver import Solver
 from estim.solution.sparse_derivatives import evaluate
 from estim.solution.steady_state import steady_state_of
-from estim.solution.third_order import measure_third_order, to_third_order
+from estim.solution.third_order import to_third_order
 from estim.status import Status
 from estim.typing import Array, Scalar
 
@@ -78,11 +78,9 @@ def _solve(model: Model, order: int, params: Any) -> PrunedStateSpace:
     variables, measured = known.variables, known.measured
     if order > 1:
         equations = DerivativeEquations(known)
-        variables = to_second_order(known, equations)
-        measured = measure_second_order(known, variables)
+        variables, measured = to_second_order(known, equations)
         if order > 2:
-            variables = to_third_order(known, equations, variables)
-            measured = measure_third_order(known, variables, measured)
+            variables, measured = to_third_order(known, equations, variables, measured)
         status = jnp.where(status == Status.OK, equations.status, status)
     finite = jnp.all(jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves((variables, measured))]))
     return PrunedStateSpace(
@@ -107,11 +105,15 @@ def _to_first_order(model: Model, params: Any) -> tuple[Linearized, Scalar]:
     at = jax.tree.map(guarded, tuple(params), tuple(map(float, model.params())))
     rest = guarded(linear.steady_state, _rest_of_defaults(model))
     inputs = jnp.concatenate([found.combination[:, lagged], found.rule.selection], axis=1)  # m = inputs v
-    equations = trace_equations(model)
-    of = lambda program: lambda w: jnp.stack(evaluate(program, [*at, *jnp.unstack(w)]))
+    n, equations = len(rest), trace_equations(model)
+
+    def functions(w: Array) -> Array:
+        dated = jnp.unstack(w)
+        observed = evaluate(equations.measurement, [*at, *dated[n : 2 * n], *dated[:n]])
+        return jnp.stack([*evaluate(equations.residuals, [*at, *dated]), *observed])
+
     known = Linearized(
-        residuals=of(equations.residuals),
-        measurement=of(equations.measurement),
+        functions=functions,
         lead=guarded(linear.lead[:, led], 0.0),
         now=guarded(linear.now, jnp.eye(len(linear.now))),
         measured_now=guarded(linear.measured_now, 0.0),

@@ -9,13 +9,14 @@ import numpy as np
 from estim.numerics.tensor_sylvester import apply_kronecker
 from estim.representations.pruned import Rule, distinct_products
 from estim.solution.derivative_equations import DerivativeEquations, Linearized, symmetric
-from estim.solution.mixed_derivatives import second, third
-from estim.solution.second_order import measured_at
+from estim.solution.mixed_derivatives import third
 from estim.typing import Array
 
 
-def to_third_order(known: Linearized, equations: DerivativeEquations, g: Rule) -> Rule:
-    """The variables' rule of third order, given that of second order.
+def to_third_order(
+    known: Linearized, equations: DerivativeEquations, g: Rule, measured: Rule
+) -> tuple[Rule, Rule]:
+    """The rules of third order of variables and observables, given those of second order.
 
         F_vvv = f'''[w_v, w_v, w_v] + f''[w_vv, w_v] + A g_xx[h_vv, h_v]        (each with its permutations)
         F_ssv = E f'''[r, r, w_v] + f''[w_ss, w_v] + 2 E f''[r_v, r]
@@ -39,7 +40,7 @@ def to_third_order(known: Linearized, equations: DerivativeEquations, g: Rule) -
     (i, j, k), _ = distinct_products(inputs, 3)
     v, e = (at.ravel() for at in np.indices((inputs, shocks)))
     both = lambda of_inputs, of_risk: jnp.concatenate([of_inputs, of_risk], axis=1).T
-    curvature = jax.vmap(partial(third, known.residuals, known.rest))(
+    curvature = jax.vmap(partial(third, known.functions, known.rest))(
         both(w_v[:, i], r[:, e]),
         both(w_v[:, j], r[:, e]),
         both(w_vv[:, i, j], w_ss[:, e]),
@@ -48,30 +49,23 @@ def to_third_order(known: Linearized, equations: DerivativeEquations, g: Rule) -
         both(w_vv[:, j, k], r_v[:, v, e]),
     )
 
+    bend = symmetric(curvature[: len(i)], inputs, 3)
     bent = permuted(jnp.einsum("ixy,xa,ybc->iabc", gxx[led], motion, curved))
-    known_part = jnp.tensordot(known.lead, bent, 1)
-    cubic = equations.by_inputs(symmetric(curvature[: len(i)], inputs, 3) + known_part)
+    cubic = equations.by_inputs(bend[:n] + jnp.tensordot(known.lead, bent, 1))
 
+    by_risk = curvature[len(i) :].T.reshape(-1, inputs, shocks).sum(axis=2)
     drift = jnp.einsum("ixy,y,xv->iv", gxx[led], g.risk[known.lagged], motion)
     spread = jnp.einsum("iabx,ak,bk,xv->iv", cubic[led][..., states], root, root, motion)
-    by_risk = curvature[len(i) :].T.reshape(n, inputs, shocks).sum(axis=2)
-    return g._replace(cubic=cubic, risk_slope=equations.by_inputs(by_risk + known.lead @ (drift + spread)))
+    risk_slope = equations.by_inputs(by_risk[:n] + known.lead @ (drift + spread))
+    return (
+        g._replace(cubic=cubic, risk_slope=risk_slope),
+        measured._replace(
+            cubic=bend[n:] + jnp.tensordot(known.measured_now, cubic, 1),
+            risk_slope=by_risk[n:] + known.measured_now @ risk_slope,
+        ),
+    )
 
 
 def permuted(tensor: Array) -> Array:
     """T_abc + T_bac + T_cab of ``[n, k, k, k]``, symmetric in its last two axes: then symmetric in all three."""
     return tensor + tensor.transpose(0, 2, 1, 3) + tensor.transpose(0, 3, 2, 1)
-
-
-def measure_third_order(known: Linearized, g: Rule, measured: Rule) -> Rule:
-    """The observables' rule of third order, given that of second order and the variables'."""
-    w, w_v = measured_at(known)
-    now = lambda of_variables: jnp.concatenate([of_variables, jnp.zeros_like(of_variables)])
-    w_vv, inputs = now(g.quadratic), w_v.shape[1]
-    (i, j, k), _ = distinct_products(inputs, 3)
-    curvature = jax.vmap(partial(third, known.measurement, w))(
-        w_v[:, i].T, w_v[:, j].T, w_vv[:, i, j].T, w_v[:, k].T, w_vv[:, i, k].T, w_vv[:, j, k].T
-    )
-    by_risk = jax.vmap(partial(second, known.measurement, w, now(g.risk)))(w_v.T, now(g.risk_slope).T)
-    cubic = symmetric(curvature, inputs, 3) + jnp.tensordot(known.measured_now, g.cubic, 1)
-    return measured._replace(cubic=cubic, risk_slope=by_risk.T)
