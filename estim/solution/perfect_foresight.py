@@ -52,7 +52,7 @@ def follow_path(model: Model, params: Any, exogenous: Array, ends: Ends, guess: 
     Returns:
         What Newton's method found; the error says whether it is a path.
     """
-    params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
+    params, ends = jax.tree.map(lambda x: jnp.asarray(x, float), (params, Ends(*ends)))
     path = _solve(model, params, exogenous, ends, lax.stop_gradient(guess))
     error = jnp.abs(_residuals(model, params, exogenous, ends, lax.stop_gradient(path))).max()
     return Found(path, jnp.where(jnp.isfinite(error), error, jnp.inf))
