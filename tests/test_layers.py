@@ -47,7 +47,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api", "paths"],
+    ["ladder", "api", "paths", "foresight"],
     ["experiment"],
     ["pipeline"],
     ["cli"],

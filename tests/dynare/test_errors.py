@@ -1,5 +1,7 @@
 """What is wrong in a file is said with its place; what is not supported is called by its name."""
 
+import re
+
 import pytest
 
 import estim  # noqa: F401  (configures JAX)
@@ -135,7 +137,7 @@ WRONG = {  # text, line, column, words
 }
 
 UNSUPPORTED = {
-    "stoch_simul(order=2) y;": "a solution of higher order ('stoch_simul(order=2)')",
+    "stoch_simul(order=4) y;": "a solution of higher order ('stoch_simul(order=4)')",
     "estimation(order=3);": "a solution of higher order ('estimation(order=3)')",
     "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",
@@ -144,7 +146,6 @@ UNSUPPORTED = {
     "ramsey_model(planner_discount=0.99);": "optimal policy ('ramsey_model')",
     "planner_objective y^2;": "optimal policy ('planner_objective')",
     "osr y;": "optimal policy ('osr')",
-    "occbin_constraints; name 'x'; end;": "an occasionally binding constraint ('occbin_constraints')",
     "shocks(surprise); end;": "an occasionally binding constraint ('shocks(surprise)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
     "ms_sbvar;": "a Markov-switching VAR ('ms_sbvar')",
@@ -184,9 +185,33 @@ def test_unsupported(text, tmp_path):
     assert str(caught.value).startswith(f"{path}:9:")
 
 
-def test_tags_of_occasionally_binding_constraints(tmp_path):
-    path = write(tmp_path, HEAD + "model;\n[mcp='y>0']\ny = a*y(-1) + e;\nc = y;\nend;")
-    with pytest.raises(UnsupportedError, match="occasionally binding constraint \\(tag 'mcp'\\)"):
+BINDING = "model;\n[name='m', relax='z'] y = a*y(-1) + e;\n[name='m', bind='z'] y = 0;\nc = y;\nend;\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            "model;\n[mcp='y']\ny = a*y(-1) + e;\nc = y;\nend;",
+            "the tag mcp='y' must be of the form 'variable > number'",
+        ),
+        (BINDING, "'z' is the name of no constraint in 'occbin_constraints'"),
+        (BINDING + "occbin_constraints; name 'z'; bind y < 0; end;", "the constraint 'z' has no 'relax'"),
+        (
+            BINDING + "occbin_constraints; name 'z'; bind y(-1) < 0; relax y > 0; end;",
+            "must be of today's variables",
+        ),
+        (BINDING + "occbin_constraints; name 'z'; bind y; relax y > 0; end;", "no comparison of two numbers"),
+        (
+            BINDING
+            + "occbin_constraints; name 'z'; bind y < 0; relax y > 0; name 'w'; bind y < 0; relax y > 0; end;",
+            "no equation has the tag relax='w'",
+        ),
+    ],
+)
+def test_constraints_that_bind_at_times(tmp_path, model, words):
+    path = write(tmp_path, HEAD + model)
+    with pytest.raises(ModFileError, match=re.escape(words)):
         translate(path)
 
 

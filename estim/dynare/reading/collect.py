@@ -8,6 +8,12 @@ import numpy as np
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.estimated import estimated_params, estimated_params_bounds, estimated_params_init
 from estim.dynare.reading.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.occbin import (
+    mixed_complementarity,
+    occbin_constraints,
+    other_regime,
+    settle_constraints,
+)
 from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.shocks import set_shock_stderr_value, shocks, sigma_e
 from estim.dynare.reading.source import Source
@@ -36,6 +42,7 @@ _SILENT = {
     *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
     *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
     *("write_latex_prior_table", "collect_latex_files"),
+    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
@@ -49,8 +56,6 @@ _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 
 _STEPS = 50
 """More steps of a homotopy are not taken: they only lead to where it ends."""
-
-_UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
 
 
 def collect(source: Source, statements: list[Statement]) -> Contents:
@@ -152,11 +157,14 @@ def _model(c: Contents, s: Statement) -> None:
             c.weights[item.name] = _weigh(c, item.at, item.value)
             c.locals[item.name] = item
             continue
-        for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
-            raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
         c.check_names(item.left)
         c.check_names(item.right)
         _weigh(c, item.at, item.left, item.right)
+        if other_regime(c, item):
+            continue
+        if found := mixed_complementarity(c, item):
+            item, slack = found
+            c.slacks[item.at] = slack
         c.equations.append(item)
 
 
@@ -227,13 +235,14 @@ def _command(c: Contents, s: Statement) -> None:
             raise c.source.unsupported(unsupported[option.name], option.at)
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value != "1":
+        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
             raise c.source.unsupported(
                 f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
             )
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
-    if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
+    followed = FOLLOWED[s.keyword] | HARMLESS
+    if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
         c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
@@ -262,12 +271,18 @@ def settle(c: Contents) -> None:
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
     c.priors = c.estimated or c.priors
+    settle_constraints(c)
 
+
+_ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
+
+_DEFAULTS = {("periods", "0")}
+"""Options that say nothing with this value."""
 
 FOLLOWED = {
     "stoch_simul": {
         *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
-        *("loglinear", "contemporaneous_correlation"),
+        *("loglinear", "contemporaneous_correlation", "pruning"),
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
@@ -318,6 +333,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "steady_state_model": _steady_state_model,
     "initval": _initval,
     "shocks": shocks,
+    "occbin_constraints": occbin_constraints,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,

@@ -18,6 +18,7 @@ from estim.dynare.reading.syntax import (
     Assignment,
     Binary,
     Call,
+    Condition,
     Equation,
     Expectation,
     Expression,
@@ -84,7 +85,9 @@ class Contents:
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
-    ``centred_over`` is the length of a sample whose trends lose their means.
+    ``centred_over`` is the length of a sample whose trends lose their means; ``conditions`` are those of
+    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
+    `mcp` by the offset of its equation.
     """
 
     source: Source
@@ -113,9 +116,19 @@ class Contents:
     skipped: dict[str, int] = field(default_factory=dict)
     restrictions: dict[str, int] = field(default_factory=dict)
     estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    bound: dict[str, Equation] = field(default_factory=dict)
+    slacks: dict[int, Expression] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0
     centred_over: int | None = None
+
+    @property
+    def in_levels(self) -> bool:
+        """Are exogenous variables paths in levels, as in perfect foresight? No shock has a variance then, and all have
+        the scale one."""
+        stochastic = self.stderr or self.priors or self.corr or self.covariance or self.seen
+        return not stochastic and bool(self.shocks)
 
     def note(self, command: str) -> None:
         """Keep what a command sees."""

@@ -12,6 +12,7 @@ from estim.dynare.reading.source import Source
 
 BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
+    "occbin_constraints",
     *("estimated_params", "estimated_params_init", "estimated_params_bounds"),
 }
 
@@ -43,6 +44,7 @@ COMMANDS = {
         "collect_latex_files",
     ),
     *("set_param_value", "set_shock_stderr_value"),
+    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
 }
 
 IGNORED_BLOCKS = {
@@ -60,7 +62,6 @@ UNSUPPORTED_BLOCKS = {
     "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
     "heteroskedastic_shocks": "'heteroskedastic_shocks'",
-    "occbin_constraints": "an occasionally binding constraint ('occbin_constraints')",
     "ramsey_constraints": "optimal policy ('ramsey_constraints')",
     "optim_weights": "optimal policy ('optim_weights')",
     "matched_moments": "the method of moments ('matched_moments')",
@@ -75,10 +76,6 @@ UNSUPPORTED_COMMANDS = {
     **dict.fromkeys(
         ("simul", "perfect_foresight_setup", "perfect_foresight_solver", "extended_path", "periods"),
         "a perfect-foresight simulation",
-    ),
-    **dict.fromkeys(
-        ("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
-        "an occasionally binding constraint",
     ),
     **dict.fromkeys(
         ("planner_objective", "ramsey_model", "ramsey_policy", "discretionary_policy", "osr", "osr_params"),
