@@ -75,7 +75,10 @@ def residuals(lag, now, lead, shocks, p):
         + p.rho_R * jnp.log(lag.R)
         + 0.01 * p.eps_R * shocks.eps_R
         - jnp.log(now.R),  # (24)
-        "spending": -(1 - p.rho_g) * jnp.log(p.share) + p.rho_g * lag.g + 0.01 * p.eps_g * shocks.eps_g - now.g,
+        "spending": -(1 - p.rho_g) * jnp.log(p.share)
+        + p.rho_g * lag.g
+        + 0.01 * p.eps_g * shocks.eps_g
+        - now.g,
         "technology": p.rho_z * lag.z + 0.01 * p.eps_z * shocks.eps_z - now.z,
     }
 
