@@ -147,9 +147,17 @@ def solve_unit_responses(model: Model, linear: LinearModel, household: Household
     processes, units = _all_processes(model, linear)
     stationary, horizon = stationarity(processes), jacobian.shape[1]
     impulses = jnp.pad(units[:, None], ((0, jacobian.shape[0]), (0, horizon - 1), (0, 0)))
-    cut = solve(impulses)
-    ahead = jnp.pad(cut, ((0, 0), (0, 1), (0, 0)))[:, 1:]
-    end = solve(jnp.pad(residuals(ahead)[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))))
+    shifted = lambda x: jnp.pad(x, ((0, 0), (0, 1), (0, 0)))[:, 1:]
+
+    def solve_next(b: Array, _: None) -> tuple[Array, Array]:
+        """Paths at which the residuals are b; and what they leave, shifted by a date, where they end."""
+        x = solve(b)
+        return jnp.pad(residuals(shifted(x))[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))), x
+
+    _, (cut, end) = jax.lax.scan(
+        solve_next, impulses, length=2
+    )  # a loop, so that the solution is compiled once
+    ahead = shifted(cut)
     increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
     # An economy that answers violently to what happens at its end has increments that do not die out. Where the paths
     # that end with the horizon do, they serve: as increments of processes that last one date.
