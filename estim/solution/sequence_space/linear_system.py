@@ -154,9 +154,8 @@ def solve_unit_responses(model: Model, linear: LinearModel, household: Household
         x = solve(b)
         return jnp.pad(residuals(shifted(x))[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))), x
 
-    _, (cut, end) = jax.lax.scan(
-        solve_next, impulses, length=2
-    )  # a loop, so that the solution is compiled once
+    # In a loop, so that the solution is compiled once.
+    _, (cut, end) = jax.lax.scan(solve_next, impulses, length=2)
     ahead = shifted(cut)
     increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
     # An economy that answers violently to what happens at its end has increments that do not die out. Where the paths
