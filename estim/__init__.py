@@ -47,7 +47,7 @@ _HOME = {
     "estim.representations.nonlinear": ("NonlinearStateSpace",),
     "estim.representations.pruned": ("PrunedStateSpace",),
     "estim.results.datatree": ("to_datatree",),
-    "estim.results.run": ("load_run",),
+    "estim.pipeline.run": ("load_run",),
     "estim.samplers.mode": ("find_mode", "laplace_approximation"),
     "estim.samplers.pathfinder": ("pathfinder_approximation",),
     "estim.samplers.run": ("sample",),

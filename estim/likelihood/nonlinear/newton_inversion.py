@@ -16,7 +16,9 @@ _TOLERANCE = 1e-9
 """Of the last step, in standard deviations: what it leaves is its square."""
 
 _STAGES, _MAX_STEPS = 4, 50
-_PIVOT = 1e-12
+
+_PIVOT = 1e-8
+"""As a share of what the observables move by at rest: where two roots meet, Newton's method stops about there."""
 
 
 class Inverted(NamedTuple):
@@ -56,7 +58,7 @@ def invert_by_newton(solution: NonlinearStateSpace, observations: Array, paired:
 
         shocks, found = lax.custom_root(gap, jnp.zeros_like(y), _find_root, _solve_tangent, has_aux=True)
         slope = jax.jacfwd(gap)(shocks)
-        regular = factorize(slope / _sizes(slope), _PIVOT).regular
+        regular = factorize(slope / _sizes(jax.jacfwd(gap)(jnp.zeros_like(y))), _PIVOT).regular
         logdet = jnp.linalg.slogdet(jnp.where(regular, slope, jnp.eye(len(y))))[1]
         status = jnp.select([~found, ~regular], [Status.NO_SHOCKS, Status.SINGULAR_OBSERVABLES], Status.OK)
         logdensity = shock_logdensity(shocks[order], cov, seen) - logdet
