@@ -90,7 +90,8 @@ class Inversion(Likelihood):
         if observables != shocks:
             raise ArgumentError(
                 f"likelihood Inversion needs as many shocks as observables, and there are {shocks} shocks for "
-                f"{observables} observables; with measurement errors likelihood='particle' takes any number"
+                f"{observables} observables; with measurement errors likelihood='particle' takes any "
+                "number, and where constraints bind at times 'piecewise_kalman'"
             )
         paired = self.paired or tuple(range(observables))
         if sorted(paired) != list(range(observables)):
