@@ -28,7 +28,7 @@ def solve_tensor_sylvester(left: Array, right: Array, constant: Array) -> tuple[
 
     def smith(left: Array, right: Array, constant: Array) -> Array:
         powers = lambda p: (p[0] @ p[0], p[1] @ p[1])
-        return double(lambda p, x: (powers(p), apply_kronecker(*p, x)), (left, right), constant)
+        return double(lambda p, x: (powers(p), apply_kronecker(p[0], p[1], x)), (left, right), constant)
 
     x = lax.custom_linear_solve(
         lambda x: x - apply_kronecker(left, right, x),

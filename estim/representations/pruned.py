@@ -32,10 +32,10 @@ class Rule(NamedTuple):
 
     level: Array
     linear: Array
-    quadratic: Array | None = None
-    risk: Array | None = None
-    cubic: Array | None = None
-    risk_slope: Array | None = None
+    quadratic: Array = None  # type: ignore[assignment]
+    risk: Array = None  # type: ignore[assignment]
+    cubic: Array = None  # type: ignore[assignment]
+    risk_slope: Array = None  # type: ignore[assignment]
 
     def parts(self, states: tuple[Array, ...], shock: Array) -> tuple[Array, ...]:
         """What the terms of each order add to the level, ``[n]`` each.
@@ -47,10 +47,9 @@ class Rule(NamedTuple):
         n = len(states[0])
         v = jnp.concatenate([states[0], shock])
         found = [self.linear @ v]
-        if self.quadratic is not None and self.risk is not None:
-            second = self.linear[:, :n] @ states[1] + 0.5 * (_form(self.quadratic, v) + self.risk)
-            found.append(second)
-        if self.cubic is not None and self.quadratic is not None:
+        if self.quadratic is not None:
+            found.append(self.linear[:, :n] @ states[1] + 0.5 * (_form(self.quadratic, v) + self.risk))
+        if self.cubic is not None:
             cross = (self.quadratic[:, :, :n] @ states[1]) @ v
             cubic = _form(self.cubic, v) / 6 + 0.5 * (self.risk_slope @ v)
             found.append(self.linear[:, :n] @ states[2] + cross + cubic)
@@ -117,7 +116,7 @@ class PrunedStateSpace(NonlinearStateSpace):
     @property
     def motion(self) -> Rule:
         """The rule of the states: those of the variables that are read at their lag."""
-        return Rule(*(None if a is None else a[np.array(self.states, int)] for a in self.variables))
+        return jax.tree.map(lambda a: a[np.array(self.states, int)], self.variables)
 
     @property
     def rest(self) -> PrunedState:
