@@ -140,3 +140,13 @@ def test_conformance(name):
 def test_unknown_name():
     with pytest.raises(ModelError, match="there is no model 'smets'; the gallery has an_schorfheide_2007, "):
         load_model("smets")
+
+
+def test_an_schorfheide_in_levels_is_the_linear_model_to_first_order():
+    frame, linear = load_data("us_nk").iloc[:40], load_model("an_schorfheide_2007")
+    observations = frame[list(linear.observables._fields)].to_numpy()
+    value, in_levels = (
+        jax.jit(loglikelihood(model, observations))(floats(linear.published))
+        for model in (linear, load_model("an_schorfheide_2007_levels"))
+    )
+    assert in_levels == pytest.approx(float(value), rel=1e-10)
