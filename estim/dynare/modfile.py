@@ -22,7 +22,8 @@ from estim.dynare.reading.settings import (
     estimation_settings,
     stoch_simul_settings,
 )
-from estim.dynare.reading.source import ModFileError, UnsupportedError
+from estim.dynare.reading.source import ModFileError
+from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.model import Model
 
@@ -144,11 +145,7 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
     try:
         source = expand(path, defines)
         contents = collect(source, parse(source))
-        matlab = path.with_name(f"{path.stem}_steadystate.m")
-        if contents.steady_state is None and matlab.exists():
-            raise UnsupportedError(
-                f"{path}: a steady state computed by Matlab ({matlab.name}) is not supported by estim"
-            )
+        find_steady_state(contents, path)
         contents.centred_over = _centred_over(contents, path)
         system = build_system(contents)
         return system, module_text(system, path)

@@ -1,16 +1,25 @@
 """Following the statements of a `.mod` file from the first to the last."""
 
 import copy
+import re
 from collections.abc import Callable
 
 import numpy as np
 
+from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.estimated import estimated_params, estimated_params_bounds, estimated_params_init
+from estim.dynare.reading.estimated import (
+    estimated_params,
+    estimated_params_bounds,
+    estimated_params_init,
+    estimated_params_remove,
+)
 from estim.dynare.reading.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.native import Workspace, native
+from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
 from estim.dynare.reading.settings import number, whole
-from estim.dynare.reading.shocks import set_shock_stderr_value, shocks, sigma_e
-from estim.dynare.reading.source import Source
+from estim.dynare.reading.shocks import shocks, sigma_e
+from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
     Call,
@@ -22,7 +31,6 @@ from estim.dynare.reading.syntax import (
     names,
     walk,
 )
-from estim.dynare.writing.native import native
 
 _DECLARATIONS = {
     "var": "variables",
@@ -31,26 +39,18 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
-_SILENT = {
-    *("check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
-    *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
-    *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
-    *("write_latex_prior_table", "collect_latex_files"),
-}
-"""Commands that change nothing in the model or its estimation and print at most."""
-
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
 MAX_LENGTH = 100_000
 """No equation may be longer, nor all of them ten times as long."""
+
+_COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
 
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
 
 _STEPS = 50
 """More steps of a homotopy are not taken: they only lead to where it ends."""
-
-_UNSUPPORTED_TAGS = {"mcp", "bind", "relax"}
 
 
 def collect(source: Source, statements: list[Statement]) -> Contents:
@@ -62,13 +62,30 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     """
     contents = Contents(source)
     for statement in statements:
-        if statement.keyword in _DECLARATIONS:
-            _declare(contents, statement)
-    for statement in statements:
-        if statement.keyword not in {*_DECLARATIONS, *_SILENT}:
-            _HANDLERS.get(statement.keyword, _skip)(contents, statement)
+        declared = [i for i in statement.items if isinstance(i, Statement)]
+        for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
+            _declare(contents, declaration)
+    contents.workspace = Workspace(contents, lambda statement: perform(contents, statement))
+    last = max((i for i, s in enumerate(statements) if _computes(s)), default=len(statements))
+    for i, statement in enumerate(statements):
+        contents.finished = i > last
+        perform(contents, statement)
     settle(contents)
     return contents
+
+
+def perform(c: Contents, s: Statement) -> None:
+    """Follow one statement."""
+    if s.keyword not in {*_DECLARATIONS, *IDLE}:
+        _HANDLERS.get(s.keyword, _skip)(c, s)
+
+
+def _computes(s: Statement) -> bool:
+    """Is it a command that computes, or Matlab code around one?"""
+    if s.keyword != "native":
+        return s.keyword in COMPUTING or s.keyword == "unsupported"
+    found = _COMMAND.finditer(s.items[0])
+    return any(statement_begins(s.items[0], match.start(1)) for match in found)
 
 
 # --- declarations and values ---
@@ -76,7 +93,9 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
 
 def _declare(c: Contents, s: Statement) -> None:
     for option in s.options:
-        raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+        if option.name not in ("log", "long_name"):
+            raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+        c.warn(f"skipped: '{s.keyword}({option.name})': the variables are solved in levels", option.at)
     role = _DECLARATIONS[s.keyword]
     for symbol in s.items:
         if c.role(symbol.name) not in (None, role):
@@ -84,6 +103,18 @@ def _declare(c: Contents, s: Statement) -> None:
         if symbol.name in _RESERVED:
             raise c.source.error(f"'{symbol.name}' means something else and cannot be declared", symbol.at)
         getattr(c, role)[symbol.name] = symbol
+
+
+def _change_type(c: Contents, s: Statement) -> None:
+    """``change_type(parameters) x y;``: from there on they are something else."""
+    role = next((_DECLARATIONS[o.name] for o in s.options if o.name in _DECLARATIONS), None)
+    if role is None:
+        raise c.source.error("expected: change_type(var | varexo | varexo_det | parameters) NAMES;", s.at)
+    for name in s.items:
+        old = c.role(name.name)
+        if old is None:
+            raise c.unknown(name.name, name.at, c.names)
+        getattr(c, role)[name.name] = getattr(c, old).pop(name.name)
 
 
 def _predetermine(c: Contents, s: Statement) -> None:
@@ -97,21 +128,21 @@ def _assign(c: Contents, s: Statement) -> None:
     name = assignment.name
     if c.role(name) not in (None, "parameters"):
         raise c.source.error(f"'{name}' is no parameter: its value belongs into a block", assignment.at)
-    c.values[name] = c.evaluate(assignment.value)
+    try:
+        value = c.evaluate(assignment.value)
+    except ModFileError as error:
+        end = c.source.text.find(";", s.at) + 1
+        native(c, Statement("native", (), (c.workspace.text[s.at : end], error), s.at))
+        return
+    c.values[name] = value
+    c.workspace.variables[name] = matrix(value)
     c.skipped.pop(name, None)
     c.homotopy.pop(name, None)
 
 
-def _set_param_value(c: Contents, s: Statement) -> None:
-    name, value = s.items
-    c.require(name.name, name.at, "parameters")
-    c.values[name.name] = c.evaluate(value)
-    c.homotopy.pop(name.name, None)
-
-
 def _homotopy_setup(c: Contents, s: Statement) -> None:
     for option in s.options:
-        raise c.source.unsupported(f"'homotopy_setup({option.name})'", option.at)
+        c.warn(f"skipped: the option of 'homotopy_setup({option.name})'", option.at)
     for move in s.items:
         c.require(move.name, move.at, "parameters", "shocks", "deterministic")
     c.moves = list(s.items)
@@ -133,10 +164,15 @@ def _move(c: Contents) -> None:
 
 
 def _skip(c: Contents, s: Statement) -> None:
-    text = s.items[0] if s.keyword in ("native", "skipped") else c.source.text[s.at :].split(";")[0] + ";"
+    text = s.items[0] if s.keyword == "skipped" else c.source.text[s.at :].split(";")[0] + ";"
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
         c.restrictions[word] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
+
+
+def _unsupported(c: Contents, s: Statement) -> None:
+    c.pass_over(s.items[0], s.at)
+    c.note("steady")
 
 
 # --- the model and its steady state ---
@@ -144,7 +180,7 @@ def _skip(c: Contents, s: Statement) -> None:
 
 def _model(c: Contents, s: Statement) -> None:
     c.linear |= s.option("linear") is not None
-    for item in s.items:
+    for item in (i for i in s.items if not isinstance(i, Statement)):
         if isinstance(item, Assignment):
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
@@ -152,8 +188,10 @@ def _model(c: Contents, s: Statement) -> None:
             c.weights[item.name] = _weigh(c, item.at, item.value)
             c.locals[item.name] = item
             continue
-        for tag in sorted(set(item.tags) & _UNSUPPORTED_TAGS):
-            raise c.source.unsupported(f"an occasionally binding constraint (tag '{tag}')", item.at)
+        for tag in sorted(set(item.tags) & {"mcp", "bind", "relax"}):
+            c.pass_over(f"an occasionally binding constraint (tag '{tag}')", item.at)
+        if "bind" in item.tags:  # the regime at rest is the one where nothing binds
+            continue
         c.check_names(item.left)
         c.check_names(item.right)
         _weigh(c, item.at, item.left, item.right)
@@ -179,17 +217,19 @@ def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
 
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
+    *assignments, code = s.items
+    calls = [n for a in assignments for n in walk(a.value) if isinstance(n, Call) or (isinstance(n, Name) and n.lag)]
+    if code.error or any(isinstance(n, Name) or n.function not in FUNCTIONS for n in calls):
+        c.steady_code, c.steady_at = code, s.at
+        return
     own: set[str] = set()
-    for assignment in s.items:
-        for node in walk(assignment.value):
-            if isinstance(node, Call) and node.function not in FUNCTIONS:
-                raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
+    for assignment in assignments:
         c.check_names(assignment.value, own)
         _weigh(c, assignment.at, assignment.value)
         if c.role(assignment.name) not in (None, "variables", "parameters"):
             c.require(assignment.name, assignment.at, "variables", "parameters")
         own.add(assignment.name)
-    c.steady_state = list(s.items)
+    c.steady_state = assignments
 
 
 def _initval(c: Contents, s: Statement) -> None:
@@ -228,9 +268,7 @@ def _command(c: Contents, s: Statement) -> None:
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
         if option.name == "order" and option.value != "1":
-            raise c.source.unsupported(
-                f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
-            )
+            c.warn(f"'{s.keyword}(order={option.value})': estim solves to first order", option.at)
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
     if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
@@ -241,6 +279,7 @@ def _command(c: Contents, s: Statement) -> None:
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
     if s.keyword == "steady":
         _move(c)
+        c.note("steady")
     if s.keyword in ("stoch_simul", "estimation"):
         c.note(s.keyword)
         if s.keyword == "estimation" and c.priors:
@@ -307,12 +346,13 @@ _UNSUPPORTED_OPTIONS = {
 _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "predetermined_variables": _predetermine,
     "=": _assign,
-    "set_param_value": _set_param_value,
-    "set_shock_stderr_value": set_shock_stderr_value,
     "homotopy_setup": _homotopy_setup,
     "unit_root_vars": _unit_root_vars,
     "native": native,
     "skipped": _skip,
+    "unsupported": _unsupported,
+    "change_type": _change_type,
+    "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,
     "steady_state_model": _steady_state_model,

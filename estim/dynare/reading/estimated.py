@@ -36,7 +36,7 @@ def estimated_params(c: Contents, s: Statement) -> None:
 
 def _prior(c: Contents, entry: Estimated) -> Prior:
     """``[init [, low, high]] [, shape, mean, std [, third [, fourth [, scale]]]]``"""
-    shapes = [i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.endswith("_pdf")]
+    shapes = [i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.lower().endswith("_pdf")]
     prior = Prior(entry.kind, entry.names, entry.at)
     at = shapes[0] if shapes else len(entry.fields)
     before, after = _numbers(c, entry.fields[:at]), _numbers(c, entry.fields[at + 1 :])
@@ -51,9 +51,9 @@ def _prior(c: Contents, entry: Estimated) -> Prior:
         return prior
     shape = entry.fields[at]
     assert isinstance(shape, Name)
-    if shape.name not in _SHAPES:
+    if shape.name.lower() not in _SHAPES:
         raise c.unknown(shape.name, shape.at, _SHAPES)
-    prior.shape = _SHAPES[shape.name]
+    prior.shape = _SHAPES[shape.name.lower()]
     prior.mean, prior.std, prior.third, prior.fourth = (*after, *[math.nan] * 4)[:4]
     return prior
 
@@ -70,6 +70,12 @@ def estimated_params_init(c: Contents, s: Statement) -> None:
         for prior in c.priors.values():
             if math.isnan(prior.start):
                 prior.start = _calibrated(c, prior)
+
+
+def estimated_params_remove(c: Contents, s: Statement) -> None:
+    for entry in s.items:
+        _existing(c, entry, 0)
+        del c.priors[_target(c, entry)]
 
 
 def estimated_params_bounds(c: Contents, s: Statement) -> None:

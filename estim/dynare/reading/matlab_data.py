@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from estim.data.datasets import DataError
+from estim.dynare.matlab.errors import MatlabError
 
 _NAME = r"[A-Za-z_]\w*"
 _VECTOR = re.compile(rf"({_NAME})\s*=\s*\[([^\[\]]*)\]\s*('|\.')?")
@@ -148,3 +149,22 @@ def _without_comments(text: str) -> str:
     text = re.sub(r"\r\n?", "\n", text)
     keep = lambda m: m[0] if m[0][0] in "'\"" else re.sub(r"[^\n]", " ", m[0])
     return _COMMENT.sub(keep, text)
+
+
+def loaded(folder: Path | None, name: str) -> dict[str, np.ndarray]:
+    """What ``load NAME`` gives of a file in `folder`: the variables of a ``.mat`` file, or the matrix of numbers in a text.
+
+    Raises:
+        MatlabError: there is no such file, or it cannot be read.
+    """
+    if folder is None or Path(name).name != name:
+        raise MatlabError(f"'{name}' is no file beside the model")
+    path = next((p for p in (folder / name, folder / f"{name}.mat") if p.is_file()), None)
+    if path is None:
+        raise MatlabError(f"there is no file '{name}'")
+    try:
+        if path.suffix == ".mat":
+            return saved_vectors(path)
+        return {path.stem: np.genfromtxt(path, delimiter="," if path.suffix == ".csv" else None, ndmin=2)}
+    except (DataError, ValueError) as error:
+        raise MatlabError(f"'{name}' cannot be read: {error}") from None

@@ -150,6 +150,14 @@ class Move:
 
 
 @dataclass(frozen=True)
+class MatlabCode:
+    """A `steady_state_model` as Matlab code; ``error`` is why it is nothing else."""
+
+    text: str
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
 class Option:
     """``name = value`` in parentheses; the value is its text, None where there is none."""
 
