@@ -84,6 +84,10 @@ def build_system(c: Contents) -> System:
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):
         if len(written) != len(c.variables):
+            if (
+                policy := next((w for w in c.passed_over if w.startswith("optimal policy")), None)
+            ) is not None:
+                raise c.source.unsupported(f"a model that {policy} closes", c.passed_over[policy])
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             raise c.source.error(message, c.equations[0].at)
     require_linear(c)

@@ -8,7 +8,20 @@ from lark import Token, Tree
 
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.matlab.operators import BINARY, concatenate, span, true
-from estim.dynare.matlab.values import ALL, Cell, Handle, Unknown, kind, matrix, put, remove, shape, simple, take, text
+from estim.dynare.matlab.values import (
+    ALL,
+    Cell,
+    Handle,
+    Unknown,
+    kind,
+    matrix,
+    put,
+    remove,
+    shape,
+    simple,
+    take,
+    text,
+)
 
 
 class Evaluator:
@@ -60,7 +73,9 @@ class Evaluator:
         indices = self._arguments(step, np.zeros((0, 0)) if old is None else old)
         if way == "brace":
             base = old if isinstance(old, Cell) else Cell(np.empty((0, 0), object))
-            inside = rest and all(not isinstance(i, slice) and matrix(i).max() <= base.items.size for i in indices)
+            inside = rest and all(
+                not isinstance(i, slice) and matrix(i).max() <= base.items.size for i in indices
+            )
             inner = self._changed(take(base, indices).items.ravel()[0] if inside else None, rest, value)
             return put(base, indices, Cell.row([inner]) if isinstance(inner, Cell) else inner)
         if rest or isinstance(old, dict):
@@ -71,7 +86,9 @@ class Evaluator:
             return remove(old, indices)
         if isinstance(value, dict | Handle):
             return value if old is None else put(old, indices, value)
-        return put(Cell(np.empty((0, 0), object)) if isinstance(value, Cell) and old is None else old, indices, value)
+        return put(
+            Cell(np.empty((0, 0), object)) if isinstance(value, Cell) and old is None else old, indices, value
+        )
 
     # --- expressions ---
 
@@ -213,9 +230,11 @@ class Evaluator:
 
     def _get_cell(self, rows: Tree | None = None) -> Any:
         listed = [self._row(row) for row in rows.children] if rows is not None else []
-        return Cell(np.vstack([Cell.row(row).items for row in listed])) if listed else Cell(np.empty((0, 0), object))
+        return (
+            Cell(np.vstack([Cell.row(row).items for row in listed]))
+            if listed
+            else Cell(np.empty((0, 0), object))
+        )
 
     def _row(self, row: Tree) -> list[Any]:
         return [value for node in row.children for value in self._results(node, 1)]
-
-

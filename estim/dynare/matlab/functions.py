@@ -84,7 +84,11 @@ def _sizes(m: Interpreter, arguments: list[Any], results: int) -> Any:
     rows, columns = shape(arguments[0])
     if len(arguments) > 1:
         return matrix(float((rows, columns, 1)[min(whole(arguments[1]) - 1, 2)]))
-    return [matrix(float(rows)), matrix(float(columns))] if results > 1 else matrix([float(rows), float(columns)])
+    return (
+        [matrix(float(rows)), matrix(float(columns))]
+        if results > 1
+        else matrix([float(rows), float(columns)])
+    )
 
 
 def _sort(m: Interpreter, arguments: list[Any], results: int) -> Any:
@@ -112,7 +116,11 @@ def _eig(m: Interpreter, arguments: list[Any], results: int) -> Any:
 def _reshape(m: Interpreter, arguments: list[Any], _: int) -> Any:
     array = matrix(arguments[0])
     sizes = [matrix(a) for a in arguments[1:]]
-    flat = [int(s.ravel()[0]) if s.size else -1 for s in sizes] if len(sizes) > 1 else [int(x) for x in sizes[0].ravel()]
+    flat = (
+        [int(s.ravel()[0]) if s.size else -1 for s in sizes]
+        if len(sizes) > 1
+        else [int(x) for x in sizes[0].ravel()]
+    )
     return array.reshape(flat[0], flat[1], order="F")
 
 
@@ -169,30 +177,30 @@ ELEMENTWISE: dict[str, Callable] = {
     **{n: getattr(np, n) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "ceil", "sign", "real")},
     **{n: getattr(np, n) for n in ("imag", "conj", "isnan", "isinf", "isfinite", "cbrt", "expm1", "log1p", "hypot")},
     **{n: getattr(np.emath, n) for n in ("sqrt", "log10", "log2")},
-    **{"log": np.emath.log, "ln": np.emath.log, "abs": np.abs, "fix": np.trunc, "round": _rounded, "angle": np.angle},
-    **{"asin": np.emath.arcsin, "acos": np.emath.arccos, "atan": np.arctan, "atan2": np.arctan2},
-    **{"asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.emath.arctanh},
-    **{"mod": np.mod, "rem": np.fmod, "gamma": special.gamma, "gammaln": special.gammaln, "beta": special.beta},
-    **{"erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "not": lambda x: x == 0},
-    **{"factorial": special.factorial, "nchoosek": special.comb, "logical": lambda x: x != 0, "double": lambda x: x},
-    **{"times": np.multiply, "plus": np.add, "minus": np.subtract, "rdivide": np.divide, "power": np.power},
-    **{"normcdf": stats.norm.cdf, "normpdf": stats.norm.pdf, "norminv": stats.norm.ppf, "gamcdf": _gamma_ratio},
-    **{"betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": lambda x, m=0.0, s=1.0: stats.lognorm.cdf(x, s, scale=np.exp(m))},
-    **{"gammainc": lambda x, a: special.gammainc(a, x), "betainc": lambda x, a, b: special.betainc(a, b, x)},
-    **{"and": np.logical_and, "or": np.logical_or, "eq": np.equal, "lt": np.less, "gt": np.greater},
+    "log": np.emath.log, "ln": np.emath.log, "abs": np.abs, "fix": np.trunc, "round": _rounded, "angle": np.angle,
+    "asin": np.emath.arcsin, "acos": np.emath.arccos, "atan": np.arctan, "atan2": np.arctan2,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.emath.arctanh,
+    "mod": np.mod, "rem": np.fmod, "gamma": special.gamma, "gammaln": special.gammaln, "beta": special.beta,
+    "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "not": lambda x: x == 0,
+    "factorial": special.factorial, "nchoosek": special.comb, "logical": lambda x: x != 0, "double": lambda x: x,
+    "times": np.multiply, "plus": np.add, "minus": np.subtract, "rdivide": np.divide, "power": np.power,
+    "normcdf": stats.norm.cdf, "normpdf": stats.norm.pdf, "norminv": stats.norm.ppf, "gamcdf": _gamma_ratio,
+    "betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": lambda x, m=0.0, s=1.0: stats.lognorm.cdf(x, s, scale=np.exp(m)),
+    "gammainc": lambda x, a: special.gammainc(a, x), "betainc": lambda x, a, b: special.betainc(a, b, x),
+    "and": np.logical_and, "or": np.logical_or, "eq": np.equal, "lt": np.less, "gt": np.greater,
 }  # fmt: skip
 
 FUNCTIONS: dict[str, Builtin] = {
     **{name: _map(function) for name, function in ELEMENTWISE.items()},
-    **{"sum": _along(np.sum), "prod": _along(np.prod), "mean": _along(np.mean), "median": _along(np.median)},
-    **{"cumsum": _along(np.cumsum), "cumprod": _along(np.cumprod), "std": _spread(False), "var": _spread(True)},
-    **{"any": _along(np.any), "all": _along(np.all), "diff": _along(lambda a, axis: np.diff(a, axis=axis))},
-    **{"zeros": _filled(0.0), "ones": _filled(1.0), "max": _extreme(np.nanmax, np.argmax, np.fmax)},
-    **{"min": _extreme(np.nanmin, np.argmin, np.fmin), "find": _find, "size": _sizes, "sort": _sort, "diag": _diag},
-    **{"eig": _eig, "reshape": _reshape, "repmat": _repmat, "linspace": _linspace, "norm": _norm, "interp1": _interp1},
-    **{"pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan), "NaN": _number(np.nan)},
-    **{"NA": _number(np.nan), "eps": _number(2.0**-52), "true": _number(True), "false": _number(False)},
-    **{"i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max), "realmin": _number(np.finfo(float).tiny)},
+    "sum": _along(np.sum), "prod": _along(np.prod), "mean": _along(np.mean), "median": _along(np.median),
+    "cumsum": _along(np.cumsum), "cumprod": _along(np.cumprod), "std": _spread(False), "var": _spread(True),
+    "any": _along(np.any), "all": _along(np.all), "diff": _along(lambda a, axis: np.diff(a, axis=axis)),
+    "zeros": _filled(0.0), "ones": _filled(1.0), "max": _extreme(np.nanmax, np.argmax, np.fmax),
+    "min": _extreme(np.nanmin, np.argmin, np.fmin), "find": _find, "size": _sizes, "sort": _sort, "diag": _diag,
+    "eig": _eig, "reshape": _reshape, "repmat": _repmat, "linspace": _linspace, "norm": _norm, "interp1": _interp1,
+    "pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan), "NaN": _number(np.nan),
+    "NA": _number(np.nan), "eps": _number(2.0**-52), "true": _number(True), "false": _number(False),
+    "i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max), "realmin": _number(np.finfo(float).tiny),
     "eye": lambda m, a, _: np.eye(*_size(a)),
     "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
     "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),

@@ -58,12 +58,20 @@ class Interpreter(Evaluator):
 
     # --- programs, functions, files ---
 
-    def run(self, program: Tree) -> None:
-        """Run the statements of a program, which may define functions for itself."""
-        self.local |= {str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"}
+    def run(self, program: Tree) -> bool:
+        """Run the statements of a program, which may define functions for itself; whether ``return`` ended it."""
+        self.local |= {
+            str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"
+        }
         for statement in program.children:
             if isinstance(statement, Tree) and statement.data != "function":
-                self.execute(statement)
+                try:
+                    self.execute(statement)
+                except _Leave as leave:
+                    if leave.word == "return":
+                        return True
+                    raise MatlabError(f"'{leave.word}' stands outside of a loop") from None
+        return False
 
     def call(self, name: str, arguments: list[Any], results: int = 1) -> list[Any]:
         """Call a function by its name.
@@ -88,11 +96,15 @@ class Interpreter(Evaluator):
         if name not in self._files:
             path = self.folder / f"{name}.m" if self.folder else None
             known = path is not None and path.is_file()
-            self._files[name] = parse(path.read_text(encoding="utf-8", errors="replace")) if path and known else None
+            self._files[name] = (
+                parse(path.read_text(encoding="utf-8", errors="replace")) if path and known else None
+            )
         return self._files[name]
 
     def _call_file(self, name: str, program: Tree, arguments: list[Any], results: int) -> list[Any]:
-        functions = {str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"}
+        functions = {
+            str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"
+        }
         if not functions:
             self.run_script(program)
             return []
@@ -115,7 +127,9 @@ class Interpreter(Evaluator):
     def call_written(self, function: Tree, arguments: list[Any], results: int) -> list[Any]:
         """Call a function that is written in Matlab."""
         parts = {c.data: c for c in function.children if isinstance(c, Tree)}
-        outputs = [str(n) for n in parts["outputs"].children if n.type == "NAME"] if "outputs" in parts else []
+        outputs = (
+            [str(n) for n in parts["outputs"].children if n.type == "NAME"] if "outputs" in parts else []
+        )
         names = [str(n) for n in parts["parameters"].children] if "parameters" in parts else []
         own: dict[str, Any] = dict(zip(names, arguments, strict=False))
         if names and names[-1] == "varargin":
@@ -157,7 +171,9 @@ class Interpreter(Evaluator):
             self._failed(node, error)
         except RecursionError:
             raise MatlabError("an expression is nested too deeply", _line(node)) from None
-        except (ValueError, TypeError, ArithmeticError, IndexError, KeyError, np.linalg.LinAlgError) as error:
+        except (ValueError, TypeError, ArithmeticError, IndexError, KeyError, AttributeError) as error:
+            if type(error).__module__.startswith("estim"):
+                raise  # of the language around
             self._failed(node, MatlabError(f"{type(error).__name__}: {error}"))
 
     def _failed(self, node: Tree, error: MatlabError) -> None:
@@ -274,6 +290,7 @@ class Interpreter(Evaluator):
                 self.execute(handler[-1])
         finally:
             self.give_up = kept
+
 
 def _same(value: Any, option: Any) -> bool:
     """Does a case of ``switch`` hold?"""

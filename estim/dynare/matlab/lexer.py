@@ -25,18 +25,35 @@ _KEYWORDS |= {f"end{w}": "END" for w in ("if", "for", "while", "switch", "functi
 _NUMBER = re.compile(r"(?:\d+(?:\.(?![*/\\^'])\d*)?|\.\d+)(?:[eEdD][-+]?\d+)?[ij]?(?!\w)")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FIELD = re.compile(r"\.([A-Za-z_]\w*)")
-_COMMAND = re.compile(r"([A-Za-z]\w*)[ \t]+(?=-?[A-Za-z_./]|'[^'\n]*'[ \t]*[;,\n])(?!\.[*/^])([^\n;,=(]*)(?=[\n;,]|\Z)")
+_COMMAND = re.compile(
+    r"([A-Za-z]\w*)[ \t]+(?=-?[A-Za-z_./]|'[^'\n]*'[ \t]*[;,\n])(?!\.[*/^])([^\n;,=(]*)(?=[\n;,]|\Z)"
+)
 _BLANKS = re.compile(r"[ \t\r\f]+")
 _COMMENT = re.compile(r"%\{[ \t]*\n.*?\n[ \t]*%\}[^\n]*|[%#][^\n]*", re.DOTALL)
 _CONTINUED = re.compile(r"\.\.\.[^\n]*\n")
-_TARGETS = re.compile(r"\[[^\[\]=\n;]*\]\s*=(?!=)")
+_TARGETS = re.compile(r"\[(?:\.\.\.[^\n]*\n|[^\[\]=\n;])*\]\s*=(?!=)")
 _OPERATORS = (
     *(("||", "OROR"), ("&&", "ANDAND"), ("==", "COMPARE"), ("~=", "COMPARE"), ("!=", "COMPARE")),
     *(("<=", "COMPARE"), (">=", "COMPARE"), ("+=", "UPDATE"), ("-=", "UPDATE"), ("*=", "UPDATE")),
     *(("/=", "UPDATE"), (".*", "TIMES"), ("./", "TIMES"), (".\\", "TIMES"), (".^", "POWER")),
-    *((".'", "TRANSPOSE"), (".(", "OPEN_FIELD"), ("<", "COMPARE"), (">", "COMPARE"), ("|", "OR"), ("&", "AND")),
+    *(
+        (".'", "TRANSPOSE"),
+        (".(", "OPEN_FIELD"),
+        ("<", "COMPARE"),
+        (">", "COMPARE"),
+        ("|", "OR"),
+        ("&", "AND"),
+    ),
     *(("+", "SIGN"), ("-", "SIGN"), ("*", "TIMES"), ("/", "TIMES"), ("\\", "TIMES"), ("^", "POWER")),
-    *(("~", "NOT"), ("!", "NOT"), ("(", "LPAR"), (")", "RPAR"), ("[", "LSQB"), ("]", "RSQB"), ("{", "LBRACE")),
+    *(
+        ("~", "NOT"),
+        ("!", "NOT"),
+        ("(", "LPAR"),
+        (")", "RPAR"),
+        ("[", "LSQB"),
+        ("]", "RSQB"),
+        ("{", "LBRACE"),
+    ),
     *(("}", "RBRACE"), ("=", "EQUAL"), (":", "COLON"), ("@", "AT")),
 )
 _OPENING, _CLOSING = {"LPAR", "LSQB", "LBRACE", "OPEN_FIELD", "OPEN_TARGETS"}, {"RPAR", "RSQB", "RBRACE"}
@@ -115,7 +132,13 @@ def _tokens(text: str, other: Statement) -> Iterator[Token]:
         beginning = not stack and (pending == "SEP" or last in ("SEP", "ELSE", "TRY", "OTHERWISE"))
         if kind in _CLOSING:
             pending = ""
-        elif in_matrix and not pending and spaced and last in _ENDS_OPERAND and _BEGINS_OPERAND.match(text, position):
+        elif (
+            in_matrix
+            and not pending
+            and spaced
+            and last in _ENDS_OPERAND
+            and _BEGINS_OPERAND.match(text, position)
+        ):
             pending = "COMMA" if kind != "TRANSPOSE" else ""
         elif inside == "OPEN_TARGETS" and not pending and last in _ENDS_OPERAND and spaced:
             pending = "COMMA"

@@ -30,7 +30,7 @@ def _fzero(m: Interpreter, arguments: list[Any], results: int) -> Any:
     at = lambda x: _real(call([matrix(float(x)), *arguments[3:]], 1)[0])
     low, high = (around[0], around[1]) if around.size > 1 else _bracket(at, float(around[0]))
     root = low if low == high else optimize.brentq(at, low, high, xtol=1e-15, rtol=8.9e-16, maxiter=1000)
-    return [matrix(float(root)), matrix(at(root)), matrix(1.0)][: max(results, 1)]
+    return [matrix(float(root)), matrix(at(root)), matrix(1.0), {}][: max(results, 1)]
 
 
 def _bracket(at: Callable[[float], float], start: float) -> tuple[float, float]:
@@ -67,7 +67,7 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
             best = found
     assert best is not None
     flag = 1.0 if np.abs(best.fun).max() < 1e-6 else -2.0
-    return [best.x.reshape(form, order="F"), matrix(best.fun), matrix(flag)][: max(results, 1)]
+    return [best.x.reshape(form, order="F"), matrix(best.fun), matrix(flag), {}][: max(results, 1)]
 
 
 def _csolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
@@ -81,14 +81,16 @@ def _fminsearch(m: Interpreter, arguments: list[Any], results: int) -> Any:
     value = lambda x: _real(call([x.reshape(start.shape, order="F"), *arguments[3:]], 1)[0])
     options = {"xatol": 1e-10, "fatol": 1e-10, "maxiter": 5000}
     found = optimize.minimize(value, start.ravel(order="F"), method="Nelder-Mead", options=options)
-    return [found.x.reshape(start.shape, order="F"), matrix(float(found.fun)), matrix(1.0)][: max(results, 1)]
+    return [found.x.reshape(start.shape, order="F"), matrix(float(found.fun)), matrix(1.0), {}][
+        : max(results, 1)
+    ]
 
 
 def _fminbnd(m: Interpreter, arguments: list[Any], results: int) -> Any:
     call, bounds = _function(m, arguments[0]), (_real(arguments[1]), _real(arguments[2]))
     value = lambda x: _real(call([matrix(float(x))], 1)[0])
     found = optimize.minimize_scalar(value, bounds=bounds, method="bounded", options={"xatol": 1e-12})
-    return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0)][: max(results, 1)]
+    return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0), {}][: max(results, 1)]
 
 
 def _integral(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -116,7 +118,10 @@ def _mapped(over_cells: bool) -> Builtin:
         items = [a.items if isinstance(a, Cell) else matrix(a) for a in lists]
         found = np.empty(items[0].shape, object)
         for place in np.ndindex(*found.shape):
-            values = [i[place] if isinstance(a, Cell) else matrix(i[place]) for a, i in zip(lists, items, strict=True)]
+            values = [
+                i[place] if isinstance(a, Cell) else matrix(i[place])
+                for a, i in zip(lists, items, strict=True)
+            ]
             found[place] = call(values, 1)[0]
         if not uniform:
             return Cell(found)
@@ -165,9 +170,28 @@ def _deal(m: Interpreter, arguments: list[Any], results: int) -> Any:
 
 
 SOLVERS: dict[str, Builtin] = {
-    **{"fzero": _fzero, "fsolve": _fsolve, "csolve": _csolve, "fminsearch": _fminsearch, "fminbnd": _fminbnd},
-    **{"quad": _integral, "quadl": _integral, "integral": _integral, "quadgk": _integral, "feval": _feval},
-    **{"cellfun": _mapped(True), "arrayfun": _mapped(False), "eval": _eval, "error": _error, "assert": _assert},
-    **{"optimset": _options, "optimoptions": _options, "func2str": lambda m, a, _: a[0].name, "str2func": _inputname},
-    **{"run": _run, "deal": _deal, "isargout": lambda m, a, _: matrix(True)},
+    "fzero": _fzero,
+    "fsolve": _fsolve,
+    "csolve": _csolve,
+    "fminsearch": _fminsearch,
+    "fminbnd": _fminbnd,
+    "quad": _integral,
+    "quadl": _integral,
+    "integral": _integral,
+    "quadgk": _integral,
+    "feval": _feval,
+    "cellfun": _mapped(True),
+    "arrayfun": _mapped(False),
+    "eval": _eval,
+    "error": _error,
+    "assert": _assert,
+    "optimset": _options,
+    "optimoptions": _options,
+    "func2str": lambda m, a, _: a[0].name,
+    "str2func": _inputname,
+    "run": _run,
+    "deal": _deal,
+    "isargout": lambda m, a, _: matrix(True),
+    "user_has_matlab_license": lambda m, a, _: matrix(True),
+    "matlab_ver_less_than": lambda m, a, _: matrix(False),
 }

@@ -179,9 +179,11 @@ def _disp(m: Interpreter, arguments: list[Any], _: int) -> Any:
 def _regexprep(m: Interpreter, arguments: list[Any], _: int) -> Any:
     words = [text(a) for a in arguments[1:3]]
     replace = lambda t: t.replace(*words)
-    return Cell(np.vectorize(lambda x: replace(text(x)), otypes=[object])(arguments[0].items)) if isinstance(
-        arguments[0], Cell
-    ) else replace(text(arguments[0]))
+    return (
+        Cell(np.vectorize(lambda x: replace(text(x)), otypes=[object])(arguments[0].items))
+        if isinstance(arguments[0], Cell)
+        else replace(text(arguments[0]))
+    )
 
 
 def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -197,23 +199,75 @@ def _is(*types: type) -> Builtin:
 
 
 _IDLE = (
-    *("close", "clc", "format", "more", "warning", "figure", "plot", "hold", "legend", "title", "grid", "xlabel"),
-    *("ylabel", "set", "print", "pause", "drawnow", "subplot", "axis", "line", "bar", "surf", "mesh", "saveas", "cd"),
-    *("addpath", "rmpath", "rehash", "beep", "who", "whos", "graphics_toolkit", "pkg", "dbstop", "echo", "xlim", "ylim"),
-    *("fclose", "diary", "delete", "fflush", "colormap", "box", "text", "dynare_config", "export_fig", "hgexport", "clf"),
+    *(
+        "close",
+        "clc",
+        "format",
+        "more",
+        "warning",
+        "figure",
+        "plot",
+        "hold",
+        "legend",
+        "title",
+        "grid",
+        "xlabel",
+    ),
+    *(
+        "ylabel",
+        "set",
+        "print",
+        "pause",
+        "drawnow",
+        "subplot",
+        "axis",
+        "line",
+        "bar",
+        "surf",
+        "mesh",
+        "saveas",
+        "cd",
+    ),
+    *(
+        "addpath",
+        "rmpath",
+        "rehash",
+        "beep",
+        "who",
+        "whos",
+        "graphics_toolkit",
+        "pkg",
+        "dbstop",
+        "echo",
+        "xlim",
+        "ylim",
+    ),
+    *(
+        "fclose",
+        "diary",
+        "delete",
+        "fflush",
+        "colormap",
+        "box",
+        "text",
+        "dynare_config",
+        "export_fig",
+        "hgexport",
+        "clf",
+    ),
     *("save", "print_info", "skipline", "profile", "zlabel", "area", "suptitle", "tightfig", "datetick"),
 )
 """What draws, writes files or sets the scene: it is passed over and changes no value."""
 
 TEXTS: dict[str, Builtin] = {
     **dict.fromkeys(_IDLE, lambda m, arguments, results: None if not results else [matrix(1.0)] * results),
-    **{"sprintf": lambda m, a, _: formatted(text(a[0]), a[1:]), "fprintf": _fprintf, "disp": _disp, "display": _disp},
-    **{"printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of},
-    **{"strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True)},
-    **{"strncmpi": _compared(fold=True, part=True), "strmatch": _strmatch, "ismember": _ismember, "exist": _exist},
-    **{"struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _regexprep},
-    **{"deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper)},
-    **{"iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle)},
+    "sprintf": lambda m, a, _: formatted(text(a[0]), a[1:]), "fprintf": _fprintf, "disp": _disp, "display": _disp,
+    "printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of,
+    "strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True),
+    "strncmpi": _compared(fold=True, part=True), "strmatch": _strmatch, "ismember": _ismember, "exist": _exist,
+    "struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _regexprep,
+    "deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper),
+    "iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle),
     "strcat": lambda m, a, _: "".join(text(x).rstrip() if isinstance(x, str) else text(x) for x in a),
     "strvcat": lambda m, a, _: Cell.column([t for x in a for t in (x if isinstance(x, Cell) else [text(x)]) if t]),
     "char": lambda m, a, _: a[0] if isinstance(a[0], Cell) and a[0].items.size > 1 else (
@@ -232,6 +286,9 @@ TEXTS: dict[str, Builtin] = {
     "isequal": lambda m, a, _: matrix(
         shape(a[0]) == shape(a[1]) and (a[0] == a[1] if isinstance(a[0], str) else bool((matrix(a[0]) == matrix(a[1])).all()))
     ),
+    "clock": lambda m, a, _: matrix([2000.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+    "cputime": lambda m, a, _: matrix(0.0),
+    "etime": lambda m, a, _: matrix(0.0),
     "tic": lambda m, a, _: None,
     "toc": lambda m, a, results: matrix(0.0) if results else None,
     "clear": lambda m, a, _: [m.variables.pop(text(n), None) for n in a] and None,

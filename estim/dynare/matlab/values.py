@@ -16,10 +16,10 @@ ALL = slice(None)
 
 
 class Cell:
-    """A cell array: ``items`` is an object matrix."""
+    """A cell array: ``items`` is an object matrix; of ``names``, ``x(i, :)`` is a text, as it once was in Dynare."""
 
-    def __init__(self, items: np.ndarray):
-        self.items = items
+    def __init__(self, items: np.ndarray, names: bool = False):
+        self.items, self.names = items, names
 
     @classmethod
     def row(cls, values: Sequence[Any]) -> "Cell":
@@ -94,7 +94,12 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, np.ndarray) and value.size == 0:
         return ""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and len(value) == 1 and (value < 0x110000).all():
+    if (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind == "f"
+        and len(value) == 1
+        and (value < 0x110000).all()
+    ):
         return "".join(chr(int(x)) for x in value[0])
     raise MatlabError(f"a {kind(value)} stands where a text should")
 
@@ -135,7 +140,12 @@ def _places(index: Any, length: int, grow: bool = False) -> np.ndarray:
         places = np.flatnonzero(numbers.ravel(order="F"))
     else:
         flat = numbers.ravel(order="F")
-        if flat.dtype.kind == "c" or not np.isfinite(flat).all() or (flat != np.round(flat)).any() or (flat < 1).any():
+        if (
+            flat.dtype.kind == "c"
+            or not np.isfinite(flat).all()
+            or (flat != np.round(flat)).any()
+            or (flat < 1).any()
+        ):
             raise MatlabError("an index must be a whole number from 1 on")
         places = flat.astype(int) - 1
     if not grow and places.size and places.max() >= length:
@@ -161,7 +171,9 @@ def take(value: Any, indices: list[Any]) -> Any:
             raise MatlabError("matrices of more than two dimensions are not known here")
         found = items[np.ix_(*(_places(i, n) for i, n in zip(indices[:2], items.shape, strict=True)))]
     if isinstance(value, Cell):
-        return Cell(found)
+        return (
+            found[0, 0] if value.names and found.size == 1 and len(indices) == 2 else Cell(found, value.names)
+        )
     return text(found) if isinstance(value, str) else found
 
 
@@ -192,7 +204,7 @@ def put(value: Any, indices: list[Any], new: Any) -> Any:
                 raise MatlabError("a matrix cannot grow by one index")
             old = _grown(old, (beyond, 1) if old.shape[1] == 1 and old.shape[0] > 1 else (1, beyond))
         flat = _room(old, fresh).ravel(order="F")
-        flat[places] = fresh.ravel(order="F") if fresh.size != 1 else fresh.ravel()[0]
+        flat[places] = fresh.ravel(order="F")
         found = flat.reshape(old.shape, order="F")
     else:
         if value is None or not old.size:  # `x(:, k) = column` of nothing has the column's length
@@ -206,8 +218,10 @@ def put(value: Any, indices: list[Any], new: Any) -> Any:
             if fresh.size != len(rows) * len(columns) or 1 not in fresh.shape:
                 raise MatlabError("the two sides of an assignment differ in size")
             fresh = fresh.reshape(len(rows), len(columns), order="F")
-        found[np.ix_(rows, columns)] = fresh if fresh.size != 1 else fresh.ravel()[0]
-    return Cell(found) if is_cell else text(found) if isinstance(value, str) and isinstance(new, str) else found
+        found[np.ix_(rows, columns)] = fresh
+    return (
+        Cell(found) if is_cell else text(found) if isinstance(value, str) and isinstance(new, str) else found
+    )
 
 
 def remove(value: Any, indices: list[Any]) -> Any:

@@ -1,6 +1,7 @@
 """Following the statements of a `.mod` file from the first to the last."""
 
 import copy
+import math
 import re
 from collections.abc import Callable
 
@@ -9,12 +10,13 @@ import numpy as np
 from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.estimated import (
+    calibrated,
     estimated_params,
     estimated_params_bounds,
     estimated_params_init,
     estimated_params_remove,
 )
-from estim.dynare.reading.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
 from estim.dynare.reading.settings import number, whole
@@ -23,10 +25,12 @@ from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
     Call,
+    Equation,
     Expression,
     Name,
     Option,
     Statement,
+    Symbol,
     children,
     names,
     walk,
@@ -65,6 +69,8 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
         declared = [i for i in statement.items if isinstance(i, Statement)]
         for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
             _declare(contents, declaration)
+        if declared:
+            _declare_the_rest(contents, statement)
     contents.workspace = Workspace(contents, lambda statement: perform(contents, statement))
     last = max((i for i, s in enumerate(statements) if _computes(s)), default=len(statements))
     for i, statement in enumerate(statements):
@@ -74,9 +80,18 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     return contents
 
 
+def _declare_the_rest(c: Contents, model: Statement) -> None:
+    """Where a model declares names on the fly, those that it does not are exogenous."""
+    local = {i.name for i in model.items if isinstance(i, Assignment)}
+    equations = [e for i in model.items if isinstance(i, Equation) for e in (i.left, i.right)]
+    for name in (n for e in equations for n in names(e)):
+        if c.role(name.name) is None and name.name not in {*CONSTANTS, *local}:
+            c.shocks[name.name] = Symbol(name.name, "", name.at)
+
+
 def perform(c: Contents, s: Statement) -> None:
     """Follow one statement."""
-    if s.keyword not in {*_DECLARATIONS, *IDLE}:
+    if s.keyword not in {*_DECLARATIONS, *IDLE} and not c.returned:
         _HANDLERS.get(s.keyword, _skip)(c, s)
 
 
@@ -218,7 +233,12 @@ def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
     *assignments, code = s.items
-    calls = [n for a in assignments for n in walk(a.value) if isinstance(n, Call) or (isinstance(n, Name) and n.lag)]
+    calls = [
+        n
+        for a in assignments
+        for n in walk(a.value)
+        if isinstance(n, Call) or (isinstance(n, Name) and n.lag)
+    ]
     if code.error or any(isinstance(n, Name) or n.function not in FUNCTIONS for n in calls):
         c.steady_code, c.steady_at = code, s.at
         return
@@ -301,6 +321,9 @@ def settle(c: Contents) -> None:
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
     c.priors = c.estimated or c.priors
+    for prior in c.priors.values():  # of maximum likelihood
+        if prior.shape is None and math.isnan(prior.start):
+            prior.start = calibrated(c, prior)
 
 
 FOLLOWED = {

@@ -87,7 +87,8 @@ class Contents:
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
-    do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been.
+    do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
+    ``returned`` whether ``return`` has ended the file.
     """
 
     source: Source
@@ -124,6 +125,7 @@ class Contents:
     steady_code: MatlabCode | None = None
     steady_at: int = 0
     finished: bool = False
+    returned: bool = False
 
     def pass_over(self, what: str, at: int) -> None:
         """Leave out what estim does not do, with a warning; the model is read without it."""
@@ -226,8 +228,10 @@ class Contents:
                     return np.float64(known[name])
                 if (found := self._matlab(name, (), at)) is not None:
                     return found
-                if name in self.parameters:
-                    raise self.source.error(f"parameter '{name}' has no value yet", at)
+                if name in self.parameters and name not in self.skipped:
+                    return np.float64(np.nan)
+                if self.role(name) in ("variables", "shocks", "deterministic"):
+                    return np.float64(self.initial.get(name, 0.0))
                 raise self.unknown(name, at, known)
             case Unary(_, operand):
                 return -self._value(operand, known)

@@ -10,11 +10,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from estim.data.datasets import DataError
 from estim.dynare.matlab.errors import MatlabError
+from estim.dynare.matlab.functions import FUNCTIONS
+from estim.dynare.matlab.interpreter import Interpreter
+from estim.dynare.matlab.lexer import parse
+from estim.dynare.matlab.values import matrix, text
 
 _NAME = r"[A-Za-z_]\w*"
 _VECTOR = re.compile(rf"({_NAME})\s*=\s*\[([^\[\]]*)\]\s*('|\.')?")
@@ -84,6 +89,28 @@ def saved_vectors(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path.name} cannot be read ({reason}): in Matlab, save it with '-v7'")
     with np.load(io.BytesIO(child.stdout), allow_pickle=False) as found:
         return {name.removeprefix("v_"): found[name] for name in found.files}
+
+
+def script_vectors(path: Path) -> dict[str, np.ndarray]:
+    """The vectors and matrices that a script writes down, or computes.
+
+    Raises:
+        DataError: a statement that cannot be run, by its line.
+    """
+    try:
+        return written_vectors(path)
+    except DataError as error:
+        m = Interpreter({**FUNCTIONS, "load": _load}, path.parent)
+        try:
+            m.run_script(parse(path.read_text(encoding="utf-8-sig", errors="replace") + "\n"))
+        except MatlabError as failed:
+            raise DataError(f"{error} ({failed.message}, line {failed.line})") from None
+        return {k: v for k, v in m.variables.items() if isinstance(v, np.ndarray) and v.dtype.kind in "bf"}
+
+
+def _load(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    found = {k: matrix(v) for k, v in loaded(m.folder, text(arguments[0])).items()}
+    return [found] if results else m.variables.update(found)
 
 
 def written_vectors(path: Path) -> dict[str, np.ndarray]:

@@ -33,7 +33,9 @@ _SETS = re.compile(
     r"\bM_\.(?:params|Sigma_e|H\b|Correlation)[^=\n;]*=(?!=)|\bset_(?:param_value|shock_stderr_value|parameters|all_parameters)\b"
 )
 _OPTIONS = {
-    **dict.fromkeys(("lik_init", "diffuse_filter", "kalman_algo", "presample", "prefilter", "first_obs"), "estimation"),
+    **dict.fromkeys(
+        ("lik_init", "diffuse_filter", "kalman_algo", "presample", "prefilter", "first_obs"), "estimation"
+    ),
     **dict.fromkeys(("nobs", "datafile", "loglinear", "logdata", "xls_sheet", "xls_range"), "estimation"),
     **dict.fromkeys(("irf", "ar", "hp_filter"), "stoch_simul"),
 }
@@ -51,6 +53,7 @@ class Workspace(Interpreter):
         self.base, self.own, self.at = self.variables, False, 0
         self.variables["options_"] = self._options = {}
         self._model: Any = None
+        self._lost, self._kept, self._chunks = dict[int, list[str]](), list[Tree](), dict[int, Statement]()
 
     def run_lines(self, s: Statement) -> None:
         """Run a statement's code, or pass it over."""
@@ -66,7 +69,8 @@ class Workspace(Interpreter):
         except MatlabError as problem:
             self._pass_over(problem, body, _ASSIGNED.findall(body), body)
             return
-        self.run(program)
+        if self.run(program):
+            self.contents.returned = True
         self._read_model()
         self._read_options()
 
@@ -109,21 +113,30 @@ class Workspace(Interpreter):
         if end - self.at > len(text):
             word = re.match(r"\w+", text[at:])
             raise self.contents.source.error(
-                f"'{word and word[0]}' stands in one line with Matlab code; put it into a line of its own", self.at + at
+                f"'{word and word[0]}' stands in one line with Matlab code; put it into a line of its own",
+                self.at + at,
             )
         return end - self.at
 
     def _dynare(self, text: str, at: int) -> None:
         self._read_model()
         kept = self.at, self._error
-        chunk, _ = next_chunk(self.contents.source, self.text, self.at + at)
-        self.perform(parse_chunk(self.contents.source, chunk))
+        if (place := self.at + at) not in self._chunks:
+            chunk, _ = next_chunk(self.contents.source, self.text, place)
+            self._chunks[place] = parse_chunk(self.contents.source, chunk)
+        self.perform(self._chunks[place])
         self.at, self._error = kept
         self._show_model()
 
     # --- what fails ---
 
     def _give_up(self, node: Tree, error: MatlabError) -> None:
+        if id(node) in self._lost:  # in a loop
+            for name in self._lost[id(node)]:
+                self.variables[name] = Unknown(
+                    f"'{name}' is set by code that cannot be run ({error.message})"
+                )
+            return
         lines = self.text[self.at :].split("\n")
         line = min((error.line or 1) - 1, len(lines) - 1)
         place = self.at + sum(len(x) + 1 for x in lines[:line])
@@ -132,8 +145,12 @@ class Workspace(Interpreter):
         shown = " ".join(lines[line].split())
         inside = [str(t) for t in node.scan_values(lambda v: isinstance(v, Token))]
         self._pass_over(error, shown, names, " ".join(inside), place)
+        self._kept.append(node)
+        self._lost[id(node)] = names
 
-    def _pass_over(self, error: MatlabError, shown: str, names: list[str], code: str, at: int | None = None) -> None:
+    def _pass_over(
+        self, error: MatlabError, shown: str, names: list[str], code: str, at: int | None = None
+    ) -> None:
         c, at = self.contents, self.at if at is None else at
         names = list(dict.fromkeys(names))
         if self.own:
@@ -149,11 +166,15 @@ class Workspace(Interpreter):
         """Raise where the model depends on code that fails."""
         c = self.contents
         if self._error is not None and parameters:
-            raise self._error if "did you mean" in str(self._error) else c.source.error(
-                f"{', '.join(parameters)}: {error.message}", at
+            raise (
+                self._error
+                if "did you mean" in str(self._error)
+                else c.source.error(f"{', '.join(parameters)}: {error.message}", at)
             )
         if _SETS.search(code) or re.search(r"set_(param_value|shock_stderr_value)", code):
-            raise c.source.error(f"Matlab code cannot be run, and the model depends on it: {error.message}", at)
+            raise c.source.error(
+                f"Matlab code cannot be run, and the model depends on it: {error.message}", at
+            )
 
     # --- M_ and options_ ---
 
@@ -161,7 +182,9 @@ class Workspace(Interpreter):
         """``M_`` as the contents are."""
         c = self.contents
         names = {"param": list(c.parameters), "endo": list(c.variables), "exo": list(c.shocks)}
-        model: dict[str, Any] = {f"{k}_names": Cell.column(v) for k, v in names.items()}
+        model: dict[str, Any] = {
+            f"{k}_names": Cell(Cell.column(v).items, names=True) for k, v in names.items()
+        }
         model |= {f"{k}_nbr": matrix(float(len(v))) for k, v in names.items()} | {"exo_det_nbr": matrix(0.0)}
         model["orig_endo_nbr"] = model["endo_nbr"]
         model["params"] = np.array([[c.values.get(n, np.nan)] for n in c.parameters]).reshape(-1, 1)
@@ -210,7 +233,7 @@ def native(c: Contents, s: Statement) -> None:
     """
     if found := MATLAB_PRIOR.match(s.items[0]):
         raise c.source.unsupported(f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
-    if c.finished:
+    if c.finished or c.returned:
         c.warn(f"skipped: {' '.join(s.items[0].split())[:120]}", s.at)
         return
     assert c.workspace is not None

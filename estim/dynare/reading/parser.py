@@ -77,6 +77,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     body = chunk.body
     added: tuple[Any, ...] = ()
     if chunk.keyword == "model":
+        body = _COMPLEMENTARY.sub(lambda m: " " * len(m[0]), body)
         body, added = _declared_on_the_fly(body, chunk.body_at)
     try:
         items = _parse(source, rule, body, chunk.body_at)
@@ -95,6 +96,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     return Statement(chunk.keyword, options, (*added, *items, *code), chunk.body_at if code else chunk.at)
 
 
+_COMPLEMENTARY = re.compile(r"(?:⟂|_\|_)[^;]*")  # as the tag `mcp`
 _ON_THE_FLY = re.compile(r"\b([A-Za-z_]\w*)\s*\|\s*([exp])\b")
 _ROLES = {"e": "var", "x": "varexo", "p": "parameters"}
 

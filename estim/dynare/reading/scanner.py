@@ -27,16 +27,35 @@ IDLE = {
     *("check", "set_dynare_seed", "model_diagnostics", "resid", "model_info", "collect_latex_files"),
     *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
     *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
-    *("write_latex_prior_table", "dynatype", "dynasave", "rplot", "save_params_and_steady_state", "dynare_version"),
+    *(
+        "write_latex_prior_table",
+        "dynatype",
+        "dynasave",
+        "rplot",
+        "save_params_and_steady_state",
+        "dynare_version",
+    ),
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
 SKIPPED = {
-    *("identification", "dynare_sensitivity", "sensitivity", "shock_decomposition", "realtime_shock_decomposition"),
+    *(
+        "identification",
+        "dynare_sensitivity",
+        "sensitivity",
+        "shock_decomposition",
+        "realtime_shock_decomposition",
+    ),
     *("plot_shock_decomposition", "initial_condition_decomposition", "squeeze_shock_decomposition"),
     *("forecast", "conditional_forecast", "plot_conditional_forecast", "calib_smoother", "smoother2histval"),
     *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
-    *("initval_file", "load_params_and_steady_state", "evaluate_planner_objective", "external_function", "osr_params"),
+    *(
+        "initval_file",
+        "load_params_and_steady_state",
+        "evaluate_planner_objective",
+        "external_function",
+        "osr_params",
+    ),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 
@@ -107,15 +126,20 @@ COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED
 COMPUTING = {"steady", "check", "stoch_simul", "estimation", *SKIPPED, *UNSUPPORTED_COMMANDS}
 """After the last of these, values no longer matter."""
 
-_KNOWN = {w.lower(): w for w in (*BLOCKS, *COMMANDS, *IGNORED_BLOCKS, *UNSUPPORTED_BLOCKS, *UNSUPPORTED_COMMANDS, *REFUSED)}
-_WITHIN = (COMMANDS - DECLARATIONS - {"data", "periods"}) | BLOCKS | set(UNSUPPORTED_COMMANDS) - {"periods", "svar"}
+_KNOWN = {
+    w.lower(): w
+    for w in (*BLOCKS, *COMMANDS, *IGNORED_BLOCKS, *UNSUPPORTED_BLOCKS, *UNSUPPORTED_COMMANDS, *REFUSED)
+}
+_WITHIN = (
+    (COMMANDS - DECLARATIONS - {"data", "periods"}) | BLOCKS | set(UNSUPPORTED_COMMANDS) - {"periods", "svar"}
+)
 MATLAB_PRIOR = re.compile(r"[\w.,() \[\]]+\.\s*(prior|options|subsamples)\s*\(")
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_STRING = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$")
+_STRING = re.compile(r"'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\$[^$\n]*\$")
 _FLOW = {"if", "for", "while", "switch", "try", "parfor", "function"}
 _MATLAB_END = {"end", "endif", "endfor", "endwhile", "endfunction", "endswitch", "end_try_catch"}
-_LEXEME = re.compile(r"(?<![\w)\]}.'])'[^'\n]*'|\"[^\"\n]*\"|\.\.\.[^\n]*\n|\.?[A-Za-z_]\w*|[^\s]|\n")
+_LEXEME = re.compile(r"(?<![\w)\]}.'])'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\.\.\.[^\n]*\n|\.?[A-Za-z_]\w*|[^\s]|\n")
 _MATRIX = re.compile(r"\s*=\s*\[[^\]]*\]\s*;")
 _END = re.compile(r"\bend\s*;", re.IGNORECASE)
 
@@ -168,7 +192,11 @@ def next_chunk(source: Source, text: str, at: int, declared: Collection[str] = (
     follows = _follows(text, after)
     if written and follows == "=" and written != "Sigma_e":
         return _assignment(source, text, at, written, written in declared)
-    word = _KNOWN.get(written.lower(), written) if follows not in (".", "==") and written not in declared else written
+    word = (
+        _KNOWN.get(written.lower(), written)
+        if follows not in (".", "==") and written not in declared
+        else written
+    )
     if word in UNSUPPORTED_BLOCKS:
         chunk, end = _block(source, text, at, word, after)
         return Chunk("unsupported", at, None, 0, UNSUPPORTED_BLOCKS[word], at), end
@@ -181,6 +209,8 @@ def next_chunk(source: Source, text: str, at: int, declared: Collection[str] = (
         return Chunk("unsupported", at, None, 0, what, at), _semicolon(source, text, after, word) + 1
     if word == "Sigma_e" and follows == "=":
         matrix = _MATRIX.match(text, after)
+        if matrix is None and "[" not in text[after : _line_end(text, at)]:
+            return _native(source, text, at, word)
         if matrix is None:
             raise source.error("expected: Sigma_e = [ ... ];", at)
         return Chunk(word, at, None, 0, text[after : matrix.end() - 1], after), matrix.end()
@@ -222,6 +252,8 @@ def _follows(text: str, position: int) -> str:
 def _block(source: Source, text: str, at: int, word: str, after: int) -> tuple[Chunk, int]:
     opening = _semicolon(source, text, after, word)
     closing = next((m for m in _END.finditer(text, opening) if not _quoted(text, m.start())), None)
+    if closing is None and word == "verbatim":
+        return Chunk("native", at, None, 0, text[at:], at), len(text)
     if closing is None:
         raise source.error(f"the block '{word}' is not closed by 'end;'", at)
     if word in IGNORED_BLOCKS:
@@ -285,7 +317,7 @@ def without_comments(source: Source) -> str:
 
 # A quote begins a string unless it follows a name or a bracket, where it transposes a matrix.
 _COMMENT = re.compile(
-    r"(?<![\w)\]}.'])'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$"
+    r"(?<![\w)\]}.'])'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\$[^$\n]*\$"
     r"|(?P<comment>//[^\n]*|^[ \t]*%\{[ \t]*$.*?^[ \t]*%\}[ \t]*$|%[^\n]*|/\*.*?\*/)|(?P<open>/\*)",
     re.DOTALL | re.MULTILINE,
 )

@@ -63,7 +63,9 @@ def _require_constant(c: Contents, compute: Any, parameters: dict[str, float], n
                 )
 
 
-def _from_block(c: Contents, code: str, values: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+def _from_block(
+    c: Contents, code: str, values: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
     """Run a `steady_state_model` as Matlab code."""
     m = c.workspace
     kept, m.variables, m.give_up = m.variables, {n: matrix(v) for n, v in values.items()}, None
@@ -77,7 +79,9 @@ def _from_block(c: Contents, code: str, values: dict[str, float]) -> tuple[dict[
     return {n: _real(n, found[n]) for n in c.variables}, _changed(c, found, values)
 
 
-def _from_file(c: Contents, file: Path, values: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+def _from_file(
+    c: Contents, file: Path, values: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
     """Call the function in the file, in the old or the new way.
 
     ``[ys, check] = f(ys, exo)`` reads and sets parameters in the global ``M_``; ``[ys, params, check] = f(ys, exo, M_,
@@ -92,7 +96,11 @@ def _from_file(c: Contents, file: Path, values: dict[str, float]) -> tuple[dict[
     start = matrix([c.initial.get(n, 0.0) for n in c.variables]).T
     exogenous = matrix([c.initial.get(n, 0.0) for n in c.shocks]).T
     options = {k: v for k, v in m.variables.get("options_", {}).items()}
-    m.globals |= {"M_": model, "options_": options, "oo_": {"steady_state": start, "exo_steady_state": exogenous}}
+    m.globals |= {
+        "M_": model,
+        "options_": options,
+        "oo_": {"steady_state": start, "exo_steady_state": exogenous},
+    }
     program = parse(file.read_text(encoding="utf-8", errors="replace"))
     function = next((f for f in program.children if getattr(f, "data", "") == "function"), None)
     if function is None:
@@ -106,7 +114,13 @@ def _from_file(c: Contents, file: Path, values: dict[str, float]) -> tuple[dict[
     if len(levels) < len(c.variables):
         raise MatlabError(f"it gives {len(levels)} levels for {len(c.variables)} variables")
     moved = matrix(results[1] if count > 2 else m.globals["M_"]["params"]).ravel()
-    failed = results[2] if count > 2 and len(results) > 2 else results[1] if count < 3 and len(results) > 1 else None
+    failed = (
+        results[2]
+        if count > 2 and len(results) > 2
+        else results[1]
+        if count < 3 and len(results) > 1
+        else None
+    )
     if failed is not None and matrix(failed).any():
         raise MatlabError("it says that there is no steady state")
     found = {n: v for n, v in zip(c.parameters, moved, strict=False)}
@@ -115,7 +129,11 @@ def _from_file(c: Contents, file: Path, values: dict[str, float]) -> tuple[dict[
 
 def _changed(c: Contents, found: dict[str, Any], values: dict[str, float]) -> dict[str, float]:
     """The parameters that are no longer what they were."""
-    new = {n: _real(n, v) for n, v in found.items() if n in c.parameters and not isinstance(v, Unknown | Cell | dict)}
+    new = {
+        n: _real(n, v)
+        for n, v in found.items()
+        if n in c.parameters and not isinstance(v, Unknown | Cell | dict)
+    }
     return {n: v for n, v in new.items() if not math.isnan(v) and v != values.get(n)}
 
 
