@@ -137,7 +137,7 @@ class Evaluator:
         found = self.value(target)
         if not isinstance(found, Cell):
             raise MatlabError(f"a {kind(found)} is no cell")
-        return list(take(found, self._arguments(arguments, found)))
+        return list(take(Cell(found.items), self._arguments(arguments, found)))
 
     def _get_handle(self, count: int, name: Token) -> list[Any]:
         return [Handle(str(name), lambda values, results: self.call(str(name), values, results))]

@@ -169,13 +169,23 @@ def _normal(function: Callable) -> Builtin:
     return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
 
 
-def _gamma_ratio(x: np.ndarray, a: np.ndarray, b: np.ndarray = np.ones((1, 1))) -> np.ndarray:
+def _gamma_ratio(x: Any, a: Any, b: Any = 1.0) -> Any:
     return stats.gamma.cdf(x, a, scale=b)
 
 
+def _lognormal(x: Any, mean: Any = 0.0, std: Any = 1.0) -> Any:
+    return stats.lognorm.cdf(x, std, scale=np.exp(mean))
+
+
+def _unique(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    if isinstance(arguments[0], Cell):
+        return Cell.column(sorted(set(arguments[0])))
+    return np.unique(_float(arguments[0])).reshape(-1, 1)
+
+
 ELEMENTWISE: dict[str, Callable] = {
-    **{n: getattr(np, n) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "ceil", "sign", "real")},
-    **{n: getattr(np, n) for n in ("imag", "conj", "isnan", "isinf", "isfinite", "cbrt", "expm1", "log1p", "hypot")},
+    **{n: getattr(np, n) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "ceil", "sign")},
+    **{n: getattr(np, n) for n in ("real", "imag", "conj", "isnan", "isinf", "isfinite", "cbrt", "log1p", "hypot")},
     **{n: getattr(np.emath, n) for n in ("sqrt", "log10", "log2")},
     "log": np.emath.log, "ln": np.emath.log, "abs": np.abs, "fix": np.trunc, "round": _rounded, "angle": np.angle,
     "asin": np.emath.arcsin, "acos": np.emath.arccos, "atan": np.arctan, "atan2": np.arctan2,
@@ -185,7 +195,7 @@ ELEMENTWISE: dict[str, Callable] = {
     "factorial": special.factorial, "nchoosek": special.comb, "logical": lambda x: x != 0, "double": lambda x: x,
     "times": np.multiply, "plus": np.add, "minus": np.subtract, "rdivide": np.divide, "power": np.power,
     "normcdf": stats.norm.cdf, "normpdf": stats.norm.pdf, "norminv": stats.norm.ppf, "gamcdf": _gamma_ratio,
-    "betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": lambda x, m=0.0, s=1.0: stats.lognorm.cdf(x, s, scale=np.exp(m)),
+    "betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": _lognormal,
     "gammainc": lambda x, a: special.gammainc(a, x), "betainc": lambda x, a, b: special.betainc(a, b, x),
     "and": np.logical_and, "or": np.logical_or, "eq": np.equal, "lt": np.less, "gt": np.greater,
 }  # fmt: skip
@@ -198,9 +208,10 @@ FUNCTIONS: dict[str, Builtin] = {
     "zeros": _filled(0.0), "ones": _filled(1.0), "max": _extreme(np.nanmax, np.argmax, np.fmax),
     "min": _extreme(np.nanmin, np.argmin, np.fmin), "find": _find, "size": _sizes, "sort": _sort, "diag": _diag,
     "eig": _eig, "reshape": _reshape, "repmat": _repmat, "linspace": _linspace, "norm": _norm, "interp1": _interp1,
-    "pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan), "NaN": _number(np.nan),
-    "NA": _number(np.nan), "eps": _number(2.0**-52), "true": _number(True), "false": _number(False),
-    "i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max), "realmin": _number(np.finfo(float).tiny),
+    "pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan),
+    "NaN": _number(np.nan), "NA": _number(np.nan), "eps": _number(2.0**-52),
+    "true": _number(True), "false": _number(False),
+    "i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max),
     "eye": lambda m, a, _: np.eye(*_size(a)),
     "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
     "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),
@@ -228,10 +239,9 @@ FUNCTIONS: dict[str, Builtin] = {
     "flipud": lambda m, a, _: matrix(a[0])[::-1],
     "triu": lambda m, a, _: np.triu(_float(a[0])),
     "tril": lambda m, a, _: np.tril(_float(a[0])),
-    "unique": lambda m, a, _: Cell.column(sorted(set(a[0]))) if isinstance(a[0], Cell) else np.unique(_float(a[0])).reshape(-1, 1),
+    "unique": _unique,
     "horzcat": _joined(1),
     "vertcat": _joined(0),
-    "corrcoef": lambda m, a, _: np.corrcoef(np.hstack([_float(x).reshape(-1, 1) if 1 in shape(x) else _float(x) for x in a]).T),
     **TEXTS,
     **SOLVERS,
 }  # fmt: skip

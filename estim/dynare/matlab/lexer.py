@@ -128,7 +128,7 @@ def _tokens(text: str, other: Statement) -> Iterator[Token]:
                 pending = "COMMA"
             position += 1
             continue
-        kind, value, end = _next(text, position, last if not pending else pending, inside, spaced)
+        kind, value, end = _next(text, position, pending or last, inside, spaced)
         beginning = not stack and (pending == "SEP" or last in ("SEP", "ELSE", "TRY", "OTHERWISE"))
         if kind in _CLOSING:
             pending = ""

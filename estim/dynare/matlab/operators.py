@@ -99,9 +99,7 @@ def concatenate(rows: list[list[Any]]) -> Any:
         raise MatlabError("only numbers, texts and cells can be joined")
     if any(isinstance(p, Cell) for p in parts):
         as_items = lambda p: p.items if isinstance(p, Cell) else Cell.row([p]).items
-        kept = [
-            [as_items(p) for p in row if isinstance(p, Cell) or isinstance(p, str) or p.size] for row in rows
-        ]
+        kept = [[as_items(p) for p in row if isinstance(p, Cell | str) or p.size] for row in rows]
         return Cell(_joined([[p for p in row if p.size] for row in kept], object))
     joined = _joined([[m for p in row if (m := matrix(p)).size or m.shape[0] == 1] for row in rows], float)
     if any(isinstance(p, str) for p in parts):

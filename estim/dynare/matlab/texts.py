@@ -283,9 +283,7 @@ TEXTS: dict[str, Builtin] = {
     "cell2mat": lambda m, a, _: np.block([[matrix(x) for x in row] for row in a[0].items]),
     "isspace": lambda m, a, _: np.array([[c.isspace() for c in text(a[0])]]),
     "fileparts": lambda m, a, _: ["", text(a[0]), ""],
-    "isequal": lambda m, a, _: matrix(
-        shape(a[0]) == shape(a[1]) and (a[0] == a[1] if isinstance(a[0], str) else bool((matrix(a[0]) == matrix(a[1])).all()))
-    ),
+    "isequal": lambda m, a, _: matrix(shape(a[0]) == shape(a[1]) and bool((matrix(a[0]) == matrix(a[1])).all())),
     "clock": lambda m, a, _: matrix([2000.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
     "cputime": lambda m, a, _: matrix(0.0),
     "etime": lambda m, a, _: matrix(0.0),

@@ -187,6 +187,8 @@ def _skip(c: Contents, s: Statement) -> None:
 
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
+    if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
+        c.restrictions[s.items[0]] = s.at
     c.note("steady")
 
 
@@ -316,7 +318,7 @@ def settle(c: Contents) -> None:
     """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
     if c.restrictions and c.priors:
         word, at = next(iter(c.restrictions.items()))
-        raise c.source.unsupported(f"an endogenous prior ('{word}')", at)
+        raise c.source.unsupported(f"an endogenous prior ('{word}')" if word in _RESTRICTIONS else word, at)
     if seen := c.seen.get("estimation") or c.seen.get("stoch_simul"):
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance

@@ -29,9 +29,7 @@ from estim.dynare.reading.syntax import Option, Statement
 _ASSIGNED = re.compile(
     r"(?<![\w.])([A-Za-z_]\w*)\s*(?:\([^()=]*\)\s*|\{[^{}=]*\}\s*)?(?:[-+*/^]?=(?!=)|\+\+|--)"
 )
-_SETS = re.compile(
-    r"\bM_\.(?:params|Sigma_e|H\b|Correlation)[^=\n;]*=(?!=)|\bset_(?:param_value|shock_stderr_value|parameters|all_parameters)\b"
-)
+_SETS = re.compile(r"\bM_\.\w[^=\n;]*=(?!=)|\bset_(?:param_value|shock_stderr_value|all_parameters)\b")
 _OPTIONS = {
     **dict.fromkeys(
         ("lik_init", "diffuse_filter", "kalman_algo", "presample", "prefilter", "first_obs"), "estimation"
@@ -154,7 +152,7 @@ class Workspace(Interpreter):
         c, at = self.contents, self.at if at is None else at
         names = list(dict.fromkeys(names))
         if self.own:
-            self._refuse(error, [n for n in names if c.role(n) == "parameters"], code, at)
+            self._refuse(error, names, code, at)
         for name in names:
             self.variables[name] = Unknown(f"'{name}' is set by code that cannot be run ({error.message})")
             if self.own and name not in c.variables:
@@ -162,16 +160,17 @@ class Workspace(Interpreter):
                 c.skipped[name] = at
         c.warn(f"skipped: {' '.join(shown.split())[:120]} ({error.message})", at)
 
-    def _refuse(self, error: MatlabError, parameters: list[str], code: str, at: int) -> None:
+    def _refuse(self, error: MatlabError, names: list[str], code: str, at: int) -> None:
         """Raise where the model depends on code that fails."""
         c = self.contents
+        parameters = [n for n in names if c.role(n) == "parameters"]
         if self._error is not None and parameters:
             raise (
                 self._error
                 if "did you mean" in str(self._error)
                 else c.source.error(f"{', '.join(parameters)}: {error.message}", at)
             )
-        if _SETS.search(code) or re.search(r"set_(param_value|shock_stderr_value)", code):
+        if _SETS.search(code) or "M_" in names:
             raise c.source.error(
                 f"Matlab code cannot be run, and the model depends on it: {error.message}", at
             )

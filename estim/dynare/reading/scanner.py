@@ -102,7 +102,7 @@ UNSUPPORTED_COMMANDS = {
     **dict.fromkeys(
         (
             *("markov_switching", "svar", "sbvar", "ms_sbvar", "ms_estimation", "ms_simulation", "ms_compute_mdd"),
-            *("ms_compute_probabilities", "ms_irf", "ms_forecast", "ms_variance_decomposition", "svar_global_identification_check"),
+            *("ms_compute_probabilities", "ms_irf", "ms_forecast", "ms_variance_decomposition"),
         ),
         "a Markov-switching VAR",
     ),
@@ -198,7 +198,7 @@ def next_chunk(source: Source, text: str, at: int, declared: Collection[str] = (
         else written
     )
     if word in UNSUPPORTED_BLOCKS:
-        chunk, end = _block(source, text, at, word, after)
+        _, end = _block(source, text, at, word, after)
         return Chunk("unsupported", at, None, 0, UNSUPPORTED_BLOCKS[word], at), end
     if word in BLOCKS | IGNORED_BLOCKS:
         return _block(source, text, at, word, after)

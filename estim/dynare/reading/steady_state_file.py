@@ -1,7 +1,8 @@
-"""Steady states that Matlab code computes: a file `NAME_steadystate.m`, or a `steady_state_model` that calls functions.
+"""Steady states by Matlab code: a file `NAME_steadystate.m`, or a `steady_state_model` that calls functions.
 
-The code is run once, at the values of the command; the levels that it finds are where a search for the root of the static
-equations begins, whose derivatives are those of the implicit function. Parameters that it sets keep their values.
+The code is run once, at the values of the command; the levels that it finds are where a search for the root of the
+static equations begins, whose derivatives are those of the implicit function. Parameters that it sets keep their
+values.
 """
 
 import math
