@@ -91,6 +91,7 @@ def build_system(c: Contents) -> System:
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             raise c.source.error(message, c.equations[0].at)
     require_linear(c)
+    _leave_out_unused(c)
     auxiliaries = Auxiliaries(c)
     locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
     equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
@@ -109,6 +110,17 @@ def build_system(c: Contents) -> System:
     )
     system.calibrated.update(_calibrated(c, system))
     return system
+
+
+def _leave_out_unused(c: Contents) -> None:
+    """Priors of parameters that nothing in the file reads are left out, with a warning."""
+    written = [e for q in c.equations for e in (q.left, q.right)]
+    written += [a.value for a in (*c.locals.values(), *(c.steady_state or ()))] + list(c.trends.values())
+    used = {n.name for e in written for n in names(e)}
+    for key, prior in list(c.priors.items()):
+        if key[0] == "parameter" and key[1] not in used:
+            c.warn(f"'{key[1]}' is estimated, but no equation contains it: left out", prior.at)
+            del c.priors[key]
 
 
 def _steady_state(c: Contents, static: dict[str, Expression]) -> list[Assignment] | None:

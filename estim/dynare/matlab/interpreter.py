@@ -13,7 +13,7 @@ from estim.dynare.matlab.lexer import parse
 from estim.dynare.matlab.operators import BINARY, true
 from estim.dynare.matlab.values import Cell, matrix
 
-MAX_STEPS = 2_000_000
+MAX_STEPS = 3_000_000
 """Statements, operations and calls of all code of a file."""
 
 MAX_CALLS = 100
@@ -127,9 +127,7 @@ class Interpreter(Evaluator):
     def call_written(self, function: Tree, arguments: list[Any], results: int) -> list[Any]:
         """Call a function that is written in Matlab."""
         parts = {c.data: c for c in function.children if isinstance(c, Tree)}
-        outputs = (
-            [str(n) for n in parts["outputs"].children if n.type == "NAME"] if "outputs" in parts else []
-        )
+        outputs = [str(n) for n in parts["outputs"].children if _is_name(n)] if "outputs" in parts else []
         names = [str(n) for n in parts["parameters"].children] if "parameters" in parts else []
         own: dict[str, Any] = dict(zip(names, arguments, strict=False))
         if names and names[-1] == "varargin":
@@ -301,6 +299,10 @@ def _same(value: Any, option: Any) -> bool:
 
 def _keyword(child: Any) -> bool:
     return isinstance(child, Token) and child.type not in ("NAME", "UPDATE", "COMMAND", "DYNARE")
+
+
+def _is_name(child: Any) -> bool:
+    return isinstance(child, Token) and child.type == "NAME"
 
 
 def _name(function: Tree) -> str:

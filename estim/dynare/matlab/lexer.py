@@ -6,8 +6,9 @@ lines in it semicolons; ``close all`` is a command with words; ``end`` in bracke
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
@@ -84,11 +85,17 @@ def parse(text: str, other: Statement = lambda text, at: None) -> Tree:
         raise MatlabError("an expression is nested too deeply", 1) from None
 
 
+@lru_cache(4096)
+def parse_text(text: str) -> Tree:
+    """The program that a text of Matlab's own is; kept, as loops evaluate the same texts again."""
+    return parse(text + "\n")
+
+
 class _Tokens(Lexer):
     def __init__(self, conf):
         pass
 
-    def lex(self, data) -> Iterator[Token]:
+    def lex(self, data: Any, parser_state: Any = None) -> Iterator[Token]:  # type: ignore[override]
         return _tokens(*data)
 
 

@@ -8,7 +8,7 @@ from scipy import optimize
 
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.matlab.interpreter import Builtin, Interpreter
-from estim.dynare.matlab.lexer import parse
+from estim.dynare.matlab.lexer import parse_text
 from estim.dynare.matlab.values import Cell, Handle, matrix, scalar, text
 
 
@@ -65,6 +65,8 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
         found = optimize.root(left, begin, method=method, tol=1e-14)
         if best is None or np.abs(found.fun).max() < np.abs(best.fun).max():
             best = found
+        if np.abs(best.fun).max() < 1e-10:
+            break
     assert best is not None
     flag = 1.0 if np.abs(best.fun).max() < 1e-6 else -2.0
     return [best.x.reshape(form, order="F"), matrix(best.fun), matrix(flag), {}][: max(results, 1)]
@@ -132,20 +134,20 @@ def _mapped(over_cells: bool) -> Builtin:
 
 def _eval(m: Interpreter, arguments: list[Any], results: int) -> Any:
     try:
-        program = parse(text(arguments[0]) + "\n")
+        program = parse_text(text(arguments[0]))
         if results:
             return m.value(program.children[0].children[0])
         m.run_script(program)
     except MatlabError:
         if len(arguments) < 2:
             raise
-        m.run_script(parse(text(arguments[1]) + "\n"))
+        m.run_script(parse_text(text(arguments[1])))
     return None
 
 
 def _error(m: Interpreter, arguments: list[Any], results: int) -> Any:
     words = " ".join(text(a) for a in arguments[:1] if isinstance(a, str)) or "no message"
-    raise MatlabError(f"the code stops: {words}")
+    raise MatlabError(words)
 
 
 def _assert(m: Interpreter, arguments: list[Any], results: int) -> Any:

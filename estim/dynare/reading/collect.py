@@ -45,8 +45,8 @@ _DECLARATIONS = {
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
-MAX_LENGTH = 100_000
-"""No equation may be longer, nor all of them ten times as long."""
+MAX_LENGTH = 1_000_000
+"""No equation may be longer, nor all of them four times as long."""
 
 _COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
 
@@ -228,7 +228,7 @@ def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
 
     weight = sum(map(weigh, expressions))
     c.length += weight
-    if weight > MAX_LENGTH or c.length > 10 * MAX_LENGTH:
+    if weight > MAX_LENGTH or c.length > 4 * MAX_LENGTH:
         raise c.source.error("the model is too long once its local variables are written out", at)
     return weight
 

@@ -49,7 +49,8 @@ class Workspace(Interpreter):
         self.contents, self.perform = contents, perform
         self.text = without_comments(contents.source)
         self.base, self.own, self.at = self.variables, False, 0
-        self.variables["options_"] = self._options = {}
+        self._options: dict[str, Any] = {}
+        self.variables["options_"] = self._options
         self._model: Any = None
         self._lost, self._kept, self._chunks = dict[int, list[str]](), list[Tree](), dict[int, Statement]()
 
