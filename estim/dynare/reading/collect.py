@@ -43,6 +43,9 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
+COMPUTED = ("steady", "check", "stoch_simul", "estimation")
+"""Commands that `estim dynare` runs."""
+
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
 MAX_LENGTH = 1_000_000
@@ -91,7 +94,11 @@ def _declare_the_rest(c: Contents, model: Statement) -> None:
 
 def perform(c: Contents, s: Statement) -> None:
     """Follow one statement."""
-    if s.keyword not in {*_DECLARATIONS, *IDLE} and not c.returned:
+    if c.returned:
+        return
+    if s.keyword in COMPUTED or s.keyword == "unsupported":
+        c.commands.append((s.items[0] if s.keyword == "unsupported" else s.keyword, s.at, c.now))
+    if s.keyword not in {*_DECLARATIONS, *IDLE}:
         _HANDLERS.get(s.keyword, _skip)(c, s)
 
 
@@ -130,6 +137,10 @@ def _change_type(c: Contents, s: Statement) -> None:
         if old is None:
             raise c.unknown(name.name, name.at, c.names)
         getattr(c, role)[name.name] = getattr(c, old).pop(name.name)
+
+
+def _model_options(c: Contents, s: Statement) -> None:
+    c.linear |= s.option("linear") is not None
 
 
 def _predetermine(c: Contents, s: Statement) -> None:
@@ -377,6 +388,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "skipped": _skip,
     "unsupported": _unsupported,
     "change_type": _change_type,
+    "model_options": _model_options,
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,

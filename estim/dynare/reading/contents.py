@@ -88,7 +88,8 @@ class Contents:
     of local variables, written out, and ``length`` that of all equations;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
-    ``returned`` whether ``return`` has ended the file.
+    ``returned`` whether ``return`` has ended the file;
+    ``commands`` are those that compute, each with what it sees.
     """
 
     source: Source
@@ -126,6 +127,7 @@ class Contents:
     steady_at: int = 0
     finished: bool = False
     returned: bool = False
+    commands: list[tuple[str, int, Values]] = field(default_factory=list)
 
     def pass_over(self, what: str, at: int) -> None:
         """Leave out what estim does not do, with a warning; the model is read without it."""

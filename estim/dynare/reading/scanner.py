@@ -18,7 +18,7 @@ BLOCKS = {
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
 
 PARSED = {
-    *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type", "var_remove"),
+    *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
 }
 """Commands that are followed, beside declarations."""
@@ -119,6 +119,7 @@ REFUSED = {
     ),
     "model_replace": "replacing equations",
     "model_remove": "removing equations",
+    "var_remove": "removing variables",
 }
 """Statements that change the model in a way that estim does not know."""
 
