@@ -1,36 +1,24 @@
 """The commands of a `.mod` file, run in its order, with the tables that Dynare prints."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
 from scipy.linalg import eigvals
 
+from estim.dynare.modfile import Command, ModFile
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.numerics import semidefinite_cholesky
 from estim.solution import linearize, solve_decision_rule
 from estim.status import SolutionError, Status
 
-if TYPE_CHECKING:
-    from estim.dynare.modfile import ModFile
-
 _SMALL, _LARGE = 1e-10, 1e8
 """Roots beyond these belong to equations without a lag or a lead."""
 
 
-class Command(NamedTuple):
-    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names, and
-    what is ``refused`` of it (empty where estim has it)."""
-
-    name: str
-    line: int
-    params: dict[str, float]
-    refused: str = ""
-
-
-def run_commands(mod: "ModFile") -> Iterator[str]:
+def run_commands(mod: ModFile) -> Iterator[str]:
     """What each command prints, in order.
 
     Args:
@@ -49,7 +37,7 @@ def run_commands(mod: "ModFile") -> Iterator[str]:
             yield f"{command.name} (line {command.line}): {error}"
 
 
-def _rule(mod: "ModFile", command: Command) -> Any:
+def _rule(mod: ModFile, command: Command) -> Any:
     rule = solve_decision_rule(mod.model, mod.model.params(command.params))
     if int(rule.status):
         raise SolutionError(int(rule.status), mod.model.name)
@@ -58,7 +46,7 @@ def _rule(mod: "ModFile", command: Command) -> Any:
     )
 
 
-def _steady(mod: "ModFile", command: Command) -> str:
+def _steady(mod: ModFile, command: Command) -> str:
     linear = linearize(mod.model, mod.model.params(command.params))
     if int(linear.status) == Status.NO_STEADY_STATE:
         raise SolutionError(int(linear.status), mod.model.name)
@@ -66,7 +54,7 @@ def _steady(mod: "ModFile", command: Command) -> str:
     return _titled("STEADY-STATE RESULTS", levels.to_string())
 
 
-def _check(mod: "ModFile", command: Command) -> str:
+def _check(mod: ModFile, command: Command) -> str:
     """The roots z of A z^2 + B z + C, those of equations without dynamics left out."""
     linear = jax.tree.map(np.asarray, linearize(mod.model, mod.model.params(command.params)))
     n = len(linear.now)
@@ -82,7 +70,7 @@ def _check(mod: "ModFile", command: Command) -> str:
     return _titled("EIGENVALUES", f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n{verdict}")
 
 
-def _stoch_simul(mod: "ModFile", command: Command) -> str:
+def _stoch_simul(mod: ModFile, command: Command) -> str:
     rule, asked = _rule(mod, command), mod.stoch_simul
     ours = lambda names: tuple(mod.names[name] for name in names)
     asked = asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks))
@@ -90,7 +78,7 @@ def _stoch_simul(mod: "ModFile", command: Command) -> str:
     return "\n".join([_policy(mod, rule, command.params, asked.variables), *_tables(found)])
 
 
-def _policy(mod: "ModFile", rule: Any, params: dict[str, float], variables: tuple[str, ...]) -> str:
+def _policy(mod: ModFile, rule: Any, params: dict[str, float], variables: tuple[str, ...]) -> str:
     """Rows: the constant, what the equations read of the past, the shocks at one standard deviation."""
     names = list(mod.model.variables._fields)
     lagged = np.flatnonzero(
@@ -122,7 +110,7 @@ def _tables(found: StochSimul) -> list[str]:
     return [_titled(title, show(frame)) for title, frame in tables.items() if frame.size]
 
 
-def _estimation(mod: "ModFile", command: Command) -> str:
+def _estimation(mod: ModFile, command: Command) -> str:
     return _titled(
         "ESTIMATION",
         f"{len(mod.model.estimated)} parameters: {', '.join(mod.model.estimated)}\n"

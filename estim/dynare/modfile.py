@@ -10,7 +10,6 @@ from estim.arguments import checked
 from estim.data.datasets import DataError
 from estim.dynare.building.build import build, module_text
 from estim.dynare.building.system import System, build_system
-from estim.dynare.commands import Command
 from estim.dynare.data import prepare, read_file, read_table, sample
 from estim.dynare.macro.processor import expand
 from estim.dynare.reading.collect import COMPUTED, collect
@@ -28,6 +27,16 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.model import Model
+
+
+class Command(NamedTuple):
+    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names, and
+    what is ``refused`` of it (empty where estim has it)."""
+
+    name: str
+    line: int
+    params: dict[str, float]
+    refused: str = ""
 
 
 class ModFile(NamedTuple):
