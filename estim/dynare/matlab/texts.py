@@ -176,14 +176,9 @@ def _disp(m: Interpreter, arguments: list[Any], _: int) -> Any:
     return None
 
 
-def _regexprep(m: Interpreter, arguments: list[Any], _: int) -> Any:
+def _strrep(m: Interpreter, arguments: list[Any], _: int) -> Any:
     words = [text(a) for a in arguments[1:3]]
-    replace = lambda t: t.replace(*words)
-    return (
-        Cell(np.vectorize(lambda x: replace(text(x)), otypes=[object])(arguments[0].items))
-        if isinstance(arguments[0], Cell)
-        else replace(text(arguments[0]))
-    )
+    return text(arguments[0]).replace(*words)
 
 
 def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -198,65 +193,13 @@ def _is(*types: type) -> Builtin:
     return lambda m, arguments, _: matrix(isinstance(arguments[0], types))
 
 
-_IDLE = (
-    *(
-        "close",
-        "clc",
-        "format",
-        "more",
-        "warning",
-        "figure",
-        "plot",
-        "hold",
-        "legend",
-        "title",
-        "grid",
-        "xlabel",
-    ),
-    *(
-        "ylabel",
-        "set",
-        "print",
-        "pause",
-        "drawnow",
-        "subplot",
-        "axis",
-        "line",
-        "bar",
-        "surf",
-        "mesh",
-        "saveas",
-        "cd",
-    ),
-    *(
-        "addpath",
-        "rmpath",
-        "rehash",
-        "beep",
-        "who",
-        "whos",
-        "graphics_toolkit",
-        "pkg",
-        "dbstop",
-        "echo",
-        "xlim",
-        "ylim",
-    ),
-    *(
-        "fclose",
-        "diary",
-        "delete",
-        "fflush",
-        "colormap",
-        "box",
-        "text",
-        "dynare_config",
-        "export_fig",
-        "hgexport",
-        "clf",
-    ),
-    *("save", "print_info", "skipline", "profile", "zlabel", "area", "suptitle", "tightfig", "datetick"),
-)
+_IDLE = """
+    close clc format more warning figure plot hold legend title grid xlabel ylabel set print pause
+    drawnow subplot axis line bar surf mesh saveas cd addpath rmpath rehash beep who whos
+    graphics_toolkit pkg dbstop echo xlim ylim fclose diary delete fflush colormap box text
+    dynare_config export_fig hgexport clf save print_info skipline profile zlabel area suptitle tightfig
+    datetick
+""".split()
 """What draws, writes files or sets the scene: it is passed over and changes no value."""
 
 TEXTS: dict[str, Builtin] = {
@@ -265,7 +208,7 @@ TEXTS: dict[str, Builtin] = {
     "printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of,
     "strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True),
     "strncmpi": _compared(fold=True, part=True), "strmatch": _strmatch, "ismember": _ismember, "exist": _exist,
-    "struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _regexprep,
+    "struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _strrep,
     "deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper),
     "iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle),
     "strcat": lambda m, a, _: "".join(text(x).rstrip() if isinstance(x, str) else text(x) for x in a),
@@ -276,24 +219,14 @@ TEXTS: dict[str, Builtin] = {
     "cellstr": lambda m, a, _: a[0] if isinstance(a[0], Cell) else Cell.row([text(a[0])]),
     "cell": lambda m, a, _: Cell(np.frompyfunc(lambda _: np.zeros((0, 0)), 1, 1)(np.zeros(_cells(a)))),
     "fieldnames": lambda m, a, _: Cell.column(list(a[0])),
-    "setfield": lambda m, a, _: {**a[0], text(a[1]): a[2]},
     "rmfield": lambda m, a, _: {k: v for k, v in a[0].items() if k != text(a[1])},
-    "struct2cell": lambda m, a, _: Cell.column(list(a[0].values())),
-    "num2cell": lambda m, a, _: Cell(np.frompyfunc(matrix, 1, 1)(matrix(a[0]))),
-    "cell2mat": lambda m, a, _: np.block([[matrix(x) for x in row] for row in a[0].items]),
-    "isspace": lambda m, a, _: np.array([[c.isspace() for c in text(a[0])]]),
     "fileparts": lambda m, a, _: ["", text(a[0]), ""],
     "isequal": lambda m, a, _: matrix(shape(a[0]) == shape(a[1]) and bool((matrix(a[0]) == matrix(a[1])).all())),
     "clock": lambda m, a, _: matrix([2000.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
-    "cputime": lambda m, a, _: matrix(0.0),
-    "etime": lambda m, a, _: matrix(0.0),
     "tic": lambda m, a, _: None,
     "toc": lambda m, a, results: matrix(0.0) if results else None,
     "clear": lambda m, a, _: [m.variables.pop(text(n), None) for n in a] and None,
-    "clearvars": lambda m, a, _: None,
     "isoctave": lambda m, a, _: matrix(True),
-    "ispc": lambda m, a, _: matrix(False),
-    "isunix": lambda m, a, _: matrix(True),
 }  # fmt: skip
 
 
