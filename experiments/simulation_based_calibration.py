@@ -32,8 +32,8 @@ from numpyro.distributions import Beta, Gamma, Normal
 import estim
 from estim.analysis import calibration_ranks, simulate, uniformity
 from estim.estimation import EstimationData, build_posterior, model_likelihood
+from estim.kept import compiled_by_structure
 from estim.model import Model
-from estim.posterior import for_posteriors
 from estim.samplers.mode import find_mode, laplace_approximation
 from estim.surrogate.correct import resample_draws, weigh_draws
 from estim.surrogate.recipe import get_recipe
@@ -151,7 +151,7 @@ CASES = {
 }
 
 
-@for_posteriors
+@compiled_by_structure
 def solve_at(posterior: Any, position: Any) -> Any:
     return posterior.likelihood.solution(position, posterior.data)
 

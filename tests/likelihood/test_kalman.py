@@ -234,8 +234,8 @@ def test_a_batch_is_its_members(method):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"method": "kalman"}, "method is 'auto' or one of"),
-        ({"start": "flat"}, "start is one of .* or a Gaussian"),
+        ({"method": "kalman"}, "method must be one of"),
+        ({"start": "flat"}, "start must be one of .* or a Gaussian"),
         ({"start": "diffuse", "method": "square_root"}, "filter of its own"),
         (
             {"start": Gaussian(jnp.zeros(4), jnp.eye(4)), "method": "chandrasekhar"},

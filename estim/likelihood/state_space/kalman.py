@@ -35,18 +35,27 @@ class KalmanData(NamedTuple):
 
 @dataclass(frozen=True)
 class Kalman(Likelihood):
-    """The Gaussian log-likelihood of a linear state space, see `kalman_likelihood`.
+    """The Gaussian log-likelihood of a linear state space.
 
     Attributes:
         presample: periods at the start that are filtered but not counted: a whole number from 0 to less than those
             of the data.
-        start: the state of the first period before it is observed: "stationary", "diffuse", "approximate_diffuse",
-            "riccati", or a `Gaussian`.
-        method: the filter, by which the number does not change: "auto", "standard", "chandrasekhar", "square_root",
-            "parallel".
+        start: the state of the first period before it is observed. "stationary": mean zero and
+            the unconditional covariance; "diffuse": nothing is known in the directions in
+            which the model has unit roots, and the others are stationary (the value is then
+            the limit in `estim.likelihood.state_space.diffuse`); "approximate_diffuse": mean zero and
+            variance 10 in every direction of the state; "riccati": mean zero and the covariance
+            that the filter converges to; or a `Gaussian` of your own.
+        method: the filter, by which the number does not change. "chandrasekhar" is several times faster and needs
+            complete data and a stationary start; "standard" takes any; "square_root" is the most robust to
+            rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
+            where the observations are known, when the function is traced, to have no gap.
+            A diffuse start has a filter of its own.
 
     Raises:
         ArgumentError: a setting is out of its range, or two do not go together.
+
+    Source: Durbin and Koopman (2012), Time Series Analysis by State Space Methods, ch. 4 and 7.
     """
 
     presample: NonNegative = 0
@@ -121,6 +130,9 @@ def kalman_loglikelihood(
 
     Returns:
         The log-likelihood; -inf where there is none.
+
+    Raises:
+        ArgumentError: the start or the method is unknown, or they do not go together.
     """
     return kalman_likelihood(state_space, observations, presample=presample, start=start, method=method).value
 
@@ -129,7 +141,7 @@ def kalman_likelihood(
     state_space: StateSpace,
     observations: Array,
     *,
-    presample: int = 0,
+    presample: NonNegative = 0,
     start: Start = "stationary",
     method: Method = "auto",
 ) -> Outcome:
@@ -138,18 +150,7 @@ def kalman_likelihood(
     Args:
         state_space: the model's solution.
         observations: y ``[n_periods, n_obs]``; NaN marks a missing number.
-        presample: periods at the start that are filtered but not counted.
-        start: the state of the first period before it is observed. "stationary": mean zero and
-            the unconditional covariance; "diffuse": nothing is known in the directions in
-            which the model has unit roots, and the others are stationary (the value is then
-            the limit in `estim.likelihood.state_space.diffuse`); "approximate_diffuse": mean zero and
-            variance 10 in every direction of the state; "riccati": mean zero and the covariance
-            that the filter converges to; or a `Gaussian` of your own.
-        method: "chandrasekhar" is several times faster and needs complete data and a
-            stationary start; "standard" takes any; "square_root" is the most robust to
-            rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
-            where the observations are known, when the function is traced, to have no gap.
-            A diffuse start has a filter of its own.
+        presample, start, method: see `Kalman`.
 
     Returns:
         The log-likelihood, with -(n/2) ln 2 pi for each number observed, and OK. It is -inf, with
@@ -158,30 +159,10 @@ def kalman_likelihood(
         `estim.likelihood.singularity`), so that a forecast covariance is not positive definite.
 
     Raises:
-        ValueError: the start or the method is unknown, or they do not go together.
-
-    Source: Durbin and Koopman (2012), Time Series Analysis by State Space Methods, ch. 4 and 7.
+        ArgumentError: the start or the method is unknown, or they do not go together.
     """
-    if not isinstance(start, Gaussian) and start not in (names := ("diffuse", *STARTS)):
-        raise ValueError(f"start is one of {sorted(names)} or a Gaussian(mean, cov), not {start!r}")
-    if method == "auto":
-        method = fastest_method(observations, start)
-    elif method not in _METHODS:
-        raise ValueError(f"method is 'auto' or one of {sorted(_METHODS)}, not {method!r}")
-    elif start == "diffuse" and method != "standard":
-        raise ValueError(
-            f"start='diffuse' has a filter of its own: method 'auto' or 'standard', not {method!r}"
-        )
-    elif method == "chandrasekhar" and start != "stationary":
-        raise ValueError("method 'chandrasekhar' needs start='stationary'")
-    return _likelihood(
-        state_space,
-        jnp.asarray(observations),
-        start if isinstance(start, Gaussian) else None,
-        presample=presample,
-        method=method,
-        start=None if isinstance(start, Gaussian) else start,
-    )
+    row, data = Kalman(presample, start, method).for_data(observations)
+    return row.loglikelihood(state_space, data)
 
 
 def fastest_method(observations: Array, start: Start = "stationary") -> Method:

@@ -58,13 +58,13 @@ def truncation_error(increments: Array, processes: Processes, obs_cov: Array) ->
 
 
 def _continued(increments: Array) -> Array:
-    """As many increments again, at the rate of the last tenth of the horizon: sizes of its two halves, compared."""
+    """As many increments again, at the rate of the second half of the horizon: sizes of its two quarters, compared."""
     horizon = len(increments)
-    half = max(horizon // 20, 1)
+    quarter = max(horizon // 4, 1)
     size = lambda x: jnp.sqrt(jnp.mean(x**2, axis=0))
-    last, before = size(increments[-half:]), size(increments[-2 * half : -half])
-    rate = jnp.clip(last / jnp.where(before > 0, before, 1.0), 0.0, 1.0) ** (1 / half)
-    first = jnp.sign(increments[-1]) * last * rate ** (half / 2)
+    last, before = size(increments[-quarter:]), size(increments[-2 * quarter : -quarter])
+    rate = jnp.clip(last / jnp.where(before > 0, before, 1.0), 0.0, 1.0) ** (1 / quarter)
+    first = jnp.sign(increments[-1]) * last * rate ** (quarter / 2)
     return first[None] * rate[None] ** np.arange(horizon)[:, None, None]
 
 

@@ -28,6 +28,7 @@ from estim.solution.equations import measurement_covariance, shock_correlation, 
 from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.sequence_space.assemble import System, assemble, stack_jacobians
+from estim.solution.sequence_space.beyond import residuals_of_tail, solve_with_tail
 from estim.solution.sequence_space.determinacy import determinacy_status
 from estim.solution.sequence_space.horizon import horizon_status
 from estim.solution.sequence_space.plan import find_plan
@@ -43,9 +44,6 @@ from estim.status import Status
 from estim.typing import Array
 
 TAIL_TOLERANCE = 1e-2
-_DIED_OUT = 1e-4
-"""Of a peak: increments that have fallen so far at the end of the horizon are trusted."""
-
 _SOLVE_TOLERANCE = 1e-7
 
 
@@ -123,52 +121,33 @@ class UnitResponses(NamedTuple):
 def solve_unit_responses(model: Model, linear: LinearModel, household: HouseholdJacobians) -> UnitResponses:
     """All responses, as those of an infinite horizon but for the economy's inertia at its end.
 
-    With R x the residuals of all equations and blocks, paths that end with the horizon solve R x = b. Their increments
-    S x - x F, S the shift by a date, would be the right ones but for the date at which x ends, where R S x is not zero:
-    R^-1 of that is taken out again.
-
+    With R x the residuals of all equations and blocks at paths that go on as their processes do (`beyond`), R x = b.
     Derivatives follow by the implicit function theorem from R, which is a few products (`_residuals`), and never pass
     through how x is found: dx = R^-1 (db - dR x).
     """
-    fixed_linear, fixed_household = jax.lax.stop_gradient((linear, household))
-    system = assemble(model, fixed_linear, fixed_household)
     jacobian = stack_jacobians(model, household)
-    residuals = partial(_residuals, model, linear, jacobian)
-    by_column = jax.vmap(partial(_solve_residuals, model, fixed_linear, system), -1, -1)
-
-    def solve(b: Array) -> Array:
-        return jax.lax.custom_linear_solve(
-            residuals,
-            b,
-            solve=lambda _, b: by_column(b),
-            transpose_solve=lambda _, b: jax.linear_transpose(by_column, b)(b)[0],
-        )
-
     processes, units = _all_processes(model, linear)
-    stationary, horizon = stationarity(processes), jacobian.shape[1]
-    impulses = jnp.pad(units[:, None], ((0, jacobian.shape[0]), (0, horizon - 1), (0, 0)))
-    cut = solve(impulses)
-    ahead = jnp.pad(cut, ((0, 0), (0, 1), (0, 0)))[:, 1:]
-    end = solve(jnp.pad(residuals(ahead)[:, -1:], ((0, 0), (horizon - 1, 0), (0, 0))))
-    increments = jnp.concatenate([cut[:, :1], (ahead - cut @ processes.transition - end)[:, :-1]], axis=1)
-    # An economy that answers violently to what happens at its end has increments that do not die out. Where the paths
-    # that end with the horizon do, they serve: as increments of processes that last one date.
-    left_over = _left_at_end(increments)
-    plain = (left_over > _DIED_OUT) & (_left_at_end(cut) < 0.1 * left_over)
-    increments = jnp.where(plain, cut, increments)
-    processes = processes._replace(transition=jnp.where(plain, 0.0, processes.transition))
+    impulses = jnp.pad(units[:, None], ((0, jacobian.shape[0]), (0, jacobian.shape[1] - 1), (0, 0)))
 
-    left = _residuals(model, fixed_linear, jacobian, cut) - impulses
+    def residuals(linear: LinearModel, jacobian: Array, transition: Array, paths: Array) -> Array:
+        beyond = residuals_of_tail(model, linear, jacobian, transition, paths[:, -1])
+        return _residuals(model, linear, jacobian, paths) + beyond
+
+    fixed = jax.lax.stop_gradient((linear, jacobian, processes.transition))
+    system = assemble(model, fixed[0], jax.lax.stop_gradient(household))
+    by_column = jax.vmap(partial(_solve_residuals, model, fixed[0], system), -1, -1)
+    solve = solve_with_tail(model, by_column, partial(residuals_of_tail, model, *fixed), impulses)
+    paths = jax.lax.custom_linear_solve(
+        partial(residuals, linear, jacobian, processes.transition),
+        impulses,
+        solve=lambda _, b: solve(b),
+        transpose_solve=lambda _, b: jax.linear_transpose(solve, b)(b)[0],
+    )
+    before = jnp.pad(paths, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    left = residuals(*fixed, paths) - impulses
     determinate = determinacy_status(system.matrix, system.shape)
-    status = _status(cut, left, linear, household.status, determinate, stationary)
-    return UnitResponses(processes, increments, status)
-
-
-def _left_at_end(paths: Array) -> Array:
-    """The largest share of a peak in the last tenth of the horizon, of paths ``[n_variables, T, n]``."""
-    sizes = jax.lax.stop_gradient(jnp.abs(paths))
-    peak = sizes.max(axis=1)
-    return (sizes[:, -max(sizes.shape[1] // 10, 1) :].max(axis=1) / jnp.where(peak > 0, peak, 1.0)).max()
+    status = _status(paths, left, linear, household.status, determinate, stationarity(processes))
+    return UnitResponses(processes, paths - before @ processes.transition, status)
 
 
 def _all_processes(model: Model, linear: LinearModel) -> tuple[Processes, Array]:
