@@ -199,11 +199,11 @@ _IDLE = """
     graphics_toolkit pkg dbstop echo xlim ylim fclose diary delete fflush colormap box text
     dynare_config export_fig hgexport clf save print_info skipline profile zlabel area suptitle tightfig
     datetick
-""".split()
+"""
 """What draws, writes files or sets the scene: it is passed over and changes no value."""
 
 TEXTS: dict[str, Builtin] = {
-    **dict.fromkeys(_IDLE, lambda m, arguments, results: None if not results else [matrix(1.0)] * results),
+    **dict.fromkeys(_IDLE.split(), lambda m, arguments, results: None if not results else [matrix(1.0)] * results),
     "sprintf": lambda m, a, _: formatted(text(a[0]), a[1:]), "fprintf": _fprintf, "disp": _disp, "display": _disp,
     "printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of,
     "strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True),
