@@ -25,6 +25,8 @@ def find_steady_state(c: Contents, path: Path) -> None:
         ModFileError: the code fails, or estimated parameters move a parameter that it sets.
     """
     file = path.with_name(f"{path.stem}_steadystate.m")
+    if len([e for e in c.equations if "static" not in e.tags]) != len(c.variables):
+        return  # what is wrong with it is said later
     if c.steady_code is not None:
         place, code = c.source.locate(c.steady_at), c.steady_code.text
         compute = lambda values: _from_block(c, code, values)
