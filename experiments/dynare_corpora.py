@@ -2,9 +2,9 @@
 
     python experiments/dynare_corpora.py FOLDER [--seconds 60] [--read-only]
 
-Every `.mod` file below the folder that has a model block, each in a process of its own with a limit on its CPU time, one
-after another. Prints a line a file, the reasons by how often they occur, and a line of JSON with the counts: read,
-solved (one stable solution), refused, failed (an exception that is none of estim's), too slow.
+Every `.mod` file below the folder that has a model block, each in a process of its own with a limit on its CPU time,
+one after another. Prints a line a file, the reasons by how often they occur, and a line of JSON with the counts:
+solved (one stable solution), read, refused, failed (an exception that is none of estim's), too slow.
 """
 
 import argparse

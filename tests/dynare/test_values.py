@@ -20,6 +20,7 @@ CORR = "shocks; var e; stderr 0.2; var u; stderr 0.3; corr e, u = 0.5; end;\n"
 def system_of(tmp_path, text):
     path = tmp_path / "m.mod"
     (tmp_path / "calibrate.m").write_text("rho = 0.1;  % of Matlab's\n")
+    (tmp_path / "saved").write_text("rho 0.7\nx 1.5\n")
     (tmp_path / "twice.m").write_text("function y = twice(x)\ny = 2*x;\nend\n")
     path.write_text(HEAD + MODEL + text)
     return translate(path)[0]
@@ -89,6 +90,7 @@ SEEN = {  # the file, values of the model, values of stoch_simul where they are 
     "names in M_": (SHOCKS + "k = strmatch('b', M_.param_names, 'exact'); M_.params(k) = 2;\n", {"b": 2.0}, {}),
     "what a script sets is Matlab's": (SHOCKS + "calibrate;\nset_param_value('b', rho);\n", {"rho": 0.9, "b": 0.1}, {}),
     "a function": (SHOCKS + "b = twice(rho);\n", {"b": 1.8}, {}),
+    "values from a file": (SHOCKS + "load_params_and_steady_state('saved');\n", {"rho": 0.7, "b": 0.5}, {}),
     "after the last command": (SHOCKS + STOCH + "rho = rand(1); M_.params(1) = rand(1);\n", {"rho": 0.9}, {}),
     "a block in one line with Matlab": ("close all; shocks; var e; stderr 2; end;\n", {"e": 2.0}, {}),
     "a correlation stays where variances are estimated": (
@@ -141,6 +143,9 @@ REFUSED = {
     "z = rand(2);\nif z\n rho = 2;\nend\nb = rho;": "b: 'rho' is set by code that cannot be run",
     "M_.params(1) = rand(1);": "the model depends on it: 'rand' is no function",
     "set_param_value('q', 1);": "unknown name 'q'",
+    "M_.Correlation_matrix = eye(2);": "Matlab code sets 'M_.Correlation_matrix', which estim does not follow",
+    "if rand(1) > 2\n shocks; var e; stderr 1; end;\nend": "the model depends on it: 'rand' is no function",
+    "load_params_and_steady_state('none');": "there is no file none",
     "set_param_value('rho', oo_.mean);": "the model depends on it: 'oo_' is no function",
     "irf_calibration; y(1), e, +; end;\n" + ESTIMATE: "an endogenous prior ('irf_calibration')",
     "moment_calibration; x, x, [0 1]; end;\n" + ESTIMATE: "an endogenous prior ('moment_calibration')",

@@ -4,6 +4,7 @@ import copy
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from estim.dynare.reading.syntax import (
     Equation,
     Expression,
     Name,
+    Number,
     Option,
     Statement,
     Symbol,
@@ -196,11 +198,22 @@ def _skip(c: Contents, s: Statement) -> None:
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 
+def _load_params(c: Contents, s: Statement) -> None:
+    """``load_params_and_steady_state('FILE');``: lines of a name and its value, beside the model."""
+    found = re.match(r"\w+\s*\(\s*['\"]?([\w.-]+)['\"]?\s*\)", c.source.text[s.at :])
+    path = Path(c.source.locate(s.at).path).parent / (found[1] if found else "")
+    if not path.is_file():
+        raise c.source.error(f"there is no file {found[1] if found else 'named'}", s.at)
+    for name, value in (line.split() for line in path.read_text().splitlines() if len(line.split()) == 2):
+        if c.role(name) is not None:
+            into = c.values if name in c.parameters else c.initial
+            into[name] = c.evaluate(Number(float(value)))
+
+
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
     if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
         c.restrictions[s.items[0]] = s.at
-    c.note("steady")
 
 
 # --- the model and its steady state ---
@@ -312,7 +325,6 @@ def _command(c: Contents, s: Statement) -> None:
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
     if s.keyword == "steady":
         _move(c)
-        c.note("steady")
     if s.keyword in ("stoch_simul", "estimation"):
         c.note(s.keyword)
         if s.keyword == "estimation" and c.priors:
@@ -389,6 +401,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "unsupported": _unsupported,
     "change_type": _change_type,
     "model_options": _model_options,
+    "load_params_and_steady_state": _load_params,
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,

@@ -22,7 +22,7 @@ from estim.dynare.matlab.values import Cell, Unknown, matrix, scalar, take, text
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.matlab_data import loaded
 from estim.dynare.reading.parser import parse_chunk
-from estim.dynare.reading.scanner import MATLAB_PRIOR, next_chunk, statement_begins, without_comments
+from estim.dynare.reading.scanner import BLOCKS, MATLAB_PRIOR, next_chunk, statement_begins, without_comments
 from estim.dynare.reading.shocks import set_shock_covariance, set_stderr, shock_covariance
 from estim.dynare.reading.syntax import Option, Statement
 
@@ -30,6 +30,7 @@ _ASSIGNED = re.compile(
     r"(?<![\w.])([A-Za-z_]\w*)\s*(?:\([^()=]*\)\s*|\{[^{}=]*\}\s*)?(?:[-+*/^]?=(?!=)|\+\+|--)"
 )
 _SETS = re.compile(r"\bM_\.\w[^=\n;]*=(?!=)|\bset_(?:param_value|shock_stderr_value|all_parameters)\b")
+_BLOCK = re.compile(rf"\b(?:{'|'.join(sorted(BLOCKS - {'model'}))})\s*;")
 _OPTIONS = {
     **dict.fromkeys(
         ("lik_init", "diffuse_filter", "kalman_algo", "presample", "prefilter", "first_obs"), "estimation"
@@ -171,7 +172,7 @@ class Workspace(Interpreter):
                 if "did you mean" in str(self._error)
                 else c.source.error(f"{', '.join(parameters)}: {error.message}", at)
             )
-        if _SETS.search(code) or "M_" in names:
+        if _SETS.search(code) or _BLOCK.search(code) or "M_" in names:
             raise c.source.error(
                 f"Matlab code cannot be run, and the model depends on it: {error.message}", at
             )
@@ -202,6 +203,16 @@ class Workspace(Interpreter):
             if not np.array_equal(value, before["params"].ravel()[i], equal_nan=True):
                 c.values[name] = float(np.real(value))
                 c.skipped.pop(name, None)
+        for name in (
+            "H",
+            "Correlation_matrix",
+            "Correlation_matrix_ME",
+            "endo_names",
+            "exo_names",
+            "param_names",
+        ):
+            if now.get(name) is not before.get(name):
+                raise c.source.error(f"Matlab code sets 'M_.{name}', which estim does not follow", self.at)
         if not np.array_equal(now["Sigma_e"], before["Sigma_e"]):
             set_shock_covariance(c, matrix(now["Sigma_e"]), self.at)
         self._show_model()

@@ -71,7 +71,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     """
     if chunk.keyword in ("native", "skipped", "unsupported"):
         return Statement(chunk.keyword, (), (chunk.body,), chunk.at)
-    if chunk.keyword in IDLE | SKIPPED:
+    if chunk.keyword in IDLE | SKIPPED | {"load_params_and_steady_state"}:
         return Statement(chunk.keyword, (), (), chunk.at)
     rule = _RULES.get(chunk.keyword, "command")
     body = chunk.body

@@ -20,6 +20,7 @@ DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_vari
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
+    "load_params_and_steady_state",
 }
 """Commands that are followed, beside declarations."""
 
