@@ -52,7 +52,6 @@ SKIPPED = {
     *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
     *(
         "initval_file",
-        "load_params_and_steady_state",
         "evaluate_planner_objective",
         "external_function",
         "osr_params",
