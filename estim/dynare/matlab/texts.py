@@ -177,8 +177,7 @@ def _disp(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 
 def _strrep(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    words = [text(a) for a in arguments[1:3]]
-    return text(arguments[0]).replace(*words)
+    return text(arguments[0]).replace(text(arguments[1]), text(arguments[2]))
 
 
 def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
