@@ -150,7 +150,9 @@ def model_likelihood(
         ArgumentError: as `build_posterior`.
     """
     solver = solver_named(model, solver)
-    row, read = likelihood_for(solver.gives, likelihood, options).for_data(observations)
+    chosen = likelihood_for(solver.gives, likelihood, options)
+    chosen.check_specification(model)
+    row, read = chosen.for_data(observations)
     return ModelLikelihood(model, row.solver_for(solver), row), read
 
 

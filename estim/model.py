@@ -7,7 +7,7 @@ parameters), three functions (steady state, residuals, measurement) and a prior.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from estim.arguments import Condition, Positive, names_arguments
 from estim.model_checks import check_model_parts
@@ -27,6 +27,19 @@ Stated = Annotated[
     Any, Condition("a function", lambda value: callable(value) or value is SEARCHED, says_all=True)
 ]
 """``params -> variables``, or SEARCHED."""
+
+
+class Alternative(NamedTuple):
+    """What takes the place of an equation while a constraint binds, where that is no complementarity.
+
+    ``residual`` is ``(lag, now, lead, shocks, params) -> residual`` of the equation that holds then; ``bind`` and
+    ``relax`` are ``(lag, now, lead, params) -> gap``: the constraint begins to bind where the first is negative
+    although it does not bind, and lets go where the second is negative although it does.
+    """
+
+    residual: Callable[[Any, Any, Any, Any, Any], Any]
+    bind: Callable[[Any, Any, Any, Any], Any]
+    relax: Callable[[Any, Any, Any, Any], Any]
 
 
 @names_arguments(ModelError)
@@ -55,6 +68,13 @@ class Model(Specification):
             ``[n_obs, n_obs]`` where the errors are correlated; or None.
         trend: ``params -> observables``, what the data grow by each period beside the measurement,
             from the first observation on; or None.
+        complementarity: constraints that bind at times, ``{equation: slack}`` with the slack a function
+            ``(lag, now, lead, params) -> scalar``. Slack and the equation's residual are never negative, and one of
+            them is zero: ``{"rate": now.R - now.notional}`` with the slack ``now.R - 1`` is a lower bound. The
+            reference regime is the one whose zero holds at the steady state, the equation's or the slack's.
+        alternatives: `Alternative` by equation, for constraints that are no complementarity.
+        rest_levels: what a shock of zero stands for where paths of exogenous variables are given in levels, by shock;
+            zero for those left out.
         het_blocks: heterogeneous-agent blocks (`estim.heterogeneity.block.HetBlock`);
             non-empty means the model is solved in sequence space.
         unknowns: calibrated parameters that the steady state solves for, with their bounds:
@@ -64,6 +84,8 @@ class Model(Specification):
         horizon: length of the paths in sequence space, in periods.
         start: values to begin a search from; a parameter not listed begins at its
             prior mean. Without ``steady_state`` levels of variables too.
+        linearised: whether the equations are a linearisation, written as deviations from a steady state: solvers that
+            go beyond first order refuse them.
         reference: the publication, for people.
         published: its estimates by parameter, posterior means where it has them; a report sets
             them beside its own.
@@ -85,11 +107,15 @@ class Model(Specification):
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
     trend: Callable[[Any], Any] | None = None
+    complementarity: Mapping[str, Callable[[Any, Any, Any, Any], Any]] = field(default_factory=dict)
+    alternatives: Mapping[str, Alternative] = field(default_factory=dict)
+    rest_levels: Mapping[str, float] = field(default_factory=dict)
     het_blocks: tuple[Any, ...] = ()
     unknowns: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     horizon: Positive = 300
     start: Mapping[str, float] = field(default_factory=dict)
+    linearised: bool = False
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
 

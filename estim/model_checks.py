@@ -125,6 +125,9 @@ def _check_functions(model: Any) -> list[str]:
     def a_tuple(role: str, kind: type[Any]) -> Callable[[Any], list[Any]]:
         return read_tuple(model, role, kind)
 
+    def a_scalar(role: str) -> Callable[[Any], list[Any]]:
+        return lambda value: [scalar(model, role, value)]
+
     def equations(result: Any) -> list[Any]:
         if not isinstance(result, Mapping):
             raise ModelError(
@@ -158,12 +161,45 @@ def _check_functions(model: Any) -> list[str]:
         trace_one("shock_correlation", model.shock_correlation, correlation, params=params)
     if model.trend is not None:
         trace_one("trend", model.trend, a_tuple("trend", model.observables), params=params)
+    for name, kind, function in _constraints(model, written):
+        role = f"{kind} of '{name}'"
+        given = dated | ({"shocks": shocks} if kind == "alternatives" else {}) | {"params": params}
+        trace_one(role, function, a_scalar(role), **given)
     if model.joint_prior is not None:
         one = lambda value: [scalar(model, "joint_prior", value)]
         trace_one("joint_prior", model.joint_prior, one, params=params)
     if not model.het_blocks and (idle := [n for n in model.estimated if n not in used]):
         raise ModelError(f"{model.name}: the prior gives {quoted(idle)}, which no function of the model uses")
     return written
+
+
+def _constraints(model: Any, equations: Sequence[str]) -> list[tuple[str, str, Any]]:
+    """The functions of the constraints that bind at times: equation, which field's, function."""
+    for field in ("complementarity", "alternatives"):
+        for name in getattr(model, field):
+            if name not in equations:
+                hint = did_you_mean(name, equations)
+                raise ModelError(
+                    f"{model.name}: '{field}' has '{name}', no equation of {listed(equations)}{hint}"
+                )
+    if both := set(model.complementarity) & set(model.alternatives):
+        raise ModelError(
+            f"{model.name}: {quoted(sorted(both))} is in 'complementarity' and in 'alternatives'"
+        )
+    if model.het_blocks and (model.complementarity or model.alternatives):
+        raise ModelError(
+            f"{model.name}: constraints that bind at times are not solved with heterogeneous agents"
+        )
+    if unknown := [name for name in model.rest_levels if name not in model.shocks._fields]:
+        raise ModelError(f"{model.name}: 'rest_levels' gives {quoted(unknown)}, no shock")
+    found = [(name, "complementarity", slack) for name, slack in model.complementarity.items()]
+    for name, other in model.alternatives.items():
+        found += [
+            (name, "alternatives", other.residual),
+            (name, "bind", other.bind),
+            (name, "relax", other.relax),
+        ]
+    return found
 
 
 def _check_count(model: Any, equations: list[str], found: set[str]) -> None:

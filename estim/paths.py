@@ -15,12 +15,18 @@ from estim.models import load_model
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
+from estim.representations.piecewise import PiecewiseLinear
+from estim.representations.pruned import PrunedStateSpace
 from estim.runtime import require_own_runtime
 from estim.simulation import Simulation
 from estim.solution.at_rest import solution_error
+from estim.solution.piecewise_paths import durations, follow_piecewise, in_words
 from estim.solution.rational_expectations import read_of_past, solve_decision_rule
+from estim.solution.regimes import regimes
 from estim.solution.responses import household_paths
+from estim.solution.solver import Solver
 from estim.solution.table import solver_named
+from estim.status import SolutionError, Status
 from estim.typing import Array
 
 
@@ -54,7 +60,12 @@ def simulate(
     Returns:
         An array with the dimensions ``period`` (the frame's index, else counted from 1, from 0 with the start) and
         ``variable``: the model's variables; the numbers of a simulation's state (``name.0``, ``name.1`` in a
-        vector) and its observables, "observed NAME" where a state has that name.
+        vector) and its observables, "observed NAME" where a state has that name. Where constraints bind at times the
+        periods have further coordinates: ``regimes``, what is expected from a period on, one character for each period
+        ahead (a group of them where there are several constraints), "1" where a constraint binds, until the reference
+        regime returns for good; ``other_regimes``, those of a second solution, found from a guess with everything
+        bound, empty where there is none; and for each constraint the number of periods in which it is expected to
+        bind.
 
     Raises:
         ArgumentError: a shock or variable is unknown, a path is no path of finite numbers, or the solver has no
@@ -77,27 +88,41 @@ def simulate(
         )
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
-    labels, values = _RULES[solver.gives](model, given, e, errors, start, include_start)
-    period = _periods(index, len(e), include_start)
-    return xr.DataArray(np.asarray(values), {"period": period, "variable": labels}, ("period", "variable"))
+    labels, values, *more = _RULES[solver.gives](model, solver, given, e, errors, start, include_start)
+    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": labels}
+    for name, by_period in (more[0] if more else {}).items():
+        before = [type(by_period[0])()] if include_start else []
+        coords[name] = ("period", [*before, *by_period])
+    return xr.DataArray(np.asarray(values), coords, ("period", "variable"))
 
 
 def _linear(
-    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], Array]:
     """The variables of a model at first order."""
     rule = solve_decision_rule(model, params)
     if int(rule.status):
         raise solution_error(int(rule.status), model, params)
-    names = model.variables._fields
-    begun = np.array(rule.steady_state)
+    begun = _levels(model, rule.steady_state, start)
+    past = read_of_past(model, params) @ (begun - rule.steady_state)
+    path = _follow_rule(rule, past, jnp.asarray(shocks))
+    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
+
+
+def _levels(model: Model, rest: Array, start: Any) -> np.ndarray:
+    """Where a path begins ``[n_variables]``: at rest, but for the levels in `start`."""
+    names, begun = model.variables._fields, np.array(rest)
     for name, level in (start or {}).items():
         if name not in names:
             raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
         begun[names.index(name)] = float(level)
-    past = read_of_past(model, params) @ (begun - rule.steady_state)
-    path = _follow_rule(rule, past, jnp.asarray(shocks))
-    return list(names), jnp.concatenate([begun[None], path]) if include_start else path
+    return begun
 
 
 @jax.jit
@@ -111,8 +136,77 @@ def _follow_rule(rule: Any, past: Array, shocks: Array) -> Array:
     return jax.lax.scan(step, past, shocks)[1]
 
 
+def _pruned(
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
+) -> tuple[list[str], Array]:
+    """The variables of a model by a perturbation; a start away from rest is a deviation of first order."""
+    solution = solver.solve(model, params)
+    if int(solution.status):
+        raise solution_error(int(solution.status), model, params)
+    begun = _levels(model, solution.variables.level, start)
+    path = _follow_pruned(solution, begun - solution.variables.level, jnp.asarray(shocks))
+    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
+
+
+@jax.jit
+def _follow_pruned(solution: PrunedStateSpace, begun: Array, shocks: Array) -> Array:
+    """Levels ``[n_periods, n_variables]`` after the deviations from rest ``begun`` ``[n_variables]``."""
+    states = np.array(solution.states, int)
+
+    def step(parts, shock):
+        found = solution.variables.parts(parts, shock)
+        return tuple(part[states] for part in found), solution.variables.level + sum(found)
+
+    first, *later = solution.rest.parts
+    return jax.lax.scan(step, (first + begun[states], *later), shocks)[1]
+
+
+def _piecewise(
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
+) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """The variables of a model whose constraints bind at times, and what is expected in each period."""
+    solution = solver.solve(model, params)
+    if int(solution.status):
+        raise solution_error(int(solution.status), model, params)
+    begun = _levels(model, solution.steady_state, start)
+    found = follow_piecewise(solution, jnp.asarray(begun) - solution.steady_state, jnp.asarray(shocks))
+    if (failed := np.flatnonzero(found.status)).size:
+        status = Status(int(found.status[failed[0]]))
+        raise SolutionError(status, f"{model.name}, period {failed[0] + 1}")
+    J, path = solution.num_constraints, np.asarray(found.variables)
+    expected, other = in_words(found.binding, J), in_words(found.other, J)
+    more: dict[str, Any] = {
+        "regimes": expected,
+        "other_regimes": [b if a != b else "" for a, b in zip(expected, other, strict=True)],
+    }
+    spells = durations(found.binding, J)
+    more |= {
+        f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)
+    }
+    path = np.concatenate([begun[None], path]) if include_start else path
+    return list(model.variables._fields), path, more
+
+
 def _sequence(
-    model: Model, params: Any, shocks: np.ndarray, errors: None, start: Any, include_start: bool
+    model: Model,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: None,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], np.ndarray]:
     """The variables of a model with heterogeneous agents, from its responses over the horizon."""
     if start is not None:
@@ -128,7 +222,13 @@ def _sequence(
 
 
 def _simulated(
-    simulation: Simulation, params: Any, shocks: np.ndarray, errors: Any, start: Any, include_start: bool
+    simulation: Simulation,
+    solver: Solver,
+    params: Any,
+    shocks: np.ndarray,
+    errors: Any,
+    start: Any,
+    include_start: bool,
 ) -> tuple[list[str], Array]:
     """The numbers of the state, and the observables."""
     rows = None
@@ -145,12 +245,14 @@ def _simulated(
     return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
 
 
-_RULES: dict[type, Callable[..., tuple[list[str], Any]]] = {
+_RULES: dict[type, Callable[..., tuple[Any, ...]]] = {
     StateSpace: _linear,
+    PiecewiseLinear: _piecewise,
+    PrunedStateSpace: _pruned,
     MovingAverage: _sequence,
     SimulatedStateSpace: _simulated,
 }
-"""How a path follows from shocks, by what the solver gives."""
+"""How a path follows from shocks, by what the solver gives: labels, values, and what else is said of each period."""
 
 
 def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:

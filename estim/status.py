@@ -22,6 +22,10 @@ class Status(IntEnum):
     SINGULAR = 8
     SINGULAR_OBSERVABLES = 9
     NO_STATIONARY_START = 10
+    NO_REGIMES = 11
+    BINDS_FOR_EVER = 12
+    NO_REFERENCE = 13
+    NO_SHOCKS = 14
 
     @property
     def message(self) -> str:
@@ -49,6 +53,14 @@ _MESSAGES = {
         "the state has no stationary distribution to start from (a root of its transition is not below one); "
         "take start='diffuse'"
     ),
+    Status.NO_REGIMES: (
+        "no fixed point of regimes: the guesses of which periods a constraint binds in go round in a cycle"
+    ),
+    Status.BINDS_FOR_EVER: (
+        "a constraint still binds at the end of the horizon: it never lets go, or the horizon is too short"
+    ),
+    Status.NO_REFERENCE: "no reference regime: a constraint is violated at the steady state, or on its edge",
+    Status.NO_SHOCKS: "no shocks give what is observed: in some period the equations for them have no root",
     Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 

@@ -48,7 +48,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api", "paths"],
+    ["ladder", "api", "paths", "foresight"],
     ["experiment"],
     ["pipeline"],
     ["cli"],

@@ -1,15 +1,17 @@
-"""What a solved model says: pure functions of one `StateSpace`, and `over_draws` to have them with bands."""
+"""What a solved model says: pure functions of one solution, and `over_draws` to have them with bands."""
 
 from estim.analysis.bridge import Bridge, PriorMass, bridge_sampling, prior_mass
 from estim.analysis.calibration import RankTest, calibration_ranks, uniformity
 from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
 from estim.analysis.forecasts import forecast, sample_forecast
+from estim.analysis.generalised_responses import generalised_impulse_responses
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
 from estim.analysis.identification import Identification, local_identification
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
 from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
+from estim.analysis.pruned_moments import pruned_as_linear, risk_adjusted_mean, stochastic_steady_state
 from estim.analysis.variance_decomposition import variance_decomposition
 from estim.likelihood.state_space.smoothing import sample_smoothed, smooth
 from estim.solution.simulate import simulate
@@ -26,6 +28,7 @@ __all__ = [
     "bridge_sampling",
     "calibration_ranks",
     "forecast",
+    "generalised_impulse_responses",
     "historical_decomposition",
     "impulse_responses",
     "local_identification",
@@ -35,12 +38,15 @@ __all__ = [
     "predictive_quantiles",
     "predictive_statistics",
     "prior_mass",
+    "pruned_as_linear",
+    "risk_adjusted_mean",
     "sample_forecast",
     "sample_moments",
     "sample_smoothed",
     "simulate",
     "smooth",
     "solve_draws",
+    "stochastic_steady_state",
     "theoretical_moments",
     "uniformity",
     "variables_state_space",

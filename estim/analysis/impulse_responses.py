@@ -9,15 +9,17 @@ from estim.arguments import Positive, checked
 from estim.numerics import matrix_powers, semidefinite_cholesky
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
+from estim.representations.pruned import PrunedStateSpace
 from estim.typing import Array
 
 
 @checked
-def impulse_responses(solution: StateSpace | MovingAverage, horizon: Positive) -> Array:
+def impulse_responses(solution: StateSpace | MovingAverage | PrunedStateSpace, horizon: Positive) -> Array:
     """Z T^h R Q^1/2 or IRF_h Q^1/2, ``[horizon, n_obs, n_shocks]``; the first row is the period of the shock.
 
     Where shocks are correlated they are made orthogonal in their order: the first one moves
-    all, the last one only itself (Sims 1980). A moving average without a tail has no more than its own horizon.
+    all, the last one only itself (Sims 1980). A moving average without a tail has no more than its own horizon. Those
+    of a perturbation are generalised ones, on average over states (`generalised_impulse_responses`).
     """
     return _impulse_responses(solution, horizon)
 

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.analysis.pruned_moments import pruned_as_linear
 from estim.arguments import NonNegative, checked
 from estim.representations.linear import StateSpace
+from estim.representations.pruned import PrunedStateSpace
 from estim.solution.initial_state import stationary_part
 from estim.typing import Array
 
@@ -30,16 +32,24 @@ class Moments(NamedTuple):
 
 
 @checked
-@partial(jax.jit, static_argnames="num_lags")
-def theoretical_moments(state_space: StateSpace, num_lags: NonNegative) -> Moments:
+def theoretical_moments(state_space: StateSpace | PrunedStateSpace, num_lags: NonNegative) -> Moments:
     """The model's unconditional moments, Z T^k P Z' (+ H at k = 0), about the trend where there is one.
 
     An observable that depends on a unit root has none: its moments are NaN, those of the others are not.
 
     Args:
-        state_space: the model's solution.
+        state_space: the model's solution; a perturbation of order one or two, too.
         num_lags: autocovariances 0 ... num_lags.
+
+    Raises:
+        ArgumentError: the solution is a perturbation of third order.
     """
+    linear = pruned_as_linear(state_space) if isinstance(state_space, PrunedStateSpace) else state_space
+    return _moments(linear, num_lags)
+
+
+@partial(jax.jit, static_argnames="num_lags")
+def _moments(state_space: StateSpace, num_lags: int) -> Moments:
     T, Z = state_space.transition, state_space.design
     cov, level_free = stationary_part(state_space)
 

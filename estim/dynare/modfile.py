@@ -23,7 +23,7 @@ from estim.dynare.reading.settings import (
     estimation_settings,
     stoch_simul_settings,
 )
-from estim.dynare.reading.source import ModFileError
+from estim.dynare.reading.source import ModFileError, UnsupportedError
 from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.model import Model
@@ -95,9 +95,15 @@ class ModFile(NamedTuple):
         At the values above the command, or at the start of the estimation where that comes first.
 
         Raises:
+            UnsupportedError: the command asks for a solution of order two or three, whose tables are not these.
             SolutionError: the model has no unique stable solution.
         """
         asked = self.stoch_simul
+        if asked.order > 1:
+            raise UnsupportedError(
+                f"{self.path}: the tables of 'stoch_simul' are those of first order, and the file asks for order "
+                f"{asked.order}: see estim.solve(model, solver=estim.Perturbation(order={asked.order}))"
+            )
         ours = lambda names: tuple(self.names[name] for name in names)
         return stoch_simul(
             self.model,

@@ -25,6 +25,14 @@ class Likelihood(Protocol):
         """The solver, with what this likelihood needs of it: as it is, for most."""
         return solver
 
+    def check_specification(self, spec: Any) -> None:
+        """Has the specification what this likelihood needs? Most need nothing of it.
+
+        Raises:
+            ArgumentError: it says what is missing.
+        """
+        return None
+
     def for_data(self, observations: Array) -> tuple["Likelihood", Any]:
         """The likelihood for data of this shape with these gaps, and what it reads of them.
 

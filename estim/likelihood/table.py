@@ -7,20 +7,32 @@ from estim.arguments import ArgumentError, check_settings, did_you_mean, setting
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
+from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.particle import Particle
+from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
+from estim.representations.piecewise import PiecewiseLinear
+from estim.representations.pruned import PrunedStateSpace
 
 LIKELIHOODS: dict[str, Any] = {
     "kalman": Kalman,
     "toeplitz": Toeplitz,
     "whittle": Whittle,
+    "inversion": Inversion,
     "particle": Particle,
+    "piecewise_kalman": PiecewiseKalman,
 }
 
-DEFAULTS: dict[type, Any] = {StateSpace: Kalman, MovingAverage: Toeplitz, SimulatedStateSpace: Particle}
+DEFAULTS: dict[type, Any] = {
+    StateSpace: Kalman,
+    MovingAverage: Toeplitz,
+    PrunedStateSpace: Inversion,
+    PiecewiseLinear: PiecewiseKalman,
+    SimulatedStateSpace: Particle,
+}
 
 
 def likelihood_for(

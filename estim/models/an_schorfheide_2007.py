@@ -113,6 +113,7 @@ model = Model(
         "rho_g": 0.98,
         "rho_z": 0.93,
     },
+    linearised=True,
     reference='An, S. and F. Schorfheide (2007), "Bayesian Analysis of DSGE Models", Econometric Reviews 26(2-4)',
     published=published,
 )

@@ -110,6 +110,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
+    linearised=True,
     reference='Lubik, T. and F. Schorfheide (2007), "Do Central Banks Respond to Exchange Rate Movements? A '
     'Structural Investigation", Journal of Monetary Economics 54(4)',
     published=published,

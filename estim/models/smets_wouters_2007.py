@@ -177,6 +177,7 @@ model = Model(
     measurement=measurement,
     prior=Params(),
     start=published,
+    linearised=True,
     reference='Smets, F. and R. Wouters (2007), "Shocks and Frictions in US Business Cycles: A Bayesian '
     'DSGE Approach", American Economic Review 97(3)',
     published=published,

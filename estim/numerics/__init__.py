@@ -8,6 +8,7 @@ from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
 from estim.numerics.semidefinite import semidefinite_cholesky
 from estim.numerics.sylvester import solve_discrete_lyapunov, solve_sylvester
+from estim.numerics.tensor_sylvester import solve_tensor_sylvester
 from estim.numerics.toeplitz import block_toeplitz
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "solve_factorized",
     "solve_linear",
     "solve_sylvester",
+    "solve_tensor_sylvester",
 ]

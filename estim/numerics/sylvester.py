@@ -33,10 +33,10 @@ def solve_sylvester(left: Array, right: Array, constant: Array) -> tuple[Array, 
     Returns:
         X ``[m, n]`` and OK, or zeros and NOT_CONVERGED where the sum diverges.
     """
-    left, right = _finite(left), _finite(right)
+    left, right = finite_or_diverging(left), finite_or_diverging(right)
 
     def smith(left, right, constant):
-        return _double(lambda p, x: ((p[0] @ p[0], p[1] @ p[1]), p[0] @ x @ p[1]), (left, right), constant)
+        return double(lambda p, x: ((p[0] @ p[0], p[1] @ p[1]), p[0] @ x @ p[1]), (left, right), constant)
 
     x = lax.custom_linear_solve(
         lambda x: x - left @ x @ right,
@@ -44,7 +44,7 @@ def solve_sylvester(left: Array, right: Array, constant: Array) -> tuple[Array, 
         solve=lambda _, c: smith(left, right, c),
         transpose_solve=lambda _, c: smith(left.T, right.T, c),
     )
-    return x, _status(x, constant)
+    return x, status_of(x, constant)
 
 
 @jax.jit
@@ -58,10 +58,10 @@ def solve_discrete_lyapunov(transition: Array, covariance: Array) -> tuple[Array
     Returns:
         X ``[n, n]`` and OK, or zeros and NOT_CONVERGED where the sum diverges.
     """
-    transition = _finite(transition)
+    transition = finite_or_diverging(transition)
 
     def smith(transition, constant):
-        return _double(lambda a, x: (a @ a, a @ x @ a.T), transition, constant)
+        return double(lambda a, x: (a @ a, a @ x @ a.T), transition, constant)
 
     x = lax.custom_linear_solve(
         lambda x: x - transition @ x @ transition.T,
@@ -69,16 +69,16 @@ def solve_discrete_lyapunov(transition: Array, covariance: Array) -> tuple[Array
         solve=lambda _, c: smith(transition, c),
         transpose_solve=lambda _, c: smith(transition.T, c),
     )
-    return x, _status(x, covariance)
+    return x, status_of(x, covariance)
 
 
-def _status(x: Array, constant: Array) -> Scalar:
-    """A solution is zero only if the constant is; where the sum diverges, `_double` returns zeros."""
+def status_of(x: Array, constant: Array) -> Scalar:
+    """A solution is zero only if the constant is; where the sum diverges, `double` returns zeros."""
     converged = jnp.any(x != 0) | jnp.all(constant == 0)
     return jnp.where(converged, Status.OK, Status.NOT_CONVERGED)
 
 
-def _double(step: Callable, powers: Any, constant: Array) -> Array:
+def double(step: Callable, powers: Any, constant: Array) -> Array:
     """The sum of ``powers, increment = step(powers, x)``, repeated until the increment no longer matters.
 
     Zeros where it does not converge: what is multiplied by zero later must be finite.
@@ -101,6 +101,6 @@ def _double(step: Callable, powers: Any, constant: Array) -> Array:
     return jnp.where(converged, x, 0.0)
 
 
-def _finite(matrix: Array) -> Array:
+def finite_or_diverging(matrix: Array) -> Array:
     """The matrix, or one whose powers overflow where an entry is not finite."""
     return jnp.where(jnp.isfinite(matrix).all(), matrix, 1e200)

@@ -40,6 +40,11 @@ class StateSpace(NamedTuple):
     def num_shocks(self) -> int:
         return self.state_cov.shape[-1]
 
+    @property
+    def rest(self) -> Array:
+        """The state at rest ``[n_states]``: zero."""
+        return jnp.zeros(self.transition.shape[-1])
+
     def start(self, key: Key) -> Array:
         """A draw of s_0 ``[n_states]`` from the stationary distribution; NaN where there is none."""
         R = self.selection

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import ArgumentError
 from estim.representations.linear import StateSpace
 from estim.typing import Array, Key, Scalar
 
@@ -25,21 +26,29 @@ class NonlinearStateSpace(ABC):
         obs_cov: covariance of the measurement errors ``[n_obs, n_obs]``; None where they are not added to what is
             observed, so that no density of them is known.
         obs_trend: g ``[n_obs]``, or None.
+        shock_cov: covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file.
         status: a `Status`.
     """
 
     obs_cov: Array | None
+    shock_cov: Array
     status: Scalar
     obs_trend: Array | None = None
-
-    @property
-    @abstractmethod
-    def shock_cov(self) -> Array:
-        """Covariance of the shocks ``[n_shocks, n_shocks]``, in the units of the model's file."""
 
     @abstractmethod
     def start(self, key: Key) -> Any:
         """The state of the period before the first: a draw, or the same for every key."""
+
+    @property
+    def rest(self) -> Any:
+        """The state at rest, where a path begins whose start is known.
+
+        Raises:
+            ArgumentError: this state space does not know it.
+        """
+        raise ArgumentError(
+            f"a {type(self).__name__} has no state at rest, from which shocks could be inferred"
+        )
 
     @abstractmethod
     def step(self, state: Any, shock: Array) -> Any:
@@ -78,13 +87,18 @@ class SimulatedStateSpace(NonlinearStateSpace):
     status: Scalar
 
     @property
-    def shock_cov(self) -> Array:
+    def shock_cov(self) -> Array:  # type: ignore[override]
         """Independent, of unit variance."""
         return jnp.eye(len(self.specification.shocks._fields))
 
     def start(self, key: Key) -> Any:
         """The same for every key."""
-        return self.specification.start(self.params)
+        return self.rest
+
+    @property
+    def rest(self) -> Any:
+        """Where the simulation starts."""
+        return jax.tree.map(jnp.asarray, self.specification.start(self.params))
 
     def step(self, state: Any, shock: Array) -> Any:
         return self.specification.transition(state, self.specification.shocks(*shock), self.params)

@@ -88,13 +88,8 @@ def implications(
     """
     n_routes, n, dim = positions.shape
     mean = np.asarray(positions[0], float).mean(axis=0)
-    solutions = map_positions(
-        _solution,
-        posterior,
-        np.vstack([positions.reshape(-1, dim), mean]),
-        sequential=posterior.sequential,
-    )
-    solved = solutions.status == Status.OK
+    found = solutions(posterior, np.vstack([positions.reshape(-1, dim), mean]))
+    solved = found.status == Status.OK
 
     @jax.jit
     def history(solution: StateSpace | MovingAverage) -> Array:
@@ -103,20 +98,25 @@ def implications(
         return jnp.concatenate([parts.shocks, rest], axis=2)
 
     respond = jax.jit(jax.vmap(partial(impulse_responses, horizon=horizon)))
-    responses = np.array(respond(solutions))[:-1]
+    responses = np.array(respond(found))[:-1]
     responses[~solved[:-1]] = np.nan
     shares = np.array(
         jax.jit(jax.vmap(partial(variance_decomposition, horizons=_HORIZONS)))(
-            jax.tree.map(lambda leaf: leaf[:n], solutions)
+            jax.tree.map(lambda leaf: leaf[:n], found)
         )
     )
     shares[~solved[:n]] = np.nan
     parts = {
         "horizons": np.array(_HORIZONS),
         "shares": shares,
-        "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], solutions))),
+        "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], found))),
     }
     return responses.reshape(n_routes, n, *responses.shape[1:]), parts
+
+
+def solutions(posterior: Posterior, positions: np.ndarray) -> Any:
+    """The model solved at ``positions`` ``[n, dim]``: a representation whose leaves have leading axis ``[n]``."""
+    return map_positions(_solution, posterior, positions, sequential=posterior.sequential)
 
 
 def _solution(posterior: Posterior, position: Position) -> Any:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.model import Model, Searched
+from estim.solution.regimes import regimes
 from estim.solution.steady_state import best_attempt
 from estim.solution.table import default_solver
 from estim.status import SolutionError, Status
@@ -31,7 +32,7 @@ def _at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
         return best_attempt(model, params)
     steady = _as_arrays(model.steady_state(params))
     shocks = _as_arrays(model.shocks(*[0.0] * len(model.shocks._fields)))
-    left = model.residuals(steady, steady, steady, shocks, params)
+    left = regimes(model).reference.residuals(steady, steady, steady, shocks, params)
     return steady, {name: float(x) for name, x in left.items()}
 
 

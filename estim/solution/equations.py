@@ -9,6 +9,7 @@ from jax.extend import core
 from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics import semidefinite_cholesky
+from estim.solution.regimes import regimes
 from estim.typing import Array
 
 
@@ -26,7 +27,8 @@ class Equations(NamedTuple):
 
 @kept_on_model
 def trace_equations(model: Model) -> Equations:
-    """The programs of a model."""
+    """The programs of a model, in its reference regime where constraints bind at times."""
+    model = regimes(model).reference
     scalar = jax.ShapeDtypeStruct((), float)
     names: list[str] = []
 

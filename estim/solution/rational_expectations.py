@@ -28,7 +28,7 @@ from estim.typing import Array, Scalar
 _IN_NAME_ONLY = 1e-11
 
 
-class _Solution(NamedTuple):
+class LinearSolution(NamedTuple):
     """The decision rule, N of m_t = N x_{t-1} + S e_t, and y_t = Z m_t + d, or y_t = M x_t + d
     where the measurement reads today's variables only."""
 
@@ -71,6 +71,16 @@ def read_of_past(model: Model, params) -> Array:
     They are deviations from rest; m and S are those of `solve_decision_rule`.
     """
     return _solve(model, _floats(params)).combination
+
+
+def solve_all_variables(model: Model, params) -> tuple[DecisionRule, Array, Array]:
+    """The rule, and T ``[n_variables, n_variables]`` and R ``[n_variables, n_shocks]`` of x_t = T x_{t-1} + R e_t.
+
+    All variables x are the state, in deviations from rest: larger than need be, but in the equations' own words.
+    Args, raises: as `solve_decision_rule`.
+    """
+    rule, combination = _solve(model, _floats(params))[:2]
+    return rule, rule.policy @ combination, rule.policy @ rule.selection
 
 
 def solve_state_space(model: Model, params) -> StateSpace:
@@ -128,7 +138,7 @@ def solve_state_space_in_variables(model: Model, params) -> StateSpace:
 
 
 def _state_space(
-    model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
+    model: Model, params, found: LinearSolution, transition: Array, selection: Array, design: Array
 ) -> StateSpace:
     """By one program for a model."""
     return _measurement_program(model)(params, found, transition, selection, design)
@@ -140,7 +150,7 @@ def _measurement_program(model: Model) -> Callable[..., StateSpace]:
 
 
 def _state_space_once(
-    model: Model, params, found: _Solution, transition: Array, selection: Array, design: Array
+    model: Model, params, found: LinearSolution, transition: Array, selection: Array, design: Array
 ) -> StateSpace:
     return StateSpace(
         transition=transition,
@@ -159,18 +169,23 @@ def _floats(params):
     return jax.tree.map(lambda x: jnp.asarray(x, float), params)
 
 
-def _solve(model: Model, params) -> _Solution:
+def _solve(model: Model, params) -> LinearSolution:
     """By one program for a model."""
     return _program(model)(params)
 
 
 @kept_on_model
-def _program(model: Model) -> Callable[[Any], _Solution]:
+def _program(model: Model) -> Callable[[Any], LinearSolution]:
     return jax.jit(partial(_solve_once, model))
 
 
-def _solve_once(model: Model, params) -> _Solution:
-    linear, reading = linearize(model, params), _reading(model)
+def _solve_once(model: Model, params) -> LinearSolution:
+    return solve_linearized(model, params, linearize(model, params))
+
+
+def solve_linearized(model: Model, params, linear: LinearModel) -> LinearSolution:
+    """The solution of a model's equations that are linearised at `params` already; JAX may trace it."""
+    reading = _reading(model)
     n_equations = linear.now.shape[0]
 
     unshocked = jnp.zeros((linear.measured_lag.shape[0], linear.shocks.shape[1]))
@@ -194,7 +209,7 @@ def _solve_once(model: Model, params) -> _Solution:
         shock_cov=shock_correlation(model, params),
     )
     design = linear.measured_now @ policy + measured_lag
-    return _Solution(rule, n, design, linear.measured_now, linear.obs_intercept)
+    return LinearSolution(rule, n, design, linear.measured_now, linear.obs_intercept)
 
 
 def _in_name_only(linear: LinearModel) -> Scalar:
@@ -203,6 +218,12 @@ def _in_name_only(linear: LinearModel) -> Scalar:
     size = lax.stop_gradient(size * (1.0 + jnp.abs(linear.steady_state))[None, :])
     rows = size.max(axis=1, keepdims=True)
     return ~(size > _IN_NAME_ONLY * rows).any(axis=0).all()
+
+
+def dated_variables(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of the variables that are read of last period, the measurement's too, and of the next period."""
+    reading = _reading(model)
+    return reading.lagged, reading.led
 
 
 @kept_on_model

@@ -7,6 +7,7 @@ import jax
 
 from estim.kept import kept_on_model
 from estim.model import Model, Searched
+from estim.solution.regimes import regimes
 from estim.solution.search_steady_state import numerical_steady_state, search
 from estim.solution.static_system import StaticResiduals
 
@@ -40,6 +41,7 @@ def best_attempt(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
 
 @kept_on_model
 def _static_residuals(model: Model) -> StaticResiduals:
+    model = regimes(model).reference
     at_rest = model.shocks(*[0.0] * len(model.shocks._fields))
     return lambda lag, now, lead, params: model.residuals(lag, now, lead, at_rest, params)
 

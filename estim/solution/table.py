@@ -7,12 +7,16 @@ from estim.arguments import ArgumentError, check_settings, did_you_mean, setting
 from estim.model import Model
 from estim.simulation import Simulation
 from estim.solution.first_order import FirstOrder
+from estim.solution.occasionally_binding import OccasionallyBinding
+from estim.solution.perturbation import Perturbation
 from estim.solution.sequence_space.solver import SequenceSpace
 from estim.solution.simulated import Simulated
 from estim.solution.solver import Solver
 
 SOLVERS: dict[str, type] = {
     "first_order": FirstOrder,
+    "occasionally_binding": OccasionallyBinding,
+    "perturbation": Perturbation,
     "sequence_space": SequenceSpace,
     "simulated": Simulated,
 }

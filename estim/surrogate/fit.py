@@ -66,9 +66,7 @@ def correction(scaling: Scaling, network: NetworkParams, z: Array) -> Array:
     """What every member adds to the quadratic ``[num_members, ...]`` at ``z`` ``[..., dim]``."""
     low, high = (jnp.broadcast_to(bound, z.shape) for bound in (scaling.low, scaling.high))
     inside = jnp.clip(z, low, high).astype(jnp.float32)
-    num_members = jax.tree.leaves(network)[0].shape[0]
-    members = [jax.tree.map(lambda leaf, m=m: leaf[m], network) for m in range(num_members)]
-    outputs = jnp.stack([apply_network(member, inside) for member in members])
+    outputs = jax.vmap(apply_network, in_axes=(0, None))(network, inside)
     return scaling.output_scale * jnp.clip(outputs, scaling.lowest, scaling.highest)
 
 

@@ -1,5 +1,7 @@
 """What is wrong in a file is said with its place; what is not supported is called by its name."""
 
+import re
+
 import pytest
 
 import estim  # noqa: F401  (configures JAX)
@@ -151,7 +153,6 @@ PASSED_OVER = {
     "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
     "osr y;": "optimal policy ('osr')",
     "planner_objective y^2;": "optimal policy ('planner_objective')",
-    "occbin_constraints; name 'x'; end;": "an occasionally binding constraint ('occbin_constraints')",
     "shocks(surprise); var e; periods 1; values 1; end;": "an occasionally binding constraint ('shocks(surprise)')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
@@ -191,14 +192,34 @@ def test_a_command_that_is_not_supported_leaves_the_model(text, tmp_path):
     assert str(caught[0].message).startswith(f"{path}:9:") and len(system.equations) == 2
 
 
+BINDING = "model;\n[name='m', relax='z'] y = a*y(-1) + e;\n[name='m', bind='z'] y = 0;\nc = y;\nend;\n"
+
+
 @pytest.mark.parametrize(
-    "tags", ["[mcp='y>0'] y = a*y(-1) + e;", "[bind='zlb'] y = 0; [relax='zlb'] y = a*y(-1) + e;"]
+    ("model", "words"),
+    [
+        (
+            "model;\n[mcp='y']\ny = a*y(-1) + e;\nc = y;\nend;",
+            "the tag mcp='y' must be of the form 'variable > number'",
+        ),
+        (BINDING, "'z' is the name of no constraint in 'occbin_constraints'"),
+        (BINDING + "occbin_constraints; name 'z'; bind y < 0; end;", "the constraint 'z' has no 'relax'"),
+        (
+            BINDING + "occbin_constraints; name 'z'; bind y(-1) < 0; relax y > 0; end;",
+            "must be of today's variables",
+        ),
+        (BINDING + "occbin_constraints; name 'z'; bind y; relax y > 0; end;", "no comparison of two numbers"),
+        (
+            BINDING
+            + "occbin_constraints; name 'z'; bind y < 0; relax y > 0; name 'w'; bind y < 0; relax y > 0; end;",
+            "no equation has the tag relax='w'",
+        ),
+    ],
 )
-def test_the_regime_at_rest_of_occasionally_binding_constraints(tags, tmp_path):
-    path = write(tmp_path, HEAD + f"model;\n{tags}\nc = y;\nend;")
-    with pytest.warns(ModFileWarning, match="occasionally binding constraint"):
-        system, _ = translate(path)
-    assert len(system.equations) == 2
+def test_constraints_that_bind_at_times(tmp_path, model, words):
+    path = write(tmp_path, HEAD + model)
+    with pytest.raises(ModFileError, match=re.escape(words)):
+        translate(path)
 
 
 def test_the_line_and_the_place_are_shown(tmp_path):
@@ -214,7 +235,7 @@ SKIPPED = {
     "z = rand(3);": "skipped: z = rand(3); ('rand' is no function or variable known here)",
     "z = oo_.dr.ghx;": "skipped: z = oo_.dr.ghx; ('oo_' is no function or variable known here)",
     "unheard of syntax here;": "skipped: unheard of syntax here;",
-    "stoch_simul(order=2) y;": "'stoch_simul(order=2)': estim solves to first order",
+    "stoch_simul(order=4) y;": "'stoch_simul(order=4)': estim solves to first order",
     "identification(order=1);": "skipped: identification(order=1);",
     "shock_decomposition y;": "skipped: shock_decomposition y;",
     "histval; y(0) = 1; end;": "skipped: histval;",

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import estim  # noqa: F401
+from estim.kept import kept_on_model
 from estim.models import load_model
 from estim.solution.linearize import linearize
+from estim.solution.sequence_space import stationary_equilibrium
 from estim.solution.sequence_space.assemble import assemble
 from estim.solution.sequence_space.linear_system import solve_paths
 from estim.solution.sequence_space.propagate import block_outputs, process_paths
@@ -32,6 +34,16 @@ SHORT = ("auclert_et_al_2021_two_asset",)
 SEARCHED = ("krusell_smith_1998",)
 """Solved as at any parameters; the others, which take longer, as at their defaults, of which no search is compiled."""
 PROCESS = {"Z": ("eps_Z", "Z"), "G": ("eps_G", "G"), "rstar": ("eps_m", "m")}
+OPTIMISED = ("auclert_et_al_2021_two_asset",)
+"""Its households are solved for longer by code that is compiled as the tests' other programs are than it takes to
+compile better code."""
+
+
+@kept_on_model
+def optimised_search(model):
+    """The program of the search for a steady state, optimised."""
+    options = {"xla_backend_optimization_level": 2}
+    return jax.jit(partial(stationary_equilibrium._search, model), compiler_options=options)
 
 
 def responses(model, household):
@@ -45,7 +57,9 @@ def responses(model, household):
 
 
 @pytest.mark.parametrize("name", REFERENCE)
-def test_steady_state_jacobians_and_responses(name):
+def test_steady_state_jacobians_and_responses(name, monkeypatch):
+    if name in OPTIMISED:
+        monkeypatch.setattr(stationary_equilibrium, "_search_program", optimised_search)
     model, want, tolerance = load_model(name), REFERENCE[name], TOLERANCE.get(name, 1e-6)
     rhos = {f"rho_{PROCESS[s][1]}": rho for s, (_, rho) in want["shocks"].items() if s in PROCESS}
     params = model.params({n: rho for n, rho in rhos.items() if n in model.param_names})

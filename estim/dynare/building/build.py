@@ -16,6 +16,7 @@ from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.fields import build_fields
 from estim.dynare.reading.settings import number
 from estim.dynare.reading.source import ModFileError
+from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
 from estim.solution.linearize import linearize
@@ -63,7 +64,7 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
     if system.unchecked:
         return text, model
     levels, left = _at_rest(model)
-    if _small(left, _EXACT) or _solved(model):
+    if _small(left, _EXACT) or _solved(model) or _waits_for_levels(c):
         return text, model
     if c.steady_state is None:
         system = searched
@@ -76,6 +77,20 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
     levels, left = _at_rest(model)
     _require_steady(left, levels, path)
     return text, model
+
+
+def _waits_for_levels(c: Contents) -> bool:
+    """Does the steady state depend on exogenous variables to which the file gives no level?
+
+    Then paths of perfect foresight say where they begin and end.
+    """
+    read = {n.name for a in c.steady_state or () for n in names(a.value)}
+    waiting = [shock for shock in c.shocks if shock in read - set(c.initial)]
+    if not (waiting and c.in_levels):
+        return False
+    which = ", ".join(f"'{name}'" for name in waiting)
+    c.warn(f"the steady state depends on {which}, to which the file gives no level", c.shocks[waiting[0]].at)
+    return True
 
 
 def _small(left: dict[str, Any], tolerance: float) -> bool:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
+from estim.dynare.building.constraints import constraints
 from estim.dynare.building.linear_steady_state import closed_form
 from estim.dynare.building.linearity import require_linear
 from estim.dynare.reading.contents import Contents
@@ -20,6 +21,7 @@ from estim.dynare.reading.syntax import (
     Name,
     Number,
     names,
+    residual,
     walk,
 )
 
@@ -29,7 +31,9 @@ class System:
     """``locals`` and ``equations`` are dated at most one period off; ``static`` holds the
     equations as they were written, and ``steady_state`` assignments that solve them, or None where
     a search must; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
-    `steady_state_model` sets, ``calibrated`` the values of all others."""
+    `steady_state_model` sets, ``calibrated`` the values of all others. ``slacks`` and ``alternatives`` (the other
+    equation, and what is negative where the constraint begins to bind and where it lets go) are those of the equations
+    that a constraint replaces."""
 
     contents: Contents
     variables: tuple[str, ...]
@@ -40,6 +44,8 @@ class System:
     steady_state: list[Assignment] | None
     implied: tuple[str, ...]
     calibrated: dict[str, float]
+    slacks: dict[str, Expression]
+    alternatives: dict[str, tuple[Expression, Expression, Expression]]
     refined: bool = False
 
     @property
@@ -95,6 +101,7 @@ def build_system(c: Contents) -> System:
     auxiliaries = Auxiliaries(c)
     locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
     equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
+    slacks, alternatives = constraints(c, auxiliaries, dynamic, list(equations))
     added = auxiliaries.added
     equations |= {f"{name} (auxiliary)": Binary("-", Name(name), a.definition) for name, a in added.items()}
     system = System(
@@ -107,6 +114,8 @@ def build_system(c: Contents) -> System:
         steady_state=_steady_state(c, _named(c, static)),
         implied=_implied(c),
         calibrated={},
+        slacks=slacks,
+        alternatives=alternatives,
     )
     system.calibrated.update(_calibrated(c, system))
     return system
@@ -137,8 +146,7 @@ def _named(c: Contents, equations: list[Equation]) -> dict[str, Expression]:
         name = equation.tags.get("name") or f"equation {i}, line {c.source.locate(equation.at).line}"
         while name in named:
             name += "'"
-        zero = equation.right == Number(0.0)
-        named[name] = equation.left if zero else Binary("-", equation.left, equation.right)
+        named[name] = residual(equation)
     return named
 
 
@@ -156,6 +164,8 @@ def _calibrated(c: Contents, system: System) -> dict[str, float]:
     used = {n.name for e in (*system.equations.values(), *system.locals.values()) for n in names(e)}
     used |= {n.name for a in c.steady_state or () for n in names(a.value)}
     used |= {n.name for e in c.trends.values() for n in names(e)}
+    used |= {n.name for e in system.slacks.values() for n in names(e)}
+    used |= {n.name for several in system.alternatives.values() for e in several for n in names(e)}
     values = {}
     for name, symbol in c.parameters.items():
         value = c.values.get(name, math.nan)

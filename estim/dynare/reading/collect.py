@@ -19,6 +19,12 @@ from estim.dynare.reading.estimated import (
 )
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.native import Workspace, native
+from estim.dynare.reading.occbin import (
+    mixed_complementarity,
+    occbin_constraints,
+    other_regime,
+    settle_constraints,
+)
 from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
 from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.shocks import shocks, sigma_e
@@ -229,13 +235,14 @@ def _model(c: Contents, s: Statement) -> None:
             c.weights[item.name] = _weigh(c, item.at, item.value)
             c.locals[item.name] = item
             continue
-        for tag in sorted(set(item.tags) & {"mcp", "bind", "relax"}):
-            c.pass_over(f"an occasionally binding constraint (tag '{tag}')", item.at)
-        if "bind" in item.tags:  # the regime at rest is the one where nothing binds
-            continue
         c.check_names(item.left)
         c.check_names(item.right)
         _weigh(c, item.at, item.left, item.right)
+        if other_regime(c, item):
+            continue
+        if found := mixed_complementarity(c, item):
+            item, slack = found
+            c.slacks[item.at] = slack
         c.equations.append(item)
 
 
@@ -313,11 +320,12 @@ def _command(c: Contents, s: Statement) -> None:
             raise c.source.unsupported(unsupported[option.name], option.at)
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value != "1":
+        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
             c.warn(f"'{s.keyword}(order={option.value})': estim solves to first order", option.at)
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
-    if idle := [o.name for o in s.options if o.name not in FOLLOWED[s.keyword] | HARMLESS]:
+    followed = FOLLOWED[s.keyword] | HARMLESS
+    if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
         c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
@@ -349,12 +357,18 @@ def settle(c: Contents) -> None:
     for prior in c.priors.values():  # of maximum likelihood
         if prior.shape is None and math.isnan(prior.start):
             prior.start = calibrated(c, prior)
+    settle_constraints(c)
 
+
+_ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
+
+_DEFAULTS = {("periods", "0")}
+"""Options that say nothing with this value."""
 
 FOLLOWED = {
     "stoch_simul": {
         *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
-        *("loglinear", "contemporaneous_correlation"),
+        *("loglinear", "contemporaneous_correlation", "pruning"),
     },
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
@@ -408,6 +422,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "steady_state_model": _steady_state_model,
     "initval": _initval,
     "shocks": shocks,
+    "occbin_constraints": occbin_constraints,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,

@@ -19,6 +19,7 @@ from estim.dynare.reading.syntax import (
     Assignment,
     Binary,
     Call,
+    Condition,
     Equation,
     Expectation,
     Expression,
@@ -89,7 +90,9 @@ class Contents:
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
-    ``commands`` are those that compute, each with what it sees.
+    ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
+    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
+    `mcp` by the offset of its equation.
     """
 
     source: Source
@@ -118,6 +121,9 @@ class Contents:
     skipped: dict[str, int] = field(default_factory=dict)
     restrictions: dict[str, int] = field(default_factory=dict)
     estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    bound: dict[str, Equation] = field(default_factory=dict)
+    slacks: dict[int, Expression] = field(default_factory=dict)
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0
     centred_over: int | None = None
@@ -133,6 +139,13 @@ class Contents:
         """Leave out what estim does not do, with a warning; the model is read without it."""
         self.passed_over[what] = at
         self.warn(f"skipped: {what} is not supported by estim", at)
+
+    @property
+    def in_levels(self) -> bool:
+        """Are exogenous variables paths in levels, as in perfect foresight? No shock has a variance then, and all have
+        the scale one."""
+        stochastic = self.stderr or self.priors or self.corr or self.covariance or self.seen
+        return not stochastic and bool(self.shocks)
 
     def note(self, command: str) -> None:
         """Keep what a command sees."""

@@ -13,7 +13,7 @@ _RESERVED = (
     *("lag", "now", "lead", "shocks", "p", "jnp", "erf", "erfc", "norm", "steady", "implied"),
     *("at_rest", "steady_state", "residuals", "measurement", "static_residuals", "levels", "inf"),
     *("Variables", "Shocks", "Observables", "Params", "Implied", "Levels", "GUESS", "given", "zero"),
-    *("equations", "correlation", "semidefinite_cholesky"),
+    *("equations", "correlation", "semidefinite_cholesky", "Alternative"),
 )
 
 

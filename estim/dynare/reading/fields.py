@@ -130,7 +130,7 @@ def build_fields(system: System) -> Fields:
     c = system.contents
     values: dict[Key, float] = {("parameter", n): v for n, v in system.calibrated.items()}
     noisy = [*c.shocks, *_measured_with_error(c)]
-    values |= {("stderr", name): c.stderr.get(name, 0.0) for name in noisy}
+    values |= {("stderr", name): c.stderr.get(name, float(c.in_levels)) for name in noisy}
     values |= _correlations(c)
 
     names = []

@@ -19,6 +19,7 @@ from estim.dynare.reading.syntax import (
     Assignment,
     Binary,
     Call,
+    Condition,
     Equation,
     Estimated,
     Expectation,
@@ -46,12 +47,13 @@ _RULES = {
     "change_type": "command",
     "observation_trends": "observation_trends",
     "homotopy_setup": "homotopy",
+    "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
     "=": "assignments",
 }
 """The start rule of a keyword; every other statement is a `command`."""
 
-_STARTS = sorted({*_RULES.values(), "command", "header"})
+_STARTS = sorted({*_RULES.values(), "command", "header", "single"})
 
 
 def parse(source: Source) -> list[Statement]:
@@ -61,6 +63,15 @@ def parse(source: Source) -> list[Statement]:
         ModFileError: a syntax error, with its place and what was expected there.
     """
     return [parse_chunk(source, chunk) for chunk in scan(source)]
+
+
+def parse_expression(source: Source, text: str, at: int) -> Any:
+    """The expression that a text holds, such as that of a tag.
+
+    Raises:
+        ModFileError: it is none.
+    """
+    return _parse(source, "single", text, at)
 
 
 def parse_chunk(source: Source, chunk: Chunk) -> Statement:
@@ -217,7 +228,7 @@ class _Statements(_Expressions):
         return items
 
     model = assignments = shocks = estimated_params = observation_trends = _all
-    tags = partitions = homotopy = sigma = sigma_row = _all
+    tags = partitions = homotopy = sigma = sigma_row = occbin = _all
 
     # --- model, assignments ---
     def tag(self, name, text):
@@ -282,6 +293,13 @@ class _Statements(_Expressions):
 
     def deterministic(self, name, periods, path):
         return Shock("deterministic", (str(name),), Number(0.0), self._at(name))
+
+    # --- constraints that bind at times ---
+    def condition(self, name, bind, relax):
+        return Condition(str(name)[1:-1], bind, relax, self._at(name))
+
+    def single(self, expression):
+        return expression
 
     # --- estimation ---
     def estimated(self, target, *fields):

@@ -13,6 +13,7 @@ from estim.dynare.reading.source import Source
 BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
+    "occbin_constraints",
 }
 
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
@@ -36,6 +37,7 @@ IDLE = {
         "save_params_and_steady_state",
         "dynare_version",
     ),
+    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
@@ -68,7 +70,6 @@ UNSUPPORTED_BLOCKS = {
     "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
     "heteroskedastic_shocks": "'heteroskedastic_shocks'",
-    "occbin_constraints": "an occasionally binding constraint ('occbin_constraints')",
     "ramsey_constraints": "optimal policy ('ramsey_constraints')",
     "optim_weights": "optimal policy ('optim_weights')",
     "matched_moments": "the method of moments ('matched_moments')",
@@ -90,10 +91,6 @@ UNSUPPORTED_COMMANDS = {
             *("perfect_foresight_with_expectation_errors_setup", "perfect_foresight_with_expectation_errors_solver"),
         ),
         "a perfect-foresight simulation",
-    ),
-    **dict.fromkeys(
-        ("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
-        "an occasionally binding constraint",
     ),
     **dict.fromkeys(
         ("planner_objective", "ramsey_model", "ramsey_policy", "discretionary_policy", "osr"),

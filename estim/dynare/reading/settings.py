@@ -44,7 +44,7 @@ class StochSimulSettings(NamedTuple):
     """What `stoch_simul` asks for: ``irf`` periods of responses of ``variables`` to ``shocks`` (all
     where none are named), ``ar`` autocorrelations, the smoothing parameter of a Hodrick-Prescott
     filter on the moments, a variance decomposition at each of the horizons ``conditional``;
-    ``estimated`` where an `estimation` comes before."""
+    ``estimated`` where an `estimation` comes before; ``order`` of the solution."""
 
     variables: tuple[str, ...]
     shocks: tuple[str, ...]
@@ -53,6 +53,7 @@ class StochSimulSettings(NamedTuple):
     hp_filter: float | None = None
     conditional: tuple[int, ...] = ()
     estimated: bool = False
+    order: int = 1
 
 
 def estimation_settings(c: Contents) -> EstimationSettings:
@@ -100,6 +101,7 @@ def stoch_simul_settings(c: Contents) -> StochSimulSettings:
         hp_filter=number(c, filtered) if filtered else None,
         conditional=_periods(c, options.get("conditional_variance_decomposition")),
         estimated="stoch_simul" in commands and "estimation" in commands[: commands.index("stoch_simul")],
+        order=whole(c, options.get("order"), 1),
     )
 
 

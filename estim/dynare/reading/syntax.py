@@ -101,6 +101,12 @@ class Equation:
     at: int
 
 
+def residual(equation: Equation) -> Expression:
+    """Left less right."""
+    zero = equation.right == Number(0.0)
+    return equation.left if zero else Binary("-", equation.left, equation.right)
+
+
 @dataclass(frozen=True)
 class Assignment:
     """``name = value;``, or ``# name = value;`` in a model."""
@@ -155,6 +161,16 @@ class MatlabCode:
 
     text: str
     error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An entry of `occbin_constraints`: relations that begin and end the spell of a regime."""
+
+    name: str
+    bind: Expression
+    relax: Expression | None
+    at: int
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def imports(body: str) -> str:
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
         lines.append(f"from estim.solution.search_steady_state import {name}")
     lines += ["from estim.numerics import semidefinite_cholesky"] * bool(uses(["semidefinite_cholesky"]))
-    lines.append("from estim.model import Model")
+    lines.append(f"from estim.model import {'Alternative, ' * ('Alternative(' in body)}Model")
     return "\n".join(lines)
 
 

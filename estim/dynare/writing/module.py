@@ -11,6 +11,7 @@ from estim.dynare.reading.expressions import Writer
 from estim.dynare.reading.fields import build_fields
 from estim.dynare.reading.settings import estimation_settings
 from estim.dynare.reading.syntax import names
+from estim.dynare.writing.constraints import Constraints
 from estim.dynare.writing.layout import (
     assign,
     call,
@@ -49,6 +50,7 @@ class _Module:
         )
         self.settings = estimation_settings(self.contents)
         c = self.contents
+        self.constraints = Constraints(system, self.write, self._shocks())
         self.observables = [n.name for n in c.observables] or list(c.variables)
 
     def sections(self) -> Iterable[str]:
@@ -65,6 +67,7 @@ class _Module:
         )
         yield from steady_state_source(self.system, write, self.guess)
         yield from self._residuals()
+        yield from self.constraints.sections()
         yield from self._shock_correlation()
         yield from self._measurement()
         yield from self._joint_prior()
@@ -99,7 +102,8 @@ class _Module:
             lines.append("steady = steady_state(p)")
         if system.uses_steady_state and self.system.logged:
             lines.append("steady = levels(steady)")
-        lines += self._shocks()
+        used = {n.name for e in (*system.equations.values(), *system.locals.values()) for n in names(e)}
+        lines += [line for shock, line in self._shocks().items() if shock in used]
         lines += [assign(write.dynamic_locals[n], write.dynamic(e)) for n, e in system.locals.items()]
         equations = {n: write.dynamic(e) for n, e in system.equations.items()}
         name = "equations" if system.unchecked else "residuals"
@@ -107,16 +111,21 @@ class _Module:
         if system.unchecked:
             yield function("residuals(lag, now, lead, shocks, p)", _UNCHECKED)
 
-    def _shocks(self) -> Iterable[str]:
-        """Shocks in the model's units."""
+    def _shocks(self) -> dict[str, str]:
+        """Assignments of the shocks in the model's units."""
         write, fields, c = self.write, self.fields, self.contents
-        expressions = (*self.system.equations.values(), *self.system.locals.values())
-        used = {name.name for expression in expressions for name in names(expression)}
-        for shock in (s for s in c.shocks if s in used):
+        lines = {}
+        for shock in c.shocks:
             mean = c.initial.get(shock, 0.0)
             offset = f"{number(mean)} + " if mean else ""
             scaled = f"{offset}p.{fields.stderr(shock)} * shocks.{write.shocks[shock]}"
-            yield assign(write.dynamic_locals[shock], scaled)
+            lines[shock] = assign(write.dynamic_locals[shock], scaled)
+        return lines
+
+    def _rest_levels(self) -> dict[str, str]:
+        """Exogenous variables that do not rest at zero."""
+        c = self.contents
+        return {self.write.shocks[s]: number(c.initial[s]) for s in c.shocks if c.initial.get(s)}
 
     def _shock_correlation(self) -> Iterable[str]:
         if self.fields.correlated:
@@ -188,7 +197,11 @@ class _Module:
         arguments |= {"shock_correlation": "shock_correlation"} if self.fields.correlated else {}
         arguments |= {"trend": "trend"} if self.contents.trends else {}
         arguments |= {"joint_prior": "joint_prior"} if self.fields.constrained else {}
+        arguments |= self.constraints.arguments()
+        if self.contents.in_levels and (levels := self._rest_levels()):
+            arguments["rest_levels"] = dictionary(levels)
         arguments |= {"prior": "Params()"}
+        arguments |= {"linearised": "True"} if self.contents.linear else {}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"

@@ -1,0 +1,174 @@
+"""What a model says at draws of its posterior, as labelled arrays: responses, history, forecasts."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from estim.analysis.draws import solve_draws
+from estim.analysis.forecasts import sample_forecast
+from estim.analysis.historical_decomposition import historical_decomposition
+from estim.analysis.impulse_responses import impulse_responses
+from estim.arguments import ArgumentError, did_you_mean
+from estim.likelihood.state_space.smoothing import sample_smoothed
+from estim.model import Model
+from estim.posterior import Posterior
+from estim.results.analysis import solutions, unconstrain
+from estim.status import Status
+from estim.typing import Array, Key
+
+
+class Estimated(NamedTuple):
+    """A model, its posterior, its data, and draws of its parameters ``[n, n_params]`` in the model's units."""
+
+    model: Model
+    posterior: Posterior
+    data: pd.DataFrame
+    params: np.ndarray
+
+    @property
+    def observables(self) -> list[str]:
+        return list(self.model.observables._fields)
+
+    @property
+    def shocks(self) -> list[str]:
+        return list(self.model.shocks._fields)
+
+    @property
+    def observations(self) -> np.ndarray:
+        return self.data[self.observables].to_numpy()
+
+    def keys(self, rng_key: Key) -> Array:
+        return jax.random.split(rng_key, len(self.params))
+
+    def solutions(self) -> Any:
+        return solutions(self.posterior, unconstrain(self.posterior, self.params))
+
+
+def responses_over_draws(given: Estimated, horizon: int) -> xr.DataArray:
+    """Responses of the observables to one standard deviation of each shock: draw, horizon, observable, shock."""
+    solved = given.solutions()
+    respond = jax.jit(jax.vmap(partial(impulse_responses, horizon=horizon)))
+    coords = {"horizon": np.arange(horizon), "observable": given.observables, "shock": given.shocks}
+    return _labelled(respond(solved), solved.status, coords)
+
+
+def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
+    """A draw of all variables, in levels, and of the shocks over the sample for each draw of the parameters."""
+    names = given.posterior.param_names
+    state_spaces, rules = solve_draws(given.model, dict(zip(names, given.params.T, strict=True)))
+    y = jnp.asarray(given.observations)
+
+    @jax.jit
+    @jax.vmap
+    def smooth(key: Key, state_space: Any, rule: Any) -> tuple[Array, Array]:
+        states, shocks = sample_smoothed(key, state_space, y)
+        return states @ rule.policy.T + rule.steady_state[None], shocks
+
+    variables, shocks = smooth(given.keys(rng_key), state_spaces, rules)
+    date = {"date": given.data.index.astype(str)}
+    return xr.Dataset(
+        {
+            "variables": _labelled(
+                variables, rules.status, date | {"variable": list(given.model.variables._fields)}
+            ),
+            "shocks": _labelled(shocks, rules.status, date | {"shock": given.shocks}),
+        }
+    )
+
+
+def forecast_over_draws(given: Estimated, horizon: int, imposed: Any, rng_key: Key) -> xr.DataArray:
+    """A path of the observables after the sample for each draw of the parameters: draw, date, observable.
+
+    Raises:
+        ArgumentError: what is imposed is no number of an observable in a period of the forecast.
+    """
+    dates = pd.period_range(given.data.index[-1] + 1, periods=horizon)
+    path, y = jnp.asarray(_imposed(imposed, dates, given.observables)), jnp.asarray(given.observations)
+    solved = given.solutions()
+    paths = jax.jit(jax.vmap(lambda key, solution: sample_forecast(key, solution, y, path)))
+    drawn = paths(given.keys(rng_key), solved)
+    return _labelled(drawn, solved.status, {"date": dates.astype(str), "observable": given.observables})
+
+
+def decomposition_over_draws(
+    given: Estimated, groups: Mapping[str, Sequence[str]] | None = None
+) -> xr.DataArray:
+    """What each shock, or group of them, did to the observables: draw, date, observable, part.
+
+    The parts "initial" (the state before the sample) and "measurement error" come last; all of them add up to the data
+    less their trend and mean.
+
+    Raises:
+        ArgumentError: a group has a shock that is none of the model's, or of an earlier group.
+    """
+    names, membership = _grouped(groups, given.shocks)
+    solved, y = given.solutions(), jnp.asarray(given.observations)
+    parts = jax.jit(jax.vmap(lambda solution: historical_decomposition(solution, y)))(solved)
+    rest = jnp.stack([parts.initial, parts.measurement_error], axis=-1)
+    whole = jnp.concatenate([parts.shocks @ membership, rest], axis=-1)
+    coords = {
+        "date": given.data.index.astype(str),
+        "observable": given.observables,
+        "part": [*names, "initial", "measurement error"],
+    }
+    return _labelled(whole, solved.status, coords)
+
+
+def _labelled(values: Any, status: Any, coords: Mapping[str, Any]) -> xr.DataArray:
+    """With the dimension "draw" before the others; draws without a solution are left out."""
+    solved = np.asarray(status) == Status.OK
+    coords = {"draw": np.flatnonzero(solved)} | {name: np.asarray(at) for name, at in coords.items()}
+    return xr.DataArray(np.asarray(values)[solved], coords, list(coords))
+
+
+def _imposed(given: Any, dates: pd.PeriodIndex, observables: Sequence[str]) -> np.ndarray:
+    """The path ``[horizon, n_obs]`` of a frame or mapping, NaN where nothing is imposed."""
+    path = pd.DataFrame(np.nan, dates, list(observables))
+    if given is None:
+        return path.to_numpy()
+    try:
+        frame = pd.DataFrame(given)
+        frame.index = pd.PeriodIndex(frame.index, freq=dates.freq)
+        frame = frame.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"given: a frame of numbers with the observables as columns and periods as rows: {error}"
+        ) from error
+    for name in frame.columns:
+        if name not in path.columns:
+            known = list(observables)
+            raise ArgumentError(
+                f"given: {name!r} is no observable; they are {known}{did_you_mean(str(name), known)}"
+            )
+    if outside := [str(period) for period in frame.index if period not in dates]:
+        raise ArgumentError(
+            f"given: {outside[0]} is not among the periods of the forecast, {dates[0]} to {dates[-1]}"
+        )
+    path.loc[frame.index, list(frame.columns)] = frame.to_numpy()
+    return path.to_numpy()
+
+
+def _grouped(
+    groups: Mapping[str, Sequence[str]] | None, shocks: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """Names of the parts, and which shocks ``[n_shocks, n_parts]`` belong to each; what is in no group is "others"."""
+    groups = {name: [name] for name in shocks} if groups is None else {n: list(g) for n, g in groups.items()}
+    seen: set[str] = set()
+    for group, members in groups.items():
+        for name in members:
+            if name not in shocks:
+                raise ArgumentError(
+                    f"groups: {name!r} of {group!r} is no shock; they are {list(shocks)}{did_you_mean(name, shocks)}"
+                )
+            if name in seen:
+                raise ArgumentError(f"groups: the shock {name!r} is in two groups")
+            seen.add(name)
+    if left := [name for name in shocks if name not in seen]:
+        groups["others"] = [*groups.get("others", []), *left]
+    return list(groups), np.array([[float(s in g) for g in groups.values()] for s in shocks])

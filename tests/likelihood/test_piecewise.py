@@ -1,0 +1,126 @@
+"""The likelihoods of a piecewise-linear solution: against independent numbers, Kalman's filter, and differences."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from bounded import Observables, bounded
+
+import estim
+from estim.arguments import ArgumentError
+from estim.likelihood.nonlinear.inversion import Inversion
+from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
+from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.status import Status
+
+REFERENCE = Path(__file__).parent.parent / "reference"
+NUMBERS = json.loads((REFERENCE / "binding_at_times.json").read_text())["likelihood"]
+
+
+@pytest.fixture(scope="module")
+def solutions():
+    """The solution at each of the points."""
+    model, solver = estim.read_mod(REFERENCE / "mod" / "nk3_zlb.mod").model, estim.OccasionallyBinding()
+    at = [p["params"] | {f"stderr_{s}": sd for s, sd in p["shock_sd"].items()} for p in NUMBERS["points"]]
+    return [solver.solve(model, model.params(values)) for values in at]
+
+
+def table(name):
+    return jnp.asarray(np.array(NUMBERS[name], float))
+
+
+def test_inversion(solutions):
+    for solution, expected in zip(solutions, NUMBERS["inversion"], strict=True):
+        value, status = Inversion().loglikelihood(solution, table("inversion_data"))
+        assert float(value) == pytest.approx(expected, abs=1e-6) and int(status) == Status.OK
+
+
+def test_inverted_shocks(solutions):
+    found = jax.jit(invert_piecewise, static_argnums=2)(solutions[0], table("inversion_data"), (0, 1, 2))
+    sd = np.array([*NUMBERS["points"][0]["shock_sd"].values()])
+    np.testing.assert_allclose(np.asarray(found.shocks) * sd, NUMBERS["shocks"], atol=1e-8)
+
+
+def test_piecewise_kalman(solutions):
+    errors = jnp.diag(jnp.array(NUMBERS["measurement_error_sd"]) ** 2)
+    for case in NUMBERS["piecewise_kalman"]:
+        solution = solutions[case["point"]]
+        if case["variant"] == "measurement_error":
+            solution = solution._replace(obs_cov=errors)
+        value, status = PiecewiseKalman().loglikelihood(solution, table(f"{case['variant']}_data"))
+        if case["agree"]:
+            assert float(value) == pytest.approx(case["loglik"], abs=1e-6) and int(status) == Status.OK
+        else:  # the regimes of a period go round in a cycle
+            assert np.isneginf(value) and int(status) == Status.NO_REGIMES
+
+
+PARAMS = ("sigma", "phi", "rho", "bound", "sd_r", "sd_rule")
+NOISY = replace(bounded, name="noisy", measurement_error=lambda p: Observables(0.1, 0.05))
+
+
+@pytest.fixture(scope="module")
+def observed():
+    """Twenty periods, the rate at its bound in some of them, and missing there."""
+    shocks = np.random.default_rng(3).normal(size=(20, 2)) * [1.5, 1.0]
+    solver = {"name": "occasionally_binding", "horizon": 12}
+    path = estim.simulate(bounded, None, shocks, solver=solver).to_pandas()
+    bound = path["i"] < 1e-9 - bounded.params().bound
+    assert 3 < bound.sum() < 12
+    return jnp.asarray(path[["x", "i"]].mask(bound & (path.index > 0)).assign(x=path["x"]).to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "model"), [(Inversion(), bounded), (PiecewiseKalman(), NOISY)], ids=["inversion", "kalman"]
+)
+def test_gradient_between_jumps(likelihood, model, observed):
+    solver = estim.OccasionallyBinding(horizon=12)
+    if model is NOISY:
+        observed = observed.at[2, 0].set(jnp.nan)
+    value = lambda v: likelihood.loglikelihood(solver.solve(model, type(model.prior)(*v)), observed).value
+    both, at = jax.jit(jax.value_and_grad(value)), jnp.array([*model.params()])
+    step = 1e-6 * jnp.eye(len(at))
+    differences = [(both(at + h)[0] - both(at - h)[0]) / 2e-6 for h in step]
+    value_there, gradient = both(at)
+    assert np.isfinite(value_there)
+    np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
+    failed, nothing = both(at.at[PARAMS.index("bound")].set(-1.0))  # violated at rest
+    assert np.isneginf(failed) and not np.any(nothing)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_never_binds_is_filtered_as_by_kalman(gaps, observed):
+    far = NOISY.params({"bound": 1e3})
+    y = jnp.nan_to_num(observed) if not gaps else observed.at[5].set(jnp.nan)
+    piecewise = estim.OccasionallyBinding(horizon=12).solve(NOISY, far)
+    value, status = PiecewiseKalman().loglikelihood(piecewise, y)
+    expected = estim.kalman_loglikelihood(estim.solve(NOISY, far._asdict()), y)
+    assert int(status) == Status.OK and float(value) == pytest.approx(float(expected), abs=1e-9)
+
+
+def test_what_never_binds_is_inverted_as_by_kalman_from_rest(observed):
+    far, y = bounded.params({"bound": 1e3}), jnp.nan_to_num(observed)
+    piecewise = estim.OccasionallyBinding(horizon=12).solve(bounded, far)
+    linear = estim.solve(bounded, far._asdict())
+    R = linear.selection
+    rest = estim.Gaussian(jnp.zeros(len(R)), R @ linear.state_cov @ R.T)
+    expected = estim.kalman_loglikelihood(linear, y, start=rest)
+    assert float(Inversion().loglikelihood(piecewise, y).value) == pytest.approx(float(expected), abs=1e-8)
+
+
+def test_as_many_shocks_as_observables(observed):
+    data = pd.DataFrame(np.asarray(observed), columns=["x", "i"])
+    with pytest.raises(ArgumentError, match="gives one shock to two observables"):
+        Inversion(paired=(1, 1))
+    with pytest.raises(ArgumentError, match="must give each of the 2 observables a shock of its own"):
+        estim.loglikelihood(bounded, {}, data, solver=PIECEWISE, likelihood=Inversion(paired=(0, 2)))
+    solution = estim.OccasionallyBinding(horizon=12).solve(bounded, bounded.params())
+    with pytest.raises(ArgumentError, match=r"there are 2 shocks for 3 observables.*piecewise_kalman"):
+        Inversion().loglikelihood(solution, jnp.zeros((4, 3)))
+
+
+PIECEWISE = {"name": "occasionally_binding", "horizon": 12}

@@ -1,0 +1,151 @@
+"""A run as an object: what its draws imply is what the model implies at each of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import estim
+from estim.arguments import ArgumentError
+from estim.experiment import load_experiment
+from estim.pipeline import run_experiment
+
+MODEL = """
+from typing import Any, NamedTuple
+import numpy as np
+import pandas as pd
+from numpyro.distributions import Beta, Gamma
+import estim
+
+class Variables(NamedTuple):
+    x: Any
+    z: Any
+class Shocks(NamedTuple):
+    e: Any
+    u: Any
+class Observables(NamedTuple):
+    YGR: Any
+    INFL: Any
+class Params(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+    mean: Any = 0.5
+
+model = estim.Model(
+    name="two", variables=Variables, shocks=Shocks, observables=Observables,
+    steady_state=lambda p: Variables(0.0, 1.0),
+    residuals=lambda lag, now, lead, shocks, p: {
+        "x": now.x - p.rho * lag.x - p.sigma * shocks.e,
+        "z": now.z - 1.0 - 0.5 * (lag.z - 1.0) - shocks.u,
+    },
+    measurement=lambda now, lag, p: Observables(p.mean + now.x, now.x + now.z), prior=Params(),
+)
+experiment = estim.Experiment(
+    model=model, data="us_nk", start="1984Q1", end="1989Q4", surrogate=None, num_starts=1,
+    routes={
+        "long": estim.Route("rwmh", num_samples=400, num_chains=2, num_warmup=40),
+        "short": estim.Route("rwmh", num_samples=40, num_chains=2, num_warmup=40),
+    },
+)
+"""
+DRAWS = 40
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    file = tmp_path_factory.mktemp("model") / "two.py"
+    file.write_text(MODEL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("estim.pipeline.write_report", lambda run: None)
+        out = run_experiment(load_experiment(file), file.with_name("run"))
+    return estim.load_run(out.path)
+
+
+def params_at(run, draws):
+    """The parameters behind the draws of a result, ``[n, n_params]``."""
+    chains = run.draws()["posterior"].dataset
+    flat = np.stack([chains[name].to_numpy().reshape(-1) for name in run.param_names], axis=1)
+    return flat[np.unique(np.linspace(0, len(flat) - 1, DRAWS).astype(int))][draws]
+
+
+def test_the_route_with_the_most_effective_draws_is_used(run):
+    assert (run.routes, run.route) == (("long", "short"), "long")
+    table = run.summary()
+    assert list(table.index) == ["rho", "sigma"] == run.param_names
+    draws = run.draws("long")["posterior"]["rho"]
+    np.testing.assert_allclose(
+        table.loc["rho", ["mean", "sd"]], [draws.mean(), draws.std(ddof=1)], rtol=1e-12
+    )
+    assert table.loc["rho", "ess_bulk"] > run.summary("short").loc["rho", "ess_bulk"]
+
+
+def test_responses_are_those_of_the_model_at_each_draw(run):
+    found = run.impulse_responses(horizon=3, num_draws=DRAWS)
+    assert found.dims == ("draw", "horizon", "observable", "shock")
+    for i, values in enumerate(params_at(run, found.draw.to_numpy())):
+        want = estim.impulse_responses(run.model, dict(zip(run.param_names, values, strict=True)), horizon=3)
+        here = found.isel(draw=i)
+        np.testing.assert_allclose(here.sel(observable="YGR"), want.sel(variable="x"), atol=1e-12)
+        np.testing.assert_allclose(here.sel(observable="INFL"), want.sum("variable"), atol=1e-12)
+    assert found.to_dataframe("response").shape == (DRAWS * 3 * 2 * 2, 1)
+
+
+def test_history_is_what_was_observed(run):
+    found, y = run.smooth(num_draws=DRAWS), run.data
+    x = found["variables"].sel(variable="x") + 0.5
+    z = found["variables"].sel(variable="z") + found["variables"].sel(variable="x")
+    np.testing.assert_allclose(x, np.broadcast_to(y["YGR"], x.shape), atol=1e-9)
+    np.testing.assert_allclose(z, np.broadcast_to(y["INFL"], z.shape), atol=1e-9)
+    rho, sigma = params_at(run, found.draw.to_numpy()).T[..., None]
+    e = ((y["YGR"] - 0.5).to_numpy()[1:] - rho * (y["YGR"] - 0.5).to_numpy()[:-1]) / sigma
+    np.testing.assert_allclose(found["shocks"].sel(shock="e")[:, 1:], e, atol=1e-9)
+    assert list(found.date.to_numpy()[[0, -1]]) == ["1984Q1", "1989Q4"]
+
+
+def test_parts_add_up(run):
+    found = run.historical_decomposition(num_draws=DRAWS)
+    rest = run.data.to_numpy() - [0.5, 1.0]
+    np.testing.assert_allclose(found.sum("part"), np.broadcast_to(rest, found.sum("part").shape), atol=1e-9)
+    both = run.historical_decomposition({"demand": ["u"]}, num_draws=DRAWS)
+    assert list(both.part.to_numpy()) == ["demand", "others", "initial", "measurement error"]
+    for part, shock in (("demand", "u"), ("others", "e")):
+        np.testing.assert_allclose(both.sel(part=part), found.sel(part=shock), atol=1e-12)
+
+
+def test_forecasts_begin_after_the_sample_and_keep_what_is_imposed(run):
+    free = run.forecast(2, num_draws=DRAWS)
+    assert list(free.date.to_numpy()) == ["1990Q1", "1990Q2"]
+    rho, sigma = params_at(run, free.draw.to_numpy()).T
+    last = run.data["YGR"].iloc[-1] - 0.5
+    shocks = (free.sel(observable="YGR").isel(date=0).to_numpy() - 0.5 - rho * last) / sigma
+    assert abs(shocks.mean()) < 4 / np.sqrt(DRAWS)
+    assert abs((shocks**2).mean() - 1) < 4 * np.sqrt(2 / DRAWS)
+    imposed = run.forecast(2, {"YGR": {"1990Q2": 1.5}}, num_draws=DRAWS)
+    np.testing.assert_array_equal(imposed.sel(date="1990Q2", observable="YGR"), 1.5)
+    as_frame = pd.DataFrame({"YGR": [1.5]}, pd.PeriodIndex(["1990Q2"], freq="Q"))
+    np.testing.assert_array_equal(run.forecast(2, as_frame, num_draws=DRAWS), imposed)
+
+
+def test_two_runs_side_by_side(run):
+    table = run.compare(run)
+    assert list(table.columns) == ["mean", "sd", "other mean", "other sd", "distance"]
+    np.testing.assert_array_equal(table["distance"], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda run: run.summary("lnog"), "no finished route 'lnog'.*did you mean 'long'"),
+        (lambda run: run.forecast(0), "horizon"),
+        (
+            lambda run: run.forecast(2, {"YGRR": {"1990Q1": 1.0}}),
+            "'YGRR' is no observable.*did you mean 'YGR'",
+        ),
+        (lambda run: run.forecast(2, {"YGR": {"1989Q4": 1.0}}), "1989Q4 is not among .* 1990Q1 to 1990Q2"),
+        (lambda run: run.forecast(2, {"YGR": {"1990Q1": "high"}}), "a frame of numbers"),
+        (lambda run: run.historical_decomposition({"a": ["e"], "b": ["e"]}), "'e' is in two groups"),
+        (lambda run: run.historical_decomposition({"a": ["w"]}), "'w' of 'a' is no shock"),
+    ],
+)
+def test_words_of_errors(run, ask, words):
+    with pytest.raises(ArgumentError, match=words):
+        ask(run)
