@@ -1,14 +1,12 @@
 """Following the statements of a `.mod` file from the first to the last."""
 
-import copy
 import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from estim.dynare.matlab.values import matrix
+from estim.dynare.reading.command_options import command, unit_root_vars
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.estimated import (
     calibrated,
@@ -26,7 +24,6 @@ from estim.dynare.reading.occbin import (
     settle_constraints,
 )
 from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
-from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.shocks import shocks, sigma_e
 from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.syntax import (
@@ -36,7 +33,6 @@ from estim.dynare.reading.syntax import (
     Expression,
     Name,
     Number,
-    Option,
     Statement,
     Symbol,
     children,
@@ -63,9 +59,6 @@ _COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
 
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
-
-_STEPS = 50
-"""More steps of a homotopy are not taken: they only lead to where it ends."""
 
 
 def collect(source: Source, statements: list[Statement]) -> Contents:
@@ -182,21 +175,6 @@ def _homotopy_setup(c: Contents, s: Statement) -> None:
     c.moves = list(s.items)
 
 
-def _move(c: Contents) -> None:
-    """A `steady` with a homotopy leaves each value where the homotopy ends."""
-    options = c.options["steady"]
-    steps = min(whole(c, options.get("homotopy_steps"), 1), _STEPS)
-    if not c.moves or whole(c, options.get("homotopy_mode"), 0) == 0:
-        return
-    for move, last in [(move, c.evaluate(move.last)) for move in c.moves]:
-        if c.role(move.name) != "parameters":
-            c.initial[move.name] = last
-            continue
-        first = c.values.get(move.name, last) if move.first is None else c.evaluate(move.first)
-        c.homotopy[move.name] = tuple(np.linspace(first, last, max(steps, 1) + 1))
-        c.values[move.name] = last
-
-
 def _skip(c: Contents, s: Statement) -> None:
     text = s.items[0] if s.keyword == "skipped" else c.source.text[s.at :].split(";")[0] + ";"
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
@@ -310,41 +288,6 @@ def _observation_trends(c: Contents, s: Statement) -> None:
         c.trends[trend.name] = trend.value
 
 
-# --- commands with options ---
-
-
-def _command(c: Contents, s: Statement) -> None:
-    unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
-    for option in s.options:
-        if option.name in unsupported:
-            raise c.source.unsupported(unsupported[option.name], option.at)
-        if option.name == "prior_trunc" and number(c, option) != 0:
-            raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
-            c.warn(f"'{s.keyword}(order={option.value})': estim solves to first order", option.at)
-    if s.keyword == "stoch_simul" and s.option("order") is None:
-        c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
-    followed = FOLLOWED[s.keyword] | HARMLESS
-    if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
-        c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
-    c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
-    c.selected[s.keyword] = tuple(n.name for n in s.items)
-    for name in s.items:
-        c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
-    if s.keyword == "steady":
-        _move(c)
-    if s.keyword in ("stoch_simul", "estimation"):
-        c.note(s.keyword)
-        if s.keyword == "estimation" and c.priors:
-            c.estimated = copy.deepcopy(c.priors)
-
-
-def _unit_root_vars(c: Contents, s: Statement) -> None:
-    """Dynare knows it as another word for a diffuse filter and an unchecked steady state."""
-    for command, option in (("estimation", "diffuse_filter"), ("steady", "nocheck")):
-        c.options.setdefault(command, {})[option] = Option(option, None, s.at)
-
-
 def settle(c: Contents) -> None:
     """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
     if c.restrictions and c.priors:
@@ -360,56 +303,11 @@ def settle(c: Contents) -> None:
     settle_constraints(c)
 
 
-_ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
-
-_DEFAULTS = {("periods", "0")}
-"""Options that say nothing with this value."""
-
-FOLLOWED = {
-    "stoch_simul": {
-        *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
-        *("loglinear", "contemporaneous_correlation", "pruning"),
-    },
-    "estimation": {
-        *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
-        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
-    },
-    "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
-    "steady": {"nocheck"},
-}
-"""Options that estim follows."""
-
-HARMLESS = {
-    *("nograph", "graph", "graph_format", "nodisplay", "noprint", "print", "TeX", "tex", "plot_priors"),
-    *("nofunctions", "nomoments", "nocorr", "irf_plot_threshold", "plot_shock_decomposition"),
-    *("aim_solver", "dr", "dr_cycle_reduction_tol", "dr_logarithmic_reduction_tol"),
-    *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
-    *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
-    *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
-    *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
-}
-"""Options that change how Dynare computes or prints, and no number."""
-
-_UNSUPPORTED_OPTIONS = {
-    "stoch_simul": {
-        "partial_information": "a solution under partial information",
-    },
-    "estimation": {
-        "dsge_var": "a DSGE-VAR",
-        "dsge_varlag": "a DSGE-VAR",
-        "endogenous_prior": "an endogenous prior",
-        "heteroskedastic_filter": "a heteroskedastic filter",
-        "occbin_smoother": "an occasionally binding constraint",
-        "occbin_likelihood": "an occasionally binding constraint",
-        "number_of_particles": "a particle filter",
-    },
-}
-
 _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "predetermined_variables": _predetermine,
     "=": _assign,
     "homotopy_setup": _homotopy_setup,
-    "unit_root_vars": _unit_root_vars,
+    "unit_root_vars": unit_root_vars,
     "native": native,
     "skipped": _skip,
     "unsupported": _unsupported,
@@ -428,8 +326,8 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,
-    "stoch_simul": _command,
-    "estimation": _command,
-    "data": _command,
-    "steady": _command,
+    "stoch_simul": command,
+    "estimation": command,
+    "data": command,
+    "steady": command,
 }
