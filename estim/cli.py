@@ -1,4 +1,4 @@
-"""The command line: ``estim run | resume | report | verify | models | check | convert | data``.
+"""The command line: ``estim run | resume | report | verify | models | check | dynare | convert | data``.
 
 Only what a command needs is imported, when it runs: `estim --help` starts at once.
 """
@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     add("models", _models, "list the models of the gallery")
     add("check", _check, "check a model step by step").add_argument(
         "model", help="a model of the gallery, or a Python or Dynare file that defines one"
+    )
+    add("dynare", _dynare, "run the commands of a Dynare file").add_argument(
+        "mod", type=Path, help="Dynare file (.mod)"
     )
     convert = add("convert", _convert, "write a Dynare file as a Python file")
     convert.add_argument("mod", type=Path, help="Dynare file (.mod)")
@@ -225,6 +228,14 @@ def _check(arguments: argparse.Namespace) -> int:
         for line in rung.lines:
             console.print(f"    {line}", markup=False)
     return 0 if passed else EXIT_FAILED
+
+
+def _dynare(arguments: argparse.Namespace) -> int:
+    from estim.dynare import read_mod, run_commands
+
+    for text in run_commands(read_mod(arguments.mod)):
+        print(text)
+    return 0
 
 
 def _convert(arguments: argparse.Namespace) -> int:

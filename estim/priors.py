@@ -20,6 +20,7 @@ from numpyro.distributions.transforms import AffineTransform
 from scipy.special import poch
 
 from estim.arguments import ArgumentError, Number, checked
+from estim.improper import flat as flat
 from estim.typing import Array, Key
 
 

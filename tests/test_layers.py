@@ -32,6 +32,7 @@ LAYERS = [
     ["tables"],
     ["numerics", "networks"],
     ["observations"],
+    ["improper"],
     ["priors", "prior_checks", "parameters", "data"],
     ["posterior"],
     ["heterogeneity"],

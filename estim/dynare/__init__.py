@@ -1,6 +1,15 @@
 """Dynare's `.mod` files as estim models."""
 
+from estim.dynare.commands import run_commands
 from estim.dynare.modfile import ModFile, convert_mod, read_mod
 from estim.dynare.reading.source import ModFileError, ModFileWarning, UnsupportedError
 
-__all__ = ["ModFile", "ModFileError", "ModFileWarning", "UnsupportedError", "convert_mod", "read_mod"]
+__all__ = [
+    "ModFile",
+    "ModFileError",
+    "ModFileWarning",
+    "UnsupportedError",
+    "convert_mod",
+    "read_mod",
+    "run_commands",
+]

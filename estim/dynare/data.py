@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from estim.data.datasets import DataError
-from estim.dynare.reading.matlab_data import saved_vectors, written_vectors
+from estim.dynare.reading.matlab_data import saved_vectors, script_vectors
 from estim.dynare.reading.settings import EstimationSettings
 from estim.tables import read_csv_rows, read_spreadsheet
 
@@ -46,7 +46,7 @@ def read_file(path: Path, settings: EstimationSettings) -> pd.DataFrame:
         case ".mat":
             frame = _columns(path, saved_vectors(path))
         case ".m":
-            frame = _columns(path, written_vectors(path))
+            frame = _columns(path, script_vectors(path))
         case ".xlsx":
             frame = _dated(read_spreadsheet(path, settings.sheet, **_cells(settings.cells)), path.name)
         case ".csv":
@@ -96,14 +96,28 @@ def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
     Raises:
         DataError: the frame has not so many.
     """
-    first, last = settings.first_obs - 1, len(frame)
-    if settings.nobs is not None:
+    first, last = _place(frame, settings.first_obs), len(frame)
+    if settings.last_obs is not None:
+        last = _place(frame, settings.last_obs) + 1
+    elif settings.nobs is not None:
         last = first + settings.nobs
     if not 0 <= first < last <= len(frame):
         raise DataError(
             f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
         )
     return frame.iloc[first:last]
+
+
+def _place(frame: pd.DataFrame, row: int | str) -> int:
+    """The place of a row, which is given by its number or its date, from 0 on."""
+    if isinstance(row, int):
+        return row - 1
+    dates = [str(x) for x in frame.index]
+    if row not in dates:
+        raise DataError(
+            f"first_obs or last_obs is {row}, which is no date of the data ({dates[0]} to {dates[-1]})"
+        )
+    return dates.index(row)
 
 
 def _require_numbers(column: pd.Series) -> None:
@@ -126,12 +140,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _columns(path: Path, arrays: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Vectors by name; other shapes are left out, other lengths are an error."""
+    """Vectors by name; other shapes are left out, and other lengths than most have."""
     vectors = {k: np.ravel(v) for k, v in arrays.items() if np.size(v) == max(np.shape(v), default=0) > 1}
     lengths = {k: v.size for k, v in vectors.items()}
-    if len(set(lengths.values())) != 1:
+    if not lengths:
         raise DataError(f"{path.name}: expected vectors of one length, found {lengths}")
-    return pd.DataFrame(vectors)
+    usual = max(set(lengths.values()), key=lambda n: (list(lengths.values()).count(n), n))
+    return pd.DataFrame({k: v for k, v in vectors.items() if v.size == usual})
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,9 @@ from estim.dynare.building.build import build, module_text
 from estim.dynare.building.system import System, build_system
 from estim.dynare.data import prepare, read_file, read_table, sample
 from estim.dynare.macro.processor import expand
-from estim.dynare.reading.collect import collect
+from estim.dynare.reading.collect import COMPUTED, collect
 from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.fields import build_fields
+from estim.dynare.reading.fields import Fields, build_fields
 from estim.dynare.reading.parser import parse
 from estim.dynare.reading.settings import (
     STARTS,
@@ -23,8 +24,19 @@ from estim.dynare.reading.settings import (
     stoch_simul_settings,
 )
 from estim.dynare.reading.source import ModFileError, UnsupportedError
+from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.model import Model
+
+
+class Command(NamedTuple):
+    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names, and
+    what is ``refused`` of it (empty where estim has it)."""
+
+    name: str
+    line: int
+    params: dict[str, float]
+    refused: str = ""
 
 
 class ModFile(NamedTuple):
@@ -42,6 +54,7 @@ class ModFile(NamedTuple):
             words that Python does not allow.
         at_stoch_simul: the values at which its `stoch_simul` command is computed, where they are not the
             model's own: a command sees the values above it.
+        commands: its commands in order, with what they see; `estim dynare` runs them.
     """
 
     model: Model
@@ -52,6 +65,7 @@ class ModFile(NamedTuple):
     calibration: dict[str, float]
     names: dict[str, str]
     at_stoch_simul: dict[str, float]
+    commands: tuple[Command, ...] = ()
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -138,7 +152,19 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         calibration=fields.calibration(),
         names=names,
         at_stoch_simul=fields.at_stoch_simul(),
+        commands=tuple(_commands(contents, fields)),
     )
+
+
+def _commands(c: Contents, fields: Fields) -> Iterator[Command]:
+    """After an `estimation`, what is estimated stays where it starts."""
+    estimated = {fields.identifiers[key] for key in c.priors if key in fields.identifiers}
+    after = False
+    for name, at, values in c.commands:
+        after |= name == "estimation"
+        params = {k: v for k, v in fields.seen(values).items() if not (after and k in estimated)}
+        refused = "" if name in COMPUTED else name
+        yield Command(name, c.source.locate(at).line, params, refused)
 
 
 def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:
@@ -150,11 +176,7 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
     try:
         source = expand(path, defines)
         contents = collect(source, parse(source))
-        matlab = path.with_name(f"{path.stem}_steadystate.m")
-        if contents.steady_state is None and matlab.exists():
-            raise UnsupportedError(
-                f"{path}: a steady state computed by Matlab ({matlab.name}) is not supported by estim"
-            )
+        find_steady_state(contents, path)
         contents.centred_over = _centred_over(contents, path)
         system = build_system(contents)
         return system, module_text(system, path)

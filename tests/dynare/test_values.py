@@ -19,6 +19,9 @@ CORR = "shocks; var e; stderr 0.2; var u; stderr 0.3; corr e, u = 0.5; end;\n"
 
 def system_of(tmp_path, text):
     path = tmp_path / "m.mod"
+    (tmp_path / "calibrate.m").write_text("rho = 0.1;  % of Matlab's\n")
+    (tmp_path / "saved").write_text("rho 0.7\nx 1.5\n")
+    (tmp_path / "twice.m").write_text("function y = twice(x)\ny = 2*x;\nend\n")
     path.write_text(HEAD + MODEL + text)
     return translate(path)[0]
 
@@ -72,6 +75,24 @@ SEEN = {  # the file, values of the model, values of stoch_simul where they are 
         {"e": 0.4, "corr": 0.25},
         {},
     ),
+    "two at once": (SHOCKS + "[rho, b] = deal(0.1, 0.2);\n", {"rho": 0.1, "b": 0.2}, {}),
+    "a sum": (SHOCKS + "rho_ = [0.1 0.2]; rho_(end) += 0.5;\nrho = rho_(2);\n", {"rho": 0.7}, {}),
+    "a loop": (SHOCKS + "for k = 1:3\n  rho = k/10;\nend\n", {"rho": 0.3}, {}),
+    "a condition": (SHOCKS + "if b > 1\n rho = 0;\nelseif b == 0.5\n rho = 0.2;\nend\n", {"rho": 0.2}, {}),
+    "a switch": (SHOCKS + "w = 'low';\nswitch w\n case {'low', 'mid'}\n rho = 0.2;\nend\n", {"rho": 0.2}, {}),
+    "commands in a loop": (
+        SHOCKS + "for k = 1:2\n  set_param_value('rho', k/10);\n  stoch_simul(order=1) x;\nend\nrho = 0.7;\n",
+        {"rho": 0.2},
+        {},
+    ),
+    "Matlab's own variable": (SHOCKS + "verbatim;\nrho = 2;\nend;\neval('b = 3');\n", {"rho": 0.9, "b": 0.5}, {}),
+    "M_": ("M_.params(2) = 2*M_.params(1); M_.Sigma_e = [0.04 0.01; 0.01 0.09];\n", {"b": 1.8, "corr": 1 / 6}, {}),
+    "names in M_": (SHOCKS + "k = strmatch('b', M_.param_names, 'exact'); M_.params(k) = 2;\n", {"b": 2.0}, {}),
+    "what a script sets is Matlab's": (SHOCKS + "calibrate;\nset_param_value('b', rho);\n", {"rho": 0.9, "b": 0.1}, {}),
+    "a function": (SHOCKS + "b = twice(rho);\n", {"b": 1.8}, {}),
+    "values from a file": (SHOCKS + "load_params_and_steady_state('saved');\n", {"rho": 0.7, "b": 0.5}, {}),
+    "after the last command": (SHOCKS + STOCH + "rho = rand(1); M_.params(1) = rand(1);\n", {"rho": 0.9}, {}),
+    "a block in one line with Matlab": ("close all; shocks; var e; stderr 2; end;\n", {"e": 2.0}, {}),
     "a correlation stays where variances are estimated": (
         CORR + "shocks; var e; stderr 0.4; end;\n" + ESTIMATE,
         {"e": 0.4, "corr": 0.5},
@@ -80,6 +101,7 @@ SEEN = {  # the file, values of the model, values of stoch_simul where they are 
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:.*(skipped|supported|order=1)")
 @pytest.mark.parametrize("what", SEEN)
 def test_a_command_sees_the_values_above_it(what, tmp_path):
     text, own, at_stoch_simul = SEEN[what]
@@ -117,18 +139,14 @@ REFUSED = {
     "homotopy_setup; q, 1; end;": "unknown name 'q'",
     "homotopy_setup; x, 1; end;": "'x' is not a parameter",
     "set_shock_stderr_value('x', 1);": "'x' is not an exogenous variable",
-    "[rho, b] = deal(0.1, 0.2);": "it sets 'rho', 'b'",
-    "rho += 0.1;": "it sets 'rho'",
-    "for rho = 0:3\nend": "it sets 'rho'",
-    "M_.Sigma_e = eye(2);": "it changes the model",
-    "eval('rho = 2');": "it changes the model",
-    "options_.lik_init = 3;": "it sets 'options_.lik_init'",
-    "options_.steadystate.nocheck = 1;": "it sets 'options_.steadystate'",
-    "calibrate;": "calibrate.m is a script that may set anything",
-    "run('calibrate.m');": "calibrate.m is a script that may set anything",
-    "close all; shocks; var e; stderr 1; end;": "'shocks' stands in one line with it",
-    "z = 1; z = load('f.mat');\nrho = z;": "'z' is set by Matlab code that is skipped, in line 5",
-    "z = 1;\nif 1\n z = 2;\nend\nrho = z;": "'z' is set by Matlab code that is skipped, in line 6",
+    "z = 1; z = load('f.mat');\nrho = z;": "'z' is set by code that cannot be run (there is no file 'f.mat')",
+    "z = rand(2);\nif z\n rho = 2;\nend\nb = rho;": "b: 'rho' is set by code that cannot be run",
+    "M_.params(1) = rand(1);": "the model depends on it: 'rand' is no function",
+    "set_param_value('q', 1);": "unknown name 'q'",
+    "M_.Correlation_matrix = eye(2);": "Matlab code sets 'M_.Correlation_matrix', which estim does not follow",
+    "if rand(1) > 2\n shocks; var e; stderr 1; end;\nend": "the model depends on it: 'rand' is no function",
+    "load_params_and_steady_state('none');": "there is no file none",
+    "set_param_value('rho', oo_.mean);": "the model depends on it: 'oo_' is no function",
     "irf_calibration; y(1), e, +; end;\n" + ESTIMATE: "an endogenous prior ('irf_calibration')",
     "moment_calibration; x, x, [0 1]; end;\n" + ESTIMATE: "an endogenous prior ('moment_calibration')",
     "estimation(prior_trunc=1e-3);": "'prior_trunc=1e-3' is not supported",
@@ -140,7 +158,6 @@ REFUSED = {
 @pytest.mark.filterwarnings("ignore:.*skipped")
 @pytest.mark.parametrize("text", REFUSED)
 def test_refused_by_its_line(text, tmp_path):
-    (tmp_path / "calibrate.m").write_text("rho = 0.1;")
     with pytest.raises(ModFileError) as caught:
         system_of(tmp_path, text)
     assert REFUSED[text] in str(caught.value)
@@ -163,6 +180,20 @@ def test_correlations_of_no_random_variables(tmp_path):
 def test_unit_root_vars_mean_a_diffuse_filter_and_an_unchecked_steady_state(tmp_path):
     system = system_of(tmp_path, "steady_state_model; x = 1; y = 1; end;\nunit_root_vars x;\n")
     assert estimation_settings(system.contents).lik_init == 3 and system.unchecked
+
+
+OPTIONS = {
+    "options_.lik_init = 2;": {"lik_init": 2},
+    "options_.presample = 1 + 2;": {"presample": 3},
+    "options_.diffuse_filter = 1;": {"lik_init": 3},
+    "options_.loglinear = true;": {"log": True},
+}
+
+
+@pytest.mark.parametrize("text", OPTIONS)
+def test_options_that_matlab_sets(text, tmp_path):
+    settings = estimation_settings(system_of(tmp_path, SHOCKS + text).contents)
+    assert {n: getattr(settings, n) for n in OPTIONS[text]} == OPTIONS[text]
 
 
 @pytest.mark.parametrize("value", ["0", "0.0"])

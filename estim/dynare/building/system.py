@@ -90,9 +90,14 @@ def build_system(c: Contents) -> System:
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):
         if len(written) != len(c.variables):
+            if (
+                policy := next((w for w in c.passed_over if w.startswith("optimal policy")), None)
+            ) is not None:
+                raise c.source.unsupported(f"a model that {policy} closes", c.passed_over[policy])
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             raise c.source.error(message, c.equations[0].at)
     require_linear(c)
+    _leave_out_unused(c)
     auxiliaries = Auxiliaries(c)
     locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
     equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
@@ -114,6 +119,17 @@ def build_system(c: Contents) -> System:
     )
     system.calibrated.update(_calibrated(c, system))
     return system
+
+
+def _leave_out_unused(c: Contents) -> None:
+    """Priors of parameters that nothing in the file reads are left out, with a warning."""
+    written = [e for q in c.equations for e in (q.left, q.right)]
+    written += [a.value for a in (*c.locals.values(), *(c.steady_state or ()))] + list(c.trends.values())
+    used = {n.name for e in written for n in names(e)}
+    for key, prior in list(c.priors.items()):
+        if key[0] == "parameter" and key[1] not in used:
+            c.warn(f"'{key[1]}' is estimated, but no equation contains it: left out", prior.at)
+            del c.priors[key]
 
 
 def _steady_state(c: Contents, static: dict[str, Expression]) -> list[Assignment] | None:

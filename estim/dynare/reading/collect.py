@@ -1,34 +1,44 @@
 """Following the statements of a `.mod` file from the first to the last."""
 
-import copy
+import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
-
+from estim.dynare.matlab.values import matrix
+from estim.dynare.reading.command_options import command, unit_root_vars
 from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.estimated import estimated_params, estimated_params_bounds, estimated_params_init
-from estim.dynare.reading.functions import DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.estimated import (
+    calibrated,
+    estimated_params,
+    estimated_params_bounds,
+    estimated_params_init,
+    estimated_params_remove,
+)
+from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
     mixed_complementarity,
     occbin_constraints,
     other_regime,
     settle_constraints,
 )
-from estim.dynare.reading.settings import number, whole
-from estim.dynare.reading.shocks import set_shock_stderr_value, shocks, sigma_e
-from estim.dynare.reading.source import Source
+from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
+from estim.dynare.reading.shocks import shocks, sigma_e
+from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
     Call,
+    Equation,
     Expression,
     Name,
-    Option,
+    Number,
     Statement,
+    Symbol,
     children,
     names,
     walk,
 )
-from estim.dynare.writing.native import native
 
 _DECLARATIONS = {
     "var": "variables",
@@ -37,25 +47,18 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
-_SILENT = {
-    *("check", "resid", "model_diagnostics", "model_info", "set_dynare_seed"),
-    *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
-    *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
-    *("write_latex_prior_table", "collect_latex_files"),
-    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
-}
-"""Commands that change nothing in the model or its estimation and print at most."""
+COMPUTED = ("steady", "check", "stoch_simul", "estimation")
+"""Commands that `estim dynare` runs."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
 
-MAX_LENGTH = 100_000
-"""No equation may be longer, nor all of them ten times as long."""
+MAX_LENGTH = 1_000_000
+"""No equation may be longer, nor all of them four times as long."""
+
+_COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
 
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
-
-_STEPS = 50
-"""More steps of a homotopy are not taken: they only lead to where it ends."""
 
 
 def collect(source: Source, statements: list[Statement]) -> Contents:
@@ -67,13 +70,45 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     """
     contents = Contents(source)
     for statement in statements:
-        if statement.keyword in _DECLARATIONS:
-            _declare(contents, statement)
-    for statement in statements:
-        if statement.keyword not in {*_DECLARATIONS, *_SILENT}:
-            _HANDLERS.get(statement.keyword, _skip)(contents, statement)
+        declared = [i for i in statement.items if isinstance(i, Statement)]
+        for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
+            _declare(contents, declaration)
+        if declared:
+            _declare_the_rest(contents, statement)
+    contents.workspace = Workspace(contents, lambda statement: perform(contents, statement))
+    last = max((i for i, s in enumerate(statements) if _computes(s)), default=len(statements))
+    for i, statement in enumerate(statements):
+        contents.finished = i > last
+        perform(contents, statement)
     settle(contents)
     return contents
+
+
+def _declare_the_rest(c: Contents, model: Statement) -> None:
+    """Where a model declares names on the fly, those that it does not are exogenous."""
+    local = {i.name for i in model.items if isinstance(i, Assignment)}
+    equations = [e for i in model.items if isinstance(i, Equation) for e in (i.left, i.right)]
+    for name in (n for e in equations for n in names(e)):
+        if c.role(name.name) is None and name.name not in {*CONSTANTS, *local}:
+            c.shocks[name.name] = Symbol(name.name, "", name.at)
+
+
+def perform(c: Contents, s: Statement) -> None:
+    """Follow one statement."""
+    if c.returned:
+        return
+    if s.keyword in COMPUTED or s.keyword == "unsupported":
+        c.commands.append((s.items[0] if s.keyword == "unsupported" else s.keyword, s.at, c.now))
+    if s.keyword not in {*_DECLARATIONS, *IDLE}:
+        _HANDLERS.get(s.keyword, _skip)(c, s)
+
+
+def _computes(s: Statement) -> bool:
+    """Is it a command that computes, or Matlab code around one?"""
+    if s.keyword != "native":
+        return s.keyword in COMPUTING or s.keyword == "unsupported"
+    found = _COMMAND.finditer(s.items[0])
+    return any(statement_begins(s.items[0], match.start(1)) for match in found)
 
 
 # --- declarations and values ---
@@ -81,7 +116,9 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
 
 def _declare(c: Contents, s: Statement) -> None:
     for option in s.options:
-        raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+        if option.name not in ("log", "long_name"):
+            raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
+        c.warn(f"skipped: '{s.keyword}({option.name})': the variables are solved in levels", option.at)
     role = _DECLARATIONS[s.keyword]
     for symbol in s.items:
         if c.role(symbol.name) not in (None, role):
@@ -89,6 +126,22 @@ def _declare(c: Contents, s: Statement) -> None:
         if symbol.name in _RESERVED:
             raise c.source.error(f"'{symbol.name}' means something else and cannot be declared", symbol.at)
         getattr(c, role)[symbol.name] = symbol
+
+
+def _change_type(c: Contents, s: Statement) -> None:
+    """``change_type(parameters) x y;``: from there on they are something else."""
+    role = next((_DECLARATIONS[o.name] for o in s.options if o.name in _DECLARATIONS), None)
+    if role is None:
+        raise c.source.error("expected: change_type(var | varexo | varexo_det | parameters) NAMES;", s.at)
+    for name in s.items:
+        old = c.role(name.name)
+        if old is None:
+            raise c.unknown(name.name, name.at, c.names)
+        getattr(c, role)[name.name] = getattr(c, old).pop(name.name)
+
+
+def _model_options(c: Contents, s: Statement) -> None:
+    c.linear |= s.option("linear") is not None
 
 
 def _predetermine(c: Contents, s: Statement) -> None:
@@ -102,46 +155,49 @@ def _assign(c: Contents, s: Statement) -> None:
     name = assignment.name
     if c.role(name) not in (None, "parameters"):
         raise c.source.error(f"'{name}' is no parameter: its value belongs into a block", assignment.at)
-    c.values[name] = c.evaluate(assignment.value)
+    try:
+        value = c.evaluate(assignment.value)
+    except ModFileError as error:
+        end = c.source.text.find(";", s.at) + 1
+        native(c, Statement("native", (), (c.workspace.text[s.at : end], error), s.at))
+        return
+    c.values[name] = value
+    c.workspace.variables[name] = matrix(value)
     c.skipped.pop(name, None)
     c.homotopy.pop(name, None)
 
 
-def _set_param_value(c: Contents, s: Statement) -> None:
-    name, value = s.items
-    c.require(name.name, name.at, "parameters")
-    c.values[name.name] = c.evaluate(value)
-    c.homotopy.pop(name.name, None)
-
-
 def _homotopy_setup(c: Contents, s: Statement) -> None:
     for option in s.options:
-        raise c.source.unsupported(f"'homotopy_setup({option.name})'", option.at)
+        c.warn(f"skipped: the option of 'homotopy_setup({option.name})'", option.at)
     for move in s.items:
         c.require(move.name, move.at, "parameters", "shocks", "deterministic")
     c.moves = list(s.items)
 
 
-def _move(c: Contents) -> None:
-    """A `steady` with a homotopy leaves each value where the homotopy ends."""
-    options = c.options["steady"]
-    steps = min(whole(c, options.get("homotopy_steps"), 1), _STEPS)
-    if not c.moves or whole(c, options.get("homotopy_mode"), 0) == 0:
-        return
-    for move, last in [(move, c.evaluate(move.last)) for move in c.moves]:
-        if c.role(move.name) != "parameters":
-            c.initial[move.name] = last
-            continue
-        first = c.values.get(move.name, last) if move.first is None else c.evaluate(move.first)
-        c.homotopy[move.name] = tuple(np.linspace(first, last, max(steps, 1) + 1))
-        c.values[move.name] = last
-
-
 def _skip(c: Contents, s: Statement) -> None:
-    text = s.items[0] if s.keyword in ("native", "skipped") else c.source.text[s.at :].split(";")[0] + ";"
+    text = s.items[0] if s.keyword == "skipped" else c.source.text[s.at :].split(";")[0] + ";"
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
         c.restrictions[word] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
+
+
+def _load_params(c: Contents, s: Statement) -> None:
+    """``load_params_and_steady_state('FILE');``: lines of a name and its value, beside the model."""
+    found = re.match(r"\w+\s*\(\s*['\"]?([\w.-]+)['\"]?\s*\)", c.source.text[s.at :])
+    path = Path(c.source.locate(s.at).path).parent / (found[1] if found else "")
+    if not path.is_file():
+        raise c.source.error(f"there is no file {found[1] if found else 'named'}", s.at)
+    for name, value in (line.split() for line in path.read_text().splitlines() if len(line.split()) == 2):
+        if c.role(name) is not None:
+            into = c.values if name in c.parameters else c.initial
+            into[name] = c.evaluate(Number(float(value)))
+
+
+def _unsupported(c: Contents, s: Statement) -> None:
+    c.pass_over(s.items[0], s.at)
+    if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
+        c.restrictions[s.items[0]] = s.at
 
 
 # --- the model and its steady state ---
@@ -149,7 +205,7 @@ def _skip(c: Contents, s: Statement) -> None:
 
 def _model(c: Contents, s: Statement) -> None:
     c.linear |= s.option("linear") is not None
-    for item in s.items:
+    for item in (i for i in s.items if not isinstance(i, Statement)):
         if isinstance(item, Assignment):
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
@@ -181,23 +237,30 @@ def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
 
     weight = sum(map(weigh, expressions))
     c.length += weight
-    if weight > MAX_LENGTH or c.length > 10 * MAX_LENGTH:
+    if weight > MAX_LENGTH or c.length > 4 * MAX_LENGTH:
         raise c.source.error("the model is too long once its local variables are written out", at)
     return weight
 
 
 def _steady_state_model(c: Contents, s: Statement) -> None:
+    *assignments, code = s.items
+    calls = [
+        n
+        for a in assignments
+        for n in walk(a.value)
+        if isinstance(n, Call) or (isinstance(n, Name) and n.lag)
+    ]
+    if code.error or any(isinstance(n, Name) or n.function not in FUNCTIONS for n in calls):
+        c.steady_code, c.steady_at = code, s.at
+        return
     own: set[str] = set()
-    for assignment in s.items:
-        for node in walk(assignment.value):
-            if isinstance(node, Call) and node.function not in FUNCTIONS:
-                raise c.source.unsupported(f"an external Matlab function ('{node.function}')", node.at)
+    for assignment in assignments:
         c.check_names(assignment.value, own)
         _weigh(c, assignment.at, assignment.value)
         if c.role(assignment.name) not in (None, "variables", "parameters"):
             c.require(assignment.name, assignment.at, "variables", "parameters")
         own.add(assignment.name)
-    c.steady_state = list(s.items)
+    c.steady_state = assignments
 
 
 def _initval(c: Contents, s: Statement) -> None:
@@ -225,109 +288,33 @@ def _observation_trends(c: Contents, s: Statement) -> None:
         c.trends[trend.name] = trend.value
 
 
-# --- commands with options ---
-
-
-def _command(c: Contents, s: Statement) -> None:
-    unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
-    for option in s.options:
-        if option.name in unsupported:
-            raise c.source.unsupported(unsupported[option.name], option.at)
-        if option.name == "prior_trunc" and number(c, option) != 0:
-            raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
-            raise c.source.unsupported(
-                f"a solution of higher order ('{s.keyword}(order={option.value})')", option.at
-            )
-    if s.keyword == "stoch_simul" and s.option("order") is None:
-        c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
-    followed = FOLLOWED[s.keyword] | HARMLESS
-    if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
-        c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
-    c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
-    c.selected[s.keyword] = tuple(n.name for n in s.items)
-    for name in s.items:
-        c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
-    if s.keyword == "steady":
-        _move(c)
-    if s.keyword in ("stoch_simul", "estimation"):
-        c.note(s.keyword)
-        if s.keyword == "estimation" and c.priors:
-            c.estimated = copy.deepcopy(c.priors)
-
-
-def _unit_root_vars(c: Contents, s: Statement) -> None:
-    """Dynare knows it as another word for a diffuse filter and an unchecked steady state."""
-    for command, option in (("estimation", "diffuse_filter"), ("steady", "nocheck")):
-        c.options.setdefault(command, {})[option] = Option(option, None, s.at)
-
-
 def settle(c: Contents) -> None:
     """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
     if c.restrictions and c.priors:
         word, at = next(iter(c.restrictions.items()))
-        raise c.source.unsupported(f"an endogenous prior ('{word}')", at)
+        raise c.source.unsupported(f"an endogenous prior ('{word}')" if word in _RESTRICTIONS else word, at)
     if seen := c.seen.get("estimation") or c.seen.get("stoch_simul"):
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
     c.priors = c.estimated or c.priors
+    for prior in c.priors.values():  # of maximum likelihood
+        if prior.shape is None and math.isnan(prior.start):
+            prior.start = calibrated(c, prior)
     settle_constraints(c)
 
-
-_ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
-
-_DEFAULTS = {("periods", "0")}
-"""Options that say nothing with this value."""
-
-FOLLOWED = {
-    "stoch_simul": {
-        *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
-        *("loglinear", "contemporaneous_correlation", "pruning"),
-    },
-    "estimation": {
-        *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
-        *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
-    },
-    "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
-    "steady": {"nocheck"},
-}
-"""Options that estim follows."""
-
-HARMLESS = {
-    *("nograph", "graph", "graph_format", "nodisplay", "noprint", "print", "TeX", "tex", "plot_priors"),
-    *("nofunctions", "nomoments", "nocorr", "irf_plot_threshold", "plot_shock_decomposition"),
-    *("aim_solver", "dr", "dr_cycle_reduction_tol", "dr_logarithmic_reduction_tol"),
-    *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
-    *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
-    *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
-    *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
-}
-"""Options that change how Dynare computes or prints, and no number."""
-
-_UNSUPPORTED_OPTIONS = {
-    "stoch_simul": {
-        "partial_information": "a solution under partial information",
-    },
-    "estimation": {
-        "dsge_var": "a DSGE-VAR",
-        "dsge_varlag": "a DSGE-VAR",
-        "endogenous_prior": "an endogenous prior",
-        "heteroskedastic_filter": "a heteroskedastic filter",
-        "occbin_smoother": "an occasionally binding constraint",
-        "occbin_likelihood": "an occasionally binding constraint",
-        "number_of_particles": "a particle filter",
-    },
-}
 
 _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "predetermined_variables": _predetermine,
     "=": _assign,
-    "set_param_value": _set_param_value,
-    "set_shock_stderr_value": set_shock_stderr_value,
     "homotopy_setup": _homotopy_setup,
-    "unit_root_vars": _unit_root_vars,
+    "unit_root_vars": unit_root_vars,
     "native": native,
     "skipped": _skip,
+    "unsupported": _unsupported,
+    "change_type": _change_type,
+    "model_options": _model_options,
+    "load_params_and_steady_state": _load_params,
+    "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,
     "steady_state_model": _steady_state_model,
@@ -339,8 +326,8 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,
-    "stoch_simul": _command,
-    "estimation": _command,
-    "data": _command,
-    "steady": _command,
+    "stoch_simul": command,
+    "estimation": command,
+    "data": command,
+    "steady": command,
 }

@@ -6,12 +6,13 @@ trends stay expressions. `collect.py` fills it, `system.py` reads it.
 
 import difflib
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.reading.functions import CONSTANTS, FUNCTIONS, OPERATORS
 from estim.dynare.reading.source import ModFileError, Source, warn
 from estim.dynare.reading.syntax import (
@@ -22,6 +23,7 @@ from estim.dynare.reading.syntax import (
     Equation,
     Expectation,
     Expression,
+    MatlabCode,
     Move,
     Name,
     Number,
@@ -85,7 +87,10 @@ class Contents:
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
-    ``centred_over`` is the length of a sample whose trends lose their means; ``conditions`` are those of
+    ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
+    do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
+    ``returned`` whether ``return`` has ended the file;
+    ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
     `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
     `mcp` by the offset of its equation.
     """
@@ -122,6 +127,18 @@ class Contents:
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0
     centred_over: int | None = None
+    passed_over: dict[str, int] = field(default_factory=dict)
+    workspace: Any = None
+    steady_code: MatlabCode | None = None
+    steady_at: int = 0
+    finished: bool = False
+    returned: bool = False
+    commands: list[tuple[str, int, Values]] = field(default_factory=list)
+
+    def pass_over(self, what: str, at: int) -> None:
+        """Leave out what estim does not do, with a warning; the model is read without it."""
+        self.passed_over[what] = at
+        self.warn(f"skipped: {what} is not supported by estim", at)
 
     @property
     def in_levels(self) -> bool:
@@ -184,7 +201,7 @@ class Contents:
                 if role is None and node.name not in {*CONSTANTS, *more}:
                     raise self.unknown(node.name, node.at, self.names)
                 self.check_date(node.lag, node.at)
-                if node.lag and role not in ("variables", "shocks"):
+                if node.lag and role not in ("variables", "shocks", "parameters", "deterministic"):
                     raise self.source.error(f"'{node.name}' cannot have a lead or a lag", node.at)
 
     def check_date(self, periods: int, at: int) -> None:
@@ -208,6 +225,15 @@ class Contents:
         with np.errstate(all="ignore"):
             return float(self._value(expression, known))
 
+    def _matlab(self, name: str, arguments: Sequence[float], at: int) -> Any:
+        """A number that Matlab code knows by ``name(arguments)``, or None where it does not."""
+        if self.workspace is None or self.role(name) is not None or name in self.skipped:
+            return None
+        try:
+            return np.float64(self.workspace.value_of(name, arguments))
+        except (MatlabError, TypeError):
+            return None
+
     def _value(self, expression: Expression, known: dict[str, float]) -> Any:
         match expression:
             case Number(value):
@@ -215,19 +241,28 @@ class Contents:
             case Name(name, 0, at):
                 if name in known:
                     return np.float64(known[name])
-                if name in self.parameters:
-                    raise self.source.error(f"parameter '{name}' has no value yet", at)
+                if (found := self._matlab(name, (), at)) is not None:
+                    return found
+                if name in self.parameters and name not in self.skipped:
+                    return np.float64(np.nan)
+                if self.role(name) in ("variables", "shocks", "deterministic"):
+                    return np.float64(self.initial.get(name, 0.0))
                 raise self.unknown(name, at, known)
             case Unary(_, operand):
                 return -self._value(operand, known)
             case Binary(operator, left, right):
                 return _BINARY[operator](self._value(left, known), self._value(right, known))
             case Call(name, arguments, at):
+                values = [self._value(a, known) for a in arguments]
+                if name not in FUNCTIONS and (found := self._matlab(name, values, at)) is not None:
+                    return found
                 self.check_call(expression)
                 if name not in FUNCTIONS:
                     raise self.source.error(f"{name} belongs into a model block", at)
-                return FUNCTIONS[name].host(*(self._value(a, known) for a in arguments))
+                return FUNCTIONS[name].host(*values)
             case Name(name, lag, at):
+                if (found := self._matlab(name, [lag], at)) is not None:
+                    return found
                 raise self.source.error(
                     f"'{name}({lag})' has a lead or lag, or is no function known here", at
                 )

@@ -36,11 +36,13 @@ def estimated_params(c: Contents, s: Statement) -> None:
 
 def _prior(c: Contents, entry: Estimated) -> Prior:
     """``[init [, low, high]] [, shape, mean, std [, third [, fourth [, scale]]]]``"""
-    shapes = [i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.endswith("_pdf")]
+    shapes = [
+        i for i, f in enumerate(entry.fields) if isinstance(f, Name) and f.name.lower().endswith("_pdf")
+    ]
     prior = Prior(entry.kind, entry.names, entry.at)
     at = shapes[0] if shapes else len(entry.fields)
     before, after = _numbers(c, entry.fields[:at]), _numbers(c, entry.fields[at + 1 :])
-    if len(shapes) > 1 or len(before) not in ((0, 1, 3) if shapes else (1, 3)) or len(after) > 5:
+    if len(shapes) > 1 or len(before) not in (0, 1, 3) or len(after) > 5:
         raise c.source.error(
             "expected: name, [initial value, [lower bound, upper bound,]] shape, mean, standard deviation "
             "[, 3rd parameter [, 4th parameter]]",
@@ -51,9 +53,9 @@ def _prior(c: Contents, entry: Estimated) -> Prior:
         return prior
     shape = entry.fields[at]
     assert isinstance(shape, Name)
-    if shape.name not in _SHAPES:
+    if shape.name.lower() not in _SHAPES:
         raise c.unknown(shape.name, shape.at, _SHAPES)
-    prior.shape = _SHAPES[shape.name]
+    prior.shape = _SHAPES[shape.name.lower()]
     prior.mean, prior.std, prior.third, prior.fourth = (*after, *[math.nan] * 4)[:4]
     return prior
 
@@ -69,7 +71,13 @@ def estimated_params_init(c: Contents, s: Statement) -> None:
     if s.option("use_calibration") is not None:
         for prior in c.priors.values():
             if math.isnan(prior.start):
-                prior.start = _calibrated(c, prior)
+                prior.start = calibrated(c, prior)
+
+
+def estimated_params_remove(c: Contents, s: Statement) -> None:
+    for entry in s.items:
+        _existing(c, entry, 0)
+        del c.priors[_target(c, entry)]
 
 
 def estimated_params_bounds(c: Contents, s: Statement) -> None:
@@ -87,7 +95,8 @@ def _existing(c: Contents, entry: Estimated, count: int) -> Prior:
     return c.priors[key]
 
 
-def _calibrated(c: Contents, prior: Prior) -> float:
+def calibrated(c: Contents, prior: Prior) -> float:
+    """The value that the file assigns to what is estimated, NaN where it assigns none."""
     match prior.kind:
         case "stderr":
             return c.stderr.get(prior.names[0], math.nan)

@@ -69,6 +69,13 @@ class Fields:
         keys = changed if after else changed | {*c.priors}
         return {self.identifiers[key]: at[key] for key in self.identifiers if key in keys and key in at}
 
+    def seen(self, values: Values) -> dict[str, float]:
+        """What the file assigns, by field; a field without a value keeps the model's."""
+        given = self._values(values)
+        return {
+            i: given[key] for key, i in self.identifiers.items() if math.isfinite(given.get(key, math.nan))
+        }
+
     def _values(self, values: Values) -> dict[Key, float]:
         """What the file assigns to each field; a covariance counts where its correlation is not estimated."""
         given: dict[Key, float] = {("parameter", n): v for n, v in values.parameters.items()}

@@ -13,7 +13,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from estim.dynare.reading.functions import FUNCTIONS, OPERATORS
-from estim.dynare.reading.scanner import Chunk, scan
+from estim.dynare.reading.scanner import IDLE, SKIPPED, Chunk, scan
 from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
@@ -23,6 +23,7 @@ from estim.dynare.reading.syntax import (
     Equation,
     Estimated,
     Expectation,
+    MatlabCode,
     Move,
     Name,
     Number,
@@ -42,9 +43,9 @@ _RULES = {
     "estimated_params": "estimated_params",
     "estimated_params_init": "estimated_params",
     "estimated_params_bounds": "estimated_params",
+    "estimated_params_remove": "estimated_params",
+    "change_type": "command",
     "observation_trends": "observation_trends",
-    "set_param_value": "set_value",
-    "set_shock_stderr_value": "set_value",
     "homotopy_setup": "homotopy",
     "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
@@ -61,7 +62,7 @@ def parse(source: Source) -> list[Statement]:
     Raises:
         ModFileError: a syntax error, with its place and what was expected there.
     """
-    return [_statement(source, chunk) for chunk in scan(source)]
+    return [parse_chunk(source, chunk) for chunk in scan(source)]
 
 
 def parse_expression(source: Source, text: str, at: int) -> Any:
@@ -73,13 +74,27 @@ def parse_expression(source: Source, text: str, at: int) -> Any:
     return _parse(source, "single", text, at)
 
 
-def _statement(source: Source, chunk: Chunk) -> Statement:
-    if chunk.keyword in ("native", "skipped"):
+def parse_chunk(source: Source, chunk: Chunk) -> Statement:
+    """The statement that a chunk is.
+
+    Raises:
+        ModFileError: as `parse`.
+    """
+    if chunk.keyword in ("native", "skipped", "unsupported"):
         return Statement(chunk.keyword, (), (chunk.body,), chunk.at)
+    if chunk.keyword in IDLE | SKIPPED | {"load_params_and_steady_state"}:
+        return Statement(chunk.keyword, (), (), chunk.at)
     rule = _RULES.get(chunk.keyword, "command")
+    body = chunk.body
+    added: tuple[Any, ...] = ()
+    if chunk.keyword == "model":
+        body = _COMPLEMENTARY.sub(lambda m: " " * len(m[0]), body)
+        body, added = _declared_on_the_fly(body, chunk.body_at)
     try:
-        items = _parse(source, rule, chunk.body, chunk.body_at)
+        items = _parse(source, rule, body, chunk.body_at)
     except ModFileError as error:
+        if chunk.keyword == "steady_state_model":
+            return Statement(chunk.keyword, (), (MatlabCode(chunk.body, error),), chunk.body_at)
         if chunk.keyword != "=":
             raise
         # Matlab may know what x = [1 2 3] means; where x is a parameter, the error counts.
@@ -88,7 +103,23 @@ def _statement(source: Source, chunk: Chunk) -> Statement:
         options, items = items
         return Statement(chunk.keyword, options, items, chunk.at)
     options = _parse(source, "header", chunk.header, chunk.header_at) if chunk.header else ()
-    return Statement(chunk.keyword, options, items, chunk.at)
+    code = (MatlabCode(chunk.body),) if chunk.keyword == "steady_state_model" else ()
+    return Statement(chunk.keyword, options, (*added, *items, *code), chunk.body_at if code else chunk.at)
+
+
+_COMPLEMENTARY = re.compile(r"(?:⟂|_\|_)[^;]*")  # as the tag `mcp`
+_ON_THE_FLY = re.compile(r"\b([A-Za-z_]\w*)\s*\|\s*([exp])\b")
+_ROLES = {"e": "var", "x": "varexo", "p": "parameters"}
+
+
+def _declared_on_the_fly(body: str, at: int) -> tuple[str, tuple[Statement, ...]]:
+    """A model without the types that it gives to names (``x|e``), and the declarations that these are."""
+    found = [
+        Statement(_ROLES[m[2]], (), (Symbol(m[1], "", at + m.start()),), at + m.start())
+        for m in _ON_THE_FLY.finditer(body)
+    ]
+    blank = lambda m: m[1] + " " * (len(m[0]) - len(m[1]))
+    return _ON_THE_FLY.sub(blank, body) if found else body, tuple(found)
 
 
 def _parse(source: Source, rule: str, text: str, at: int) -> Any:
@@ -216,7 +247,7 @@ class _Statements(_Expressions):
         return Assignment(str(name), value, self._at(name))
 
     def multiple(self, name, *rest):
-        raise self.source.unsupported("an external Matlab function", self._at(name))
+        raise self.source.error("several values of a function", self._at(name))
 
     trend = assignment
 
@@ -224,9 +255,6 @@ class _Statements(_Expressions):
         return Move(
             str(name), None if last is None else first, first if last is None else last, self._at(name)
         )
-
-    def set_value(self, name, value):
-        return Name(str(name)[1:-1], at=self._at(name)), value
 
     # --- declarations, commands ---
     def declaration(self, options, *symbols):

@@ -19,13 +19,15 @@ def prior_source(c: Contents, prior: Prior) -> str:
         ModFileError: a field that the shape needs is empty or makes no sense.
     """
     if prior.shape is None:
-        ends = (prior.low, prior.high)
-        if not all(map(math.isfinite, ends)):
-            raise c.source.error(
-                f"'{' '.join(prior.names)}' has neither a prior nor two finite bounds, and estim is Bayesian",
-                prior.at,
-            )
-        return _call("uniform", *ends)
+        low = 0.0 if prior.kind == "stderr" and math.isnan(prior.low) else prior.low
+        low, high = (
+            (-math.inf if math.isnan(low) else low),
+            (math.inf if math.isnan(prior.high) else prior.high),
+        )
+        if math.isfinite(low) and math.isfinite(high):
+            return _call("uniform", low, high)
+        ends = {"low": low, "high": high}
+        return f"priors.flat({', '.join(f'{k}={number(v)}' for k, v in ends.items() if math.isfinite(v))})"
     source = _shaped(c, prior)
     if _reaches_below_zero(prior):
         c.warn(

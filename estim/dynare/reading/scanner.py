@@ -5,56 +5,64 @@ other word is native Matlab code: a line of it, or all of an `if ... end` or `fo
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from estim.dynare.reading.source import Source
 
 BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
+    *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     "occbin_constraints",
-    *("estimated_params", "estimated_params_init", "estimated_params_bounds"),
 }
 
-COMMANDS = {
-    *("var", "varexo", "varexo_det", "parameters", "predetermined_variables", "varobs"),
-    *(
-        "steady",
-        "check",
-        "stoch_simul",
-        "estimation",
-        "data",
-        "set_dynare_seed",
-        "model_diagnostics",
-        "resid",
-    ),
+DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
+
+PARSED = {
+    *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
+    "model_options",
+    "load_params_and_steady_state",
+}
+"""Commands that are followed, beside declarations."""
+
+IDLE = {
+    *("check", "set_dynare_seed", "model_diagnostics", "resid", "model_info", "collect_latex_files"),
     *("write_latex_dynamic_model", "write_latex_static_model", "write_latex_original_model"),
     *("write_latex_steady_state_model", "write_latex_definitions", "write_latex_parameter_table"),
-    *("write_latex_prior_table", "model_info", "identification", "dynare_sensitivity"),
-    *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
-    *("initial_condition_decomposition", "squeeze_shock_decomposition"),
-    *("forecast", "conditional_forecast", "plot_conditional_forecast", "calib_smoother", "smoother2histval"),
-    *("model_comparison", "rplot", "dynatype", "dynasave", "save_params_and_steady_state"),
     *(
-        "unit_root_vars",
-        "dsample",
-        "prior_function",
-        "posterior_function",
-        "generate_irfs",
-        "collect_latex_files",
+        "write_latex_prior_table",
+        "dynatype",
+        "dynasave",
+        "rplot",
+        "save_params_and_steady_state",
+        "dynare_version",
     ),
-    *("set_param_value", "set_shock_stderr_value"),
     *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
 }
+"""Commands that change nothing in the model or its estimation and print at most."""
+
+SKIPPED = {
+    *(
+        "identification",
+        "dynare_sensitivity",
+        "sensitivity",
+        "shock_decomposition",
+        "realtime_shock_decomposition",
+    ),
+    *("plot_shock_decomposition", "initial_condition_decomposition", "squeeze_shock_decomposition"),
+    *("forecast", "conditional_forecast", "plot_conditional_forecast", "calib_smoother", "smoother2histval"),
+    *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
+    *(
+        "initval_file",
+        "evaluate_planner_objective",
+        "external_function",
+        "osr_params",
+    ),
+}
+"""Commands that compute from the model and leave it as it is: passed over with a warning."""
 
 IGNORED_BLOCKS = {
-    *(
-        "verbatim",
-        "histval",
-        "shock_groups",
-        "conditional_forecast_paths",
-        "init2shocks",
-    ),
+    *("verbatim", "histval", "shock_groups", "conditional_forecast_paths", "init2shocks"),
     *("irf_calibration", "moment_calibration", "osr_params_bounds"),
 }
 
@@ -65,55 +73,73 @@ UNSUPPORTED_BLOCKS = {
     "ramsey_constraints": "optimal policy ('ramsey_constraints')",
     "optim_weights": "optimal policy ('optim_weights')",
     "matched_moments": "the method of moments ('matched_moments')",
+    "matched_irfs": "the method of moments ('matched_irfs')",
+    "matched_irfs_weights": "the method of moments ('matched_irfs_weights')",
     "epilogue": "'epilogue'",
     "filter_initial_state": "a given initial state of the filter ('filter_initial_state')",
-    "estimated_params_remove": "'estimated_params_remove'",
     "pac_target_info": "a semi-structural model ('pac_target_info')",
     "svar_identification": "'svar_identification'",
+    "deterministic_trends": "a nonstationary model ('deterministic_trends')",
+    "perfect_foresight_controlled_paths": "a perfect-foresight simulation ('perfect_foresight_controlled_paths')",
 }
+"""Blocks that estim does not follow: passed over with a warning."""
 
 UNSUPPORTED_COMMANDS = {
     **dict.fromkeys(
-        ("simul", "perfect_foresight_setup", "perfect_foresight_solver", "extended_path", "periods"),
+        (
+            *("simul", "perfect_foresight_setup", "perfect_foresight_solver", "extended_path", "periods"),
+            *("perfect_foresight_with_expectation_errors_setup", "perfect_foresight_with_expectation_errors_solver"),
+        ),
         "a perfect-foresight simulation",
     ),
     **dict.fromkeys(
-        ("planner_objective", "ramsey_model", "ramsey_policy", "discretionary_policy", "osr", "osr_params"),
+        ("planner_objective", "ramsey_model", "ramsey_policy", "discretionary_policy", "osr"),
         "optimal policy",
     ),
-    "evaluate_planner_objective": "optimal policy",
     **dict.fromkeys(
-        ("markov_switching", "svar", "sbvar", "ms_sbvar", "ms_estimation", "ms_simulation", "ms_compute_mdd"),
-        "a Markov-switching VAR",
-    ),
-    **dict.fromkeys(
-        ("ms_compute_probabilities", "ms_irf", "ms_forecast", "ms_variance_decomposition"),
+        (
+            *("markov_switching", "svar", "sbvar", "ms_sbvar", "ms_estimation", "ms_simulation", "ms_compute_mdd"),
+            *("ms_compute_probabilities", "ms_irf", "ms_forecast", "ms_variance_decomposition"),
+        ),
         "a Markov-switching VAR",
     ),
     **dict.fromkeys(("bvar_density", "bvar_forecast", "bvar_irf"), "a Bayesian VAR"),
+    "method_of_moments": "the method of moments",
+}  # fmt: skip
+"""Commands that estim does not have: each is passed over with a warning, and the model is read without it."""
+
+REFUSED = {
     **dict.fromkeys(("trend_var", "log_trend_var"), "automatic detrending"),
     **dict.fromkeys(
         ("var_model", "trend_component_model", "var_expectation_model", "pac_model"),
         "a semi-structural model",
     ),
-    "method_of_moments": "the method of moments",
-    "external_function": "an external Matlab function",
-    "change_type": "changing the type of a symbol",
-    "var_remove": "removing a variable",
     "model_replace": "replacing equations",
     "model_remove": "removing equations",
-    "model_options": "'model_options'",
-    "initval_file": "reading initial values from a file",
-    "load_params_and_steady_state": "reading parameters from a file",
-    "histval_file": "reading initial values from a file",
+    "var_remove": "removing variables",
 }
+"""Statements that change the model in a way that estim does not know."""
+
+COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED
+COMPUTING = {"steady", "check", "stoch_simul", "estimation", *SKIPPED, *UNSUPPORTED_COMMANDS}
+"""After the last of these, values no longer matter."""
+
+_KNOWN = {
+    w.lower(): w
+    for w in (*BLOCKS, *COMMANDS, *IGNORED_BLOCKS, *UNSUPPORTED_BLOCKS, *UNSUPPORTED_COMMANDS, *REFUSED)
+}
+_WITHIN = (
+    (COMMANDS - DECLARATIONS - {"data", "periods"}) | BLOCKS | set(UNSUPPORTED_COMMANDS) - {"periods", "svar"}
+)
+MATLAB_PRIOR = re.compile(r"[\w.,() \[\]]+\.\s*(prior|options|subsamples)\s*\(")
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_STRING = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$")
+_STRING = re.compile(r"'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\$[^$\n]*\$")
 _FLOW = {"if", "for", "while", "switch", "try", "parfor", "function"}
-_MATLAB_LINE = re.compile(r"(?:[^\n]*\.\.\.[^\n]*\n)*[^\n]*")  # with the lines it continues on
+_MATLAB_END = {"end", "endif", "endfor", "endwhile", "endfunction", "endswitch", "end_try_catch"}
+_LEXEME = re.compile(r"(?<![\w)\]}.'])'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\.\.\.[^\n]*\n|\.?[A-Za-z_]\w*|[^\s]|\n")
 _MATRIX = re.compile(r"\s*=\s*\[[^\]]*\]\s*;")
-_END = re.compile(r"\bend\s*;")
+_END = re.compile(r"\bend\s*;", re.IGNORECASE)
 
 
 class Chunk(NamedTuple):
@@ -134,13 +160,20 @@ def scan(source: Source) -> Iterator[Chunk]:
 
     Raises:
         ModFileError: a comment, a statement or a block that does not end.
-        UnsupportedError: a statement or block that estim does not know how to follow.
+        UnsupportedError: a statement that changes the model in a way that estim does not know.
     """
-    text = without_comments(source)
-    position = 0
+    text, position, declared = without_comments(source), 0, set[str]()
     while (position := _skip(text, position)) < len(text):
-        chunk, position = _next(source, text, position)
+        chunk, position = next_chunk(source, text, position, declared)
+        if chunk.keyword in DECLARATIONS:
+            declared |= set(_WORD.findall(chunk.body))
         yield chunk
+
+
+def statement_begins(text: str, at: int) -> bool:
+    """Is it a statement of Dynare's that stands there among Matlab code?"""
+    match = _WORD.match(text, at)
+    return match is not None and match[0] in _WITHIN and _follows(text, match.end()) not in ("=", ".", "==")
 
 
 def _skip(text: str, position: int) -> int:
@@ -149,30 +182,63 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _next(source: Source, text: str, at: int) -> tuple[Chunk, int]:
+def next_chunk(source: Source, text: str, at: int, declared: Collection[str] = ()) -> tuple[Chunk, int]:
+    """The chunk that begins at a position of the text, and where it ends; names are ``declared`` so far."""
     match = _WORD.match(text, at)
-    word = match[0] if match else ""
+    written = match[0] if match else ""
     after = match.end() if match else at
-    if word in BLOCKS | IGNORED_BLOCKS | set(UNSUPPORTED_BLOCKS):
-        if word in UNSUPPORTED_BLOCKS:
-            raise source.unsupported(UNSUPPORTED_BLOCKS[word], at)
+    follows = _follows(text, after)
+    if written and follows == "=" and written != "Sigma_e":
+        return _assignment(source, text, at, written, written in declared)
+    word = (
+        _KNOWN.get(written.lower(), written)
+        if follows not in (".", "==") and written not in declared
+        else written
+    )
+    if word in UNSUPPORTED_BLOCKS:
+        _, end = _block(source, text, at, word, after)
+        return Chunk("unsupported", at, None, 0, UNSUPPORTED_BLOCKS[word], at), end
+    if word in BLOCKS | IGNORED_BLOCKS:
         return _block(source, text, at, word, after)
-    if word in UNSUPPORTED_COMMANDS and _follows(text, after) not in ("=", "."):
-        raise source.unsupported(f"{UNSUPPORTED_COMMANDS[word]} ('{word}')", at)
-    if word == "Sigma_e" and _follows(text, after) == "=":
+    if word in REFUSED:
+        raise source.unsupported(f"{REFUSED[word]} ('{word}')", at)
+    if word in UNSUPPORTED_COMMANDS:
+        what = f"{UNSUPPORTED_COMMANDS[word]} ('{word}')"
+        return Chunk("unsupported", at, None, 0, what, at), _semicolon(source, text, after, word) + 1
+    if word == "Sigma_e" and follows == "=":
         matrix = _MATRIX.match(text, after)
+        if matrix is None and "[" not in text[after : _line_end(text, at)]:
+            return _native(source, text, at, word)
         if matrix is None:
             raise source.error("expected: Sigma_e = [ ... ];", at)
         return Chunk(word, at, None, 0, text[after : matrix.end() - 1], after), matrix.end()
     if word in COMMANDS:
         end = _semicolon(source, text, after, word)
         return Chunk(word, at, None, 0, text[after:end], after), end + 1
-    if word and _follows(text, after) == "=":
-        end = _semicolon(source, text, after, word)
-        return Chunk("=", at, None, 0, text[at : end + 1], at), end + 1
-    if word == "end" and _follows(text, after) == ";":
+    if word == "end" and follows == ";":
         raise source.error("syntax error at 'end': there is no block to close", at)
     return _native(source, text, at, word)
+
+
+def _assignment(source: Source, text: str, at: int, word: str, declared: bool) -> tuple[Chunk, int]:
+    """``name = value;``. Of what is not declared it is a line of Matlab's, which may end without a semicolon."""
+    if not declared:
+        line = _line_end(text, at)
+        first = _STRING.sub("{", text[at:line]).split(";")
+        if len(first) == 1 or any(c in first[0] for c in "[{@"):
+            return Chunk("native", at, None, 0, text[at:line], at), line
+    end = _semicolon(source, text, at, word)
+    return Chunk("=", at, None, 0, text[at : end + 1], at), end + 1
+
+
+def _line_end(text: str, at: int) -> int:
+    """Where a line of Matlab's ends: not within brackets, nor where it goes on."""
+    depth = 0
+    for match in _LEXEME.finditer(text, at):
+        depth += (match[0] in "([{") - (match[0] in ")]}")
+        if match[0] == "\n" and depth <= 0:
+            return match.start()
+    return len(text)
 
 
 def _follows(text: str, position: int) -> str:
@@ -184,6 +250,8 @@ def _follows(text: str, position: int) -> str:
 def _block(source: Source, text: str, at: int, word: str, after: int) -> tuple[Chunk, int]:
     opening = _semicolon(source, text, after, word)
     closing = next((m for m in _END.finditer(text, opening) if not _quoted(text, m.start())), None)
+    if closing is None and word == "verbatim":
+        return Chunk("native", at, None, 0, text[at:], at), len(text)
     if closing is None:
         raise source.error(f"the block '{word}' is not closed by 'end;'", at)
     if word in IGNORED_BLOCKS:
@@ -215,12 +283,15 @@ def _semicolon(source: Source, text: str, position: int, word: str) -> int:
 
 def _native(source: Source, text: str, at: int, word: str) -> tuple[Chunk, int]:
     """A line of Matlab code, or everything up to the `end` of an `if`, a loop and the like."""
-    line = _MATLAB_LINE.match(text, at)
-    end = line.end() if line else len(text)
+    end = _line_end(text, at)
     if word in _FLOW:
-        depth = 0
-        for match in _WORD.finditer(text, at):
-            depth += (match[0] in _FLOW) - (match[0] in ("end", "endif", "endfor", "endwhile", "endfunction"))
+        depth = brackets = 0
+        for match in _LEXEME.finditer(text, at):
+            lexeme = match[0]
+            brackets = max(brackets + (lexeme in "([{") - (lexeme in ")]}"), 0)
+            if brackets == 0:
+                opens = lexeme in _FLOW or (lexeme in BLOCKS and _follows(text, match.end()) in (";", "("))
+                depth += opens - (lexeme in _MATLAB_END)
             if depth == 0:
                 end = match.end()
                 break
@@ -244,7 +315,7 @@ def without_comments(source: Source) -> str:
 
 # A quote begins a string unless it follows a name or a bracket, where it transposes a matrix.
 _COMMENT = re.compile(
-    r"(?<![\w)\]}.'])'[^'\n]*'|\"[^\"\n]*\"|\$[^$\n]*\$"
+    r"(?<![\w)\]}.'])'(?:[^'\n]|'')*'|\"[^\"\n]*\"|\$[^$\n]*\$"
     r"|(?P<comment>//[^\n]*|^[ \t]*%\{[ \t]*$.*?^[ \t]*%\}[ \t]*$|%[^\n]*|/\*.*?\*/)|(?P<open>/\*)",
     re.DOTALL | re.MULTILINE,
 )

@@ -9,6 +9,9 @@ from estim.dynare.reading.syntax import Option
 STARTS = {1: "stationary", 2: "approximate_diffuse", 3: "diffuse", 4: "riccati"}
 """Dynare's `lik_init` in the words of `estim.likelihood`."""
 
+DATE = r"-?\d+[YyAaQqMmWwHhSs]\d*"
+"""A date of Dynare's: a year with a letter and the part of it."""
+
 MAX_PERIODS = 10_000
 """More periods of responses, autocorrelations or forecasts are a typing error."""
 
@@ -16,7 +19,8 @@ MAX_PERIODS = 10_000
 class EstimationSettings(NamedTuple):
     """Options of `estimation` (and `data`) that have a meaning here, with Dynare's defaults.
 
-    ``first_obs`` counts rows of the data file from 1; ``nobs`` is None for all that follow.
+    ``first_obs`` counts rows of the data file from 1, or is a date such as 2003Q1, as is ``last_obs``; ``nobs`` is None
+    for all that follow.
     ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
     number, see `STARTS`. ``centred_over`` is the number of periods over which `prefilter` takes the mean out of
@@ -24,7 +28,7 @@ class EstimationSettings(NamedTuple):
     """
 
     datafile: str | None = None
-    first_obs: int = 1
+    first_obs: int | str = 1
     nobs: int | None = None
     presample: int = 0
     prefilter: bool = False
@@ -33,6 +37,7 @@ class EstimationSettings(NamedTuple):
     sheet: str | int = 0
     cells: str | None = None
     centred_over: int | None = None
+    last_obs: str | None = None
 
 
 class StochSimulSettings(NamedTuple):
@@ -55,9 +60,14 @@ def estimation_settings(c: Contents) -> EstimationSettings:
     options = c.options.get("data", {}) | c.options.get("estimation", {})
     count = lambda name, default: whole(c, options.get(name), default)
     datafile = options.get("datafile") or c.options.get("data", {}).get("file")
-    first = count("first_obs", 1)
+    first = _row(c, options.get("first_obs"), 1)
     last = options.get("last_obs")
-    nobs = whole(c, last, 0) - first + 1 if last else count("nobs", 0)
+    until = _row(c, last, 0) if last else None
+    nobs = (
+        until - first + 1
+        if isinstance(until, int) and isinstance(first, int)
+        else _count(c, options.get("nobs"))
+    )
     diffuse = "diffuse_filter" in options or count("kalman_algo", 0) > 2  # 3 and 4 are diffuse filters
     lik_init = 3 if diffuse else count("lik_init", 1)
     if lik_init not in STARTS:
@@ -66,6 +76,7 @@ def estimation_settings(c: Contents) -> EstimationSettings:
         datafile=_text(datafile),
         first_obs=first,
         nobs=nobs or None,
+        last_obs=until if isinstance(until, str) else None,
         presample=count("presample", 0),
         prefilter=count("prefilter", 0) == 1,
         log="loglinear" in options and "logdata" not in options,
@@ -92,6 +103,26 @@ def stoch_simul_settings(c: Contents) -> StochSimulSettings:
         estimated="stoch_simul" in commands and "estimation" in commands[: commands.index("stoch_simul")],
         order=whole(c, options.get("order"), 1),
     )
+
+
+def _row(c: Contents, option: Option | None, default: int) -> int | str:
+    """A row of the data: its number, the first of several, or its date."""
+    text = (option.value or "").strip("'\"") if option else ""
+    if re.fullmatch(DATE, text):
+        return text.upper()
+    if option and (several := re.fullmatch(r"\[\s*(\d+)\b.*\]", text, re.ASCII)):
+        c.warn(f"'{option.name}={option.value}': the first is taken", option.at)
+        return int(several[1])
+    return whole(c, option, default)
+
+
+def _count(c: Contents, option: Option | None) -> int:
+    """The number of observations; of several, the last, which is the largest sample."""
+    found = re.fullmatch(r"\[.*?(\d+)\s*\]", (option.value or "") if option else "", re.ASCII)
+    if option and found:
+        c.warn(f"'{option.name}={option.value}': the last is taken", option.at)
+        return int(found[1])
+    return whole(c, option, 0)
 
 
 def _shocks(c: Contents, option: Option | None) -> tuple[str, ...]:

@@ -2,20 +2,25 @@
 
 import math
 
-from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.syntax import Shock, Statement
+import numpy as np
 
-_UNSUPPORTED = {
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.syntax import Number, Shock, Statement
+
+_ELSEWHERE = {
     "surprise": "an occasionally binding constraint",
     "learnt_in": "a perfect-foresight simulation",
+    "heteroskedastic": "a heteroskedastic filter",
 }
+"""Options by which a block says nothing of the shocks of a solution."""
 
 
 def shocks(c: Contents, s: Statement) -> None:
     """``shocks; ... end;``: what it does not mention stays as it is, unless it says `overwrite`."""
     for option in (o for o in s.options if o.name != "overwrite"):
-        what = _UNSUPPORTED.get(option.name, "the option")
-        raise c.source.unsupported(f"{what} ('shocks({option.name})')", option.at)
+        what = _ELSEWHERE.get(option.name, "the option")
+        c.pass_over(f"{what} ('shocks({option.name})')", option.at)
+        return
     if s.option("overwrite") is not None:
         c.stderr, c.corr, c.covariance = {}, {}, {}
     before = _covariances(c)
@@ -34,13 +39,38 @@ def shocks(c: Contents, s: Statement) -> None:
             c.corr.pop(pair, None)
 
 
-def set_shock_stderr_value(c: Contents, s: Statement) -> None:
+def set_stderr(c: Contents, name: str, value: float, at: int) -> None:
     """``set_shock_stderr_value('e', value);``"""
-    name, value = s.items
-    c.require(name.name, name.at, "shocks")
     before = _covariances(c)
-    c.stderr[name.name] = _checked(c, Shock("stderr", (name.name,), value, name.at))
+    c.stderr[name] = _checked(c, Shock("stderr", (name,), Number(value), at))
     _keep_covariances(c, before)
+
+
+def shock_covariance(c: Contents) -> np.ndarray:
+    """``M_.Sigma_e`` ``[n_shocks, n_shocks]``."""
+    names = list(c.shocks)
+    covariances = _covariances(c) | c.covariance
+    matrix = np.diag([c.stderr.get(n, 0.0) ** 2 for n in names]).reshape(len(names), len(names))
+    for (a, b), value in covariances.items():
+        if a in c.shocks and b in c.shocks:
+            matrix[names.index(a), names.index(b)] = matrix[names.index(b), names.index(a)] = value
+    return matrix
+
+
+def set_shock_covariance(c: Contents, matrix: np.ndarray, at: int) -> None:
+    """What Matlab code makes of ``M_.Sigma_e``."""
+    names = list(c.shocks)
+    if matrix.shape != (len(names), len(names)):
+        raise c.source.error(f"'M_.Sigma_e' must have {len(names)} rows and columns, not {matrix.shape}", at)
+    c.corr = {pair: v for pair, v in c.corr.items() if not set(pair) <= set(names)}
+    for i, name in enumerate(names):
+        value = _checked(c, Shock("variance", (name,), Number(float(matrix[i, i].real)), at))
+        c.stderr[name] = math.sqrt(value)
+        for k in range(i):
+            pair = tuple(sorted((name, names[k])))
+            c.covariance.pop(pair, None)
+            if matrix[i, k]:
+                c.covariance[pair] = float(matrix[i, k].real)
 
 
 def sigma_e(c: Contents, s: Statement) -> None:
@@ -67,13 +97,10 @@ def sigma_e(c: Contents, s: Statement) -> None:
 
 
 def _announced(c: Contents, shock: Shock) -> bool:
-    """Is it the announced path of a deterministic variable? It is skipped; one of a shock is refused."""
-    if shock.kind == "deterministic" and c.role(shock.names[0]) == "deterministic":
-        c.warn(f"skipped: the announced path of '{shock.names[0]}'", shock.at)
-        return True
+    """Is it an announced path? It is passed over."""
     if shock.kind == "deterministic":
-        raise c.source.unsupported("a perfect-foresight simulation ('periods')", shock.at)
-    return False
+        c.warn(f"skipped: the announced path of '{shock.names[0]}'", shock.at)
+    return shock.kind == "deterministic"
 
 
 def _value(c: Contents, shock: Shock) -> float:

@@ -156,6 +156,14 @@ class Move:
 
 
 @dataclass(frozen=True)
+class MatlabCode:
+    """A `steady_state_model` as Matlab code; ``error`` is why it is nothing else."""
+
+    text: str
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
 class Condition:
     """An entry of `occbin_constraints`: relations that begin and end the spell of a regime."""
 

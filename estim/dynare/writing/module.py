@@ -154,8 +154,10 @@ class _Module:
                 if name in c.trends:  # the mean of 1, ..., n
                     mean = number((settings.centred_over or 0) / 2 + 0.5)
                     values[field] += f" - {mean} * ({write.parameter(c.trends[name])})"
-            elif name in c.trends and settings.first_obs > 1:
-                values[field] += f" + {settings.first_obs - 1} * ({write.parameter(c.trends[name])})"
+            elif name in c.trends and (first := settings.first_obs) != 1:
+                if isinstance(first, str):
+                    raise c.source.unsupported("a trend of data that begin at a date", c.observables[0].at)
+                values[field] += f" + {first - 1} * ({write.parameter(c.trends[name])})"
         if settings.prefilter:
             lines.append("steady = steady_state(p)  # the data have lost their means")
         yield function("measurement(now, lag, p)", [*lines, f"return {call('Observables', values)}"])

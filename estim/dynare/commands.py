@@ -1,0 +1,125 @@
+"""The commands of a `.mod` file, run in its order, with the tables that Dynare prints."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from scipy.linalg import eigvals
+
+from estim.dynare.modfile import Command, ModFile
+from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
+from estim.numerics import semidefinite_cholesky
+from estim.solution import linearize, solve_decision_rule
+from estim.status import SolutionError, Status
+
+_SMALL, _LARGE = 1e-10, 1e8
+"""Roots beyond these belong to equations without a lag or a lead."""
+
+
+def run_commands(mod: ModFile) -> Iterator[str]:
+    """What each command prints, in order.
+
+    Args:
+        mod: the file as `estim.read_mod` returns it.
+
+    Returns:
+        The text of one command after the other; a command that estim does not have says so.
+    """
+    for command in mod.commands:
+        if command.refused:
+            yield f"line {command.line}: {command.refused} is not supported by estim: passed over"
+            continue
+        try:
+            yield _COMMANDS[command.name](mod, command)
+        except SolutionError as error:
+            yield f"{command.name} (line {command.line}): {error}"
+
+
+def _rule(mod: ModFile, command: Command) -> Any:
+    rule = solve_decision_rule(mod.model, mod.model.params(command.params))
+    if int(rule.status):
+        raise SolutionError(int(rule.status), mod.model.name)
+    return jax.tree.map(
+        np.asarray, rule._replace(selection=rule.selection @ semidefinite_cholesky(rule.shock_cov))
+    )
+
+
+def _steady(mod: ModFile, command: Command) -> str:
+    linear = linearize(mod.model, mod.model.params(command.params))
+    if int(linear.status) == Status.NO_STEADY_STATE:
+        raise SolutionError(int(linear.status), mod.model.name)
+    levels = pd.Series(np.asarray(linear.steady_state), index=mod.model.variables._fields)
+    return _titled("STEADY-STATE RESULTS", levels.to_string())
+
+
+def _check(mod: ModFile, command: Command) -> str:
+    """The roots z of A z^2 + B z + C, those of equations without dynamics left out."""
+    linear = jax.tree.map(np.asarray, linearize(mod.model, mod.model.params(command.params)))
+    n = len(linear.now)
+    zero, one = np.zeros((n, n)), np.eye(n)
+    left = np.block([[zero, one], [-linear.lag, -linear.now]])
+    roots = eigvals(left, np.block([[one, zero], [zero, linear.lead]]))
+    roots = roots[np.isfinite(roots) & (np.abs(roots) > _SMALL) & (np.abs(roots) < _LARGE)]
+    roots = roots[np.argsort(np.abs(roots))]
+    table = pd.DataFrame({"modulus": np.abs(roots), "real": roots.real, "imaginary": roots.imag})
+    status = int(solve_decision_rule(mod.model, mod.model.params(command.params)).status)
+    verdict = f"{int((np.abs(roots) > 1 + 1e-6).sum())} eigenvalue(s) larger than 1 in modulus: "
+    verdict += "there is one stable solution" if not status else Status(status).message
+    return _titled("EIGENVALUES", f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n{verdict}")
+
+
+def _stoch_simul(mod: ModFile, command: Command) -> str:
+    rule, asked = _rule(mod, command), mod.stoch_simul
+    ours = lambda names: tuple(mod.names[name] for name in names)
+    asked = asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks))
+    found = stoch_simul(mod.model, command.params, asked)
+    return "\n".join([_policy(mod, rule, command.params, asked.variables), *_tables(found)])
+
+
+def _policy(mod: ModFile, rule: Any, params: dict[str, float], variables: tuple[str, ...]) -> str:
+    """Rows: the constant, what the equations read of the past, the shocks at one standard deviation."""
+    names = list(mod.model.variables._fields)
+    lagged = np.flatnonzero(
+        np.abs(np.asarray(linearize(mod.model, mod.model.params(params)).lag)).any(axis=0)
+    )
+    move = rule.policy @ rule.transition @ np.linalg.pinv(rule.policy[lagged])
+    states = [f"{names[i]}(-1)" for i in lagged]
+    table = pd.DataFrame(
+        np.vstack([rule.steady_state, move.T, (rule.policy @ rule.selection).T]),
+        index=["constant", *states, *mod.model.shocks._fields],
+        columns=names,
+    )
+    return _titled(
+        "POLICY AND TRANSITION FUNCTIONS", table[list(variables)].to_string(float_format="{:.6f}".format)
+    )
+
+
+def _tables(found: StochSimul) -> list[str]:
+    show = lambda frame: frame.to_string(float_format="{:.4f}".format)
+    lags = pd.DataFrame({k: np.diag(frame) for k, frame in enumerate(found.autocorrelations, 1)})
+    lags.index = found.moments.index
+    tables = {
+        "THEORETICAL MOMENTS": found.moments,
+        "VARIANCE DECOMPOSITION (in percent)": found.decomposition,
+        "CONDITIONAL VARIANCE DECOMPOSITION (in percent)": found.conditional,
+        "MATRIX OF CORRELATIONS": found.correlations,
+        "COEFFICIENTS OF AUTOCORRELATION": lags,
+    }
+    return [_titled(title, show(frame)) for title, frame in tables.items() if frame.size]
+
+
+def _estimation(mod: ModFile, command: Command) -> str:
+    return _titled(
+        "ESTIMATION",
+        f"{len(mod.model.estimated)} parameters: {', '.join(mod.model.estimated)}\n"
+        f"to estimate: estim run {mod.path.name}",
+    )
+
+
+def _titled(title: str, text: str) -> str:
+    return f"{title}\n\n{text}\n"
+
+
+_COMMANDS = {"steady": _steady, "check": _check, "stoch_simul": _stoch_simul, "estimation": _estimation}

@@ -1,0 +1,260 @@
+"""Matlab's functions of numbers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from estim.dynare.matlab.errors import MatlabError
+from estim.dynare.matlab.interpreter import Builtin, Interpreter
+from estim.dynare.matlab.solvers import SOLVERS
+from estim.dynare.matlab.texts import TEXTS
+from estim.dynare.matlab.values import Cell, matrix, require_size, scalar, shape, simple, whole
+
+
+def _map(function: Callable) -> Builtin:
+    """A function of each element."""
+    return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
+
+
+def _float(value: Any) -> np.ndarray:
+    array = matrix(value)
+    return array.astype(float) if array.dtype == bool else array
+
+
+def _along(function: Callable) -> Builtin:
+    """A function of the columns of a matrix, or of a vector; the second argument is the dimension."""
+
+    def reduce(m: Interpreter, arguments: list[Any], _: int) -> Any:
+        array = _float(arguments[0])
+        axis = whole(arguments[1]) - 1 if len(arguments) > 1 else int(array.shape[0] != 1) - 1
+        axis = 0 if axis < 0 and array.shape[0] != 1 else abs(axis)
+        found = function(array, axis)
+        return simple(found if found.ndim == 2 else np.expand_dims(found, axis))
+
+    return reduce
+
+
+def _spread(square: bool) -> Builtin:
+    """``std(x)`` or ``var(x)``: the sum of squares by n - 1."""
+    return _along(lambda a, axis: (np.var if square else np.std)(a, axis, ddof=int(a.shape[axis] > 1)))
+
+
+def _filled(value: float) -> Builtin:
+    def fill(m: Interpreter, arguments: list[Any], _: int) -> Any:
+        return np.full(_size(arguments), value)
+
+    return fill
+
+
+def _size(arguments: list[Any]) -> tuple[int, int]:
+    """The shape that ``zeros(n)``, ``zeros(n, m)`` or ``zeros([n m])`` asks for."""
+    sizes = [int(x) for a in arguments if not isinstance(a, str) for x in matrix(a).ravel()] or [1, 1]
+    rows, columns = (sizes * 2)[:2] if len(sizes) < 3 else sizes[:2]
+    require_size(max(rows, 0), max(columns, 0))
+    return max(rows, 0), max(columns, 0)
+
+
+def _extreme(pick: Callable, place: Callable, pair: Callable) -> Builtin:
+    """``max(x)``, ``[m, i] = max(x)``, ``max(x, y)``, ``max(x, [], dimension)``."""
+
+    def extreme(m: Interpreter, arguments: list[Any], results: int) -> Any:
+        array = _float(arguments[0])
+        if len(arguments) == 2:
+            return pair(array, _float(arguments[1]))
+        axis = whole(arguments[2]) - 1 if len(arguments) == 3 else int(array.shape[0] == 1)
+        found = [np.expand_dims(pick(array, axis), axis)]
+        return [*found, np.expand_dims(place(array, axis) + 1.0, axis)] if results > 1 else found
+
+    return extreme
+
+
+def _find(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    array = matrix(arguments[0])
+    most = whole(arguments[1]) if len(arguments) > 1 else None
+    places = np.flatnonzero(array.ravel(order="F"))[:most]
+    form = (lambda x: x.reshape(1, -1)) if array.shape[0] == 1 else (lambda x: x.reshape(-1, 1))
+    if results < 2:
+        return form(places + 1.0)
+    return [form(places % array.shape[0] + 1.0), form(places // array.shape[0] + 1.0)]
+
+
+def _sizes(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    rows, columns = shape(arguments[0])
+    if len(arguments) > 1:
+        return matrix(float((rows, columns, 1)[min(whole(arguments[1]) - 1, 2)]))
+    return (
+        [matrix(float(rows)), matrix(float(columns))]
+        if results > 1
+        else matrix([float(rows), float(columns)])
+    )
+
+
+def _sort(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    if isinstance(arguments[0], Cell):
+        return Cell.column(sorted(arguments[0]))
+    array = _float(arguments[0])
+    axis = int(array.shape[0] == 1)
+    order = np.argsort(-array if "descend" in arguments[1:] else array, axis=axis, kind="stable")
+    return [np.take_along_axis(array, order, axis), order + 1.0][: max(results, 1)]
+
+
+def _diag(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    array = _float(arguments[0])
+    return np.diag(array.ravel()) if 1 in array.shape else np.diag(array).reshape(-1, 1)
+
+
+def _eig(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    values, vectors = np.linalg.eig(_float(arguments[0]))
+    order = np.argsort(values)
+    if results > 1:
+        return [simple(vectors[:, order]), simple(np.diag(values[order]))]
+    return simple(values[order].reshape(-1, 1))
+
+
+def _reshape(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    array = matrix(arguments[0])
+    sizes = [matrix(a) for a in arguments[1:]]
+    flat = (
+        [int(s.ravel()[0]) if s.size else -1 for s in sizes]
+        if len(sizes) > 1
+        else [int(x) for x in sizes[0].ravel()]
+    )
+    return array.reshape(flat[0], flat[1], order="F")
+
+
+def _repmat(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    rows, columns = _size(arguments[1:])
+    height, width = shape(arguments[0])
+    require_size(rows * height, columns * width)
+    return np.tile(matrix(arguments[0]), (rows, columns))
+
+
+def _linspace(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    count = whole(arguments[2]) if len(arguments) > 2 else 100
+    require_size(1, count)
+    return np.linspace(scalar(arguments[0]), scalar(arguments[1]), count).reshape(1, -1)
+
+
+def _norm(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    array, order = _float(arguments[0]), arguments[1] if len(arguments) > 1 else 2.0
+    order = np.inf if isinstance(order, str) and order.lower() == "inf" else scalar(order)
+    return matrix(np.linalg.norm(array.ravel() if 1 in array.shape else array, order))
+
+
+def _interp1(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    known, values, at = (_float(a) for a in arguments[:3])
+    found = np.interp(at.ravel(), known.ravel(), values.ravel(), left=np.nan, right=np.nan)
+    return found.reshape(at.shape)
+
+
+def _rounded(x: np.ndarray) -> np.ndarray:
+    return np.trunc(x + np.copysign(0.5, x))
+
+
+def _number(value: Any) -> Builtin:
+    return lambda m, arguments, _: matrix(value) if not arguments else np.full(_size(arguments), value)
+
+
+def _test(check: Callable[[Any], bool]) -> Builtin:
+    return lambda m, arguments, _: matrix(bool(check(arguments[0])))
+
+
+def _joined(axis: int) -> Builtin:
+    return lambda m, arguments, _: np.concatenate([_float(a) for a in arguments if matrix(a).size], axis)
+
+
+def _normal(function: Callable) -> Builtin:
+    return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
+
+
+def _gamma_ratio(x: Any, a: Any, b: Any = 1.0) -> Any:
+    return stats.gamma.cdf(x, a, scale=b)
+
+
+def _lognormal(x: Any, mean: Any = 0.0, std: Any = 1.0) -> Any:
+    return stats.lognorm.cdf(x, std, scale=np.exp(mean))
+
+
+def _unique(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    if isinstance(arguments[0], Cell):
+        return Cell.column(sorted(set(arguments[0])))
+    return np.unique(_float(arguments[0])).reshape(-1, 1)
+
+
+ELEMENTWISE: dict[str, Callable] = {
+    **{n: getattr(np, n) for n in ("exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "floor", "ceil", "sign")},
+    **{n: getattr(np, n) for n in ("real", "imag", "conj", "isnan", "isinf", "isfinite", "cbrt", "log1p", "hypot")},
+    **{n: getattr(np.emath, n) for n in ("sqrt", "log10", "log2")},
+    "log": np.emath.log, "ln": np.emath.log, "abs": np.abs, "fix": np.trunc, "round": _rounded, "angle": np.angle,
+    "asin": np.emath.arcsin, "acos": np.emath.arccos, "atan": np.arctan, "atan2": np.arctan2,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.emath.arctanh,
+    "mod": np.mod, "rem": np.fmod, "gamma": special.gamma, "gammaln": special.gammaln, "beta": special.beta,
+    "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "not": lambda x: x == 0,
+    "factorial": special.factorial, "nchoosek": special.comb, "logical": lambda x: x != 0, "double": lambda x: x,
+    "times": np.multiply, "plus": np.add, "minus": np.subtract, "rdivide": np.divide, "power": np.power,
+    "normcdf": stats.norm.cdf, "normpdf": stats.norm.pdf, "norminv": stats.norm.ppf, "gamcdf": _gamma_ratio,
+    "betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": _lognormal,
+    "gammainc": lambda x, a: special.gammainc(a, x), "betainc": lambda x, a, b: special.betainc(a, b, x),
+    "and": np.logical_and, "or": np.logical_or, "eq": np.equal, "lt": np.less, "gt": np.greater,
+}  # fmt: skip
+
+FUNCTIONS: dict[str, Builtin] = {
+    **{name: _map(function) for name, function in ELEMENTWISE.items()},
+    "sum": _along(np.sum), "prod": _along(np.prod), "mean": _along(np.mean), "median": _along(np.median),
+    "cumsum": _along(np.cumsum), "cumprod": _along(np.cumprod), "std": _spread(False), "var": _spread(True),
+    "any": _along(np.any), "all": _along(np.all), "diff": _along(lambda a, axis: np.diff(a, axis=axis)),
+    "zeros": _filled(0.0), "ones": _filled(1.0), "max": _extreme(np.nanmax, np.argmax, np.fmax),
+    "min": _extreme(np.nanmin, np.argmin, np.fmin), "find": _find, "size": _sizes, "sort": _sort, "diag": _diag,
+    "eig": _eig, "reshape": _reshape, "repmat": _repmat, "linspace": _linspace, "norm": _norm, "interp1": _interp1,
+    "pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan),
+    "NaN": _number(np.nan), "NA": _number(np.nan), "eps": _number(2.0**-52),
+    "true": _number(True), "false": _number(False),
+    "i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max),
+    "eye": lambda m, a, _: np.eye(*_size(a)),
+    "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
+    "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),
+    "rows": lambda m, a, _: matrix(float(shape(a[0])[0])),
+    "columns": lambda m, a, _: matrix(float(shape(a[0])[1])),
+    "ndims": lambda m, a, _: matrix(2.0),
+    "isempty": _test(lambda x: not isinstance(x, dict) and 0 in shape(x)),
+    "isscalar": _test(lambda x: shape(x) == (1, 1)),
+    "isvector": _test(lambda x: 1 in shape(x)),
+    "isnumeric": _test(lambda x: isinstance(x, np.ndarray) and x.dtype != bool),
+    "islogical": _test(lambda x: isinstance(x, np.ndarray) and x.dtype == bool),
+    "isreal": _test(lambda x: isinstance(x, np.ndarray) and x.dtype.kind != "c"),
+    "inv": lambda m, a, _: np.linalg.inv(_float(a[0])),
+    "pinv": lambda m, a, _: np.linalg.pinv(_float(a[0])),
+    "det": lambda m, a, _: matrix(np.linalg.det(_float(a[0]))),
+    "rank": lambda m, a, _: matrix(float(np.linalg.matrix_rank(_float(a[0])))),
+    "trace": lambda m, a, _: matrix(np.trace(_float(a[0]))),
+    "chol": lambda m, a, _: np.linalg.cholesky(_float(a[0])).T,
+    "kron": lambda m, a, _: np.kron(_float(a[0]), _float(a[1])),
+    "transpose": lambda m, a, _: matrix(a[0]).T,
+    "roots": lambda m, a, _: simple(np.roots(_float(a[0]).ravel()).reshape(-1, 1)),
+    "polyval": lambda m, a, _: np.polyval(_float(a[0]).ravel(), _float(a[1])),
+    "dot": lambda m, a, _: matrix(np.vdot(_float(a[0]), _float(a[1]))),
+    "fliplr": lambda m, a, _: matrix(a[0])[:, ::-1],
+    "flipud": lambda m, a, _: matrix(a[0])[::-1],
+    "triu": lambda m, a, _: np.triu(_float(a[0])),
+    "tril": lambda m, a, _: np.tril(_float(a[0])),
+    "unique": _unique,
+    "horzcat": _joined(1),
+    "vertcat": _joined(0),
+    **TEXTS,
+    **SOLVERS,
+}  # fmt: skip
+"""Every function that needs nothing of Dynare's."""
+
+
+def require_real(value: Any) -> float:
+    """The real number that a value is.
+
+    Raises:
+        MatlabError: it is none.
+    """
+    found = scalar(value)
+    if isinstance(found, complex | np.complexfloating):
+        raise MatlabError(f"a real number was expected, not {found}")
+    return float(found)
