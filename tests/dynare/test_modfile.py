@@ -83,7 +83,7 @@ def test_settings(read):
     assert mod.estimation == EstimationSettings("d/file.xlsx", 3, 40, 4, True, False, 3, "two", "B1:C9")
     assert mod.likelihood_options == {"presample": 4, "start": "diffuse"}
     assert mod.stoch_simul == (("c",), ("u",), 12, 3, 1600.0, (2, 4, 5, 6), True, 1)
-    assert read(HEAD + MODEL + SHOCKS).stoch_simul == (("y", "c"), ("e", "u"), 40, 5, None, (), False)
+    assert read(HEAD + MODEL + SHOCKS).stoch_simul == (("y", "c"), ("e", "u"), 40, 5, None, (), False, 1)
 
 
 @pytest.mark.parametrize(
