@@ -1,4 +1,4 @@
-"""How JAX is set up for estim: double precision, one host device a core, small loops in one piece, code kept on disk.
+"""How JAX is set up for estim: double precision, one host device a core, compiled code kept on disk.
 
 `configure` runs when `estim` is imported, before JAX starts its backend. What the user has
 set already, in the environment or through `jax.config`, is left alone.
@@ -12,11 +12,6 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-_SMALL_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000"
-"""A loop whose state is no larger, such as a filter's over periods, becomes one kernel instead of a few small ones a
-step: a fifth to a half less time for a likelihood called by itself, a quarter for samplers, on a processor. Versions of
-XLA that do not know the option pass over it."""
-
 
 def configure() -> None:
     """Switch on float64, a device per core, and the persistent compilation cache.
@@ -26,8 +21,6 @@ def configure() -> None:
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
-    if "xla_backend_extra_options" not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_SMALL_LOOPS}".strip()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     cores = os.cpu_count() or 1

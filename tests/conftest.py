@@ -1,8 +1,8 @@
 """Strict numerics for every test: float64, no silent rank promotion, warnings are errors.
 
-Most of the time goes into tracing and compilation, so the compiler is told not to optimise, Python seldom looks for
-garbage, no program remembers the lines that it came from, and every one is kept on disk, where the other worker, a
-subprocess and whoever cleared its own find it: what is computed is the same.
+Most of the time goes into tracing and compilation, so the compiler is told not to optimise and to make one piece of
+small loops, Python seldom looks for garbage, no program remembers the lines that it came from, and every one is kept on
+disk, where the other worker, a subprocess and whoever cleared its own find it: what is computed is the same.
 """
 
 import gc
@@ -15,6 +15,7 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
         "--xla_cpu_parallel_codegen_split_count=1",
+        "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000",
     ]
 )
 os.environ |= {
