@@ -1,6 +1,7 @@
 """`perfect_foresight`: the path of an economy that knows what is to come, in levels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -73,10 +74,12 @@ def perfect_foresight(
     if model.het_blocks:
         return _transition(model, given, shocks, initial, terminal, horizon)
     ends = {"initial": _named(model, "initial", initial), "terminal": _named(model, "terminal", terminal)}
+    with jax.ensure_compile_time_eval():
+        rest = np.array([float(x) for x in steady_state_of(model)(given)])
     news = _news(shocks, horizon)
     path, before = np.zeros((horizon, len(model.variables._fields))), None
     for period, rows in news.items():
-        found = _one_path(model, given, rows, ends, before, horizon)
+        found = _one_path(model, given, rest, rows, ends, before, horizon)
         path[period - 1 :] = found[: horizon - period + 1]
         following = [p for p in news if p > period]
         before = path[following[0] - 2] if following else None
@@ -84,24 +87,31 @@ def perfect_foresight(
 
 
 def _one_path(
-    model: Model, params: Any, rows: Any, ends: dict[str, dict[str, float]], before: Any, horizon: int
+    model: Model,
+    params: Any,
+    rest: np.ndarray,
+    rows: Any,
+    ends: dict[str, dict[str, float]],
+    before: Any,
+    horizon: int,
 ) -> np.ndarray:
     """Levels ``[horizon, n]`` after what is known in the first period; ``before`` is where the economy is then."""
-    rest = np.array([float(model.rest_levels.get(name, 0.0)) for name in model.shocks._fields])
-    after = _levels(model, rest, ends["terminal"])
+    usual = np.array([float(model.rest_levels.get(name, 0.0)) for name in model.shocks._fields])
+    after = _levels(model, usual, ends["terminal"])
     exogenous, last = _exogenous(model, rows, after, set(ends["terminal"]), horizon)
     kinds = incidence(model)
-    terminal = _at_end(model, params, ends["terminal"], last - rest, kinds.lead.any(axis=0), "terminal")
+    at_end = partial(_at_end, model, params, rest)
+    terminal = at_end(ends["terminal"], last - usual, kinds.lead.any(axis=0), "terminal")
     if before is None:
-        first = _levels(model, rest, ends["initial"])
-        begin = _at_end(model, params, ends["initial"], first - rest, kinds.lag.any(axis=0), "initial")
+        first = _levels(model, usual, ends["initial"])
+        begin = at_end(ends["initial"], first - usual, kinds.lag.any(axis=0), "initial")
         before = np.where(np.isfinite(begin), begin, terminal)
     solve, settled = compiled_path(model), np.tile(terminal, (horizon, 1))
     guess, share, reached = settled, 1.0, 0.0
     while reached < 1.0:
         at = min(1.0, reached + share)
         start = jnp.asarray(terminal + at * (before - terminal))
-        part = (last + at * (exogenous - last) - rest, Ends(start, jnp.asarray(terminal)))
+        part = (last + at * (exogenous - last) - usual, Ends(start, jnp.asarray(terminal)))
         path, error = solve(params, *part, guess)
         if float(error) < _LEFT:
             guess, reached, share = np.asarray(path), at, 2 * share
@@ -116,7 +126,13 @@ def _one_path(
 
 
 def _at_end(
-    model: Model, params: Any, given: Mapping[str, float], shift: np.ndarray, read: np.ndarray, role: str
+    model: Model,
+    params: Any,
+    rest: np.ndarray,
+    given: Mapping[str, float],
+    shift: np.ndarray,
+    read: np.ndarray,
+    role: str,
 ) -> np.ndarray:
     """Levels at one end ``[n]``: those given, the others at rest with exogenous variables away by ``shift``.
 
@@ -124,14 +140,10 @@ def _at_end(
     """
     names = model.variables._fields
     known = np.array([given.get(name, np.nan) for name in names])
-    if not (np.isnan(known) & read).any() and not np.isnan(known).any():
+    if not np.isnan(known).any():
         return known
-    found = np.full(len(names), np.nan)
-    if not shift.any():
-        with jax.ensure_compile_time_eval():
-            found = np.array([float(x) for x in steady_state_of(model)(params)])
-    if not np.isfinite(found).all():
-        found = _searched_at(model, params, known, shift)
+    at_rest = not shift.any() and np.isfinite(rest).all()
+    found = rest if at_rest else _searched_at(model, params, rest, known, shift)
     levels = np.where(np.isnan(known), found, known)
     if lacking := [n for n, x, r in zip(names, levels, read, strict=True) if r and not np.isfinite(x)]:
         raise SolutionError(
@@ -142,12 +154,12 @@ def _at_end(
     return levels
 
 
-def _searched_at(model: Model, params: Any, known: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _searched_at(
+    model: Model, params: Any, rest: np.ndarray, known: np.ndarray, shift: np.ndarray
+) -> np.ndarray:
     """Where the equations rest while the exogenous variables are away by ``shift``, or NaN."""
     shocks, equations = model.shocks(*shift), regimes(model).reference.residuals
     static = lambda lag, now, lead, p: equations(lag, now, lead, shocks, p)
-    with jax.ensure_compile_time_eval():
-        rest = np.array([float(x) for x in steady_state_of(model)(params)])
     guess = np.where(np.isnan(known), np.where(np.isfinite(rest), rest, 0.5), known)
     levels, left = search(static, model.variables(*guess), [type(params)(*map(float, params))])
     well = max(abs(float(x)) for x in left.values()) < _LEFT
@@ -237,10 +249,7 @@ def _transition(
             "terminal out"
         )
     rows, _ = _exogenous(model, shocks, np.zeros(len(model.shocks._fields)), set(), horizon)
-    run: Callable[..., Any] = lambda p, e: solve_transition(
-        model, p, dict(zip(model.shocks._fields, e, strict=True)), horizon
-    )
-    found = run(params, rows.T)
+    found = solve_transition(model, params, dict(zip(model.shocks._fields, rows.T, strict=True)), horizon)
     if int(found.status):
         raise SolutionError(int(found.status), model.name)
     return _labelled(model, np.stack([np.asarray(x) for x in found.variables], axis=1))

@@ -1,7 +1,7 @@
 """`simulate`: the path of an economy after given shocks, in levels."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -88,41 +88,66 @@ def simulate(
         )
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
-    labels, values, *more = _RULES[solver.gives](model, solver, given, e, errors, start, include_start)
-    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": labels}
-    for name, by_period in (more[0] if more else {}).items():
+    path = _RULES[solver.gives](_Asked(model, solver, given, e, errors, start, include_start))
+    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": path.labels}
+    for name, by_period in path.more.items():
         before = [type(by_period[0])()] if include_start else []
         coords[name] = ("period", [*before, *by_period])
-    return xr.DataArray(np.asarray(values), coords, ("period", "variable"))
+    return xr.DataArray(np.asarray(path.values), coords, ("period", "variable"))
 
 
-def _linear(
-    model: Model,
-    solver: Solver,
-    params: Any,
-    shocks: np.ndarray,
-    errors: None,
-    start: Any,
-    include_start: bool,
-) -> tuple[list[str], Array]:
+class _Asked(NamedTuple):
+    """What `simulate` was asked for, with the shocks ``[n_periods, n_shocks]``."""
+
+    model: Any
+    solver: Solver
+    params: Any
+    shocks: np.ndarray
+    errors: Any
+    start: Any
+    include_start: bool
+
+    def solution(self) -> Any:
+        solution = self.solver.solve(self.model, self.params)
+        self.require_ok(solution.status)
+        return solution
+
+    def require_ok(self, status: Any) -> None:
+        if int(status):
+            raise solution_error(int(status), self.model, self.params)
+
+    def begun(self, rest: Array) -> np.ndarray:
+        """Where the variables of a model are in the period before the first: at rest, but for the levels of `start`."""
+        names, levels = self.model.variables._fields, np.array(rest)
+        for name, level in (self.start or {}).items():
+            if name not in names:
+                raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
+            levels[names.index(name)] = float(level)
+        return levels
+
+    def path(self, begun: Any, levels: Any, more: Mapping[str, list[Any]] | None = None) -> "_Path":
+        """Of a model's variables ``[n_periods, n_variables]``, with where it began if that was asked for."""
+        rows = [np.asarray(begun)[None]] if self.include_start else []
+        return _Path(
+            list(self.model.variables._fields), np.concatenate([*rows, np.asarray(levels)]), more or {}
+        )
+
+
+class _Path(NamedTuple):
+    """``values`` ``[n_periods, n]`` with the ``labels`` of their columns, and what else is said of each period."""
+
+    labels: list[str]
+    values: Any
+    more: Mapping[str, list[Any]] = {}
+
+
+def _linear(asked: _Asked) -> _Path:
     """The variables of a model at first order."""
-    rule = solve_decision_rule(model, params)
-    if int(rule.status):
-        raise solution_error(int(rule.status), model, params)
-    begun = _levels(model, rule.steady_state, start)
-    past = read_of_past(model, params) @ (begun - rule.steady_state)
-    path = _follow_rule(rule, past, jnp.asarray(shocks))
-    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
-
-
-def _levels(model: Model, rest: Array, start: Any) -> np.ndarray:
-    """Where a path begins ``[n_variables]``: at rest, but for the levels in `start`."""
-    names, begun = model.variables._fields, np.array(rest)
-    for name, level in (start or {}).items():
-        if name not in names:
-            raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
-        begun[names.index(name)] = float(level)
-    return begun
+    rule = solve_decision_rule(asked.model, asked.params)
+    asked.require_ok(rule.status)
+    begun = asked.begun(rule.steady_state)
+    past = read_of_past(asked.model, asked.params) @ (begun - rule.steady_state)
+    return asked.path(begun, _follow_rule(rule, past, jnp.asarray(asked.shocks)))
 
 
 @jax.jit
@@ -136,22 +161,12 @@ def _follow_rule(rule: Any, past: Array, shocks: Array) -> Array:
     return jax.lax.scan(step, past, shocks)[1]
 
 
-def _pruned(
-    model: Model,
-    solver: Solver,
-    params: Any,
-    shocks: np.ndarray,
-    errors: None,
-    start: Any,
-    include_start: bool,
-) -> tuple[list[str], Array]:
+def _pruned(asked: _Asked) -> _Path:
     """The variables of a model by a perturbation; a start away from rest is a deviation of first order."""
-    solution = solver.solve(model, params)
-    if int(solution.status):
-        raise solution_error(int(solution.status), model, params)
-    begun = _levels(model, solution.variables.level, start)
-    path = _follow_pruned(solution, begun - solution.variables.level, jnp.asarray(shocks))
-    return list(model.variables._fields), jnp.concatenate([begun[None], path]) if include_start else path
+    solution = asked.solution()
+    rest = solution.variables.level
+    begun = asked.begun(rest)
+    return asked.path(begun, _follow_pruned(solution, begun - rest, jnp.asarray(asked.shocks)))
 
 
 @jax.jit
@@ -167,74 +182,45 @@ def _follow_pruned(solution: PrunedStateSpace, begun: Array, shocks: Array) -> A
     return jax.lax.scan(step, (first + begun[states], *later), shocks)[1]
 
 
-def _piecewise(
-    model: Model,
-    solver: Solver,
-    params: Any,
-    shocks: np.ndarray,
-    errors: None,
-    start: Any,
-    include_start: bool,
-) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+def _piecewise(asked: _Asked) -> _Path:
     """The variables of a model whose constraints bind at times, and what is expected in each period."""
-    solution = solver.solve(model, params)
-    if int(solution.status):
-        raise solution_error(int(solution.status), model, params)
-    begun = _levels(model, solution.steady_state, start)
-    found = follow_piecewise(solution, jnp.asarray(begun) - solution.steady_state, jnp.asarray(shocks))
+    solution, model = asked.solution(), asked.model
+    begun = asked.begun(solution.steady_state)
+    found = follow_piecewise(solution, begun - solution.steady_state, jnp.asarray(asked.shocks))
     if (failed := np.flatnonzero(found.status)).size:
         status = Status(int(found.status[failed[0]]))
         raise SolutionError(status, f"{model.name}, period {failed[0] + 1}")
-    J, path = solution.num_constraints, np.asarray(found.variables)
+    J = solution.num_constraints
     expected, other = in_words(found.binding, J), in_words(found.other, J)
-    more: dict[str, Any] = {
+    spells = durations(found.binding, J)
+    more: dict[str, list[Any]] = {
         "regimes": expected,
         "other_regimes": [b if a != b else "" for a, b in zip(expected, other, strict=True)],
-    }
-    spells = durations(found.binding, J)
-    more |= {
-        f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)
-    }
-    path = np.concatenate([begun[None], path]) if include_start else path
-    return list(model.variables._fields), path, more
+    } | {f"duration of '{name}'": spells[:, j].tolist() for j, name in enumerate(regimes(model).alternatives)}
+    return asked.path(begun, found.variables, more)
 
 
-def _sequence(
-    model: Model,
-    solver: Solver,
-    params: Any,
-    shocks: np.ndarray,
-    errors: None,
-    start: Any,
-    include_start: bool,
-) -> tuple[list[str], np.ndarray]:
+def _sequence(asked: _Asked) -> _Path:
     """The variables of a model with heterogeneous agents, from its responses over the horizon."""
-    if start is not None:
+    if asked.start is not None:
         raise ArgumentError("simulate: with heterogeneous agents a path begins at rest; leave start out")
-    responses, rest, status = household_paths(model)(params)
-    if int(status):
-        raise solution_error(int(status), model, params)
+    responses, rest, status = household_paths(asked.model)(asked.params)
+    asked.require_ok(status)
+    shocks = asked.shocks
     path = np.tile(np.asarray(rest), (len(shocks), 1))
     for h, response in enumerate(np.asarray(responses)[: len(shocks)]):
         path[h:] += shocks[: len(shocks) - h] @ response.T
-    names = list(model.variables._fields)
-    return names, np.concatenate([np.asarray(rest)[None], path]) if include_start else path
+    return asked.path(rest, path)
 
 
-def _simulated(
-    simulation: Simulation,
-    solver: Solver,
-    params: Any,
-    shocks: np.ndarray,
-    errors: Any,
-    start: Any,
-    include_start: bool,
-) -> tuple[list[str], Array]:
-    """The numbers of the state, and the observables."""
-    rows = None
-    if errors is not None:
-        rows, _ = _as_rows("errors", errors, simulation.observables._fields)
-    path = simulation.compiled_path(params, shocks, rows, include_start=include_start, start=start)
+def _simulated(asked: _Asked) -> _Path:
+    """The numbers of the state of a simulation, and its observables."""
+    simulation, rows = asked.model, None
+    if asked.errors is not None:
+        rows, _ = _as_rows("errors", asked.errors, simulation.observables._fields)
+    path = simulation.compiled_path(
+        asked.params, asked.shocks, rows, include_start=asked.include_start, start=asked.start
+    )
     states, labels = [], []
     for where, leaf in jax.tree.leaves_with_path(path.states):
         name = jax.tree_util.keystr(where, simple=True, separator=".")
@@ -242,17 +228,17 @@ def _simulated(
             labels.append(".".join([name or "state", *map(str, at)]))
         states.append(jnp.reshape(leaf, (len(leaf), -1)))
     observed = [f"observed {n}" if n in labels else n for n in simulation.observables._fields]
-    return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
+    return _Path([*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1))
 
 
-_RULES: dict[type, Callable[..., tuple[Any, ...]]] = {
+_RULES: dict[type, Callable[[_Asked], _Path]] = {
     StateSpace: _linear,
     PiecewiseLinear: _piecewise,
     PrunedStateSpace: _pruned,
     MovingAverage: _sequence,
     SimulatedStateSpace: _simulated,
 }
-"""How a path follows from shocks, by what the solver gives: labels, values, and what else is said of each period."""
+"""How a path follows from shocks, by what the solver gives."""
 
 
 def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:

@@ -67,3 +67,34 @@ def _eliminate(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
         return (x, x1), x
 
     return lax.scan(backward, (jnp.zeros(n), jnp.zeros(n)), pivots, reverse=True)[1]
+
+
+def solve_repeated_blocks(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
+    """The same for ``[n, n]`` blocks that are those of every period, by the block Thomas algorithm.
+
+    It is for few unknowns in many periods, and needs pivots that are regular.
+
+    Args:
+        lower, middle, upper: ``[n, n]``.
+        rhs: ``[T, n]``.
+
+    Returns:
+        x ``[T, n]``.
+    """
+
+    def down(state: tuple[Array, Array], b: Array):
+        gain, x = state  # x_{t-1} = x - gain x_t
+        right = jnp.concatenate([upper, (b - lower @ x)[:, None]], axis=1)
+        solved = jnp.linalg.solve(middle - lower @ gain, right)
+        gain, x = solved[:, :-1], solved[:, -1]
+        return (gain, x), (gain, x)
+
+    start = jnp.zeros_like(middle), jnp.zeros(len(middle))
+    _, (gains, xs) = lax.scan(down, start, rhs)
+
+    def up(ahead: Array, at: tuple[Array, Array]):
+        gain, x = at
+        x = x - gain @ ahead
+        return x, x
+
+    return lax.scan(up, jnp.zeros(len(middle)), (gains, xs), reverse=True)[1]

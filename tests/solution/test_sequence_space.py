@@ -15,6 +15,7 @@ import pytest
 import estim
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.models import load_model
+from estim.numerics.block_tridiagonal import solve_repeated_blocks
 from estim.solution.incidence import incidence
 from estim.solution.linearize import linearize
 from estim.solution.sequence_space.assemble import assemble
@@ -26,7 +27,6 @@ from estim.solution.sequence_space.linear_system import (
 )
 from estim.solution.sequence_space.parameter_roles import parameter_roles
 from estim.solution.sequence_space.plan import find_plan
-from estim.solution.sequence_space.propagate import solve_block_tridiagonal
 from estim.solution.sequence_space.stationary_equilibrium import (
     default_household_jacobians,
     solve_household_jacobians,
@@ -248,7 +248,7 @@ def test_block_tridiagonal_solver_against_a_dense_one():
     b = rng.normal(size=(7, 2))
     dense = np.kron(np.eye(7, k=-1), lag) + np.kron(np.eye(7), now) + np.kron(np.eye(7, k=1), lead)
     want = np.linalg.solve(dense, b.reshape(-1)).reshape(7, 2)
-    np.testing.assert_allclose(solve_block_tridiagonal(*map(jnp.asarray, (lag, now, lead, b))), want)
+    np.testing.assert_allclose(solve_repeated_blocks(*map(jnp.asarray, (lag, now, lead, b))), want)
 
 
 @pytest.mark.parametrize(

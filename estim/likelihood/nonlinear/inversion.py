@@ -51,7 +51,7 @@ class Inversion(Likelihood):
     gradient: ClassVar[Gradient] = "exact"
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        check_fields(self, "likelihood.")
         if len(set(self.paired)) < len(self.paired):
             raise ArgumentError(f"likelihood.paired={self.paired} gives one shock to two observables")
 
@@ -82,9 +82,8 @@ class Inversion(Likelihood):
         Raises:
             ArgumentError: there are not as many shocks as observables, or `paired` does not name them.
         """
-        return _likelihood(
-            replace(self, paired=self._paired(data.shape[1], solution.num_shocks)), solution, data
-        )
+        paired = self._paired(data.shape[1], solution.num_shocks)
+        return _compiled(replace(self, paired=paired))(solution, data)
 
     def _paired(self, observables: int, shocks: int) -> tuple[int, ...]:
         if observables != shocks:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.model import Model
+from estim.numerics.block_tridiagonal import solve_repeated_blocks
 from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel
 from estim.solution.sequence_space.plan import Plan, Step
@@ -97,33 +98,13 @@ def solve_step(
     has_lag = any(found.lag[i, j] for i in rows for j in columns)
     has_lead = any(found.lead[i, j] for i in rows for j in columns)
     if has_lag and has_lead:
-        x = solve_block_tridiagonal(linear.lag[at], linear.now[at], linear.lead[at], b)
+        x = solve_repeated_blocks(linear.lag[at], linear.now[at], linear.lead[at], b)
     elif has_lag or has_lead:
         gain = -inverse @ (linear.lag[at] if has_lag else linear.lead[at])
         x = _recursion(gain, b @ inverse.T, reverse=has_lead)
     else:
         x = b @ inverse.T
     return dict(zip(columns, x.T, strict=True))
-
-
-def solve_block_tridiagonal(lag: Array, now: Array, lead: Array, b: Array) -> Array:
-    """Block Thomas algorithm for constant ``[m, m]`` blocks and ``b`` ``[T, m]``."""
-
-    def down(state, b_t):
-        gain, x = state  # x_{t-1} = x - gain x_t
-        pivot = now - lag @ gain
-        gain, x = jnp.linalg.solve(pivot, lead), jnp.linalg.solve(pivot, b_t - lag @ x)
-        return (gain, x), (gain, x)
-
-    start = (jnp.zeros_like(now), jnp.zeros(now.shape[0]))
-    _, (gains, xs) = jax.lax.scan(down, start, b)
-
-    def up(ahead, at):
-        gain, x = at
-        x = x - gain @ ahead
-        return x, x
-
-    return jax.lax.scan(up, jnp.zeros(now.shape[0]), (gains, xs), reverse=True)[1]
 
 
 def _recursion(gain: Array, b: Array, reverse: bool) -> Array:
