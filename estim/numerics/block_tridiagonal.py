@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.scipy.linalg import lu_factor, lu_solve
 
 from estim.typing import Array
 
@@ -82,19 +83,25 @@ def solve_repeated_blocks(lower: Array, middle: Array, upper: Array, rhs: Array)
         x ``[T, n]``.
     """
 
-    def down(state: tuple[Array, Array], b: Array):
-        gain, x = state  # x_{t-1} = x - gain x_t
-        right = jnp.concatenate([upper, (b - lower @ x)[:, None]], axis=1)
-        solved = jnp.linalg.solve(middle - lower @ gain, right)
-        gain, x = solved[:, :-1], solved[:, -1]
-        return (gain, x), (gain, x)
 
-    start = jnp.zeros_like(middle), jnp.zeros(len(middle))
-    _, (gains, xs) = lax.scan(down, start, rhs)
+    def eliminate(gain: Array, _: None):
+        """x_{t-1} = ... - gain x_t makes the pivot of t. The right side is not read: x stays linear in it."""
+        pivot = lu_factor(middle - lower @ gain)
+        gain = lu_solve(pivot, upper)
+        return gain, (pivot, gain)
 
-    def up(ahead: Array, at: tuple[Array, Array]):
-        gain, x = at
-        x = x - gain @ ahead
+    _, (pivots, gains) = lax.scan(eliminate, jnp.zeros_like(middle), length=len(rhs))
+    nothing = jnp.zeros(len(middle))
+
+    def down(x: Array, at: tuple[tuple[Array, Array], Array]):
+        pivot, b = at
+        x = lu_solve(pivot, b - lower @ x)
         return x, x
 
-    return lax.scan(up, jnp.zeros(len(middle)), (gains, xs), reverse=True)[1]
+    def up(x: Array, at: tuple[Array, Array]):
+        gain, known = at
+        x = known - gain @ x
+        return x, x
+
+    known = lax.scan(down, nothing, (pivots, rhs))[1]
+    return lax.scan(up, nothing, (gains, known), reverse=True)[1]
