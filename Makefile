@@ -1,14 +1,17 @@
-# make demo: set up and estimate a New Keynesian model on US data.   make test: lint and all tests.
+# make demo: set up and estimate a New Keynesian model on US data.   make test: lint and tests.   make test-all: the long ones too.
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-all lint docs clean
 
 demo: $(READY)
 	$(VENV)/bin/estim run experiments/new_keynesian_us.py --out runs/new_keynesian_us
 
 test: lint
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not long"
+
+test-all: lint
 	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 lint: $(READY)

@@ -34,12 +34,18 @@ gc.freeze()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
-LONG = {"test_docs", "test_pipeline", "test_hank_gallery", "test_sequence_space", "test_joint"}
+LONG = Path(__file__).with_name("long.txt")
+"""Tests of more than five seconds of one core, from an empty cache, whose kind a shorter one guards as well."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What takes long comes first, so that no worker has to wait for another's last test."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    """The long ones come first, so that no worker has to wait for another's last test."""
+    long = set(LONG.read_text().splitlines())
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in long:
+            item.add_marker(pytest.mark.long)
+    items.sort(key=lambda item: "long" not in item.keywords)
 
 
 _MAPS = Path("/proc/self/maps")
