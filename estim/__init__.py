@@ -59,6 +59,7 @@ _HOME = {
     "estim.solution.sequence_space.parameter_roles": ("parameter_roles",),
     "estim.solution.sequence_space.solver": ("SequenceSpace",),
     "estim.solution.simulated": ("Simulated",),
+    "estim.steering": ("Control", "control", "frontier"),
     "estim.status": ("SolutionError", "Status"),
     "estim.surrogate.certify": ("certify",),
     "estim.surrogate.correct": ("correct_means", "resample_draws", "weigh_draws"),
@@ -74,6 +75,7 @@ _MODULES = {
     "figures": "estim.results.figures",
     "grids": "estim.numerics.grids",
     "priors": "estim.priors",
+    "soften": "estim.soften",
 }
 
 __all__ = sorted([*_MODULE_OF, *_MODULES])

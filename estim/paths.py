@@ -221,6 +221,12 @@ def _simulated(asked: _Asked) -> _Path:
     path = simulation.compiled_path(
         asked.params, asked.shocks, rows, include_start=asked.include_start, start=asked.start
     )
+    labels, values = labelled(simulation, path)
+    return _Path(labels, values)
+
+
+def labelled(simulation: Simulation, path: Any) -> tuple[list[str], Array]:
+    """The numbers of a path's state and its observables ``[n_periods, n]``, and what each column is called."""
     states, labels = [], []
     for where, leaf in jax.tree.leaves_with_path(path.states):
         name = jax.tree_util.keystr(where, simple=True, separator=".")
@@ -228,7 +234,25 @@ def _simulated(asked: _Asked) -> _Path:
             labels.append(".".join([name or "state", *map(str, at)]))
         states.append(jnp.reshape(leaf, (len(leaf), -1)))
     observed = [f"observed {n}" if n in labels else n for n in simulation.observables._fields]
-    return _Path([*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1))
+    return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
+
+
+def responses_of_simulation(
+    simulation: Simulation, params: Any, horizon: int, size: float, start: Any
+) -> xr.DataArray:
+    """What a shock of each kind in the first period changes, ``[horizon, variable, shock]``."""
+    names = simulation.shocks._fields
+    begun = simulation.start(params) if start is None else start
+    pulses = np.zeros((len(names) + 1, horizon, len(names)))  # the last one is the path without a shock
+    pulses[range(len(names)), 0, range(len(names))] = size
+    paths = jax.vmap(lambda shocks: simulation.compiled_path(params, shocks, start=begun))(pulses)
+    labels, _ = labelled(simulation, jax.tree.map(lambda x: x[0], paths))
+    values = jax.vmap(lambda path: labelled(simulation, path)[1])(paths)
+    return xr.DataArray(
+        np.moveaxis(np.asarray(values[:-1] - values[-1:]), 0, 2),
+        {"horizon": np.arange(horizon), "variable": labels, "shock": list(names)},
+        ("horizon", "variable", "shock"),
+    )
 
 
 _RULES: dict[type, Callable[[_Asked], _Path]] = {

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import names_arguments, shown
-from estim.numerics import semidefinite_cholesky
+from estim.numerics import scan_in_segments, semidefinite_cholesky
 from estim.simulation_checks import check_simulation_parts, has_added_errors
 from estim.specification import Specification
 from estim.tracing import ModelError
@@ -123,6 +123,7 @@ class Simulation(Specification):
         *,
         include_start: bool = False,
         start: Any = None,
+        checkpoint: bool = False,
     ) -> Path:
         """States and observables from given shocks. JAX may trace, differentiate and batch it.
 
@@ -133,6 +134,8 @@ class Simulation(Specification):
                 where None.
             include_start: whether the period of the start is the first row.
             start: a state to start from in the place of the simulation's own.
+            checkpoint: for derivatives of long paths of large states: a reverse pass through n periods holds some
+                2 sqrt(n) states and computes the others again.
 
         Returns:
             A path of n_periods rows, or of one more with the start.
@@ -159,7 +162,8 @@ class Simulation(Specification):
             return state, (state, self.observe(state, params, error))
 
         rest = by_measurement[1:] if include_start else by_measurement
-        _, (states, observed) = jax.lax.scan(step, begun, (shocks, rest))
+        scan = scan_in_segments if checkpoint else jax.lax.scan
+        _, (states, observed) = scan(step, begun, (shocks, rest))
         if include_start:
             first = begun, self.observe(begun, params, by_measurement[0])
             prepend = lambda one, many: jnp.concatenate([one[None], many])
@@ -171,7 +175,7 @@ class Simulation(Specification):
     @cached_property
     def compiled_path(self) -> Any:
         """`path`, compiled once for each shape of shocks."""
-        return jax.jit(self.path, static_argnames="include_start")
+        return jax.jit(self.path, static_argnames=("include_start", "checkpoint"))
 
     def _rows(self, role: str, given: Any, kind: Any) -> Array:
         rows, names = jnp.asarray(given, float), kind._fields

@@ -6,6 +6,7 @@ from estim.numerics.doubling import solve_expectations
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
 from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
+from estim.numerics.segments import scan_in_segments
 from estim.numerics.semidefinite import semidefinite_cholesky
 from estim.numerics.sylvester import solve_discrete_lyapunov, solve_sylvester
 from estim.numerics.tensor_sylvester import solve_tensor_sylvester
@@ -20,6 +21,7 @@ __all__ = [
     "follow_recursion",
     "matrix_powers",
     "resample_systematically",
+    "scan_in_segments",
     "semidefinite_cholesky",
     "solve_discrete_lyapunov",
     "solve_expectations",
