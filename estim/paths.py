@@ -49,7 +49,8 @@ def simulate(
         model: a `Model`, a `Simulation`, or the name of a model in the gallery.
         params: values that override the defaults, in the model's own units: a mapping, or its own Params.
         shocks: in the units of the model's file, a row for each period: a frame or a DataArray with the names of
-            shocks (what is left out is zero), a mapping of paths, or an array ``[n_periods, n_shocks]``.
+            shocks (what is left out is zero), a mapping of paths, or an array ``[n_periods, n_shocks]``; of a
+            `Simulation` also its own NamedTuple of shocks, as `Simulation.path` takes it.
         errors: measurement errors of a `Simulation`, in the same forms by observable, standard normal numbers;
             none where left out.
         solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
@@ -80,7 +81,8 @@ def simulate(
     names = model.shocks._fields
     if shocks is None:
         raise ArgumentError(f"simulate: shocks must be paths of ({', '.join(names)})")
-    e, index = _as_rows("shocks", shocks, names)
+    of_a_cross_section = isinstance(model, Simulation) and isinstance(shocks, model.shocks)
+    e, index = (shocks, None) if of_a_cross_section else _as_rows("shocks", shocks, names)
     solver = solver_named(model, solver)
     if solver.gives not in _RULES:
         raise ArgumentError(
@@ -89,7 +91,10 @@ def simulate(
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
     path = _RULES[solver.gives](_Asked(model, solver, given, e, errors, start, include_start))
-    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": path.labels}
+    coords: dict[str, Any] = {
+        "period": _periods(index, len(path.values) - include_start, include_start),
+        "variable": path.labels,
+    }
     for name, by_period in path.more.items():
         before = [type(by_period[0])()] if include_start else []
         coords[name] = ("period", [*before, *by_period])

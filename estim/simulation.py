@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.accounts import Accounts, path_imbalances
 from estim.arguments import names_arguments, shown
 from estim.numerics import scan_in_segments, semidefinite_cholesky
 from estim.simulation_checks import check_simulation_parts, has_added_errors
@@ -57,6 +58,10 @@ class Simulation(Specification):
             ``[n_obs, n_obs]``, of errors that are added to the measurement; or None. Not where `measurement` takes
             errors itself.
         start_values: values to begin a search from; a parameter not listed begins at its prior mean.
+        start_errors: ``params -> state`` of standard deviations: by how much each number of the state before the first
+            period is normally distributed around `start`, where data are compared with the simulation; or None. Paths
+            begin at `start`.
+        accounts: the matrices of stocks and flows, for `imbalances`; or None.
         reference: the publication, for people.
         published: its estimates by parameter.
 
@@ -74,6 +79,8 @@ class Simulation(Specification):
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
     start_values: Mapping[str, float] = field(default_factory=dict)
+    start_errors: Callable[[Any], Any] | None = None
+    accounts: Accounts | None = None
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
 
@@ -129,7 +136,8 @@ class Simulation(Specification):
 
         Args:
             params: Params, or a mapping of those that differ from the defaults.
-            shocks: ``[n_periods, n_shocks]``.
+            shocks: ``[n_periods, n_shocks]``; or a NamedTuple of the simulation's own type of shocks, of arrays
+                ``[n_periods, ...]``, for shocks that hit every household of a cross-section by its own amount.
             errors: standard normal measurement errors ``[n_rows, n_obs]``, one row for each of the path; none
                 where None.
             include_start: whether the period of the start is the first row.
@@ -145,8 +153,8 @@ class Simulation(Specification):
         """
         params = self.params(params)
         begun = jax.tree.map(jnp.asarray, self.start(params) if start is None else start)
-        shocks = self._rows("shocks", shocks, self.shocks)
-        num_rows = len(shocks) + include_start
+        shocks = self._shocks(shocks)
+        num_rows = len(shocks[0]) + include_start
         n = len(self.observables._fields)
         if errors is not None:
             errors = self._rows("errors", errors, self.observables)
@@ -158,7 +166,7 @@ class Simulation(Specification):
 
         def step(state, given):
             shock, error = given
-            state = self.transition(state, self.shocks(*shock), params)
+            state = self.transition(state, shock, params)
             return state, (state, self.observe(state, params, error))
 
         rest = by_measurement[1:] if include_start else by_measurement
@@ -176,6 +184,36 @@ class Simulation(Specification):
     def compiled_path(self) -> Any:
         """`path`, compiled once for each shape of shocks."""
         return jax.jit(self.path, static_argnames=("include_start", "checkpoint"))
+
+    def imbalances(self, params: Any = None, shocks: Any = None, *, start: Any = None) -> dict[str, Array]:
+        """By how much each identity of the `accounts` fails along a path, ``[n_periods]`` each.
+
+        Args:
+            params, shocks, start: as in `path`.
+
+        Returns:
+            By identity: the rows of both matrices, which sum to zero, and the saving of each sector, which is what its
+            wealth grows by.
+
+        Raises:
+            ModelError: there are no accounts, or as `path`.
+        """
+        if self.accounts is None:
+            raise ModelError(f"{self.name} declares no accounts")
+        params = self.params(params)
+        begun = jax.tree.map(jnp.asarray, self.start(params) if start is None else start)
+        states = self.compiled_path(params, shocks, start=begun).states
+        return path_imbalances(self.accounts, begun, states, params)
+
+    def _shocks(self, given: Any) -> Any:
+        """The simulation's shocks, each an array that begins with the periods."""
+        if not isinstance(given, self.shocks):
+            return self.shocks(*self._rows("shocks", given, self.shocks).T)
+        shocks = self.shocks(*(jnp.asarray(path, float) for path in given))
+        lengths = {name: np.shape(path)[:1] for name, path in shocks._asdict().items()}
+        if len(set(lengths.values())) > 1 or () in lengths.values():
+            raise ModelError(f"{self.name}: shocks must have as many periods each, not {lengths}")
+        return shocks
 
     def _rows(self, role: str, given: Any, kind: Any) -> Array:
         rows, names = jnp.asarray(given, float), kind._fields

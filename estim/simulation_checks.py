@@ -99,21 +99,24 @@ def _check_functions(spec: Any) -> None:
     if hasattr(state, "_fields"):
         names["state"] = state._fields
 
-    def moved(after: Any) -> list[Any]:
-        like, found_like = (str(jax.tree.structure(x)) for x in (state, after))
-        if like != found_like:
-            raise ModelError(
-                f"{spec.name}: transition must return a state like that of start, {like}, not {found_like}"
-            )
-        ahead = jax.tree.leaves(after)
-        for (path, before), leaf in zip(jax.tree.leaves_with_path(state), ahead, strict=True):
-            found = jnp.asarray(leaf)
-            if (found.shape, found.dtype) != (before.shape, before.dtype):
+    def like_state(role: str) -> Callable[[Any], list[Any]]:
+        def read(after: Any) -> list[Any]:
+            like, found_like = (str(jax.tree.structure(x)) for x in (state, after))
+            if like != found_like:
                 raise ModelError(
-                    f"{spec.name}: transition{_at(path)} has shape {found.shape} and type {found.dtype}, in start "
-                    f"{before.shape} and {before.dtype}"
+                    f"{spec.name}: {role} must return a state like that of start, {like}, not {found_like}"
                 )
-        return ahead
+            ahead = jax.tree.leaves(after)
+            for (path, before), leaf in zip(jax.tree.leaves_with_path(state), ahead, strict=True):
+                found = jnp.asarray(leaf)
+                if (found.shape, found.dtype) != (before.shape, before.dtype):
+                    raise ModelError(
+                        f"{spec.name}: {role}{_at(path)} has shape {found.shape} and type {found.dtype}, in "
+                        f"start {before.shape} and {before.dtype}"
+                    )
+            return ahead
+
+        return read
 
     def observed(result: Any) -> list[Any]:
         n = len(spec.observables._fields)
@@ -122,7 +125,9 @@ def _check_functions(spec: Any) -> None:
         return read_tuple(spec, "measurement", spec.observables, f" or a vector [{n}]", plain=True)(result)
 
     shocks = symbols(spec.shocks)
-    trace_one("transition", spec.transition, moved, state=state, shocks=shocks, params=params)
+    trace_one(
+        "transition", spec.transition, like_state("transition"), state=state, shocks=shocks, params=params
+    )
     errors = {"errors": symbols(spec.observables)} if spec.takes_errors else {}
     trace_one("measurement", spec.measurement, observed, state=state, params=params, **errors)
     if spec.measurement_error is not None:
@@ -131,6 +136,8 @@ def _check_functions(spec: Any) -> None:
                 f"{spec.name}: measurement takes errors itself, so there can be no measurement_error beside it"
             )
         trace_one("measurement_error", spec.measurement_error, read_errors(spec, plain=True), params=params)
+    if spec.start_errors is not None:
+        trace_one("start_errors", spec.start_errors, like_state("start_errors"), params=params)
     if spec.joint_prior is not None:
         one = lambda value: [scalar(spec, "joint_prior", value)]
         trace_one("joint_prior", spec.joint_prior, one, params=params)

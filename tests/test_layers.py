@@ -32,7 +32,7 @@ LAYERS = [
         "devices",
         "user_code",
     ],
-    ["tables"],
+    ["tables", "accounts"],
     ["numerics", "networks"],
     ["observations"],
     ["improper"],
@@ -65,7 +65,9 @@ OPEN_TO_MODELS = {
     "heterogeneity",
     "numerics",
     "model",
+    "accounts",
     "simulation",
+    "soften",
     "solution",
     "models",
 }

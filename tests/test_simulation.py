@@ -327,3 +327,35 @@ def test_checkpoints_hold_less():
         return jax.jit(jax.grad(last)).lower(0.9).compile().memory_analysis().temp_size_in_bytes
 
     assert bytes_held(True) < bytes_held(False) / 8
+
+
+def test_shocks_by_household():
+    """A shock of a cross-section hits each by its own amount; one number hits all alike."""
+    many = Simulation(
+        name="many",
+        shocks=("common", "own"),
+        observables=("mean",),
+        start=lambda p: jnp.zeros(3),
+        transition=lambda x, e, p: p.rho * x + e.common + e.own,
+        measurement=lambda x, p: (x.mean(),),
+        prior=namedtuple("P", ["rho"])(0.5),
+    )
+    own = np.arange(6.0).reshape(2, 3)
+    found = many.path(None, many.shocks(np.array([1.0, 0.0]), own))
+    np.testing.assert_allclose(found.states, [own[0] + 1, (own[0] + 1) / 2 + own[1]])
+    table = estim.simulate(many, None, many.shocks(np.array([1.0, 0.0]), own), include_start=True)
+    np.testing.assert_allclose(table[1:, 3], found.observables.mean)
+    assert list(table["period"].values) == [0, 1, 2]
+    with pytest.raises(ModelError, match="shocks must have as many periods each"):
+        many.path(None, many.shocks(np.ones(3), own))
+
+
+def test_a_start_with_errors():
+    sim = economy(start_errors=lambda p: State(Y=0.0, H=3.0))
+    solution = estim.solve(sim)
+    drawn = jax.vmap(solution.start)(jax.random.split(jax.random.key(0), 4000))
+    assert (drawn.Y == 100.0).all() and abs(drawn.H.mean() - 80) < 4 * 3 / np.sqrt(4000)
+    assert abs(drawn.H.std() / 3 - 1) < 4 / np.sqrt(2 * 4000)
+    assert solution.rest == State(100.0, 80.0)
+    with pytest.raises(ModelError, match="start_errors must return a state like that of start"):
+        economy(start_errors=lambda p: (1.0, 2.0))

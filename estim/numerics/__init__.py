@@ -3,6 +3,7 @@
 from estim.numerics.branch import compute_where
 from estim.numerics.covariance_root import covariance_root
 from estim.numerics.doubling import solve_expectations
+from estim.numerics.inequality import gini, lorenz_curve, top_share
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
 from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
@@ -19,6 +20,8 @@ __all__ = [
     "eliminate",
     "factorize",
     "follow_recursion",
+    "gini",
+    "lorenz_curve",
     "matrix_powers",
     "resample_systematically",
     "scan_in_segments",
@@ -29,4 +32,5 @@ __all__ = [
     "solve_linear",
     "solve_sylvester",
     "solve_tensor_sylvester",
+    "top_share",
 ]
