@@ -53,6 +53,7 @@ _HOME = {
     "estim.samplers.run": ("sample",),
     "estim.simulation": ("Simulation",),
     "estim.solution.first_order": ("FirstOrder",),
+    "estim.solution.linear_quadratic": ("LinearQuadratic", "solve_lq"),
     "estim.solution.occasionally_binding": ("OccasionallyBinding",),
     "estim.solution.perfect_foresight": ("follow_path",),
     "estim.solution.perturbation": ("Perturbation",),
