@@ -30,6 +30,7 @@ _HOME = {
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
     "estim.likelihood.nonlinear.inversion": ("Inversion",),
+    "estim.likelihood.nonlinear.linear_simulation": ("LinearSimulation",),
     "estim.likelihood.nonlinear.particle": ("Particle",),
     "estim.likelihood.nonlinear.piecewise_kalman": ("PiecewiseKalman",),
     "estim.likelihood.state_space.kalman": ("Kalman", "kalman_loglikelihood"),

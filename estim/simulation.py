@@ -18,7 +18,7 @@ import numpy as np
 from estim.accounts import Accounts, path_imbalances
 from estim.arguments import names_arguments, shown
 from estim.numerics import scan_in_segments, semidefinite_cholesky
-from estim.simulation_checks import check_simulation_parts, has_added_errors
+from estim.simulation_checks import check_simulation_parts, has_added_errors, is_linear
 from estim.specification import Specification
 from estim.tracing import ModelError
 from estim.typing import Array, ParamValues
@@ -103,6 +103,11 @@ class Simulation(Specification):
     def adds_errors(self) -> bool:
         """Whether the errors are added to what is observed, so that their density is known."""
         return not self.takes_errors or has_added_errors(self)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether states and observables are linear in the state before and the shocks."""
+        return is_linear(self)
 
     def observe(self, state: Any, params: Any, errors: Array | None = None) -> Array:
         """The observables ``[n_obs]`` in a state, with standard normal `errors` ``[n_obs]`` or without."""

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jax.interpreters import partial_eval
 
 from estim.arguments import ArgumentError, check_fields, shown
@@ -62,10 +63,45 @@ def has_added_errors(spec: Any) -> bool:
         return jax.jacfwd(lambda e: spec.observe(state, params, e))(errors)
 
     errors = jax.ShapeDtypeStruct((len(spec.observables._fields),), float)
-    params, state = param_symbols(spec), state_symbols(spec)
-    program = jax.make_jaxpr(factors)(params, state, errors).jaxpr
+    return not _reads(factors, param_symbols(spec), state_symbols(spec), errors)
+
+
+def is_linear(spec: Any) -> bool:
+    """Whether state and observables are linear in the state before and the shocks, by factors that neither moves."""
+    state = state_symbols(spec)
+    if any(leaf.dtype != jnp.result_type(float) for leaf in jax.tree.leaves(state)):
+        return False
+    shocks = spec.shocks(*[jax.ShapeDtypeStruct((), float)] * len(spec.shocks._fields))
+
+    def factors(params, state, shocks):
+        moves = jax.jacfwd(lambda s, e: spec.transition(s, e, params), (0, 1))(state, shocks)
+        return moves, jax.jacfwd(lambda s: spec.observe(s, params))(state)
+
+    return not _reads(factors, param_symbols(spec), state, shocks) and _adds_up(spec)
+
+
+def _adds_up(spec: Any) -> bool:
+    """The same at the defaults by numbers: a step function has no slopes, and is not linear."""
+    with jax.ensure_compile_time_eval():
+        params = spec.params()
+        flat, unravel = ravel_pytree(jax.tree.map(lambda x: jnp.asarray(x, float), spec.start(params)))
+
+        def seen(x):
+            after = spec.transition(unravel(x[: flat.size]), spec.shocks(*x[flat.size :]), params)
+            return jnp.concatenate([ravel_pytree(after)[0], spec.observe(after, params)])
+
+        at = jnp.concatenate([flat, jnp.zeros(len(spec.shocks._fields))])
+        move = 1.0 + 0.7 * jnp.sin(1.0 + jnp.arange(at.size)) * jnp.maximum(jnp.abs(at), 1.0)
+        value, slope = jax.jvp(seen, (at,), (move,))
+        near = lambda k: jnp.allclose(seen(at + k * move), value + k * slope, rtol=1e-9, atol=1e-9)
+        return all(bool(near(k)) for k in (1.0, -3.0, 10.0))
+
+
+def _reads(function: Callable[..., Any], params: Any, *others: Any) -> bool:
+    """Whether what a function of (params, *others) returns depends on any of the others."""
+    program = jax.make_jaxpr(function)(params, *others).jaxpr
     _, read = partial_eval.dce_jaxpr(program, [True] * len(program.outvars))
-    return not any(read[len(jax.tree.leaves(params)) :])
+    return any(read[len(jax.tree.leaves(params)) :])
 
 
 def _check_functions(spec: Any) -> None:
