@@ -28,6 +28,7 @@ from estim.results.implied import (
     responses_over_draws,
 )
 from estim.results.report import write_report
+from estim.results.report.verdict import best
 from estim.results.store import RunDirectory
 from estim.results.verify import require_intact, require_run
 
@@ -61,8 +62,7 @@ class Run:
     @cached_property
     def route(self) -> str:
         """The route that is used where none is named: of the exact ones that with the most effective draws."""
-        exact = [name for name in self.routes if name != "surrogate"] or list(self.routes)
-        return max(exact, key=lambda name: np.nanmin(self._summary(name).ess_bulk))
+        return best({name: self._summary(name) for name in self.routes})
 
     @property
     def data(self) -> pd.DataFrame:
