@@ -20,6 +20,7 @@ from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_data, read_route
 from estim.results.datatree import read_datatree
 from estim.results.diagnostics import QUANTILES, summarise
+from estim.results.export import export_run
 from estim.results.implied import (
     Estimated,
     decomposition_over_draws,
@@ -202,6 +203,11 @@ class Run:
     def report(self) -> Path:
         """Write the report anew; the path of its page."""
         return write_report(RunDirectory(self.path))
+
+    @checked
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write tables (CSV, TeX, one spreadsheet) and figures (PDF, SVG) of the report into a folder; their paths."""
+        return export_run(RunDirectory(self.path), Path(folder))
 
     @property
     def param_names(self) -> list[str]:

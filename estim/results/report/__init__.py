@@ -7,7 +7,7 @@ from pathlib import Path
 
 from estim.results.report.chains import chains_section, reproduce_section
 from estim.results.report.evidence import evidence_section
-from estim.results.report.page import render
+from estim.results.report.page import Item, render
 from estim.results.report.posterior import (
     agreement_section,
     estimated_section,
@@ -35,16 +35,7 @@ def write_report(run: RunDirectory) -> Path:
 
 def _write_report(run: RunDirectory) -> Path:
     report = Report(run)
-    sections = [
-        ("What was estimated", estimated_section(report)),
-        ("The posterior", posterior_section(report)),
-        ("Do the routes agree?", agreement_section(report)),
-        ("The marginal likelihood", evidence_section(report)),
-        ("What the model says", implications_section(report)),
-        ("The surrogate", surrogate_section(report)),
-        ("How the chains ran", chains_section(report)),
-        ("How to reproduce this", reproduce_section(report)),
-    ]
+    sections = write_sections(report)
     judged = verdict(report)
     run.write_json("verdict.json", judged)
     page = render(
@@ -56,6 +47,20 @@ def _write_report(run: RunDirectory) -> Path:
     )
     run.write_text("report.html", page)
     return run.file("report.html")
+
+
+def write_sections(report: Report) -> list[tuple[str, list[Item]]]:
+    """The sections of the page, each a title and what stands under it; empty where there is nothing to say."""
+    return [
+        ("What was estimated", estimated_section(report)),
+        ("The posterior", posterior_section(report)),
+        ("Do the routes agree?", agreement_section(report)),
+        ("The marginal likelihood", evidence_section(report)),
+        ("What the model says", implications_section(report)),
+        ("The surrogate", surrogate_section(report)),
+        ("How the chains ran", chains_section(report)),
+        ("How to reproduce this", reproduce_section(report)),
+    ]
 
 
 def _byline(report: Report) -> str:
