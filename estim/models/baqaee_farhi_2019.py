@@ -18,7 +18,7 @@ from estim.simulation import Simulation
 
 
 class Shocks(NamedTuple):
-    cut: Any  # share of capacity that is lost in a period: one for each producer, or for all
+    cut: Any  # of capacity in a period: one for each producer, or for all
 
 
 class Observables(NamedTuple):
@@ -31,6 +31,7 @@ class Params(NamedTuple):
     sales: Any  # [n], share of total output
     share: Any = 0.5  # of inputs in production
     elasticity: Any = 0.5  # e, of substitution among suppliers; not one
+    s_c: Any = 0.1  # standard deviation of a cut, in logs
 
 
 class Network(NamedTuple):
@@ -63,7 +64,7 @@ def economy(network=RING, sales=None):
     def transition(u, shocks, p):
         power = (p.elasticity - 1) / p.elasticity
         inputs = jnp.sum(p.weights * u[suppliers] ** power, axis=1) ** (1 / power)
-        return p.capacity * (1 - shocks.cut) * inputs**p.share
+        return p.capacity * jnp.exp(-p.s_c * shocks.cut) * inputs**p.share
 
     return Simulation(
         name="baqaee_farhi_2019",

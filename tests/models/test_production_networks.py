@@ -92,10 +92,10 @@ def test_the_ranking_under_cuts_of_a_tenth():
 
 def test_a_cut_of_one_producer_reaches_its_customers_a_period_later():
     cuts = np.zeros((3, NUM))
-    cuts[0, 7] = 0.5
+    cuts[0, 7] = np.log(2) / 0.1
     u = np.asarray(CHAIN.path(None, CHAIN.shocks(cut=cuts)).states)
     customers = (NETWORK.suppliers == 7).any(axis=1)
-    np.testing.assert_allclose(u[0], 1 - cuts[0])
+    np.testing.assert_allclose(u[0], np.where(np.arange(NUM) == 7, 0.5, 1.0))
     assert (u[1][customers] < 1 - 1e-6).all() and np.allclose(u[1][~customers], 1.0)
     with pytest.raises(estim.ModelError, match="periods each"):
         CHAIN.path(None, CHAIN.shocks(cut=0.5))
