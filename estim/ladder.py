@@ -67,8 +67,8 @@ def check_model(
         ModelError, DataError: as their messages say.
     """
     model = load_model(model) if isinstance(model, str) else model
-    climb = _climb_simulation if isinstance(model, Simulation) else _climb
-    for rung in climb(model, data, num_draws):
+    simulated = isinstance(model, Simulation)
+    for rung in (_climb_simulation if simulated else _climb)(model, data, num_draws):  # type: ignore[arg-type]
         yield rung
         if not rung.passed:
             return
