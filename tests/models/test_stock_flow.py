@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -108,3 +109,27 @@ def test_accounts_that_do_not_balance_are_told_by_name():
     np.testing.assert_allclose(found["flow taxes"], -20.0)
     with pytest.raises(estim.ModelError, match="declares no accounts"):
         load_model("leontief_1936").imbalances(None, np.zeros((3, 1)))
+
+
+def test_forty_years_of_policy_with_a_rate_that_debt_moves():
+    """The best path beats the best constant policy and a year's delay; the gradient in years 1, 20 and 40 is right."""
+    params = {"a1": 0.6, "a2": 0.4, "premium": 0.05}
+    rest = PC.start(PC.params(params))
+
+    def loss(spending):
+        s = PC.path(params, jnp.stack([spending, jnp.zeros(40)], axis=1)).states
+        debt = s.Bs / s.Y - rest.Bs / rest.Y
+        turns = jnp.diff(s.G, prepend=rest.G)
+        return jnp.mean((100 * (s.Y / 110 - 1)) ** 2 + 0.2 * (100 * debt) ** 2 + turns**2)
+
+    constant = estim.control(lambda level: loss(jnp.full(40, level)), 0.0)
+    best = estim.control(loss, np.zeros(40))
+    late = estim.control(lambda rest: loss(jnp.concatenate([jnp.zeros(1), rest])), best.policy[1:])
+    assert best.success and best.loss < 0.3 * constant.loss and best.loss < late.loss
+    at, compiled = np.linspace(0.5, 1.5, 40), jax.jit(loss)
+    gradient = estim.sensitivities(loss, at)
+    for year in (1, 20, 40):
+        step = 1e-4 * np.eye(40)[year - 1]
+        np.testing.assert_allclose(
+            gradient[year - 1], (compiled(at + step) - compiled(at - step)) / 2e-4, rtol=1e-7
+        )

@@ -1,0 +1,186 @@
+"""Simulation models: gradients beside simulations, a supply chain, a million households, and a posterior from cold.
+
+Milliseconds, the median of rounds; what is compared runs in turn. Wealth is beside a loop of Numba's where that is
+installed, with shocks given. The last line is JSON. Arguments choose among gradients, chain, wealth, inequality, sim.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections import namedtuple
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import estim
+from estim.models import baqaee_farhi_2019, benhabib_bisin_zhu_2011
+from estim.numerics import gini
+
+
+def milliseconds(runs: dict[str, Callable[[], Any]], rounds: int = 9) -> dict[str, float]:
+    """The median of each, in turn, after a first call that compiles."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for i in range(rounds + 1):
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            jax.block_until_ready(run())
+            if i:
+                taken[name].append(1e3 * (time.perf_counter() - begin))
+    return {name: round(statistics.median(times), 4) for name, times in taken.items()}
+
+
+def gradients() -> dict[str, Any]:
+    """Of the mean of a path of 200 periods with respect to 10, 1,000 and 100,000 parameters."""
+    found = {}
+    for n in (10, 1_000, 100_000):
+        model = estim.Simulation(
+            name="many",
+            shocks=("e",),
+            observables=("mean",),
+            start=lambda p, n=n: jnp.ones(n),
+            transition=lambda x, e, p: jnp.tanh(p.rho * x + e.e),
+            measurement=lambda x, p: (x.mean(),),
+            prior=namedtuple("P", ["rho"])(np.full(n, 0.9)),
+        )
+        shocks = 0.1 * np.random.default_rng(0).normal(size=(200, 1))
+        mean = lambda rho, model=model, shocks=shocks: model.path(
+            {"rho": rho}, shocks
+        ).observables.mean.mean()
+        at, simulate, gradient = jnp.full(n, 0.9), jax.jit(mean), jax.jit(jax.grad(mean))
+        found[n] = milliseconds(
+            {"simulation": lambda f=simulate, x=at: f(x), "gradient": lambda f=gradient, x=at: f(x)}
+        )
+        found[n]["ratio"] = round(found[n]["gradient"] / found[n]["simulation"], 2)
+    return found
+
+
+def chain() -> dict[str, Any]:
+    """All sensitivities of 10,000 producers with ten suppliers each, and 50 of them run again."""
+    n, periods = 10_000, 20
+    model = baqaee_farhi_2019.economy(baqaee_farhi_2019.random_network(n))
+    total = lambda capacity: model.path(
+        {"capacity": capacity}, np.zeros((periods, 1))
+    ).observables.output.sum()
+    simulate, gradient, at = jax.jit(total), jax.jit(jax.grad(total)), jnp.ones(n)
+    found: dict[str, Any] = milliseconds(
+        {"simulation": lambda: simulate(at), "sensitivities": lambda: gradient(at)}
+    )
+    slopes = np.asarray(gradient(at))
+    some = np.random.default_rng(0).choice(n, 50, replace=False)
+    again = [float(simulate(at.at[i].add(1e-4)) - simulate(at.at[i].add(-1e-4))) / 2e-4 for i in some]
+    found["ratio"] = round(found["sensitivities"] / found["simulation"], 2)
+    found["largest_relative_error_of_50"] = float(np.max(np.abs(slopes[some] / again - 1)))
+    top = np.argsort(slopes)[::-1][:20]
+    lost = [float(simulate(at) - simulate(at.at[i].set(0.9))) for i in top]
+    found["rank_correlation_of_20_critical_under_cuts"] = round(float(_ranks(lost, slopes[top])), 3)
+    return found
+
+
+def _ranks(one: Any, other: Any) -> float:
+    return float(np.corrcoef(np.argsort(np.argsort(one)), np.argsort(np.argsort(other)))[0, 1])
+
+
+def wealth() -> dict[str, Any]:
+    """A million households: 200 periods with shocks drawn, 20 with shocks given."""
+    n = 1_000_000
+    model = benhabib_bisin_zhu_2011.economy(n)
+    p = model.params({"s_0": 0.75, "mu_r": 0.1})
+
+    @jax.jit
+    def drawn(key: Any) -> Any:
+        def step(state: Any, key: Any) -> Any:
+            own = jax.random.normal(key, (2, n))
+            return model.transition(state, model.shocks(0.0, *own), p), None
+
+        return jax.lax.scan(step, model.start(p), jax.random.split(key, 200))[0].w
+
+    @jax.jit
+    def given(own: Any) -> Any:
+        step = lambda state, e: (model.transition(state, model.shocks(0.0, *e), p), None)
+        return jax.lax.scan(step, model.start(p), own)[0].w
+
+    own = jnp.asarray(np.random.default_rng(0).normal(size=(20, 2, n)))
+    runs: dict[str, Callable[[], Any]] = {
+        "drawn_200": lambda: drawn(jax.random.key(0)),
+        "given_20": lambda: given(own),
+        "read_given": lambda: jnp.sum(own),
+    }
+    with suppress(ImportError):
+        runs |= _numba(n, np.asarray(own), float(model.start(p).w[0]))
+    return milliseconds(runs, rounds=3)
+
+
+def _numba(n: int, own: np.ndarray, first: float) -> dict[str, Callable[[], Any]]:
+    from numba import njit, prange
+
+    @njit(parallel=True, fastmath=True)
+    def drawn(periods: int) -> np.ndarray:
+        w = np.full(n, first)
+        for i in prange(n):
+            for _ in range(periods):
+                e, u = np.random.randn(), np.random.randn()  # noqa: NPY002 (all that Numba draws in parallel)
+                income = 1.0 + np.exp(1.0 + 0.2 * e)
+                w[i] = (0.05 + np.exp(0.1 + 0.5 * u)) * 0.75 * w[i] * (w[i] >= 1.0) + income
+        return w
+
+    @njit(parallel=True, fastmath=True)
+    def given(own: np.ndarray) -> np.ndarray:
+        w = np.full(n, first)
+        for i in prange(n):
+            for t in range(len(own)):
+                income = 1.0 + np.exp(1.0 + 0.2 * own[t, 0, i])
+                w[i] = (0.05 + np.exp(0.1 + 0.5 * own[t, 1, i])) * 0.75 * w[i] * (w[i] >= 1.0) + income
+        return w
+
+    return {"numba_drawn_200": lambda: drawn(200), "numba_given_20": lambda: given(own)}
+
+
+def inequality() -> dict[str, Any]:
+    """The Gini coefficient of a million, beside a sort by NumPy alone."""
+    x = np.random.default_rng(0).lognormal(size=1_000_000)
+    compiled = jax.jit(gini)
+    return milliseconds({"gini": lambda: compiled(x), "numpy_sort": lambda: np.sort(x)}, rounds=5)
+
+
+def sim() -> dict[str, Any]:
+    """SIM with measurement errors, 200 quarters, five parameters: the log-likelihood, and NUTS from cold."""
+    begin = time.perf_counter()
+    model = estim.load_model("godley_lavoie_2007_sim")
+    rng = np.random.default_rng(0)
+    path = estim.simulate(model, None, rng.normal(size=(200, 2)), errors=rng.normal(size=(200, 3)))
+    data = path[:, 5:].to_pandas().rename(columns=lambda name: name.removeprefix("observed "))
+    posterior = estim.build_posterior(model, data)
+    draws = estim.sample(posterior, "nuts", jax.random.key(0), num_samples=400, num_warmup=300, num_chains=2)
+    seconds = time.perf_counter() - begin
+    import arviz_stats
+
+    bulk = min(
+        float(arviz_stats.ess(np.asarray(draws.position[..., i]))) for i in range(draws.position.shape[-1])
+    )
+    value = jax.jit(lambda x: posterior.evaluate_fn(x).loglikelihood)
+    both = jax.jit(jax.value_and_grad(lambda x: posterior.evaluate_fn(x).loglikelihood))
+    at = posterior.start
+    found: dict[str, Any] = milliseconds(
+        {"loglikelihood": lambda: value(at), "with_gradient": lambda: both(at)}, 300
+    )
+    return found | {"nuts_seconds_from_cold": round(seconds, 1), "smallest_ess": round(bulk)}
+
+
+PARTS = {part.__name__: part for part in (gradients, chain, wealth, inequality, sim)}
+
+
+def main() -> None:
+    found = {}
+    for name in sys.argv[1:] or PARTS:
+        found[name] = PARTS[name]()
+        print(name, found[name], flush=True)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
