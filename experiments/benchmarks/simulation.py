@@ -86,7 +86,7 @@ def _ranks(one: Any, other: Any) -> float:
 
 
 def wealth() -> dict[str, Any]:
-    """A million households: 200 periods with shocks drawn, 20 with shocks given."""
+    """A million households, 20 periods, with shocks drawn and with shocks given, and what reading those takes."""
     n = 1_000_000
     model = benhabib_bisin_zhu_2011.economy(n)
     p = model.params({"s_0": 0.75, "mu_r": 0.1})
@@ -97,7 +97,7 @@ def wealth() -> dict[str, Any]:
             own = jax.random.normal(key, (2, n))
             return model.transition(state, model.shocks(0.0, *own), p), None
 
-        return jax.lax.scan(step, model.start(p), jax.random.split(key, 200))[0].w
+        return jax.lax.scan(step, model.start(p), jax.random.split(key, 20))[0].w
 
     @jax.jit
     def given(own: Any) -> Any:
@@ -106,7 +106,7 @@ def wealth() -> dict[str, Any]:
 
     own = jnp.asarray(np.random.default_rng(0).normal(size=(20, 2, n)))
     runs: dict[str, Callable[[], Any]] = {
-        "drawn_200": lambda: drawn(jax.random.key(0)),
+        "drawn_20": lambda: drawn(jax.random.key(0)),
         "given_20": lambda: given(own),
         "read_given": lambda: jnp.sum(own),
     }
@@ -137,7 +137,7 @@ def _numba(n: int, own: np.ndarray, first: float) -> dict[str, Callable[[], Any]
                 w[i] = (0.05 + np.exp(0.1 + 0.5 * own[t, 1, i])) * 0.75 * w[i] * (w[i] >= 1.0) + income
         return w
 
-    return {"numba_drawn_200": lambda: drawn(200), "numba_given_20": lambda: given(own)}
+    return {"numba_drawn_20": lambda: drawn(20), "numba_given_20": lambda: given(own)}
 
 
 def inequality() -> dict[str, Any]:
