@@ -150,7 +150,7 @@ def model_likelihood(
         ArgumentError: as `build_posterior`.
     """
     solver = solver_named(model, solver)
-    chosen = likelihood_for(solver.gives, likelihood, options)
+    chosen = likelihood_for(solver.gives, likelihood, options, model)
     chosen.check_specification(model)
     row, read = chosen.for_data(observations)
     return ModelLikelihood(model, row.solver_for(solver), row), read
