@@ -5,24 +5,29 @@ likely ones, and every shock may do so (Waggoner and Zha 1999, hard conditions).
 know the path: each period's shocks surprise them.
 """
 
+from functools import singledispatch
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import block_diag
 
+from estim.analysis.moving_average import conditional, sample_conditional
 from estim.arguments import checked
 from estim.likelihood.state_space.smoothing import raise_if_singular, sample_smoothed, smooth_given_levels
 from estim.likelihood.state_space.start import Gaussian
 from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.representations.trend import trend_path
 from estim.typing import Array, Key
 
 
 @checked
-def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gaussian:
+def forecast(solution: StateSpace | MovingAverage, observations: Array, path: Array) -> Gaussian:
     """Distribution of the observables after the sample.
 
     Args:
-        state_space: the model's solution.
+        solution: the model's.
         observations: y ``[n_periods, n_obs]``, trend included; NaN marks a missing number.
         path: values imposed on the periods that follow ``[horizon, n_obs]``; NaN leaves one free.
 
@@ -34,7 +39,7 @@ def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gauss
         SolutionError: no shock and no error can bring the path about, or the sample is stochastically
             singular (inside `jit` the result is NaN).
     """
-    expected, singular = _forecast(state_space, observations, path)
+    expected, singular = _forecast(solution, observations, path)
     sample = len(observations)
     raise_if_singular(
         singular[:sample], "the observables of period {} are tied to one another: stochastic singularity"
@@ -43,26 +48,58 @@ def forecast(state_space: StateSpace, observations: Array, path: Array) -> Gauss
     return expected
 
 
+@singledispatch
+def _forecast(solution: Any, observations: Array, path: Array) -> tuple[Gaussian, Array]:
+    return _of_state_space(solution, observations, path)
+
+
+@_forecast.register
+def _(solution: MovingAverage, observations: Array, path: Array) -> tuple[Gaussian, Array]:
+    found, singular = conditional(solution, jnp.concatenate([observations, path]))
+    return _imposed(path, *(part[-len(path) :] for part in found)), singular
+
+
 @jax.jit
-def _forecast(state_space: StateSpace, observations: Array, path: Array) -> tuple[Gaussian, Array]:
+def _of_state_space(state_space: StateSpace, observations: Array, path: Array) -> tuple[Gaussian, Array]:
     carried = _with_errors_as_states(state_space)
     found = smooth_given_levels(carried, jnp.concatenate([observations, path]))
     M, P = (part[-len(path) :] for part in found.states)
     expected = found.marginal(carried.design @ M, carried.design @ P @ carried.design.T)
+    mean = expected.mean + _level(state_space, len(observations), len(path))
+    return _imposed(path, mean, expected.cov), found.singular
+
+
+def _imposed(path: Array, mean: Array, cov: Array) -> Gaussian:
+    """What is imposed is certain."""
     free = jnp.isnan(path)
     both_free = free[:, :, None] & free[:, None, :]
-    mean = expected.mean + _level(state_space, len(observations), len(path))
-    return Gaussian(jnp.where(free, mean, path), jnp.where(both_free, expected.cov, 0.0)), found.singular
+    return Gaussian(jnp.where(free, mean, path), jnp.where(both_free, cov, 0.0))
 
 
 @checked
-@jax.jit
-def sample_forecast(rng_key: Key, state_space: StateSpace, observations: Array, path: Array) -> Array:
+def sample_forecast(
+    rng_key: Key, solution: StateSpace | MovingAverage, observations: Array, path: Array
+) -> Array:
     """One path ``[horizon, n_obs]`` of the observables after the sample; arguments as in `forecast`."""
+    drawn = _sample(solution, rng_key, observations, path)
+    return jnp.where(jnp.isnan(path), drawn, path)
+
+
+@singledispatch
+def _sample(solution: Any, rng_key: Key, observations: Array, path: Array) -> Array:
+    return _sample_of_state_space(solution, rng_key, observations, path)
+
+
+@_sample.register
+def _(solution: MovingAverage, rng_key: Key, observations: Array, path: Array) -> Array:
+    return sample_conditional(rng_key, solution, jnp.concatenate([observations, path]))[-len(path) :]
+
+
+@jax.jit
+def _sample_of_state_space(state_space: StateSpace, rng_key: Key, observations: Array, path: Array) -> Array:
     carried = _with_errors_as_states(state_space)
     states, _ = sample_smoothed(rng_key, carried, jnp.concatenate([observations, path]))
-    drawn = states[-len(path) :] @ carried.design.T + _level(state_space, len(observations), len(path))
-    return jnp.where(jnp.isnan(path), drawn, path)
+    return states[-len(path) :] @ carried.design.T + _level(state_space, len(observations), len(path))
 
 
 def _level(state_space: StateSpace, n_periods: int, horizon: int) -> Array:

@@ -145,7 +145,7 @@ class Run:
             ``variables``, with the dimensions draw, date, variable, and ``shocks``, with draw, date, shock.
 
         Raises:
-            ArgumentError: there is no such route, or the model has heterogeneous agents.
+            ArgumentError: there is no such route.
         """
         return history_over_draws(self._estimated(route, num_draws), jax.random.key(seed))
 
@@ -172,8 +172,7 @@ class Run:
             Dimensions draw, date, observable.
 
         Raises:
-            ArgumentError: there is no such route, what is imposed is no number of an observable in these periods, or
-                the model has heterogeneous agents.
+            ArgumentError: there is no such route, or what is imposed is no number of an observable in these periods.
         """
         return forecast_over_draws(self._estimated(route, num_draws), horizon, given, jax.random.key(seed))
 

@@ -14,11 +14,16 @@ from estim.analysis.draws import solve_draws
 from estim.analysis.forecasts import sample_forecast
 from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.moving_average import sample_conditional
 from estim.arguments import ArgumentError, did_you_mean
 from estim.likelihood.state_space.smoothing import sample_smoothed
 from estim.model import Model
 from estim.posterior import Posterior
+from estim.representations.linear import StateSpace
+from estim.representations.moving_average import MovingAverage
 from estim.results.analysis import solutions, unconstrain
+from estim.solution.sequence_space.all_series import solve_all_series
+from estim.solution.table import default_solver
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -43,6 +48,13 @@ class Estimated(NamedTuple):
     def observations(self) -> np.ndarray:
         return self.data[self.observables].to_numpy()
 
+    @property
+    def values(self) -> dict[str, Array]:
+        """The draws ``[n]`` of each parameter by name."""
+        return {
+            n: jnp.asarray(x, float) for n, x in zip(self.posterior.param_names, self.params.T, strict=True)
+        }
+
     def keys(self, rng_key: Key) -> Array:
         return jax.random.split(rng_key, len(self.params))
 
@@ -60,8 +72,19 @@ def responses_over_draws(given: Estimated, horizon: int) -> xr.DataArray:
 
 def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
     """A draw of all variables, in levels, and of the shocks over the sample for each draw of the parameters."""
-    names = given.posterior.param_names
-    state_spaces, rules = solve_draws(given.model, dict(zip(names, given.params.T, strict=True)))
+    variables, shocks, status = _HISTORIES[default_solver(given.model).gives](given, given.keys(rng_key))
+    date = {"date": given.data.index.astype(str)}
+    names = {"variable": list(given.model.variables._fields)}
+    return xr.Dataset(
+        {
+            "variables": _labelled(variables, status, date | names),
+            "shocks": _labelled(shocks, status, date | {"shock": given.shocks}),
+        }
+    )
+
+
+def _history_of_state_spaces(given: Estimated, keys: Array) -> tuple[Array, Array, Array]:
+    state_spaces, rules = solve_draws(given.model, given.values)
     y = jnp.asarray(given.observations)
 
     @jax.jit
@@ -70,16 +93,31 @@ def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
         states, shocks = sample_smoothed(key, state_space, y)
         return states @ rule.policy.T + rule.steady_state[None], shocks
 
-    variables, shocks = smooth(given.keys(rng_key), state_spaces, rules)
-    date = {"date": given.data.index.astype(str)}
-    return xr.Dataset(
-        {
-            "variables": _labelled(
-                variables, rules.status, date | {"variable": list(given.model.variables._fields)}
-            ),
-            "shocks": _labelled(shocks, rules.status, date | {"shock": given.shocks}),
-        }
-    )
+    return *smooth(keys, state_spaces, rules), rules.status
+
+
+def _history_of_moving_averages(given: Estimated, keys: Array) -> tuple[Array, Array, Array]:
+    """Of all series together, the observables first; one draw after another."""
+    model, y = given.model, jnp.asarray(given.observations)
+    solver: Any = default_solver(model)
+    household = None if solver.slow(model) else solver.at_defaults(model)
+
+    @jax.jit
+    def smooth(keys: Array, values: Mapping[str, Array]) -> tuple[Array, Array, Array]:
+        def one(draw: tuple[Key, Mapping[str, Array]]) -> tuple[Array, Array, Array]:
+            key, params = draw[0], model.params(draw[1])
+            own = solver.prepare(model, params, None) if household is None else household
+            solution = solve_all_series(model, params, own)
+            _, variables, shocks = jnp.split(sample_conditional(key, solution, y), ends, axis=1)
+            return variables, shocks, solution.status
+
+        return jax.lax.map(one, (keys, values))
+
+    ends = np.cumsum([len(given.observables), len(model.variables._fields)])
+    return smooth(keys, given.values)
+
+
+_HISTORIES = {StateSpace: _history_of_state_spaces, MovingAverage: _history_of_moving_averages}
 
 
 def forecast_over_draws(given: Estimated, horizon: int, imposed: Any, rng_key: Key) -> xr.DataArray:
