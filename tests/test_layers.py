@@ -38,7 +38,8 @@ LAYERS = [
     ["heterogeneity"],
     ["specification_checks", "specification"],
     ["model_checks", "simulation_checks"],
-    ["model", "simulation"],
+    ["decision_checks"],
+    ["model", "simulation", "decision"],
     ["representations"],
     ["solution", "covariances"],
     ["likelihood"],
@@ -63,6 +64,7 @@ OPEN_TO_MODELS = {
     "numerics",
     "model",
     "simulation",
+    "decision",
     "solution",
     "models",
 }

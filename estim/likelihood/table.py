@@ -10,12 +10,14 @@ from estim.likelihood.moving_average.whittle import Whittle
 from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.likelihood.panel import Panel
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
 from estim.representations.piecewise import PiecewiseLinear
 from estim.representations.pruned import PrunedStateSpace
+from estim.representations.stationary import StationaryEquilibrium
 
 LIKELIHOODS: dict[str, Any] = {
     "kalman": Kalman,
@@ -24,6 +26,7 @@ LIKELIHOODS: dict[str, Any] = {
     "inversion": Inversion,
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
+    "panel": Panel,
 }
 
 DEFAULTS: dict[type, Any] = {
@@ -32,6 +35,7 @@ DEFAULTS: dict[type, Any] = {
     PrunedStateSpace: Inversion,
     PiecewiseLinear: PiecewiseKalman,
     SimulatedStateSpace: Particle,
+    StationaryEquilibrium: Panel,
 }
 
 
