@@ -12,8 +12,8 @@ import xarray as xr
 from estim.arguments import Positive, checked
 from estim.covariances import check_covariances
 from estim.data.datasets import load_data
-from estim.estimation import EstimationData, likelihood_of
 from estim.decision import DecisionModel
+from estim.estimation import EstimationData, likelihood_of
 from estim.model import Model
 from estim.models import load_model
 from estim.runtime import require_own_runtime

@@ -4,20 +4,24 @@ Either what an action gives now and later, reward and continuation, or the opera
 the value. What is observed of agents, and how probable it is, stands beside it.
 """
 
-from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from estim.arguments import names_arguments
-from estim.decision_checks import check_decision_parts, named_tuple
+from estim.decision_checks import check_decision_parts
 from estim.specification import Specification
+from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
 from estim.typing import Array
+
+
+class _NoShocks(NamedTuple):
+    pass
 
 
 @names_arguments(ModelError)
@@ -49,8 +53,9 @@ class DecisionModel(Specification):
         monotone: the operator is increasing in the value, as Bellman's is; then it is checked that discounting keeps
             the value finite. False where a price falls with a value.
         observables: names of the columns that are observed of an agent.
-        log_probability: ``(row, solution, params) -> log-density`` of one row of data, whose columns are attributes, given
-            the `StationaryEquilibrium`. A missing number is zero: it must not be read.
+        log_probability: ``(row, solution, params) -> log-density`` of one row of data, given the
+            `StationaryEquilibrium`. The row has the observables as attributes, and in ``seen`` which of them are
+            there; a missing number is zero, and must not be read.
         draw: ``(key, solution, params) -> observables`` of one agent, each a number, or ``[n_rows]``.
         types: ``params -> [(share, params), ...]``, agents that differ for good; their shares sum to one.
         unit: the column that tells which rows are one agent's, who is of one type; without it each row is another's.
@@ -83,7 +88,7 @@ class DecisionModel(Specification):
     published: Mapping[str, float] = field(default_factory=dict)
 
     measurement_error = None
-    shocks = namedtuple("Shocks", ())  # type: ignore[misc]
+    shocks = _NoShocks
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observables", named_tuple(self, "observables"))

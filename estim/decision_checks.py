@@ -1,6 +1,5 @@
 """The checks on a dynamic program as its author wrote it down, at construction: do the parts fit together?"""
 
-from collections import namedtuple
 from typing import Any
 
 import jax
@@ -32,19 +31,6 @@ def check_decision_parts(spec: Any) -> None:
         raise ModelError(f"{spec.name}: the prior gives {quoted(idle)}, which no function of the model uses")
 
 
-def named_tuple(spec: Any, role: str) -> Any:
-    """A NamedTuple type of a tuple of names; anything else as it is."""
-    given = getattr(spec, role)
-    if not isinstance(given, tuple | list) or hasattr(given, "_fields"):
-        return given
-    if not all(isinstance(name, str) for name in given):
-        raise ModelError(f"{spec.name}: '{role}' must be names, not {shown(given)}")
-    try:
-        return namedtuple(role.capitalize(), given)  # type: ignore[misc]
-    except ValueError as error:
-        raise ModelError(f"{spec.name}: '{role}': {error}") from None
-
-
 def _check_form(spec: Any) -> None:
     """Is it written in one of the two ways, and completely?"""
     if spec.bellman is not None:
@@ -60,7 +46,8 @@ def _check_form(spec: Any) -> None:
 
 def _check_functions(spec: Any) -> set[str]:
     """Trace each function once on symbols; returns the parameters that are read."""
-    params, used = param_symbols(spec), set()
+    params = param_symbols(spec)
+    used: set[str] = set()
     names = {"prior": spec.param_names}
 
     def trace_one(role: str, read: Any, **arguments: Any) -> None:
@@ -72,7 +59,9 @@ def _check_functions(spec: Any) -> set[str]:
     def keep(result: Any) -> list[Any]:
         leaves = jax.tree.leaves(result)
         if not leaves:
-            raise ModelError(f"{spec.name}: start must return a value, a pytree of arrays, not {shown(result)}")
+            raise ModelError(
+                f"{spec.name}: start must return a value, a pytree of arrays, not {shown(result)}"
+            )
         kept.append(jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), float), result))
         return leaves
 
@@ -112,12 +101,14 @@ def _check_functions(spec: Any) -> set[str]:
 
 def _like(spec: Any, role: str, value: Any) -> Any:
     def read(result: Any) -> list[Any]:
-        wanted, found = jax.tree.structure(value), jax.tree.structure(result)
+        wanted, found = str(jax.tree.structure(value)), str(jax.tree.structure(result))
         if wanted != found:
             raise ModelError(f"{spec.name}: {role} must return a value like {wanted}, not {found}")
         for one, other in zip(jax.tree.leaves(value), jax.tree.leaves(result), strict=True):
             if jnp.shape(one) != jnp.shape(other):
-                raise ModelError(f"{spec.name}: {role} has shape {jnp.shape(other)}, a value {jnp.shape(one)}")
+                raise ModelError(
+                    f"{spec.name}: {role} has shape {jnp.shape(other)}, a value {jnp.shape(one)}"
+                )
         return jax.tree.leaves(result)
 
     return read

@@ -33,7 +33,7 @@ def check(model: estim.Model) -> GradientCheck:
 
 def main() -> None:
     result = {}
-    for name in sys.argv[1:] or estim.list_models():
+    for name in sys.argv[1:] or estim.list_models(estim.Model):
         begun = time.perf_counter()
         found = check(estim.load_model(name))
         print(f"{name}: gradient {found.error:.1e}, Hessian-vector product {found.product_error:.1e}")

@@ -56,7 +56,7 @@ def check(model: estim.Model, longest: int = LONGEST) -> dict[float, dict[str, f
 
 
 def main() -> None:
-    names = sys.argv[1:] or [n for n in estim.list_models() if estim.load_model(n).het_blocks]
+    names = sys.argv[1:] or [n for n in estim.list_models(estim.Model) if estim.load_model(n).het_blocks]
     result = {}
     for name in names:
         print(name)

@@ -12,6 +12,7 @@ from small_models import Params, Shocks, Variables, ar1
 
 from estim import priors
 from estim.ladder import check_model
+from estim.model import Model
 from estim.models import list_models, load_model
 
 
@@ -156,8 +157,8 @@ def test_data_may_be_given(sound):
 
 def one_of_each_kind():
     """All models with one agent; of the others one, for the rest are solved in tests/models and tests/solution."""
-    heterogeneous = [name for name in list_models() if load_model(name).het_blocks]
-    return [name for name in list_models() if name not in heterogeneous] + ["krusell_smith_1998"]
+    heterogeneous = [name for name in list_models(Model) if load_model(name).het_blocks]
+    return [name for name in list_models(Model) if name not in heterogeneous] + ["krusell_smith_1998"]
 
 
 @pytest.mark.parametrize("name", one_of_each_kind())

@@ -85,10 +85,14 @@ class Panel(Likelihood):
         unit = np.arange(len(table))
         if spec.unit:
             if spec.unit not in data.columns:
-                raise DataError(f"{spec.name}: the data lack the column '{spec.unit}', which says whose a row is")
+                raise DataError(
+                    f"{spec.name}: the data lack the column '{spec.unit}', which says whose a row is"
+                )
             unit, _ = pd.factorize(data[spec.unit])
             if (unit < 0).any():
-                raise DataError(f"{spec.name}: column '{spec.unit}' is missing in row {int(np.argmax(unit < 0))}")
+                raise DataError(
+                    f"{spec.name}: column '{spec.unit}' is missing in row {int(np.argmax(unit < 0))}"
+                )
         return np.column_stack([table, unit])
 
     def for_data(self, observations: Array) -> tuple["Panel", PanelData]:
@@ -127,11 +131,17 @@ def row_probabilities(solution: StationaryEquilibrium, rows: Array, seen: Array)
     Row = row_type(spec.observables)
 
     def one(row: Array, seen: Array) -> Scalar:
-        given = {"row": Row(*row, seen=spec.observables(*seen)), "solution": solution, "params": solution.params}
+        given = {
+            "row": Row(*row, seen=spec.observables(*seen)),
+            "solution": solution,
+            "params": solution.params,
+        }
         names = {"prior": spec.param_names, "row": spec.observables._fields}
         value = call(spec.log_probability, given, spec.name, "log_probability", names)
         if jnp.shape(value) != ():
-            raise ModelError(f"{spec.name}: log_probability must be one number, not of shape {jnp.shape(value)}")
+            raise ModelError(
+                f"{spec.name}: log_probability must be one number, not of shape {jnp.shape(value)}"
+            )
         return jnp.asarray(value, float)
 
     return jax.vmap(one)(rows, seen)

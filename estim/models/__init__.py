@@ -2,21 +2,26 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from estim.arguments import did_you_mean
-from estim.model import Model, ModelError
+from estim.tracing import ModelError
 
 
-def list_models() -> list[str]:
+def list_models(kind: type | None = None) -> list[str]:
     """Names of the models in the gallery.
+
+    Args:
+        kind: only those of one kind: `Model`, equations, or `DecisionModel`, dynamic programs.
 
     Returns:
         The names, sorted.
     """
-    return sorted(module.name for module in iter_modules(__path__))
+    names = sorted(module.name for module in iter_modules(__path__))
+    return names if kind is None else [name for name in names if isinstance(load_model(name), kind)]
 
 
-def load_model(name: str) -> Model:
+def load_model(name: str) -> Any:
     """The gallery's model of that name.
 
     Args:

@@ -79,6 +79,9 @@ model = DecisionModel(
     name="rust_1987",
     prior=Params(),
     reward=reward,
+    start=lambda p: (
+        -0.75 * p.RC * np.arange(BINS) / BINS
+    ),  # what an old engine is worth less than a new one, roughly
     continuation=continuation,
     taste=lambda p: 1.0,
     observables=Observables,

@@ -83,7 +83,6 @@ def solve_repeated_blocks(lower: Array, middle: Array, upper: Array, rhs: Array)
         x ``[T, n]``.
     """
 
-
     def eliminate(gain: Array, _: None):
         """x_{t-1} = ... - gain x_t makes the pivot of t. The right side is not read: x stays linear in it."""
         pivot = lu_factor(middle - lower @ gain)

@@ -102,7 +102,8 @@ def tauchen(
     """
     top = width * innovation_sd / jnp.sqrt(1 - persistence**2)
     states = top * np.linspace(-1.0, 1.0, n_states)
-    edges = 0.5 * (states[1:] + states[:-1])
+    edges = (states[1:] + states[:-1]) / 2
     below = jax.scipy.stats.norm.cdf((edges[None, :] - persistence * states[:, None]) / innovation_sd)
-    ends = np.zeros((n_states, 1)), np.ones((n_states, 1))
-    return MarkovChain(states, jnp.diff(jnp.concatenate([ends[0], below, ends[1]], axis=1), axis=1))
+    j, last = np.arange(n_states), n_states - 1
+    up_to = jnp.where((j < last)[None], below[:, np.minimum(j, last - 1)], 1.0)
+    return MarkovChain(states, up_to - jnp.where((j > 0)[None], below[:, np.maximum(j - 1, 0)], 0.0))

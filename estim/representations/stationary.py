@@ -12,7 +12,17 @@ from estim.typing import Array, Scalar
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["params", "value", "policy", "action_values", "status", "steps", "error", "radius", "shares"],
+    data_fields=[
+        "params",
+        "value",
+        "policy",
+        "action_values",
+        "status",
+        "steps",
+        "error",
+        "radius",
+        "shares",
+    ],
     meta_fields=["specification"],
 )
 @dataclass(frozen=True)

@@ -72,7 +72,9 @@ def _iterate(step: Callable[[Any], Any], start: Any, tolerance: float, max_steps
         _, error, steps = state
         return (error > tolerance) & (steps < max_steps)
 
-    first = advance((start, jnp.inf, 0))  # an infinite error ends the search, but for the one that it begins with
+    first = advance(
+        (start, jnp.inf, 0)
+    )  # an infinite error ends the search, but for the one that it begins with
     value, error, steps = jax.lax.while_loop(lambda s: unsolved(s) & (s[1] < jnp.inf), advance, first)
     return Found(value, error, error <= tolerance, jnp.asarray(steps))
 
@@ -101,14 +103,12 @@ def iterate_policies(program: Program, start: Array, tolerance: float, max_steps
 
 def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
     """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree."""
-    found = solve_fixed_point(
-        program.operator, start, scale=_unit, tolerance=tolerance, max_steps=max_steps
-    )
+    found = solve_fixed_point(program.operator, start, scale=_unit, tolerance=tolerance, max_steps=max_steps)
     return Found(found.value, found.error, found.error <= tolerance, found.steps)
 
 
 def attach_value_derivative(follow: Callable[[Any], Any], value: Any) -> Any:
-    """The `value` that solves v = follow(v) with the derivative dv = (I - T')^-1 dT, in whatever `follow` closes over."""
+    """The `value` of v = follow(v) with the derivative dv = (I - T')^-1 dT, in whatever `follow` closes over."""
     if not _is_small(value):
         return attach_derivative(follow, value, scale=_unit)
     x, unravel = ravel_pytree(jax.lax.stop_gradient(value))
@@ -121,7 +121,7 @@ def attach_value_derivative(follow: Callable[[Any], Any], value: Any) -> Any:
 
 
 def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
-    """A bound below one on the spectral radius of K = T'(v), a matrix without negative entries; infinite if there is none.
+    """A bound below one on the spectral radius of K = T'(v), which has no negative entries; infinite if there is none.
 
     x = (I - K)^-1 1 counts periods, each discounted. It is positive if and only if r(K) < 1 (I - K is then an M-matrix:
     Berman and Plemmons, 1994, ch. 6), and r(K) <= 1 - 1 / max x, with equality where all states discount alike.

@@ -17,6 +17,7 @@ from estim.solution.bellman import (
     Program,
     attach_value_derivative,
     discount_radius,
+    distance,
     iterate_newton,
     iterate_optimistically,
     iterate_policies,
@@ -73,7 +74,8 @@ class StationarySolver(Solver):
     def search(self, spec: DecisionModel, params: Any) -> Found:
         """The fixed point without derivatives."""
         program = as_program(spec, params)
-        start = spec.first_value(params)
+        # XLA:CPU (jaxlib 0.12) multiplies a matrix and a constant, as zeros are, wrongly where it fuses much with it.
+        start = jax.lax.optimization_barrier(spec.first_value(params))
         settings = (self.tolerance, self.max_steps)
         if self.method == "vfi":
             return iterate_values(program, start, *settings)
@@ -111,7 +113,8 @@ def take(of_actions: Array, policy: Array) -> Array:
     """x(s, policy(s)) ``[*states]`` of x ``[*states, n_actions]``, whose axes may have size one."""
     shape = of_actions.shape
     axes = [
-        np.arange(n).reshape(-1, *[1] * (policy.ndim - 1 - k)) if n > 1 else 0 for k, n in enumerate(shape[:-1])
+        np.arange(n).reshape(-1, *[1] * (policy.ndim - 1 - k)) if n > 1 else 0
+        for k, n in enumerate(shape[:-1])
     ]
     axes = [np.broadcast_to(a, policy.shape) for a in axes]
     return of_actions[(*axes, policy if shape[-1] > 1 else np.zeros(policy.shape, int))]
@@ -135,7 +138,7 @@ def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> St
     fixed = jax.lax.stop_gradient(params)
     found = jax.lax.stop_gradient(solver.search(spec, fixed))
     program = as_program(spec, fixed)
-    _, policy = program.improve(found.value)
+    ahead, policy = program.improve(found.value)
     radius = _radius(spec, program, policy, found)
     status = _status(found, radius)
     # Where there is no solution its derivative would be NaN: the parameters that it reads do not move then.
@@ -150,7 +153,7 @@ def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> St
         of_actions = None
         policy = None if spec.policy is None else spec.policy(value, moving)
     return StationaryEquilibrium(
-        spec, params, value, policy, of_actions, status, found.steps, found.error, radius
+        spec, params, value, policy, of_actions, status, found.steps, distance(ahead, found.value), radius
     )
 
 

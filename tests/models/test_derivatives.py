@@ -11,11 +11,12 @@ import pytest
 
 from estim.estimation import model_loglikelihood
 from estim.gradients import check_gradients
+from estim.model import Model
 from estim.models import list_models, load_model
 from estim.solution.linearize import linearize
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", list_models(Model))
 def test_gradient_and_hessian_vector_product(name):
     model, rng = load_model(name), np.random.default_rng(1)
     point = {n: float(v) for n, v in model.params()._asdict().items() if n not in model.unknowns}

@@ -12,7 +12,7 @@ import pytest
 from estim.data.datasets import load_data
 from estim.estimation import build_posterior
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
-from estim.model import ModelError
+from estim.model import Model, ModelError
 from estim.models import list_models, load_model
 from estim.numerics import solve_discrete_lyapunov
 from estim.samplers.mode import find_mode
@@ -109,7 +109,7 @@ def test_lubik_schorfheide_figure_1():
     assert (on_impact.sel(variable=["y", "pi", "de"]) < 0).all()
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", list_models(Model))
 def test_conformance(name):
     model = load_model(name)
     assert model.name == name
