@@ -12,6 +12,7 @@ configure()
 __version__ = "0.2.0"
 
 _HOME = {
+    "estim.agents": ("simulate_agents",),
     "estim.api": ("impulse_responses", "loglikelihood", "solve"),
     "estim.calibration": ("Calibration", "calibrate"),
     "estim.data.datasets": ("DataError", "list_data", "load_data"),

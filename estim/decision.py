@@ -118,14 +118,17 @@ class DecisionModel(Specification):
         if self.taste is None:
             return action_values.max(axis=-1)
         scale = self.taste(params)
-        return scale * jax.nn.logsumexp(action_values / scale, axis=-1)
+        feasible, finite = _feasible(action_values)
+        return scale * jax.nn.logsumexp(finite / scale, axis=-1, where=feasible)
 
     def log_choice(self, action_values: Array, params: Any) -> Array:
         """Log-probability of each action; without taste shocks 0 for the first of the best, and -inf."""
-        if self.taste is not None:
-            return jax.nn.log_softmax(action_values / self.taste(params), axis=-1)
-        chosen = jax.nn.one_hot(action_values.argmax(axis=-1), action_values.shape[-1], dtype=bool)
-        return jnp.where(chosen, 0.0, -jnp.inf)
+        if self.taste is None:
+            chosen = jax.nn.one_hot(action_values.argmax(axis=-1), action_values.shape[-1], dtype=bool)
+            return jnp.where(chosen, 0.0, -jnp.inf)
+        feasible, finite = _feasible(action_values)
+        best = self.best(action_values, params)[..., None]
+        return jnp.where(feasible, (finite - best) / self.taste(params), -jnp.inf)
 
     def operator(self, value: Any, params: Any) -> Any:
         """T(v), one step of value-function iteration."""
@@ -133,3 +136,9 @@ class DecisionModel(Specification):
             return self.bellman(value, params)
         assert self.reward is not None
         return self.best(self.action_values(self.reward(params), value, params), params)
+
+
+def _feasible(action_values: Array) -> tuple[Array, Array]:
+    """Which actions are feasible, and values that are finite, so that their derivatives are too."""
+    feasible = action_values > -jnp.inf
+    return feasible, jnp.where(feasible, action_values, 0.0)

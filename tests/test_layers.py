@@ -49,7 +49,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api", "paths", "foresight"],
+    ["ladder", "api", "paths", "foresight", "agents"],
     ["experiment"],
     ["pipeline"],
     ["cli"],

@@ -148,7 +148,7 @@ def row_probabilities(solution: StationaryEquilibrium, rows: Array, seen: Array)
 
 
 def _check_missing(spec: Any, table: np.ndarray) -> None:
-    """Is a number read that is missing? Missing ones are zero in a likelihood; here they are NaN, and spread.
+    """Is a number read that is missing? Then it matters whether it is zero, as in a likelihood, or another.
 
     Raises:
         DataError: names the row and its columns.
@@ -158,13 +158,14 @@ def _check_missing(spec: Any, table: np.ndarray) -> None:
     if not lacking.size:
         return
     solution = default_solver(spec).solve(spec, spec.params())
-    probabilities = jax.jit(row_probabilities)
-    rows = table[lacking]
-    spread, clean = (
-        np.asarray(probabilities(solution, jnp.asarray(x), jnp.asarray(seen[lacking])))
-        for x in (rows, np.nan_to_num(rows))
+    if solution.shares is not None:
+        solution = jax.tree.map(lambda x: x[0], replace(solution, shares=None))
+    probabilities = jax.jit(lambda rows: row_probabilities(solution, rows, jnp.asarray(seen[lacking])))
+    zero, one, none = (
+        np.asarray(probabilities(jnp.where(seen[lacking], table[lacking], fill)))
+        for fill in (0.0, 1.0, np.nan)
     )
-    if (wrong := np.isnan(spread) & ~np.isnan(clean)).any():
+    if (wrong := (zero != one) | (zero != none)).any():
         row = int(lacking[np.argmax(wrong)])
         columns = [n for n, there in zip(spec.observables._fields, seen[row], strict=True) if not there]
         raise DataError(

@@ -44,7 +44,7 @@ def build(capacity, n_discount, most_demand):
 
     def continuation(v, p):
         chain = tauchen(p.rho, p.nu, n_discount)
-        discounted = (p.b + chain.states) * (v @ chain.transition.T)  # [x', z]
+        discounted = (p.b + chain.states)[None] * (v @ chain.transition.T)  # [x', z]
         leftover = jnp.zeros((capacity + 1, capacity + 1)).at[stock[:, None], left].add(probability(p)[None])
         return jnp.einsum("xl,laz->xza", leftover, discounted[after])
 

@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
+from jax.scipy.sparse.linalg import gmres
 
-from estim.numerics.fixed_point import attach_derivative, largest, solve_fixed_point, solve_one_minus
+from estim.numerics.fixed_point import largest, solve_fixed_point
 from estim.numerics.linear import solve_linear
 from estim.typing import Array, Scalar
 
 DENSE = 250
-"""Up to so many states (I - T') is a matrix, beyond it is known by its products."""
-KRYLOV_TOLERANCE = 1e-6  # of one policy's evaluation: the next improvement goes on from there
+"""Up to so many states I - T' is a matrix, beyond it is known by its products."""
+POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
+DERIVATIVE_TOLERANCE = 1e-12
 
 
 class Program(NamedTuple):
@@ -109,13 +111,12 @@ def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: in
 
 def attach_value_derivative(follow: Callable[[Any], Any], value: Any) -> Any:
     """The `value` of v = follow(v) with the derivative dv = (I - T')^-1 dT, in whatever `follow` closes over."""
-    if not _is_small(value):
-        return attach_derivative(follow, value, scale=_unit)
     x, unravel = ravel_pytree(jax.lax.stop_gradient(value))
     residual = lambda x: ravel_pytree(follow(unravel(x)))[0] - x
 
     def tangent_solve(linear: Callable[[Array], Array], b: Array) -> Array:
-        return solve_linear(jax.jacfwd(linear)(jnp.zeros_like(b)), b[:, None])[0][:, 0]
+        """d with T'(v) d - d = linear(d) = b."""
+        return solve_one_minus(lambda d: d + linear(d), -b, DERIVATIVE_TOLERANCE)
 
     return unravel(jax.lax.custom_root(residual, x, lambda _, x: x, tangent_solve))
 
@@ -136,25 +137,34 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
 def _solve_one_minus_derivative(program: Program, policy: Any, value: Array, b: Array) -> Array:
     shape = value.shape
     follow = lambda x: program.follow(policy, x.reshape(shape)).reshape(-1)
-    return _solve_linearised(follow, value.reshape(-1), b.reshape(-1), KRYLOV_TOLERANCE).reshape(shape)
+    return _solve_linearised(follow, value.reshape(-1), b.reshape(-1), POLICY_TOLERANCE).reshape(shape)
 
 
 def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: float) -> Array:
     """(I - f'(x))^-1 b."""
     _, tangent = jax.linearize(f, x)
-    if not _is_small(x):
-        return solve_one_minus(tangent, b, tolerance, 0.0)
-    identity = jnp.eye(x.size)
-    return solve_linear(identity - jax.vmap(tangent, out_axes=1)(identity), b[:, None])[0][:, 0]
+    return solve_one_minus(tangent, b, tolerance)
+
+
+def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: float) -> Array:
+    """(I - operator)^-1 b, by elimination where there are few states, else by GMRES; differentiable in both modes.
+
+    Not by BiCGSTAB, as in `estim.numerics.fixed_point`: it breaks down where b is zero in most states, as in the
+    derivative of a single value.
+    """
+    if b.size <= DENSE:
+        identity = jnp.eye(b.size)
+        return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
+
+    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
+        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50)[0]
+
+    return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
 
 
 def distance(one: Any, other: Any) -> Scalar:
     """max |one - other| over all arrays; infinite where any is not finite."""
     return largest(ravel_pytree(jax.tree.map(jnp.subtract, one, other))[0])
-
-
-def _is_small(value: Any) -> bool:
-    return sum(x.size for x in jax.tree.leaves(value)) <= DENSE
 
 
 def _unit(x: Array) -> Array:
