@@ -181,9 +181,10 @@ def signature_of(function: Callable[..., Any]) -> str:
 
 
 def did_you_mean(name: Any, known: Iterable[Any]) -> str:
-    """``; did you mean 'x'?`` where one of the known names is close to `name`, else nothing."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    """``; did you mean 'x'?`` where one of the known names is close to `name`, in whatever case, else nothing."""
+    small = {str(k).lower(): str(k) for k in reversed(list(known))}
+    close = difflib.get_close_matches(str(name).lower(), small, n=1)
+    return f"; did you mean '{small[close[0]]}'?" if close else ""
 
 
 def annotations(owner: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ A specification is frozen and static: closed over by compiled code, never traced
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -117,6 +118,17 @@ class Specification:
         with jax.ensure_compile_time_eval():
             start = begin_at(self.priors, self.start_values)
         return {n: float(value) for n, value in start.items()} | dict(self.start_values)
+
+    def with_values(self, values: Mapping[str, float]) -> Self:
+        """The same with these parameters calibrated, whatever prior they had.
+
+        Raises:
+            ModelError: there is no such parameter, or a value is not a finite number.
+        """
+        self.params(values)
+        self.check_support({name: value for name, value in values.items() if name not in self.estimated})
+        published = {name: value for name, value in self.published.items() if name not in values}
+        return replace(self, prior=self.prior._replace(**values), published=published)  # type: ignore[type-var]
 
     def check_support(self, values: ParamValues) -> None:
         """Raise `ModelError` for a value that is no number, or an array of another shape than the default, or lies

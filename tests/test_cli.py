@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from estim import cli
+from estim.experiment import load_experiment
 from estim.results.contents import read_data
 from estim.results.store import RunDirectory
 from estim.stopping import Terminated
@@ -68,6 +69,96 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as exit:
         cli.main(arguments)
     assert exit.value.code == 2 and "usage: estim" in capsys.readouterr().err
+
+
+def test_what_was_meant(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["forcast"])
+    assert "did you mean 'forecast'?" in capsys.readouterr().err
+
+
+def test_a_new_file_is_an_experiment(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    assert cli.main(["new", str(file), "--from", "an_schorfheide_2007"]) == 0
+    experiment = load_experiment(file)
+    assert experiment.load_model().name == "an_schorfheide_2007" and experiment.data == "us_nk"
+    assert len(experiment.load_data()) > 100
+    assert cli.main(["new", str(file)]) == cli.EXIT_ERROR
+    assert "there is such a file already" in capsys.readouterr().err
+    assert cli.main(["new", str(tmp_path / "other.py"), "--from", "an_schorfheid"]) == cli.EXIT_ERROR
+    assert "did you mean 'an_schorfheide_2007'?" in capsys.readouterr().err
+
+
+def test_a_model_is_shown(capsys):
+    assert cli.main(["show", "hansen_1985"]) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "6 variables",
+        '"euler": p.discount',
+        "theta",
+        "discount = 0.99",
+        "k = 2.44",
+        "inverse gamma",
+    ):
+        assert words in text, words
+
+
+def test_a_check_of_other_values(capsys):
+    assert cli.main(["check", "hansen_1985", "--set", "gamma=1.5"]) == cli.EXIT_FAILED
+    assert "explosive" in capsys.readouterr().out
+    assert cli.main(["check", "hansen_1985", "--set", "gama=0.5"]) == cli.EXIT_ERROR
+    assert "did you mean 'gamma'?" in capsys.readouterr().err
+
+
+@pytest.fixture
+def run_of(tmp_path, monkeypatch):
+    """What `estim run` would do, without doing it: the experiment that it came to."""
+    came_to = []
+
+    def nothing(experiment, out, progress):
+        run = RunDirectory(out)
+        run.write_json("settings.json", experiment.settings())
+        run.write_json("verdict.json", {"tone": "good", "headline": "Good.", "lines": []})
+        came_to.append(experiment)
+        return run
+
+    monkeypatch.setattr("estim.pipeline.run_experiment", nothing)
+    file = tmp_path / "experiment.py"
+    file.write_text("import estim\nexperiment = estim.Experiment(model='hansen_1985', data='us_nk_growth')\n")
+
+    def run(*arguments):
+        code = cli.main(["run", str(file), "--out", str(tmp_path / "run"), *arguments])
+        return code, came_to[-1] if came_to else None
+
+    return run
+
+
+def test_routes_and_seed(run_of, capsys):
+    _, experiment = run_of("--routes", "nuts,hmc", "--seed", "5")
+    assert list(experiment.routes) == ["nuts", "hmc"] and experiment.seed == 5
+    assert experiment.surrogate.train_on == ("nuts",)
+    _, experiment = run_of("--routes", "rwmh", "--force")
+    assert experiment.surrogate is None
+    assert run_of("--routes", "nust")[0] == cli.EXIT_ERROR
+    assert "there is no 'nust'" in capsys.readouterr().err
+
+
+def test_what_is_printed(run_of, capsys, tmp_path):
+    run_of("--quiet")
+    assert capsys.readouterr().out == ""
+    run_of("--json")
+    assert json.loads(capsys.readouterr().out)["headline"] == "Good."
+
+
+def test_force_removes_a_run_and_nothing_else(run_of, tmp_path, capsys):
+    run_of("--quiet")
+    (tmp_path / "run" / "left_over").write_text("of the run that was there")
+    assert run_of("--quiet", "--force")[0] == 0 and not (tmp_path / "run" / "left_over").exists()
+    (tmp_path / "run" / "settings.json").unlink()
+    (tmp_path / "run" / "manifest.csv").unlink()
+    (tmp_path / "run" / "letter.txt").write_text("dear")
+    assert run_of("--force")[0] == cli.EXIT_ERROR
+    assert (tmp_path / "run" / "letter.txt").exists() and "no run that could go on" in capsys.readouterr().err
 
 
 def test_models_and_data_are_listed(capsys):

@@ -1,4 +1,6 @@
-"""A run as an object: what its draws imply is what the model implies at each of them."""
+"""A run as an object, and on the command line: what its draws imply is what the model implies at each of them."""
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -6,6 +8,7 @@ import pytest
 
 import estim
 from estim.arguments import ArgumentError
+from estim.cli import main
 from estim.experiment import load_experiment
 from estim.pipeline import run_experiment
 
@@ -149,3 +152,57 @@ def test_two_runs_side_by_side(run):
 def test_words_of_errors(run, ask, words):
     with pytest.raises(ArgumentError, match=words):
         ask(run)
+
+
+def printed(capsys, *arguments):
+    """What a command that ends well prints as JSON."""
+    capsys.readouterr()
+    assert main([*map(str, arguments), "--json"]) == 0
+    return pd.DataFrame(json.loads(capsys.readouterr().out))
+
+
+def test_commands_print_what_the_object_has(run, capsys, tmp_path):
+    found = printed(capsys, "summary", run.path).set_index("parameter")
+    np.testing.assert_allclose(found, run.summary(), rtol=1e-9)
+    found = printed(capsys, "compare", run.path, run.path)
+    assert list(found["distance"]) == [0.0, 0.0]
+    given = tmp_path / "given.csv"
+    given.write_text("date,YGR\n1990Q1,\n1990Q2,1.5\n")
+    asked = ["--horizon", 2, "--draws", DRAWS]
+    found = printed(capsys, "forecast", run.path, *asked, "--given", given).set_index(["observable", "date"])
+    assert list(found.loc[("YGR", "1990Q2")]) == [1.5] * 3
+    want = run.forecast(2, {"YGR": {"1990Q2": 1.5}}, num_draws=DRAWS).quantile(0.95, "draw")
+    np.testing.assert_allclose(found["95%"].xs("INFL"), want.sel(observable="INFL"), rtol=1e-9)
+    found = printed(capsys, "decompose", run.path, "--draws", DRAWS, "--group", "demand=u")
+    want = run.historical_decomposition({"demand": ["u"]}, num_draws=DRAWS).mean("draw")
+    here = found.set_index(["observable", "date"])["demand"].xs("YGR")
+    np.testing.assert_allclose(here, want.sel(observable="YGR", part="demand"), atol=1e-8)
+
+
+def test_a_table_is_written_as_well(run, capsys, tmp_path):
+    for name, read in (("table.csv", pd.read_csv), ("table.xlsx", pd.read_excel)):
+        assert main(["summary", str(run.path), "--out", str(tmp_path / name)]) == 0
+        assert list(read(tmp_path / name)["parameter"]) == ["rho", "sigma"]
+    capsys.readouterr()
+    assert main(["summary", str(run.path)]) == 0
+    assert "ess_tail" in capsys.readouterr().out  # no column is left out in a pipe
+
+
+def test_tables_and_figures_for_a_paper(run, tmp_path):
+    written = {path.relative_to(tmp_path).as_posix() for path in run.export(tmp_path)}
+    assert {
+        "tables.xlsx",
+        "tables/prior_and_posterior.tex",
+        "figures/data.pdf",
+        "figures/data.svg",
+    } <= written
+    table = pd.read_csv(tmp_path / "tables" / "parameters.csv").set_index(["route", "parameter"])
+    np.testing.assert_allclose(table.loc["long", "mean"], run.summary("long")["mean"], rtol=1e-12)
+    lines = (tmp_path / "tables" / "prior_and_posterior.tex").read_text().splitlines()
+    assert lines[0] == r"\begin{tabular}{l" + "r" * lines[2].count("&") + "}" and lines[4].startswith(
+        "rho & beta & "
+    )
+    sheets = pd.read_excel(tmp_path / "tables.xlsx", sheet_name=None)
+    assert set(sheets["parameters"]["parameter"]) == {"rho", "sigma"}
+    with pytest.raises(ValueError, match="choose a folder outside"):
+        run.export(run.path / "export")

@@ -5,7 +5,7 @@ stand in the same file. What a run saved (``settings.json``) is an experiment fi
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from estim.data.datasets import DataError, is_quarter, load_data, select_observa
 from estim.estimation import build_posterior, model_likelihood
 from estim.experiment.overrides import assign
 from estim.experiment.settings import (
+    DEFAULTS,
     FULL,
     PRESETS,
     ExperimentError,
@@ -176,6 +177,26 @@ class Experiment:
             with suppress(DataError):  # of data that cannot be read the run says so itself
                 changed.load_data()
         return changed
+
+    def with_routes(self, names: Sequence[str]) -> "Experiment":
+        """The experiment with these routes alone; the name of an algorithm is a route with default settings.
+
+        A surrogate is taught by those of its teachers that are left, and left out where none is.
+
+        Raises:
+            ExperimentError: a name is neither that of a route nor of an algorithm.
+        """
+        known = DEFAULTS | dict(self.routes)
+        if unknown := [name for name in names if name not in known]:
+            raise ExperimentError(
+                f"routes: there is no {unknown[0]!r}; choose from {list(known)}{did_you_mean(unknown[0], known)}"
+            )
+        routes = {name: known[name] for name in names}
+        surrogate = self.surrogate
+        if surrogate is not None:
+            teachers = tuple(name for name in surrogate.train_on if name in routes)
+            surrogate = replace(surrogate, train_on=teachers) if teachers else None
+        return replace(self, routes=routes, surrogate=surrogate)
 
     def _preset(self, name: str) -> dict[str, Any]:
         if name not in self.presets:

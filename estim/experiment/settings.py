@@ -22,7 +22,7 @@ from estim.arguments import (
     settings_of,
     shown,
 )
-from estim.samplers.registry import is_population, posteriors_asked_for, route_settings
+from estim.samplers.registry import ALGORITHMS, is_population, posteriors_asked_for, route_settings
 from estim.surrogate.dataset import fewest_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.sample import TILE
@@ -198,6 +198,12 @@ FULL = {
     "nuts": Route("nuts", num_samples=2_000, num_chains=4, num_warmup=200),
     "mpmh": Route("mpmh", num_samples=44_000, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}),
 }
+DEFAULTS = FULL | {
+    name: Route(name, num_samples=2_000)
+    for name in ALGORITHMS
+    if name not in FULL and not posteriors_asked_for(name)
+}
+"""A route for each algorithm that needs nothing else to be made, by its name."""
 QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
     "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
     "mpmh": replace(FULL["mpmh"], num_samples=4_400, num_warmup=250),

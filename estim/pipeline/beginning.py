@@ -1,6 +1,7 @@
 """How a run begins, and what has to be as it was for one to go on: files, versions, settings, model and data."""
 
 import hashlib
+import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,18 @@ def is_begun(run: RunDirectory) -> bool:
             "run that could go on (settings.json and manifest.csv): choose another --out, or empty it"
         )
     return False
+
+
+def remove_run(path: Path) -> None:
+    """Remove a directory, if it is there, with the run that it holds.
+
+    Raises:
+        StoreError: what it holds is no run, or another process is at work in it.
+    """
+    run = RunDirectory(path)
+    if path.exists() and is_begun(run):
+        with run.locked():
+            shutil.rmtree(path)
 
 
 def begin(run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame) -> None:

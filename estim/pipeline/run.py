@@ -20,6 +20,7 @@ from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_data, read_route
 from estim.results.datatree import read_datatree
 from estim.results.diagnostics import QUANTILES, summarise
+from estim.results.export import export_run
 from estim.results.implied import (
     Estimated,
     decomposition_over_draws,
@@ -28,6 +29,7 @@ from estim.results.implied import (
     responses_over_draws,
 )
 from estim.results.report import write_report
+from estim.results.report.verdict import best
 from estim.results.store import RunDirectory
 from estim.results.verify import require_intact, require_run
 
@@ -61,8 +63,7 @@ class Run:
     @cached_property
     def route(self) -> str:
         """The route that is used where none is named: of the exact ones that with the most effective draws."""
-        exact = [name for name in self.routes if name != "surrogate"] or list(self.routes)
-        return max(exact, key=lambda name: np.nanmin(self._summary(name).ess_bulk))
+        return best({name: self._summary(name) for name in self.routes})
 
     @property
     def data(self) -> pd.DataFrame:
@@ -202,6 +203,11 @@ class Run:
     def report(self) -> Path:
         """Write the report anew; the path of its page."""
         return write_report(RunDirectory(self.path))
+
+    @checked
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write tables (CSV, TeX, one spreadsheet) and figures (PDF, SVG) of the report into a folder; their paths."""
+        return export_run(RunDirectory(self.path), Path(folder))
 
     @property
     def param_names(self) -> list[str]:

@@ -168,7 +168,7 @@ def test_figures_follow_the_theme(page):
 @pytest.mark.parametrize(
     "text",
     [
-        "The four routes to the posterior agree, and all chains have converged.",
+        "have converged and agree: use the draws of ",
         "Author (2007)",
         "1990Q1–1994Q4",
         "beta = 0.99",
@@ -201,60 +201,69 @@ def strand_a_chain(draws):
     draws["rwmh"][0, :, 2] += 4.0
 
 
-@pytest.mark.parametrize(
-    ("change", "headline", "detail"),
-    [
-        (shift_nuts, "The four routes to the posterior disagree.", "in kappa, between"),
-        (strand_a_chain, "The chains have not converged: do not use these draws.", "Largest R-hat: 1."),
-    ],
-)
-def test_bad_draws_are_called_bad(tmp_path, words_only, change, headline, detail):
-    run = write_run(tmp_path / "run", change)
+def jitter_all(draws):
+    for chains in draws.values():
+        chains += np.linspace(-0.2, 0.2, len(chains))[:, None, None] * [1.0, 0.02, 4.0]
+
+
+def stored_verdict(run):
     write_report(run)
-    verdict = run.read_json("verdict.json")
-    assert verdict["tone"] == "bad" and verdict["headline"] == headline
-    assert any(detail in line for line in verdict["lines"])
+    return run.read_json("verdict.json")
 
 
-@pytest.mark.parametrize(
-    ("verdict", "tone", "added"),
-    [
-        ("safe", "good", ""),
-        ("use the correction", "caution", " The surrogate's draws are to be corrected."),
-        ("not certified", "caution", " The surrogate is not certified."),
-    ],
-)
-def test_the_headline_says_what_the_certificate_says(tmp_path, words_only, verdict, tone, added):
-    run = write_run(tmp_path / "run")
+def certify(run, word):
     certificate = run.read_json("surrogate/certificate.json")
-    reasons = [] if verdict == "safe" else ["the mean of kappa is off by 0.4"]
-    run.write_json("surrogate/certificate.json", certificate | {"verdict": verdict, "reasons": reasons})
+    reasons = [] if word == "safe" else ["the mean of kappa is off by 0.4"]
+    run.write_json("surrogate/certificate.json", certificate | {"verdict": word, "reasons": reasons})
+
+
+def test_routes_that_contradict_each_other_are_called_bad(tmp_path, words_only):
+    verdict = stored_verdict(write_run(tmp_path / "run", shift_nuts))
+    assert verdict["tone"] == "bad" and verdict["headline"].endswith(
+        "converged, but to different posteriors."
+    )
+    assert "in kappa, between" in verdict["lines"][0]
+
+
+def test_a_slow_route_is_a_remark(tmp_path, words_only):
+    verdict = stored_verdict(write_run(tmp_path / "run", strand_a_chain))
+    assert verdict["tone"] == "good" and "andom-walk" not in verdict["headline"]
+    assert any(
+        line.startswith("Random-walk MH was too slow for its length (R-hat 1.") for line in verdict["lines"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "tone", "headline"),
+    [
+        ("safe", "good", "The surrogate has converged: use its draws."),
+        ("use the correction", "caution", "Use the surrogate's draws with their importance weights"),
+        ("not certified", "bad", "No route has converged: do not use these draws."),
+    ],
+)
+def test_a_surrogate_alone_is_judged_by_its_certificate(tmp_path, words_only, word, tone, headline):
+    run = write_run(tmp_path / "run", jitter_all, routes=("mpmh", "surrogate"))
+    certify(run, word)
+    verdict = stored_verdict(run)
+    assert verdict["tone"] == tone and verdict["headline"].startswith(headline)
+
+
+@pytest.mark.parametrize("word", VERDICTS)
+def test_the_page_says_what_the_certificate_says(tmp_path, words_only, word):
+    run = write_run(tmp_path / "run")
+    certify(run, word)
     page = html.unescape(write_report(run).read_text())
-    found = run.read_json("verdict.json")
-    assert found["tone"] == tone
-    assert (
-        found["headline"] == f"The four routes to the posterior agree, and all chains have converged.{added}"
-    )
-    assert VERDICTS[verdict] in page
-    assert ("Because the mean of kappa is off by 0.4." in page) == (verdict != "safe")
-    assert ("does not vouch for this correction" in page) == (verdict == "not certified")
-
-
-def test_a_teacher_must_have_converged_like_every_route(tmp_path, words_only):
-    def jitter(draws):
-        draws["mpmh"] += np.array([-0.2, -0.2, 0.2, 0.2])[:, None, None] * [0.5, 0.01, 2.0]
-
-    run = write_run(tmp_path / "run", jitter, routes=("mpmh", "surrogate"))
-    write_report(run)
-    assert (
-        run.read_json("verdict.json")["headline"] == "The chains have not converged: do not use these draws."
-    )
+    assert run.read_json("verdict.json")["tone"] == "good"  # NUTS can be used, whatever the surrogate learnt
+    assert ("surrogate have converged" in page) == (word == "safe")
+    assert VERDICTS[word] in page
+    assert ("Because the mean of kappa is off by 0.4." in page) == (word != "safe")
+    assert ("does not vouch for this correction" in page) == (word == "not certified")
 
 
 def test_one_route_needs_no_comparison(tmp_path):
     run = write_run(tmp_path / "run", routes=("nuts",))
     page = write_report(run).read_text()
-    assert "The chains have converged." in page
+    assert "NUTS has converged: use its draws." in page
     assert "Historical decomposition" in page and "before the sample" not in page
     assert "Do the routes agree?" not in page and "The surrogate" not in page
 

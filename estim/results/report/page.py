@@ -107,7 +107,3 @@ def percent_pair(estimate: list[float]) -> tuple[str, str]:
 
 def decimals(value: float | None, digits: int) -> str:
     return "not finite" if value is None else number(value, digits)
-
-
-def spell(number: int) -> str:
-    return {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}.get(number, str(number))
