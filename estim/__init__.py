@@ -29,6 +29,7 @@ _HOME = {
     "estim.heterogeneity.block": ("HetBlock",),
     "estim.jacobians": ("sensitivities",),
     "estim.ladder": ("check_model",),
+    "estim.likelihood.moment_matching": ("EstimatedMoments", "MomentMatching"),
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
     "estim.likelihood.nonlinear.inversion": ("Inversion",),

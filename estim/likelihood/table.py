@@ -5,6 +5,7 @@ from typing import Any
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
 from estim.likelihood.contract import Likelihood
+from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
 from estim.likelihood.nonlinear.inversion import Inversion
@@ -27,6 +28,7 @@ LIKELIHOODS: dict[str, Any] = {
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
     "panel": Panel,
+    "moment_matching": MomentMatching,
 }
 
 DEFAULTS: dict[type, Any] = {
