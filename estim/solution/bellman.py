@@ -18,7 +18,7 @@ from estim.numerics.fixed_point import largest, solve_fixed_point
 from estim.numerics.linear import solve_linear
 from estim.typing import Array, Scalar
 
-DENSE = 250
+DENSE = 512
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
 POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
 DERIVATIVE_TOLERANCE = 1e-12

@@ -153,5 +153,5 @@ def test_other_numbers_of_moments(series):
     posterior = estim.build_posterior(
         ar1(), series, likelihood=estim.MomentMatching(of_model, lambda columns: columns.X**2)
     )
-    with pytest.raises(ArgumentError, match="likelihood.of_model gives 3 moments, and the data have 1"):
+    with pytest.raises(ArgumentError, match=r"likelihood\.of_model gives 3 moments, and the data have 1"):
         posterior.loglikelihood_fn(posterior.start)
