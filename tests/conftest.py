@@ -35,7 +35,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 LONG = Path(__file__).with_name("long.txt")
-"""Tests of more than five seconds of one core, from an empty cache, whose kind a shorter one guards as well."""
+"""Cases, tests and files that take more than five seconds of one core, from an empty cache, or share a program that
+does, where a shorter one guards their kind as well."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,7 +44,8 @@ def pytest_collection_modifyitems(items):
     """The long ones come first, so that no worker has to wait for another's last test."""
     long = set(LONG.read_text().splitlines())
     for item in items:
-        if item.nodeid.removeprefix("tests/") in long:
+        case = item.nodeid.removeprefix("tests/")
+        if long & {case, case.partition("[")[0], case.partition("::")[0]}:
             item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: "long" not in item.keywords)
 

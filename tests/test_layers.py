@@ -53,6 +53,7 @@ LAYERS = [
     ["experiment"],
     ["pipeline"],
     ["cli"],
+    ["__main__"],
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

@@ -48,7 +48,7 @@ def show_table(frame: "pd.DataFrame", arguments: argparse.Namespace) -> None:
         else:
             plain.to_csv(arguments.out, index=False)
     if arguments.json:
-        print(json.dumps(json.loads(plain.to_json(orient="records"))))
+        print(json.dumps(json.loads(plain.to_json(orient="records", double_precision=15))))
     elif arguments.out:
         print(f"{len(plain)} rows → {arguments.out}")
     else:

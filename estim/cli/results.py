@@ -46,14 +46,14 @@ def add_commands(add: Callable[..., Any]) -> None:
 
 
 def _summary(arguments: argparse.Namespace) -> int:
-    from estim import load_run
+    from estim.pipeline.run import load_run
 
     show_table(load_run(arguments.run).summary(arguments.route), arguments)
     return 0
 
 
 def _forecast(arguments: argparse.Namespace) -> int:
-    from estim import load_run
+    from estim.pipeline.run import load_run
     from estim.data.datasets import load_data
 
     given = None if arguments.given is None else load_data(str(arguments.given))
@@ -65,7 +65,7 @@ def _forecast(arguments: argparse.Namespace) -> int:
 
 
 def _decompose(arguments: argparse.Namespace) -> int:
-    from estim import load_run
+    from estim.pipeline.run import load_run
 
     groups = None if arguments.group is None else dict(_group(text) for text in arguments.group)
     options = {"route": arguments.route, "num_draws": arguments.draws}
@@ -93,14 +93,14 @@ def _frame(values: Any, columns: list[str]) -> "pd.DataFrame":
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from estim import load_run
+    from estim.pipeline.run import load_run
 
     show_table(load_run(arguments.run).compare(load_run(arguments.other)), arguments)
     return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from estim import load_run
+    from estim.pipeline.run import load_run
 
     folder = arguments.out or arguments.run.with_name(f"{arguments.run.name}-export")
     written = load_run(arguments.run).export(folder)
