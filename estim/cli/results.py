@@ -53,8 +53,8 @@ def _summary(arguments: argparse.Namespace) -> int:
 
 
 def _forecast(arguments: argparse.Namespace) -> int:
-    from estim.pipeline.run import load_run
     from estim.data.datasets import load_data
+    from estim.pipeline.run import load_run
 
     given = None if arguments.given is None else load_data(str(arguments.given))
     options = {"route": arguments.route, "num_draws": arguments.draws, "seed": arguments.seed}
