@@ -189,7 +189,7 @@ WRONG_KINDS = [
     ),
     (
         lambda: estim.build_posterior("ar1", DATA),
-        "build_posterior: model must be a Model or a Simulation, not 'ar1'",
+        "build_posterior: model must be a Model or a Simulation or a DecisionModel, not 'ar1'",
     ),
     (lambda: estim.build_posterior(ar1(), None), "the data must be a DataFrame of pandas, not NoneType"),
     (lambda: estim.build_posterior(ar1(), DATA, presample=-1), "presample must be a whole number from 0 on"),

@@ -13,6 +13,7 @@ from estim.decision import DecisionModel
 from estim.kept import kept_on_model
 from estim.representations.stationary import StationaryEquilibrium
 from estim.solution.bellman import (
+    DENSE,
     Found,
     Program,
     attach_value_derivative,
@@ -35,7 +36,8 @@ class StationarySolver(Solver):
     Attributes:
         method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 512 states
             and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
-            operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
+            operator, which any pytree of values may have; "auto", Howard's where there are rewards, with
+            many states after "optimistic" has come near, else Newton's.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
             max |T(v) - v|, relative to 1 + |v|.
         max_steps: iterations after which the search has failed.
@@ -83,6 +85,10 @@ class StationarySolver(Solver):
             return iterate_optimistically(program, start, *settings, self.sweeps)
         if self.method == "newton" or not spec.chooses:
             return iterate_newton(program, start, *settings)
+        if (
+            self.method == "auto" and start.size > DENSE
+        ):  # each policy's exact value is worth little until near the end
+            start = iterate_optimistically(program, start, 1e-4, self.max_steps, self.sweeps).value
         return iterate_policies(program, start, *settings)
 
 
