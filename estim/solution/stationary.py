@@ -148,7 +148,7 @@ def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> St
     radius = _radius(spec, program, policy, found)
     status = _status(found, radius)
     # Where there is no solution its derivative would be NaN: the parameters that it reads do not move then.
-    moving = jax.tree.map(lambda x, y: jnp.where(status == Status.OK, x, y), params, fixed)
+    moving = _moving_where(status == Status.OK, params)
     live = as_program(spec, moving)
     value = attach_value_derivative(partial(live.follow, policy), found.value)
     if spec.chooses:
@@ -161,6 +161,18 @@ def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> St
     return StationaryEquilibrium(
         spec, params, value, policy, of_actions, status, found.steps, distance(ahead, found.value), radius
     )
+
+
+@jax.custom_jvp
+def _moving_where(moves: Scalar, params: Any) -> Any:
+    """`params` themselves, so that nothing is computed twice, whose derivative is zero where they do not move."""
+    return params
+
+
+@_moving_where.defjvp
+def _(given: Any, tangents: Any) -> Any:
+    (moves, params), (_, along) = given, tangents
+    return params, jax.tree.map(lambda t: jnp.where(moves, t, 0.0), along)
 
 
 def _radius(spec: DecisionModel, program: Program, policy: Any, found: Found) -> Scalar:

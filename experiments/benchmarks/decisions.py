@@ -4,8 +4,8 @@ the likelihood of bus engines.
     python experiments/benchmarks/decisions.py
 
 Optimal savings on 150 x 100 points. Numba's policy iteration uses the same structure: expectations once a sweep, a
-search over all of tomorrow's wealth, and policies followed for fifty periods; one thread, since more only wait on a busy
-machine. It stops at the same change of the value.
+search over all of tomorrow's wealth, and policies followed for fifty periods; one thread, since more only wait on a
+busy machine. It stops at the same change of the value.
 Rounds alternate; times are milliseconds, the fastest and the median, all compiled. The last line is JSON.
 """
 
