@@ -15,6 +15,7 @@ import estim
 from estim.arguments import ArgumentError
 from estim.models import (
     inventory_management,
+    lucas_1978,
     markov_asset_pricing,
     mccall_1970,
     mccall_1970_markov,
@@ -183,6 +184,25 @@ def test_asset_prices_and_their_derivatives(point):
     found = of(model.params(values))
     for name, expected in ref["derivatives_at_indices"].items():
         np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("point", range(4))
+def test_the_price_of_a_tree_by_its_closed_form(point):
+    """A sum over all periods to come, of lognormal dividends."""
+    ref = reference("lucas_tree")["points"][point]
+    params, y = {n: ref[n] for n in ("beta", "gamma", "alpha", "sigma")}, np.array(ref["y"])
+    np.testing.assert_allclose(
+        lucas_1978.price(estim.solve(lucas_1978.model, params), y), ref["price"], rtol=1e-8
+    )
+    found = derivatives_of_trees()(lucas_1978.model.params(params), y)
+    for name, expected in ref["derivatives"].items():
+        np.testing.assert_allclose(getattr(found, name), expected, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+@cache
+def derivatives_of_trees():
+    solve = StationarySolver().solve
+    return jax.jit(jax.jacfwd(lambda p, y: lucas_1978.price(solve(lucas_1978.model, p), y)))
 
 
 # ----- derivatives
