@@ -33,6 +33,7 @@ _HOME = {
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
     "estim.likelihood.nonlinear.inversion": ("Inversion",),
+    "estim.likelihood.nonlinear.linear_simulation": ("LinearSimulation",),
     "estim.likelihood.nonlinear.particle": ("Particle",),
     "estim.likelihood.nonlinear.piecewise_kalman": ("PiecewiseKalman",),
     "estim.likelihood.panel": ("Panel",),
@@ -57,6 +58,7 @@ _HOME = {
     "estim.samplers.run": ("sample",),
     "estim.simulation": ("Simulation",),
     "estim.solution.first_order": ("FirstOrder",),
+    "estim.solution.linear_quadratic": ("LinearQuadratic", "solve_lq"),
     "estim.solution.occasionally_binding": ("OccasionallyBinding",),
     "estim.solution.perfect_foresight": ("follow_path",),
     "estim.solution.perturbation": ("Perturbation",),
@@ -65,6 +67,7 @@ _HOME = {
     "estim.solution.simulated": ("Simulated",),
     "estim.representations.stationary": ("StationaryEquilibrium",),
     "estim.solution.stationary": ("StationarySolver",),
+    "estim.steering": ("Control", "control", "frontier"),
     "estim.status": ("SolutionError", "Status"),
     "estim.surrogate.certify": ("certify",),
     "estim.surrogate.correct": ("correct_means", "resample_draws", "weigh_draws"),
@@ -80,6 +83,7 @@ _MODULES = {
     "figures": "estim.results.figures",
     "grids": "estim.numerics.grids",
     "priors": "estim.priors",
+    "soften": "estim.soften",
 }
 
 __all__ = sorted([*_MODULE_OF, *_MODULES])

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from estim.arguments import Positive, checked
+from estim.arguments import ArgumentError, Number, Positive, checked
 from estim.covariances import check_covariances
 from estim.data.datasets import load_data
 from estim.decision import DecisionModel
 from estim.estimation import EstimationData, likelihood_of
 from estim.model import Model
 from estim.models import load_model
+from estim.paths import responses_of_simulation
 from estim.runtime import require_own_runtime
 from estim.simulation import Simulation
 from estim.solution import responses
@@ -93,23 +94,41 @@ def solve(model: Model | Simulation | DecisionModel | str, params: Any = None, *
 
 
 @checked
-def impulse_responses(model: Model | str, params: Any = None, *, horizon: Positive = 40) -> xr.DataArray:
-    """Responses of every variable to a shock of one standard deviation, in deviations from the steady state.
+def impulse_responses(
+    model: Model | Simulation | str,
+    params: Any = None,
+    *,
+    horizon: Positive = 40,
+    size: Number = 1.0,
+    start: Any = None,
+) -> xr.DataArray:
+    """Responses of every variable to a shock of one standard deviation.
+
+    Of a `Model` in deviations from the steady state. Of a `Simulation` what the shock changes: its path with the shock
+    in the first period, less its path without any; the numbers of its state and its observables respond.
 
     Args:
-        model: a `Model` or the name of one in the gallery.
+        model: a `Model`, a `Simulation`, or the name of one in the gallery.
         params: values that override the model's defaults, in its own units.
         horizon: number of periods, that of the shock included.
+        size: of the shock, in standard deviations; a negative one is a fall.
+        start: of a `Simulation`, the state before the shock; by default its own start.
 
     Returns:
         An array with the dimensions ``horizon``, ``variable`` and ``shock``.
 
     Raises:
+        ArgumentError: a start is given of a `Model`, which begins at rest.
         ModelError: a parameter is unknown or outside its prior's support.
         SolutionError: the model has no solution there; the message says why.
     """
     model = load_model(model) if isinstance(model, str) else model
-    return responses.impulse_responses(model, _checked(model, params), horizon)
+    values = _checked(model, params)
+    if isinstance(model, Simulation):
+        return responses_of_simulation(model, model.params(values), horizon, float(size), start)
+    if start is not None:
+        raise ArgumentError("impulse_responses: a Model begins at rest; start is for a Simulation")
+    return size * responses.impulse_responses(model, values, horizon)
 
 
 def _checked(model: Specification, params: Any) -> ParamValues:

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
-from estim.arguments import ArgumentError, NonNegativeReal, Number, Positive, Seed, checked, did_you_mean
+from estim.arguments import ArgumentError, NonNegativeReal, Number, Positive, Seed, checked
+from estim.descent import as_floats, box_around, descend
 from estim.typing import Scalar
 
 
@@ -73,46 +73,19 @@ def calibrate(
 
     Source: Byrd, Lu, Nocedal and Zhu (1995), SIAM Journal on Scientific Computing 16 (L-BFGS-B).
     """
-    from scipy.optimize import minimize
-
-    flat, unravel = ravel_pytree(jax.tree.map(lambda x: jnp.asarray(x, float), start))
-    x0 = np.asarray(flat)
-    low, high = _bounds(start, bounds or {})
-    if outside := [
-        name for name, l, x, h in zip(_names(start), low, x0, high, strict=True) if not l <= x <= h
-    ]:
-        raise ArgumentError(f"calibrate: start lies outside the bounds of {outside[0]!r}")
-    closed = np.isfinite(low) & np.isfinite(high)
-    size = np.where(x0 != 0, np.abs(x0), 1.0)
-    scale = np.where(closed, np.where(closed, high, 1.0) - np.where(closed, low, 0.0), size)
-    scale = np.where(scale > 0, scale, 1.0)
-    loss = _loss(function, jax.tree.map(lambda x: jnp.asarray(x, float), start), targets, weights)
-    value_and_gradient = jax.jit(jax.value_and_grad(lambda x: loss(unravel(x))))
-
-    def scaled(u: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = (np.asarray(a, float) for a in value_and_gradient(x0 + scale * u))
-        well = np.isfinite(value) and np.isfinite(gradient).all()
-        return (float(value), scale * gradient) if well else (np.inf, np.zeros_like(u))
-
-    limits = list(zip((low - x0) / scale, (high - x0) / scale, strict=True))
-    options = {"gtol": tolerance, "ftol": 0.0, "maxiter": max_steps, "maxls": 50}
-    found = []
-    for begin in _starts(x0, scale, low, high, closed, num_starts, seed):
-        result = minimize(scaled, begin, jac=True, method="L-BFGS-B", bounds=limits, options=options)
-        found.append(result)
-    losses = np.array([r.fun for r in found], float)
-    if not np.isfinite(losses).any():
-        raise ValueError("calibrate: the loss is not finite at the start" + "s" * (num_starts > 1))
-    best = found[int(np.nanargmin(losses))]
-    flat_enough = float(np.max(np.abs(_projected(best, limits)), initial=0.0)) <= np.sqrt(np.finfo(float).eps)
-    return Calibration(
-        values=jax.tree.map(_plain, unravel(jnp.asarray(x0 + scale * best.x))),
-        loss=float(best.fun),
-        success=bool(best.success) or flat_enough,
-        message=str(best.message),
-        num_evaluations=sum(int(r.nfev) for r in found),
-        losses=losses,
+    box = box_around(start, bounds, "calibrate")
+    loss = _loss(function, as_floats(start), targets, weights)
+    found = descend(
+        jax.jit(jax.value_and_grad(loss)),
+        start,
+        box,
+        num_starts=num_starts,
+        seed=seed,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        verb="calibrate",
     )
+    return Calibration(**found._asdict())
 
 
 def _loss(function: Callable[[Any], Any], start: Any, targets: Any, weights: Any) -> Callable[[Any], Scalar]:
@@ -149,52 +122,3 @@ def _loss(function: Callable[[Any], Any], start: Any, targets: Any, weights: Any
 
 def _alike(one: Any, other: Any) -> bool:
     return str(jax.tree.structure(one)) == str(jax.tree.structure(other))
-
-
-def _names(start: Any) -> list[str]:
-    """The first name on the way to each number."""
-    names = []
-    for path, leaf in jax.tree.leaves_with_path(start):
-        name = jax.tree_util.keystr(path[:1], simple=True) if path else ""
-        names += [name] * int(np.size(leaf))
-    return names
-
-
-def _bounds(start: Any, bounds: Mapping[str, tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    names = _names(start)
-    if unknown := [name for name in bounds if name not in names]:
-        raise ArgumentError(
-            f"calibrate: bounds give {unknown[0]!r}, which is not in the start{did_you_mean(unknown[0], names)}"
-        )
-    wide = (-np.inf, np.inf)
-    low, high = np.array([bounds.get(name, wide) for name in names], float).reshape(-1, 2).T
-    return low, high
-
-
-def _starts(
-    x0: np.ndarray,
-    scale: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    closed: np.ndarray,
-    num: int,
-    seed: int,
-) -> list[np.ndarray]:
-    """In units of the scale, from the start on."""
-    rng = np.random.default_rng(np.abs(seed))
-    starts = [np.zeros_like(x0)]
-    for _ in range(num - 1):
-        between = np.where(closed, low, 0.0) + rng.random(x0.size) * np.where(closed, scale, 0.0)
-        around = np.clip(x0 + scale * rng.normal(size=x0.size), low, high)
-        starts.append((np.where(closed, between, around) - x0) / scale)
-    return starts
-
-
-def _projected(result: Any, limits: list[tuple[float, float]]) -> np.ndarray:
-    """The gradient, without what only a bound holds up."""
-    at = np.array([np.clip(x - g, *limit) for x, g, limit in zip(result.x, result.jac, limits, strict=True)])
-    return np.asarray(result.x) - at
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)

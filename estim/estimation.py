@@ -171,7 +171,7 @@ def _chosen(
     model: Specification, solver: Any, likelihood: Any, options: Mapping[str, Any] | None
 ) -> tuple[Solver, Likelihood]:
     solver = solver_named(model, solver)
-    chosen = likelihood_for(solver.gives, likelihood, options)
+    chosen = likelihood_for(solver.gives, likelihood, options, model)
     chosen.check_specification(model)
     return solver, chosen
 

@@ -63,6 +63,10 @@ def perfect_foresight(
     """
     require_own_runtime()
     model = load_model(model) if isinstance(model, str) else model
+    if not isinstance(model, Model):
+        raise ArgumentError(
+            f"perfect_foresight: {model.name} is a Simulation, which expects nothing: simulate it"
+        )
     given = model.params(params)
     model.check_support(given._asdict())
     given = jax.tree.map(lambda x: jnp.asarray(x, float), given)

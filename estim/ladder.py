@@ -25,6 +25,7 @@ from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.stationary import StationaryEquilibrium
 from estim.samplers.states import evaluate_point, first_gradient_state
+from estim.simulation import Simulation
 from estim.solution.at_rest import equations_left, levels
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
@@ -49,15 +50,16 @@ class Rung(NamedTuple):
 
 @checked
 def check_model(
-    model: Model | DecisionModel | str, data: Any = None, *, num_draws: Positive = 200
+    model: Model | Simulation | DecisionModel | str, data: Any = None, *, num_draws: Positive = 200
 ) -> Iterator[Rung]:
     """Climb the ladder: equations, steady state, determinacy, likelihood, prior draws, gradient.
 
-    A model without a prior is calibrated: its ladder ends with the likelihood. The ladder of a dynamic program begins
-    with its fixed point.
+    A model without a prior is calibrated: its ladder ends with the likelihood. That of a `Simulation` begins with a
+    path, and its accounts where it declares any; likelihood, prior draws and gradient follow where it is linear. That
+    of a `DecisionModel` begins with its fixed point.
 
     Args:
-        model: a `Model`, a `DecisionModel`, or the name of one in the gallery.
+        model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of one in the gallery.
         data: a frame with its observables; where none is given, 96 periods, or 400 agents, are simulated from the
             model itself.
         num_draws: how many draws of the prior are tried.
@@ -69,7 +71,8 @@ def check_model(
         ModelError, DataError: as their messages say.
     """
     model = load_model(model) if isinstance(model, str) else model
-    for rung in _climb(model, data, num_draws):
+    simulated = isinstance(model, Simulation)
+    for rung in (_climb_simulation if simulated else _climb)(model, data, num_draws):  # type: ignore[arg-type]
         yield rung
         if not rung.passed:
             return
@@ -92,6 +95,35 @@ def _climb(model: Model | DecisionModel, data: Any, num_draws: int) -> Iterator[
     if not model.estimated:
         yield _calibrated_likelihood(model, data)
         return
+    yield from _climb_posterior(model, data, num_draws)
+
+
+def _climb_simulation(model: Simulation, data: Any, num_draws: int) -> Iterator[Rung]:
+    check_covariances(model, model.params())
+    rng = np.random.default_rng(0)
+    shocks, errors = (
+        rng.normal(size=(96, len(names._fields))) for names in (model.shocks, model.observables)
+    )
+    path = model.compiled_path(None, shocks, errors if model.adds_errors else None)
+    frame = pd.DataFrame(path.observables._asdict())
+    finite = all(np.isfinite(x).all() for x in jax.tree.leaves(path))
+    lines = tuple(
+        f"{name}: mean {x.mean():.4g}, standard deviation {x.std():.4g}" for name, x in frame.items()
+    )
+    yield Rung("A path of 96 periods is finite", finite, lines)
+    if model.accounts is not None:
+        worst = {name: float(np.abs(gap).max()) for name, gap in model.imbalances(None, shocks).items()}
+        scale = max(float(np.abs(x).max()) for x in jax.tree.leaves(path.states))
+        open_ones = {name: gap for name, gap in worst.items() if not gap <= 1e-9 * max(scale, 1.0)}
+        found = open_ones or {f"all of {len(worst)} identities, at most": max(worst.values())}
+        yield Rung(
+            "The accounts balance", not open_ones, tuple(f"{n}: {gap:.2g}" for n, gap in found.items())
+        )
+    if model.estimated and model.adds_errors and model.is_linear:
+        yield from _climb_posterior(model, frame if data is None else data, num_draws)
+
+
+def _climb_posterior(model: Model | Simulation | DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
     posterior = build_posterior(model, data)
     evaluate = partial(evaluate_point, posterior)
     yield _likelihood(posterior, evaluate)

@@ -49,7 +49,8 @@ def simulate(
         model: a `Model`, a `Simulation`, or the name of a model in the gallery.
         params: values that override the defaults, in the model's own units: a mapping, or its own Params.
         shocks: in the units of the model's file, a row for each period: a frame or a DataArray with the names of
-            shocks (what is left out is zero), a mapping of paths, or an array ``[n_periods, n_shocks]``.
+            shocks (what is left out is zero), a mapping of paths, or an array ``[n_periods, n_shocks]``; of a
+            `Simulation` also its own NamedTuple of shocks, as `Simulation.path` takes it.
         errors: measurement errors of a `Simulation`, in the same forms by observable, standard normal numbers;
             none where left out.
         solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
@@ -80,7 +81,8 @@ def simulate(
     names = model.shocks._fields
     if shocks is None:
         raise ArgumentError(f"simulate: shocks must be paths of ({', '.join(names)})")
-    e, index = _as_rows("shocks", shocks, names)
+    of_a_cross_section = isinstance(model, Simulation) and isinstance(shocks, model.shocks)
+    e, index = (shocks, None) if of_a_cross_section else _as_rows("shocks", shocks, names)
     solver = solver_named(model, solver)
     if solver.gives not in _RULES:
         raise ArgumentError(
@@ -89,7 +91,10 @@ def simulate(
     if errors is not None and not isinstance(model, Simulation):
         raise ArgumentError("simulate: errors are for a Simulation; the variables of a Model have none")
     path = _RULES[solver.gives](_Asked(model, solver, given, e, errors, start, include_start))
-    coords: dict[str, Any] = {"period": _periods(index, len(e), include_start), "variable": path.labels}
+    coords: dict[str, Any] = {
+        "period": _periods(index, len(path.values) - include_start, include_start),
+        "variable": path.labels,
+    }
     for name, by_period in path.more.items():
         before = [type(by_period[0])()] if include_start else []
         coords[name] = ("period", [*before, *by_period])
@@ -221,6 +226,12 @@ def _simulated(asked: _Asked) -> _Path:
     path = simulation.compiled_path(
         asked.params, asked.shocks, rows, include_start=asked.include_start, start=asked.start
     )
+    labels, values = labelled(simulation, path)
+    return _Path(labels, values)
+
+
+def labelled(simulation: Simulation, path: Any) -> tuple[list[str], Array]:
+    """The numbers of a path's state and its observables ``[n_periods, n]``, and what each column is called."""
     states, labels = [], []
     for where, leaf in jax.tree.leaves_with_path(path.states):
         name = jax.tree_util.keystr(where, simple=True, separator=".")
@@ -228,7 +239,25 @@ def _simulated(asked: _Asked) -> _Path:
             labels.append(".".join([name or "state", *map(str, at)]))
         states.append(jnp.reshape(leaf, (len(leaf), -1)))
     observed = [f"observed {n}" if n in labels else n for n in simulation.observables._fields]
-    return _Path([*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1))
+    return [*labels, *observed], jnp.concatenate([*states, jnp.stack(path.observables, 1)], axis=1)
+
+
+def responses_of_simulation(
+    simulation: Simulation, params: Any, horizon: int, size: float, start: Any
+) -> xr.DataArray:
+    """What a shock of each kind in the first period changes, ``[horizon, variable, shock]``."""
+    names = simulation.shocks._fields
+    begun = simulation.start(params) if start is None else start
+    pulses = np.zeros((len(names) + 1, horizon, len(names)))  # the last one is the path without a shock
+    pulses[range(len(names)), 0, range(len(names))] = size
+    paths = jax.vmap(lambda shocks: simulation.compiled_path(params, shocks, start=begun))(pulses)
+    labels, _ = labelled(simulation, jax.tree.map(lambda x: x[0], paths))
+    values = jax.vmap(lambda path: labelled(simulation, path)[1])(paths)
+    return xr.DataArray(
+        np.moveaxis(np.asarray(values[:-1] - values[-1:]), 0, 2),
+        {"horizon": np.arange(horizon), "variable": labels, "shock": list(names)},
+        ("horizon", "variable", "shock"),
+    )
 
 
 _RULES: dict[type, Callable[[_Asked], _Path]] = {

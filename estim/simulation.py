@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.accounts import Accounts, path_imbalances
 from estim.arguments import names_arguments
-from estim.numerics import semidefinite_cholesky
-from estim.simulation_checks import check_simulation_parts, has_added_errors
+from estim.numerics import scan_in_segments, semidefinite_cholesky
+from estim.simulation_checks import check_simulation_parts, has_added_errors, is_linear
 from estim.specification import Specification
 from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
@@ -56,6 +57,10 @@ class Simulation(Specification):
             ``[n_obs, n_obs]``, of errors that are added to the measurement; or None. Not where `measurement` takes
             errors itself.
         start_values: values to begin a search from; a parameter not listed begins at its prior mean.
+        start_errors: ``params -> state`` of standard deviations: by how much each number of the state before the first
+            period is normally distributed around `start`, where data are compared with the simulation; or None. Paths
+            begin at `start`.
+        accounts: the matrices of stocks and flows, for `imbalances`; or None.
         reference: the publication, for people.
         published: its estimates by parameter.
 
@@ -73,6 +78,8 @@ class Simulation(Specification):
     joint_prior: Callable[[Any], Any] | None = None
     measurement_error: Callable[[Any], Any] | None = None
     start_values: Mapping[str, float] = field(default_factory=dict)
+    start_errors: Callable[[Any], Any] | None = None
+    accounts: Accounts | None = None
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
 
@@ -95,6 +102,11 @@ class Simulation(Specification):
     def adds_errors(self) -> bool:
         """Whether the errors are added to what is observed, so that their density is known."""
         return not self.takes_errors or has_added_errors(self)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether states and observables are linear in the state before and the shocks."""
+        return is_linear(self)
 
     def observe(self, state: Any, params: Any, errors: Array | None = None) -> Array:
         """The observables ``[n_obs]`` in a state, with standard normal `errors` ``[n_obs]`` or without."""
@@ -122,16 +134,20 @@ class Simulation(Specification):
         *,
         include_start: bool = False,
         start: Any = None,
+        checkpoint: bool = False,
     ) -> Path:
         """States and observables from given shocks. JAX may trace, differentiate and batch it.
 
         Args:
             params: Params, or a mapping of those that differ from the defaults.
-            shocks: ``[n_periods, n_shocks]``.
+            shocks: ``[n_periods, n_shocks]``; or a NamedTuple of the simulation's own type of shocks, of arrays
+                ``[n_periods, ...]``, for shocks that hit every household of a cross-section by its own amount.
             errors: standard normal measurement errors ``[n_rows, n_obs]``, one row for each of the path; none
                 where None.
             include_start: whether the period of the start is the first row.
             start: a state to start from in the place of the simulation's own.
+            checkpoint: for derivatives of long paths of large states: a reverse pass through n periods holds some
+                2 sqrt(n) states and computes the others again.
 
         Returns:
             A path of n_periods rows, or of one more with the start.
@@ -141,8 +157,8 @@ class Simulation(Specification):
         """
         params = self.params(params)
         begun = jax.tree.map(jnp.asarray, self.start(params) if start is None else start)
-        shocks = self._rows("shocks", shocks, self.shocks)
-        num_rows = len(shocks) + include_start
+        shocks = self._shocks(shocks)
+        num_rows = len(shocks[0]) + include_start
         n = len(self.observables._fields)
         if errors is not None:
             errors = self._rows("errors", errors, self.observables)
@@ -154,11 +170,12 @@ class Simulation(Specification):
 
         def step(state, given):
             shock, error = given
-            state = self.transition(state, self.shocks(*shock), params)
+            state = self.transition(state, shock, params)
             return state, (state, self.observe(state, params, error))
 
         rest = by_measurement[1:] if include_start else by_measurement
-        _, (states, observed) = jax.lax.scan(step, begun, (shocks, rest))
+        scan = scan_in_segments if checkpoint else jax.lax.scan
+        _, (states, observed) = scan(step, begun, (shocks, rest))
         if include_start:
             first = begun, self.observe(begun, params, by_measurement[0])
             prepend = lambda one, many: jnp.concatenate([one[None], many])
@@ -170,7 +187,37 @@ class Simulation(Specification):
     @cached_property
     def compiled_path(self) -> Any:
         """`path`, compiled once for each shape of shocks."""
-        return jax.jit(self.path, static_argnames="include_start")
+        return jax.jit(self.path, static_argnames=("include_start", "checkpoint"))
+
+    def imbalances(self, params: Any = None, shocks: Any = None, *, start: Any = None) -> dict[str, Array]:
+        """By how much each identity of the `accounts` fails along a path, ``[n_periods]`` each.
+
+        Args:
+            params, shocks, start: as in `path`.
+
+        Returns:
+            By identity: the rows of both matrices, which sum to zero, and the saving of each sector, which is what its
+            wealth grows by.
+
+        Raises:
+            ModelError: there are no accounts, or as `path`.
+        """
+        if self.accounts is None:
+            raise ModelError(f"{self.name} declares no accounts")
+        params = self.params(params)
+        begun = jax.tree.map(jnp.asarray, self.start(params) if start is None else start)
+        states = self.compiled_path(params, shocks, start=begun).states
+        return path_imbalances(self.accounts, begun, states, params)
+
+    def _shocks(self, given: Any) -> Any:
+        """The simulation's shocks, each an array that begins with the periods."""
+        if not isinstance(given, self.shocks):
+            return self.shocks(*self._rows("shocks", given, self.shocks).T)
+        shocks = self.shocks(*(jnp.asarray(path, float) for path in given))
+        lengths = {name: jnp.shape(path)[:1] for name, path in shocks._asdict().items()}
+        if len(set(lengths.values())) > 1 or () in lengths.values():
+            raise ModelError(f"{self.name}: shocks must have as many periods each, not {lengths}")
+        return shocks
 
     def _rows(self, role: str, given: Any, kind: Any) -> Array:
         rows, names = jnp.asarray(given, float), kind._fields

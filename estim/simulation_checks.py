@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jax.interpreters import partial_eval
 
 from estim.arguments import ArgumentError, check_fields, shown
@@ -62,10 +63,45 @@ def has_added_errors(spec: Any) -> bool:
         return jax.jacfwd(lambda e: spec.observe(state, params, e))(errors)
 
     errors = jax.ShapeDtypeStruct((len(spec.observables._fields),), float)
-    params, state = param_symbols(spec), state_symbols(spec)
-    program = jax.make_jaxpr(factors)(params, state, errors).jaxpr
+    return not _reads(factors, param_symbols(spec), state_symbols(spec), errors)
+
+
+def is_linear(spec: Any) -> bool:
+    """Whether state and observables are linear in the state before and the shocks, by factors that neither moves."""
+    state = state_symbols(spec)
+    if any(leaf.dtype != jnp.result_type(float) for leaf in jax.tree.leaves(state)):
+        return False
+    shocks = spec.shocks(*[jax.ShapeDtypeStruct((), float)] * len(spec.shocks._fields))
+
+    def factors(params, state, shocks):
+        moves = jax.jacfwd(lambda s, e: spec.transition(s, e, params), (0, 1))(state, shocks)
+        return moves, jax.jacfwd(lambda s: spec.observe(s, params))(state)
+
+    return not _reads(factors, param_symbols(spec), state, shocks) and _adds_up(spec)
+
+
+def _adds_up(spec: Any) -> bool:
+    """The same at the defaults by numbers: a step function has no slopes, and is not linear."""
+    with jax.ensure_compile_time_eval():
+        params = spec.params()
+        flat, unravel = ravel_pytree(jax.tree.map(lambda x: jnp.asarray(x, float), spec.start(params)))
+
+        def seen(x):
+            after = spec.transition(unravel(x[: flat.size]), spec.shocks(*x[flat.size :]), params)
+            return jnp.concatenate([ravel_pytree(after)[0], spec.observe(after, params)])
+
+        at = jnp.concatenate([flat, jnp.zeros(len(spec.shocks._fields))])
+        move = 1.0 + 0.7 * jnp.sin(1.0 + jnp.arange(at.size)) * jnp.maximum(jnp.abs(at), 1.0)
+        value, slope = jax.jvp(seen, (at,), (move,))
+        near = lambda k: jnp.allclose(seen(at + k * move), value + k * slope, rtol=1e-9, atol=1e-9)
+        return all(bool(near(k)) for k in (1.0, -3.0, 10.0))
+
+
+def _reads(function: Callable[..., Any], params: Any, *others: Any) -> bool:
+    """Whether what a function of (params, *others) returns depends on any of the others."""
+    program = jax.make_jaxpr(function)(params, *others).jaxpr
     _, read = partial_eval.dce_jaxpr(program, [True] * len(program.outvars))
-    return not any(read[len(jax.tree.leaves(params)) :])
+    return any(read[len(jax.tree.leaves(params)) :])
 
 
 def _check_functions(spec: Any) -> None:
@@ -99,21 +135,24 @@ def _check_functions(spec: Any) -> None:
     if hasattr(state, "_fields"):
         names["state"] = state._fields
 
-    def moved(after: Any) -> list[Any]:
-        like, found_like = (str(jax.tree.structure(x)) for x in (state, after))
-        if like != found_like:
-            raise ModelError(
-                f"{spec.name}: transition must return a state like that of start, {like}, not {found_like}"
-            )
-        ahead = jax.tree.leaves(after)
-        for (path, before), leaf in zip(jax.tree.leaves_with_path(state), ahead, strict=True):
-            found = jnp.asarray(leaf)
-            if (found.shape, found.dtype) != (before.shape, before.dtype):
+    def like_state(role: str) -> Callable[[Any], list[Any]]:
+        def read(after: Any) -> list[Any]:
+            like, found_like = (str(jax.tree.structure(x)) for x in (state, after))
+            if like != found_like:
                 raise ModelError(
-                    f"{spec.name}: transition{_at(path)} has shape {found.shape} and type {found.dtype}, in start "
-                    f"{before.shape} and {before.dtype}"
+                    f"{spec.name}: {role} must return a state like that of start, {like}, not {found_like}"
                 )
-        return ahead
+            ahead = jax.tree.leaves(after)
+            for (path, before), leaf in zip(jax.tree.leaves_with_path(state), ahead, strict=True):
+                found = jnp.asarray(leaf)
+                if (found.shape, found.dtype) != (before.shape, before.dtype):
+                    raise ModelError(
+                        f"{spec.name}: {role}{_at(path)} has shape {found.shape} and type {found.dtype}, in "
+                        f"start {before.shape} and {before.dtype}"
+                    )
+            return ahead
+
+        return read
 
     def observed(result: Any) -> list[Any]:
         n = len(spec.observables._fields)
@@ -122,7 +161,9 @@ def _check_functions(spec: Any) -> None:
         return read_tuple(spec, "measurement", spec.observables, f" or a vector [{n}]", plain=True)(result)
 
     shocks = symbols(spec.shocks)
-    trace_one("transition", spec.transition, moved, state=state, shocks=shocks, params=params)
+    trace_one(
+        "transition", spec.transition, like_state("transition"), state=state, shocks=shocks, params=params
+    )
     errors = {"errors": symbols(spec.observables)} if spec.takes_errors else {}
     trace_one("measurement", spec.measurement, observed, state=state, params=params, **errors)
     if spec.measurement_error is not None:
@@ -131,6 +172,8 @@ def _check_functions(spec: Any) -> None:
                 f"{spec.name}: measurement takes errors itself, so there can be no measurement_error beside it"
             )
         trace_one("measurement_error", spec.measurement_error, read_errors(spec, plain=True), params=params)
+    if spec.start_errors is not None:
+        trace_one("start_errors", spec.start_errors, like_state("start_errors"), params=params)
     if spec.joint_prior is not None:
         one = lambda value: [scalar(spec, "joint_prior", value)]
         trace_one("joint_prior", spec.joint_prior, one, params=params)

@@ -1,5 +1,6 @@
 """The debugging ladder says in words what is wrong, and climbs no further."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import pytest
 from small_models import Params, Shocks, Variables, ar1
 
 from estim import priors
+from estim.accounts import Accounts
 from estim.ladder import check_model
 from estim.model import Model
 from estim.models import list_models, load_model
@@ -157,8 +159,9 @@ def test_data_may_be_given(sound):
 
 def one_of_each_kind():
     """All models with one agent; of the others one, for the rest are solved in tests/models and tests/solution."""
-    heterogeneous = [name for name in list_models(Model) if load_model(name).het_blocks]
-    return [name for name in list_models(Model) if name not in heterogeneous] + ["krusell_smith_1998"]
+    models = list_models(Model)
+    heterogeneous = [name for name in models if load_model(name).het_blocks]
+    return [name for name in models if name not in heterogeneous] + ["krusell_smith_1998"]
 
 
 @pytest.mark.parametrize("name", one_of_each_kind())
@@ -178,3 +181,18 @@ def test_a_sign_that_the_likelihood_does_not_see_is_named(sound):
     assert any("the sign of 'sigma' does not enter the likelihood" in line for line in rung.lines)
     (rung,) = (r for r in sound if "draws from the prior" in r.title)
     assert not any("the sign of" in line for line in rung.lines)
+
+
+DATA = pd.DataFrame({"Y": [100.0, 101.0, 99.5], "C": [80.0, 80.5, 80.0], "H": [80.0, 79.0, 81.0]})
+
+
+def test_a_simulation_climbs_by_its_path_and_accounts():
+    titles = [rung.title for rung in check_model("godley_lavoie_2007_sim", DATA, num_draws=3) if rung.passed]
+    assert (
+        titles[:2] == ["A path of 96 periods is finite", "The accounts balance"] and "gradient" in titles[-1]
+    )
+    assert [rung.passed for rung in check_model("baqaee_farhi_2019")] == [True]
+    sim = load_model("godley_lavoie_2007_sim")
+    unpaid = lambda before, now, p: {"taxes": {"households": -now.T}}
+    *_, last = check_model(replace(sim, accounts=Accounts(sim.accounts.stocks, unpaid)))
+    assert not last.passed and any("flow taxes: 2" in line for line in last.lines)

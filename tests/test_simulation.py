@@ -1,8 +1,10 @@
 """A simulation that does not fit together is refused by the name of the culprit; its paths are those of a loop."""
 
+from collections import namedtuple
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -275,3 +277,85 @@ def test_data_have_a_likelihood_and_a_posterior():
 def test_changed_parts_make_another_simulation():
     louder = replace(economy(), measurement_error=lambda p: Observables(2.0, 0.5))
     assert Simulated().solve(louder, louder.params()).obs_cov[0, 0] == 4.0
+
+
+def test_responses_of_a_simulation_are_what_a_shock_changes():
+    sim, e = economy(), np.eye(4)[:1].T
+    found = estim.impulse_responses(sim, {"a1": 0.7}, horizon=4, size=-1.5)
+    assert found.dims == ("horizon", "variable", "shock") and list(found["shock"].values) == ["e"]
+    expected = by_loop(-1.5 * e[:, 0], sim.params({"a1": 0.7})) - by_loop(
+        0 * e[:, 0], sim.params({"a1": 0.7})
+    )
+    np.testing.assert_allclose(found[:, :, 0], expected, atol=1e-12)
+    elsewhere = estim.impulse_responses(sim, {"a1": 0.7}, horizon=4, size=-1.5, start=State(10.0, 5.0))
+    np.testing.assert_allclose(elsewhere, found, atol=1e-12)  # it is linear
+    twice = estim.impulse_responses(ar1(), size=2.0, horizon=3)
+    np.testing.assert_allclose(twice, 2 * estim.impulse_responses(ar1(), horizon=3))
+    with pytest.raises(ArgumentError, match="start is for a Simulation"):
+        estim.impulse_responses(ar1(), start={"z": 1.0})
+
+
+@pytest.mark.parametrize("num", [1, 9, 23])
+def test_checkpoints_change_no_path(num):
+    shocks = np.random.default_rng(0).normal(size=(num, 1))
+    mean = lambda checkpoint: (
+        lambda p: jnp.mean(
+            economy().path(p, shocks, include_start=True, checkpoint=checkpoint).observables.saving
+        )
+    )
+    at = {"a1": 0.7, "a2": 0.3}
+    without, with_them = (jax.jit(jax.value_and_grad(mean(c)))(at) for c in (False, True))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), without, with_them)
+
+
+def test_checkpoints_hold_less():
+    """A thousand numbers over 900 periods: sixty states at a time, in the place of 900."""
+    many = Simulation(
+        name="many",
+        shocks=("e",),
+        observables=("mean",),
+        start=lambda p: jnp.ones(1000),
+        transition=lambda x, e, p: jnp.sin(p.rho * x) + e.e,
+        measurement=lambda x, p: (x.mean(),),
+        prior=namedtuple("P", ["rho"])(0.9),
+    )
+
+    def bytes_held(checkpoint):
+        last = lambda rho: many.path(
+            {"rho": rho}, np.zeros((900, 1)), checkpoint=checkpoint
+        ).observables.mean[-1]
+        return jax.jit(jax.grad(last)).lower(0.9).compile().memory_analysis().temp_size_in_bytes
+
+    assert bytes_held(True) < bytes_held(False) / 8
+
+
+def test_shocks_by_household():
+    """A shock of a cross-section hits each by its own amount; one number hits all alike."""
+    many = Simulation(
+        name="many",
+        shocks=("common", "own"),
+        observables=("mean",),
+        start=lambda p: jnp.zeros(3),
+        transition=lambda x, e, p: p.rho * x + e.common + e.own,
+        measurement=lambda x, p: (x.mean(),),
+        prior=namedtuple("P", ["rho"])(0.5),
+    )
+    own = np.arange(6.0).reshape(2, 3)
+    found = many.path(None, many.shocks(np.array([1.0, 0.0]), own))
+    np.testing.assert_allclose(found.states, [own[0] + 1, (own[0] + 1) / 2 + own[1]])
+    table = estim.simulate(many, None, many.shocks(np.array([1.0, 0.0]), own), include_start=True)
+    np.testing.assert_allclose(table[1:, 3], found.observables.mean)
+    assert list(table["period"].values) == [0, 1, 2]
+    with pytest.raises(ModelError, match="shocks must have as many periods each"):
+        many.path(None, many.shocks(np.ones(3), own))
+
+
+def test_a_start_with_errors():
+    sim = economy(start_errors=lambda p: State(Y=0.0, H=3.0))
+    solution = estim.solve(sim)
+    drawn = jax.vmap(solution.start)(jax.random.split(jax.random.key(0), 4000))
+    assert (drawn.Y == 100.0).all() and abs(drawn.H.mean() - 80) < 4 * 3 / np.sqrt(4000)
+    assert abs(drawn.H.std() / 3 - 1) < 4 / np.sqrt(2 * 4000)
+    assert solution.rest == State(100.0, 80.0)
+    with pytest.raises(ModelError, match="start_errors must return a state like that of start"):
+        economy(start_errors=lambda p: (1.0, 2.0))

@@ -15,6 +15,7 @@ from estim.analysis.predictive_checks import predictive_quantiles, predictive_st
 from estim.analysis.pruned_moments import pruned_as_linear, risk_adjusted_mean, stochastic_steady_state
 from estim.analysis.variance_decomposition import variance_decomposition
 from estim.likelihood.state_space.smoothing import sample_smoothed, smooth
+from estim.numerics.inequality import gini, lorenz_curve, top_share
 from estim.solution.simulate import simulate
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "calibration_ranks",
     "forecast",
     "generalised_impulse_responses",
+    "gini",
     "historical_decomposition",
     "impulse_responses",
     "local_identification",
+    "lorenz_curve",
     "model_probabilities",
     "modified_harmonic_mean",
     "over_draws",
@@ -51,6 +54,7 @@ __all__ = [
     "solve_draws",
     "stochastic_steady_state",
     "theoretical_moments",
+    "top_share",
     "uniformity",
     "variables_state_space",
     "variance_decomposition",

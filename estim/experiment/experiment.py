@@ -102,7 +102,7 @@ class Experiment:
             check_fields(self)
             model = self.load_model()
             solver = solver_named(model, self.solver)
-            row = likelihood_for(solver.gives, self.likelihood)
+            row = likelihood_for(solver.gives, self.likelihood, spec=model)
             object.__setattr__(self, "solver", _by_name(SOLVERS, solver) if self.solver is not None else None)
             object.__setattr__(self, "likelihood", _as_settings(self.likelihood, row))
         if not self.routes:

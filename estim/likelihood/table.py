@@ -9,6 +9,7 @@ from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
 from estim.likelihood.nonlinear.inversion import Inversion
+from estim.likelihood.nonlinear.linear_simulation import LinearSimulation
 from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
 from estim.likelihood.panel import Panel
@@ -25,6 +26,7 @@ LIKELIHOODS: dict[str, Any] = {
     "toeplitz": Toeplitz,
     "whittle": Whittle,
     "inversion": Inversion,
+    "linear_simulation": LinearSimulation,
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
     "panel": Panel,
@@ -41,8 +43,18 @@ DEFAULTS: dict[type, Any] = {
 }
 
 
+def default_likelihood(representation: type, spec: Any = None) -> Any:
+    """The row that a representation gets: of a simulation that is linear the exact one."""
+    if representation is SimulatedStateSpace and spec is not None and spec.adds_errors and spec.is_linear:
+        return LinearSimulation
+    return DEFAULTS[representation]
+
+
 def likelihood_for(
-    representation: type, likelihood: Any = None, options: Mapping[str, Any] | None = None
+    representation: type,
+    likelihood: Any = None,
+    options: Mapping[str, Any] | None = None,
+    spec: Any = None,
 ) -> Likelihood:
     """The likelihood of a kind of representation.
 
@@ -51,6 +63,7 @@ def likelihood_for(
         likelihood: a likelihood, a user's own too, its name, settings by name (of the default's, or with a ``"name"``
             among them), or None for the default of the representation.
         options: further settings by name, of the default or the named likelihood.
+        spec: what is estimated, where the default depends on it.
 
     Raises:
         ArgumentError: no likelihood has that name, it does not read such a representation, or a setting is
@@ -61,7 +74,7 @@ def likelihood_for(
         settings = dict(likelihood) | settings
         likelihood = settings.pop("name", None)
     if likelihood is None:
-        row = DEFAULTS[representation]
+        row = default_likelihood(representation, spec)
     elif isinstance(likelihood, str):
         if likelihood not in LIKELIHOODS:
             raise ArgumentError(

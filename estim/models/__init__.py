@@ -12,7 +12,7 @@ def list_models(kind: type | None = None) -> list[str]:
     """Names of the models in the gallery.
 
     Args:
-        kind: only those of one kind: `Model`, equations, or `DecisionModel`, dynamic programs.
+        kind: `estim.Model`, `estim.Simulation` or `estim.DecisionModel`: those of this kind; all where None.
 
     Returns:
         The names, sorted.
@@ -28,7 +28,7 @@ def load_model(name: str) -> Any:
         name: as `list_models` has it.
 
     Returns:
-        The model, the same object each time.
+        The `Model` or `Simulation`, the same object each time.
 
     Raises:
         ModelError: there is none; the message lists those that exist.

@@ -3,9 +3,11 @@
 from estim.numerics.branch import compute_where
 from estim.numerics.covariance_root import covariance_root
 from estim.numerics.doubling import solve_expectations
+from estim.numerics.inequality import gini, lorenz_curve, top_share
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
 from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
+from estim.numerics.segments import scan_in_segments
 from estim.numerics.semidefinite import semidefinite_cholesky
 from estim.numerics.sylvester import solve_discrete_lyapunov, solve_sylvester
 from estim.numerics.tensor_sylvester import solve_tensor_sylvester
@@ -18,8 +20,11 @@ __all__ = [
     "eliminate",
     "factorize",
     "follow_recursion",
+    "gini",
+    "lorenz_curve",
     "matrix_powers",
     "resample_systematically",
+    "scan_in_segments",
     "semidefinite_cholesky",
     "solve_discrete_lyapunov",
     "solve_expectations",
@@ -27,4 +32,5 @@ __all__ = [
     "solve_linear",
     "solve_sylvester",
     "solve_tensor_sylvester",
+    "top_share",
 ]

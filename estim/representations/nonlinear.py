@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 
 from estim.arguments import ArgumentError
 from estim.representations.linear import StateSpace
@@ -92,8 +93,12 @@ class SimulatedStateSpace(NonlinearStateSpace):
         return jnp.eye(len(self.specification.shocks._fields))
 
     def start(self, key: Key) -> Any:
-        """The same for every key."""
-        return self.rest
+        """A draw where the simulation has `start_errors`, else the same for every key."""
+        if self.specification.start_errors is None:
+            return self.rest
+        flat, unravel = ravel_pytree(self.rest)
+        spread = ravel_pytree(self.specification.start_errors(self.params))[0]
+        return unravel(flat + spread * jax.random.normal(key, flat.shape))
 
     @property
     def rest(self) -> Any:

@@ -17,6 +17,7 @@ from estim.model import Model, ModelError
 from estim.models import list_models, load_model
 from estim.numerics import solve_discrete_lyapunov
 from estim.samplers.mode import find_mode
+from estim.simulation import Simulation
 from estim.solution import impulse_responses, solve_decision_rule, solve_state_space
 from estim.solution.sequence_space.parameter_roles import parameter_roles
 from estim.solution.sequence_space.plan import find_plan
@@ -160,3 +161,25 @@ def test_an_schorfheide_in_levels_is_the_linear_model_to_first_order():
         for model in (linear, load_model("an_schorfheide_2007_levels"))
     )
     assert in_levels == pytest.approx(float(value), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", list_models(Simulation))
+def test_conformance_of_simulations(name):
+    """A path is finite, and a sum over it has the derivatives of differences in every parameter that is a number."""
+    model = load_model(name)
+    assert model.name == name and model.reference
+    shocks = 0.1 * np.random.default_rng(0).standard_normal((6, len(model.shocks._fields)))
+
+    def total(values):
+        states, observables = model.path(values, shocks)
+        return sum(jnp.sum(jnp.cos(x)) for x in jax.tree.leaves(states)) + sum(o.sum() for o in observables)
+
+    point = {n: jnp.asarray(value, float) for n, value in model.params()._asdict().items()}
+    evaluate = jax.jit(jax.value_and_grad(total))
+    value, gradient = evaluate(point)
+    assert np.isfinite(value) and all(np.isfinite(slope).all() for slope in gradient.values())
+    for param in (n for n, value in point.items() if not value.ndim):
+        step = 1e-6 * max(abs(float(point[param])), 0.01)
+        above, below = (evaluate(point | {param: point[param] + s * step})[0] for s in (1, -1))
+        slope = (above - below) / (2 * step)
+        assert float(gradient[param]) == pytest.approx(float(slope), rel=1e-4, abs=1e-4), param

@@ -13,7 +13,6 @@ import pytest
 import estim
 from estim import analysis
 from estim.arguments import ArgumentError
-from estim.model import Model
 from estim.models import list_models, load_model
 from estim.models.brock_mirman_1972 import Variables as Growth
 from estim.models.brock_mirman_1972 import exact_path
@@ -204,7 +203,7 @@ def test_the_particle_filter_reads_the_pruned_solution():
     assert error < 0.5
 
 
-@pytest.mark.parametrize("name", [n for n in list_models(Model) if load_model(n).linearised])
+@pytest.mark.parametrize("name", [n for n in list_models(estim.Model) if load_model(n).linearised])
 def test_linearised_models_are_refused_by_name(name):
     with pytest.raises(estim.ModelError, match=f"{name}: its equations are linearised"):
         estim.solve(name, solver=SOLVERS[2])

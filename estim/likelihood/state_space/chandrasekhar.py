@@ -1,9 +1,14 @@
-"""The likelihood of a stationary state space by Chandrasekhar recursions, with its adjoint.
+"""The likelihood of a linear state space by Chandrasekhar recursions, with its adjoint.
 
 A state that starts from its unconditional covariance has forecast covariances P_t whose
 increments have the rank of the observations, not of the state:
 
     P_{t+1} - P_t = -W_t X_t^-1 W_t',       W_1 = K_1,  X_1 = F_1.
+
+The same holds of a state that starts elsewhere, with W_1 and X_1 that factor P_2 - P_1: from a state s_0 whose
+covariance is S S', with G = [T S, R Q^1/2] so that P_1 = G G',
+
+    P_2 - P_1 = T [G (I - G' Z' F_1^-1 Z G) G' - S S'] T'.
 
 So the filter need not carry P_t. It carries F_t = Z P_t Z' + H (forecast error), K_t =
 T P_t Z' (gain times F_t), W_t, and X_t, which is the forecast error of the same process
@@ -28,9 +33,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg as jsl
 import numpy as np
 
 from estim.likelihood.state_space.start import Gaussian
+from estim.numerics import semidefinite_cholesky
 from estim.representations.linear import StateSpace
 from estim.typing import Array, Scalar
 
@@ -38,24 +45,26 @@ _LONGEST_SUM = 32  # of outer products; beyond it a matrix product is as fast
 
 
 class _Carry(NamedTuple):
+    """For n states, p observables and factors of rank r."""
+
     top: Array  # [F, K']  [p, p + n]
-    X: Array  # [p, p]
-    W: Array  # rows: W', then -a'  [p + 1, n]
+    X: Array  # [r, r]
+    W: Array  # rows: W', then -a'  [r + 1, n]
 
 
 class _Adjoint(NamedTuple):
     F: Array  # [p, p]
     K: Array  # [p, n]
-    X: Array  # [p + 1, p + 1], of which the last row and column stay zero
-    W: Array  # [p + 1, n]
+    X: Array  # [r + 1, r + 1], of which the last row and column stay zero
+    W: Array  # [r + 1, n]
 
 
 class _Elimination(NamedTuple):
-    bottom: Array  # [W' Z', W' T'] with v in the last row  [p + 1, p + n]
+    bottom: Array  # [W' Z', W' T'] with v in the last row  [r + 1, p + n]
     F_inverse: Array  # [p, p]
-    X_inverse: Array  # [p, p]
-    C: Array  # [B', v'] F^-1  [p + 1, p]
-    E: Array  # B X^-1  [p, p]
+    X_inverse: Array  # [r, r]
+    C: Array  # [B', v'] F^-1  [r + 1, p]
+    E: Array  # B X^-1  [p, r]
 
 
 def stationary_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Array:
@@ -68,56 +77,83 @@ def stationary_logdensities(state_space: StateSpace, observations: Array, start:
     """
     T, _, _, Z, d, H = state_space[:6]
     PZ = start.cov @ Z.T
-    logdensities = _recursion(
-        jnp.concatenate([Z.T, T.T], axis=1),
-        Z @ PZ + H,
-        (T @ PZ).T,
-        observations - (d + Z @ start.mean)[None, :],
+    F, K = Z @ PZ + H, (T @ PZ).T
+    return _logdensities(
+        state_space, F, K, F, K, jnp.zeros(len(T)), observations - (d + Z @ start.mean)[None, :]
     )
-    return logdensities - 0.5 * observations.shape[1] * jnp.log(2 * jnp.pi)
+
+
+def known_start_logdensities(
+    state_space: StateSpace, observations: Array, mean: Array, spread: Array
+) -> Array:
+    """The same from a state of the period before the first that is known, or nearly.
+
+    Args:
+        state_space: the model's solution; it need not be stationary. Each observable has a measurement error.
+        observations: y ``[n_periods, n_obs]``, no number missing.
+        mean: of s_0 ``[n_states]``.
+        spread: S ``[n_states, k]``; the covariance of s_0 is S S'.
+    """
+    T, R, Q, Z, d, H = state_space[:6]
+    G = jnp.concatenate([T @ spread, R @ semidefinite_cholesky(Q)], axis=1)
+    seen = Z @ G
+    F, K = seen @ seen.T + H, T @ G @ seen.T
+    # I - G' Z' F^-1 Z G = (I + G' Z' H^-1 Z G)^-1
+    inside = jnp.eye(G.shape[1]) + seen.T @ jnp.linalg.solve(H, seen)
+    W = T @ jnp.concatenate([G, spread], axis=1)
+    X = jsl.block_diag(-inside, jnp.eye(spread.shape[1]))
+    return _logdensities(state_space, F, K.T, X, W.T, T @ mean, observations - d[None, :])
+
+
+def _logdensities(
+    state_space: StateSpace, F: Array, K: Array, X: Array, W: Array, mean: Array, deviations: Array
+) -> Array:
+    system = jnp.concatenate([state_space.design.T, state_space.transition.T], axis=1)
+    logdensities = _recursion(system, F, K, X, jnp.concatenate([W, -mean[None, :]]), deviations)
+    return logdensities - 0.5 * deviations.shape[1] * jnp.log(2 * jnp.pi)
 
 
 @jax.custom_vjp
-def _recursion(system: Array, F: Array, K: Array, deviations: Array) -> Array:
+def _recursion(system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array) -> Array:
     """Log-densities ``[n_periods]`` without their constants.
 
-    ``system`` is [Z', T'] ``[n_states, n_obs + n_states]``, ``F`` that of the first period,
-    ``K`` its (T P Z')' ``[n_obs, n_states]``, ``deviations`` the y_t - d ``[n_periods, n_obs]``.
+    ``system`` is [Z', T'] ``[n_states, n_obs + n_states]``; ``F``, ``K`` (transposed, ``[n_obs, n_states]``), ``X`` and
+    ``W`` (as in `_Carry`) those of the first period; ``deviations`` the y_t - d ``[n_periods, n_obs]``.
     """
 
     def step(carry, y):
         return _step(system, carry, y)[:2]
 
-    return jax.lax.scan(step, _first(F, K), deviations)[1]
+    return jax.lax.scan(step, _first(F, K, X, W), deviations)[1]
 
 
-def _first(F: Array, K: Array) -> _Carry:
-    return _Carry(jnp.concatenate([F, K], axis=1), F, jnp.pad(K, ((0, 1), (0, 0))))
+def _first(F: Array, K: Array, X: Array, W: Array) -> _Carry:
+    return _Carry(jnp.concatenate([F, K], axis=1), X, W)
 
 
 def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elimination]:
     top, X, W = carry
-    p = X.shape[0]
-    bottom = product(W, system).at[p, :p].add(y)
-    B, v = bottom[:p, :p].T, bottom[p, :p]
+    p, r = top.shape[0], X.shape[0]
+    bottom = product(W, system).at[r, :p].add(y)
+    B, v = bottom[:r, :p].T, bottom[r, :p]
     F_inverse, logdet = inverse_and_logdet(top[:, :p])
     X_inverse, _ = inverse_and_logdet(X)
     C = product(bottom[:, :p], F_inverse)
     E = product(B, X_inverse)
     following = _Carry(
-        top=top - product(E, bottom[:p]),
-        X=X - product(C[:p], B),
+        top=top - product(E, bottom[:r]),
+        X=X - product(C[:r], B),
         W=bottom[:, p:] - product(C, top[:, p:]),
     )
-    return following, -0.5 * (logdet + v @ C[p]), _Elimination(bottom, F_inverse, X_inverse, C, E)
+    return following, -0.5 * (logdet + v @ C[r]), _Elimination(bottom, F_inverse, X_inverse, C, E)
 
 
-def _forward(system: Array, F: Array, K: Array, deviations: Array):
+def _forward(system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array):
     def step(carry, y):
         following, logdensity, found = _step(system, carry, y)
         return following, (logdensity, (carry.top[:, F.shape[1] :], carry.W, *found[:3]))
 
-    _, (logdensities, kept) = jax.lax.scan(step, _first(F, K), deviations)
+    _, (logdensities, kept) = jax.lax.scan(step, _first(F, K, X, W), deviations)
     return logdensities, (system, kept)
 
 
@@ -128,19 +164,19 @@ def _backward(residuals, cotangents):
     a large batch the memory would cost more.
     """
     system, kept = residuals
-    n, p = system.shape[0], system.shape[1] - system.shape[0]
-    last = np.eye(p + 1)[p]  # the row of -a and v
+    n, p, r = system.shape[0], system.shape[1] - system.shape[0], kept[-1].shape[-1]
+    last = np.eye(r + 1)[r]  # the row of -a and v
     Z, T = system[:, :p].T, system[:, p:].T
 
     def step(carry, period):
         (F_, K_, X_, W_), Z_, T_ = carry
         (K, W, bottom, F_inverse, X_inverse), logdensity_ = period
-        C, E = product(bottom[:, :p], F_inverse), product(bottom[:p, :p].T, X_inverse)
+        C, E = product(bottom[:, :p], F_inverse), product(bottom[:r, :p].T, X_inverse)
         half = 0.5 * logdensity_
         # W+ = W'T' - C K,  X+ = X - C B,  log-density -(ln|F| + v'C)/2
         C_ = -product(W_, K.T) - product(X_ + half * np.outer(last, last), bottom[:, :p])
         # [F, K]+ = [F, K] - E bottom
-        E_ = -product(F_, bottom[:p, :p].T) - product(K_, bottom[:p, p:].T)
+        E_ = -product(F_, bottom[:r, :p].T) - product(K_, bottom[:r, p:].T)
         C_F, E_X = product(C_, F_inverse), product(E_, X_inverse)
         rows, more = _with_row_of_zeros(E.T), _with_row_of_zeros(E_X.T)
         X_C = product(X_.T + half * np.outer(last, last), C)
@@ -152,13 +188,13 @@ def _backward(residuals, cotangents):
             X=X_ - product(rows, more.T),
             W=product(B_, Z) + product(WT_, T),
         )
-        return (before, Z_ + product(W.T, B_), T_ + product(W.T, WT_)), B_[p]
+        return (before, Z_ + product(W.T, B_), T_ + product(W.T, WT_)), B_[r]
 
-    zero = _Adjoint(*(jnp.zeros(shape) for shape in [(p, p), (p, n), (p + 1, p + 1), (p + 1, n)]))
+    zero = _Adjoint(*(jnp.zeros(shape) for shape in [(p, p), (p, n), (r + 1, r + 1), (r + 1, n)]))
     carry = zero, jnp.zeros((n, p)), jnp.zeros((n, n))
     (first, Z_, T_), v_ = jax.lax.scan(step, carry, (kept, cotangents), reverse=True)
     system_ = jnp.concatenate([Z_, T_], axis=1)
-    return system_, first.F + first.X[:p, :p], first.K + first.W[:p], v_
+    return system_, first.F, first.K, first.X[:r, :r], first.W, v_
 
 
 _recursion.defvjp(_forward, _backward)

@@ -1,0 +1,127 @@
+"""Firms, inventories and wealth: shocks that are given, stationary laws, exact probabilities, and relaxed decisions."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import estim
+from estim.models import arrow_harris_marschak_1951 as inventories
+from estim.models import benhabib_bisin_zhu_2011 as wealth
+from estim.models import kesten_1973 as firms
+from estim.numerics import gini, lorenz_curve, top_share
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+N = 8_000
+
+
+def reference(name):
+    return json.loads((REFERENCE / f"{name}.json").read_text())
+
+
+def draws(model, num_periods, num=N):
+    rows = lambda i: jax.random.normal(jax.random.key(i), (num_periods, num))
+    return model.shocks(*(rows(i) for i in range(len(model.shocks._fields))))
+
+
+def test_inequality_by_its_definition():
+    x = np.random.default_rng(0).lognormal(size=41)
+    distances = np.abs(x[:, None] - x[None, :]).mean()
+    np.testing.assert_allclose(gini(x), distances / (2 * x.mean()), rtol=1e-13)
+    poorest = np.sort(x)
+    np.testing.assert_allclose(
+        lorenz_curve(x, np.array([0, 10 / 41, 1])), [0, poorest[:10].sum() / x.sum(), 1]
+    )
+    np.testing.assert_allclose(top_share(x, 5 / 41), poorest[-5:].sum() / x.sum(), rtol=1e-12)
+    assert gini(np.zeros(3)) == 0 and gini(np.ones(3)) == pytest.approx(0, abs=1e-15)
+    assert estim.check_gradients(gini, x).error < 1e-6
+
+
+def test_wealth_from_given_shocks():
+    expected = reference("wealth_dynamics")
+    panel = expected["small_panel_40_households_30_periods"]
+    model, p = wealth.economy(40), {"s_0": 0.75, "mu_r": 0.1}
+    np.testing.assert_allclose(
+        wealth.mean_income(model.params(p)), expected["parameters"]["y_mean"], rtol=1e-14
+    )
+    z = np.array(panel["z"])
+    given = model.shocks((z - 0.5 * np.r_[0, z[:-1]]) / 0.1, np.array(panel["zeta"]), np.array(panel["xi"]))
+    path = model.path(p, given)
+    np.testing.assert_allclose(path.states.w[-1], panel["w_final"], rtol=1e-12)
+    np.testing.assert_allclose(path.observables.gini[-1], panel["gini"], rtol=1e-12)
+    np.testing.assert_allclose(path.observables.mean[-1], panel["mean"], rtol=1e-12)
+    quarters = lorenz_curve(path.states.w[-1], np.array([0.25, 0.5, 0.75]))
+    np.testing.assert_allclose(quarters, panel["lorenz_at_quarters"], rtol=1e-12)
+
+
+def test_the_law_of_wealth():
+    """After 200 periods with the aggregate state at rest, by its quantiles: the mean has too fat a tail."""
+    expected = reference("wealth_dynamics")["population_at_z_0"]
+    model = wealth.economy(N)
+    given = draws(model, expected["T"])._replace(z=np.zeros(expected["T"]))
+    w = jax.jit(lambda: model.path({"s_0": 0.75, "mu_r": 0.1}, given).states.w[-1])()
+    for share, quantile in expected["quantiles"].items():
+        below, error = np.mean(w < quantile), np.sqrt(float(share) * (1 - float(share)) / N)
+        assert abs(below - float(share)) < 4 * error, share
+
+
+def test_firms_have_their_stationary_law():
+    expected = reference("kesten")
+    model, at = firms.economy(N), {"mu_a": -0.5, "mu_b": 0.0}
+    given = draws(model, 80)
+    last = lambda p: model.path(p, given).states[-1]
+    s = jax.jit(last)(at)
+    assert abs(s.mean() - expected["mean"]) < 4 * expected["sd"] / np.sqrt(N)
+    for share, quantile in expected["quantiles"].items():
+        error = np.sqrt(float(share) * (1 - float(share)) / N)
+        assert abs(np.mean(s < quantile) - float(share)) < 4 * error, share
+    moved = estim.sensitivities(lambda p: last(p), at, along=[{"mu_a": 1.0}, {"mu_b": 1.0}])
+    for slopes, name in zip(
+        moved, at, strict=True
+    ):  # paths without exits move as the mean does, but for 0.1 %
+        error = slopes.std() / np.sqrt(N)
+        assert abs(slopes.mean() - expected["derivatives"][name]["mean"]) < 4 * error + 2e-3, name
+
+
+def test_moments_find_the_parameters_of_firms():
+    model = firms.economy(2000)
+    given, truth = draws(model, 40, 2000), {"mu_a": -0.4, "mu_b": 0.1}
+
+    def moments(p):
+        seen = model.path(p, given).observables
+        return {"mean": seen.mean[-1], "variance": seen.variance[-1]}
+
+    found = estim.calibrate(moments, {"mu_a": -0.5, "mu_b": 0.0}, targets=moments(truth))
+    assert found.values == pytest.approx(truth, abs=1e-4)
+
+
+def test_orders_have_their_exact_probability():
+    expected = reference("inventory_dynamics")
+    model = inventories.economy(N)
+    given = draws(model, expected["T"])
+    ordered = jax.jit(lambda: model.path({"mu": 1.0}, given).states.ordered)()
+    found = np.mean(ordered.sum(axis=0) >= 2)
+    exact = expected["prob_two_or_more_orders"]
+    assert abs(found - exact) < 4 * np.sqrt(exact * (1 - exact) / N)
+
+
+def test_relaxed_orders_come_to_the_hard_ones_and_have_derivatives():
+    """A threshold that is sharp beside S - s has derivatives that grow each period, by up to k (S - s) / 4."""
+    given = draws(inventories.model, 50, 1000)
+    share = lambda k: lambda p: inventories.economy(1000, k).path(p, given).states.ordered.mean()
+    at = {"mu": 1.0, "S": 100.0}
+    hard = share(np.inf)(at)
+    errors = [abs(float(share(k)(at) - hard)) for k in (1.0, 10.0, 100.0)]
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 2e-4
+    found = estim.check_gradients(share(0.03), at)
+    assert found.error < 1e-6 and found.gradient[1] > 0 > found.gradient[0]
+
+
+def test_relaxed_exits_come_to_the_hard_ones():
+    given = draws(firms.model, 30, 1000)
+    at = {"mu_a": -1.0, "mu_b": -0.5}  # where many leave
+    mean = lambda k: float(firms.economy(1000, k).path(at, given).observables.exits.mean())
+    errors = [abs(mean(k) - mean(np.inf)) for k in (1.0, 100.0, 10_000.0)]
+    assert mean(np.inf) > 0.05 and errors[0] > errors[1] > errors[2] and errors[2] < 1e-3
