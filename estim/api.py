@@ -11,8 +11,9 @@ import xarray as xr
 
 from estim.arguments import ArgumentError, Number, Positive, checked
 from estim.covariances import check_covariances
-from estim.data.datasets import load_data, select_observables
-from estim.estimation import EstimationData, model_likelihood
+from estim.data.datasets import load_data
+from estim.decision import DecisionModel
+from estim.estimation import EstimationData, likelihood_of
 from estim.model import Model
 from estim.models import load_model
 from estim.paths import responses_of_simulation
@@ -27,7 +28,7 @@ from estim.typing import ParamValues
 
 @checked
 def loglikelihood(
-    model: Model | Simulation | str,
+    model: Model | Simulation | DecisionModel | str,
     params: Any,
     data: Any,
     *,
@@ -38,7 +39,7 @@ def loglikelihood(
     """Log-likelihood of a model at given parameters, constants included.
 
     Args:
-        model: a `Model`, a `Simulation`, or the name of a model in the gallery.
+        model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of a model in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         data: a frame with the model's observables, or the name of a data set; NaN is missing.
         solver, likelihood: as in `build_posterior`.
@@ -57,8 +58,7 @@ def loglikelihood(
     model = load_model(model) if isinstance(model, str) else model
     values = _checked(model, params)
     frame = load_data(data) if isinstance(data, str | Path) else data
-    observations = select_observables(frame, model.observables._fields, model.name).to_numpy()
-    evaluation, read = model_likelihood(model, observations, solver, likelihood, options)
+    evaluation, read = likelihood_of(model, frame, solver, likelihood, options)
     params = model.params(values)
     check_covariances(model, params)
     value, status = evaluation.at(params, EstimationData(read))
@@ -68,11 +68,11 @@ def loglikelihood(
 
 
 @checked
-def solve(model: Model | Simulation | str, params: Any = None, *, solver: Any = None) -> Any:
+def solve(model: Model | Simulation | DecisionModel | str, params: Any = None, *, solver: Any = None) -> Any:
     """The model's solution at given parameters.
 
     Args:
-        model: a `Model`, a `Simulation`, or the name of a model in the gallery.
+        model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of a model in the gallery.
         params: values that override the model's defaults, in its own units: a mapping, or the model's own Params.
         solver: such as ``estim.FirstOrder()``; by default the one that suits the model.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from estim.arguments import checked
 from estim.covariances import check_covariances
-from estim.data.datasets import select_observables
+from estim.decision import DecisionModel
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.failure import Outcome
 from estim.likelihood.table import likelihood_for
@@ -85,7 +85,7 @@ class EstimationData:
 
 @checked
 def build_posterior(
-    model: Model | Simulation,
+    model: Model | Simulation | DecisionModel,
     data: Any,
     *,
     solver: Any = None,
@@ -119,8 +119,7 @@ def build_posterior(
         SolutionError: what is solved once has no solution at the calibrated parameters.
     """
     require_own_runtime()
-    observations = select_observables(data, model.observables._fields, model.name).to_numpy()
-    evaluation, read = model_likelihood(model, observations, solver, likelihood, options)
+    evaluation, read = likelihood_of(model, data, solver, likelihood, options)
     if not model.estimated:
         raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
     check_covariances(model, model.params())
@@ -137,6 +136,22 @@ def build_posterior(
     )
 
 
+def likelihood_of(
+    model: Specification,
+    data: Any,
+    solver: Any = None,
+    likelihood: Any = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[ModelLikelihood, Any]:
+    """The likelihood of a model for data as people have them, such as a frame, and what it reads of them.
+
+    Raises:
+        ArgumentError, DataError: as `build_posterior`.
+    """
+    solver, chosen = _chosen(model, solver, likelihood, options)
+    return _for_data(model, solver, chosen, chosen.select(model, data))
+
+
 def model_likelihood(
     model: Specification,
     observations: Array,
@@ -149,9 +164,21 @@ def model_likelihood(
     Raises:
         ArgumentError: as `build_posterior`.
     """
+    return _for_data(model, *_chosen(model, solver, likelihood, options), observations)
+
+
+def _chosen(
+    model: Specification, solver: Any, likelihood: Any, options: Mapping[str, Any] | None
+) -> tuple[Solver, Likelihood]:
     solver = solver_named(model, solver)
     chosen = likelihood_for(solver.gives, likelihood, options, model)
     chosen.check_specification(model)
+    return solver, chosen
+
+
+def _for_data(
+    model: Specification, solver: Solver, chosen: Likelihood, observations: Any
+) -> tuple[ModelLikelihood, Any]:
     row, read = chosen.for_data(observations)
     return ModelLikelihood(model, row.solver_for(solver), row), read
 

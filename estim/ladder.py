@@ -13,16 +13,17 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from estim.agents import simulate_agents
 from estim.arguments import Positive, checked
 from estim.covariances import check_covariances
-from estim.data.datasets import select_observables
-from estim.estimation import build_posterior, model_loglikelihood
+from estim.decision import DecisionModel
+from estim.estimation import EstimationData, build_posterior, likelihood_of
 from estim.evaluations import Evaluations
 from estim.model import Model
 from estim.models import load_model
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
-from estim.representations.moving_average import MovingAverage
+from estim.representations.stationary import StationaryEquilibrium
 from estim.samplers.states import evaluate_point, first_gradient_state
 from estim.simulation import Simulation
 from estim.solution.at_rest import equations_left, levels
@@ -30,6 +31,7 @@ from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import linearize
 from estim.solution.simulate import simulate
 from estim.solution.table import default_solver
+from estim.specification import Specification
 from estim.status import Status
 from estim.typing import Position
 
@@ -48,16 +50,18 @@ class Rung(NamedTuple):
 
 @checked
 def check_model(
-    model: Model | Simulation | str, data: Any = None, *, num_draws: Positive = 200
+    model: Model | Simulation | DecisionModel | str, data: Any = None, *, num_draws: Positive = 200
 ) -> Iterator[Rung]:
     """Climb the ladder: equations, steady state, determinacy, likelihood, prior draws, gradient.
 
     A model without a prior is calibrated: its ladder ends with the likelihood. That of a `Simulation` begins with a
-    path, and its accounts where it declares any; likelihood, prior draws and gradient follow where it is linear.
+    path, and its accounts where it declares any; likelihood, prior draws and gradient follow where it is linear. That
+    of a `DecisionModel` begins with its fixed point.
 
     Args:
-        model: a `Model`, a `Simulation`, or the name of one in the gallery.
-        data: a frame with its observables; where none is given, 96 periods are simulated from the model itself.
+        model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of one in the gallery.
+        data: a frame with its observables; where none is given, 96 periods, or 400 agents, are simulated from the
+            model itself.
         num_draws: how many draws of the prior are tried.
 
     Returns:
@@ -74,14 +78,18 @@ def check_model(
             return
 
 
-def _climb(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
-    if default_solver(model).states_rest:
+def _climb(model: Model | DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
+    if isinstance(model, Model) and default_solver(model).states_rest:
         yield _equations(model)
         yield _steady_state(model)
     check_covariances(model, model.params())
     solution = _solve_at_defaults(model)
     yield _solution(solution)
-    if data is None:
+    if isinstance(model, DecisionModel):
+        if data is None and model.draw is None:
+            return
+        data = simulate_agents(model, None, 400, rng_key=jax.random.key(0)) if data is None else data
+    elif data is None:
         observations = simulate(solution, jax.random.key(0), 96)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
     if not model.estimated:
@@ -115,7 +123,7 @@ def _climb_simulation(model: Simulation, data: Any, num_draws: int) -> Iterator[
         yield from _climb_posterior(model, frame if data is None else data, num_draws)
 
 
-def _climb_posterior(model: Model | Simulation, data: Any, num_draws: int) -> Iterator[Rung]:
+def _climb_posterior(model: Model | Simulation | DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
     posterior = build_posterior(model, data)
     evaluate = partial(evaluate_point, posterior)
     yield _likelihood(posterior, evaluate)
@@ -123,7 +131,7 @@ def _climb_posterior(model: Model | Simulation, data: Any, num_draws: int) -> It
     yield _gradient(posterior, evaluate)
 
 
-def _solve_at_defaults(model: Model) -> StateSpace | MovingAverage:
+def _solve_at_defaults(model: Model | DecisionModel) -> Any:
     """Households are solved by the program that searches their steady state, which the likelihood needs too."""
     solver = default_solver(model)
     return solver.solve(model, model.params(), solver.at_defaults(model))
@@ -186,16 +194,25 @@ def _steady_state(model: Model) -> Rung:
     return Rung("The steady state solves every equation", passed, found)
 
 
-def _solution(solution: StateSpace | MovingAverage) -> Rung:
+def _solution(solution: Any) -> Rung:
     status = Status(int(solution.status))
     more = _properties(solution) if status == Status.OK else ()
-    return Rung("There is one stable solution", status == Status.OK, (status.message, *more))
+    found = isinstance(solution, StationaryEquilibrium)
+    title = "The fixed point is found" if found else "There is one stable solution"
+    return Rung(title, status == Status.OK, (status.message, *more))
 
 
 @singledispatch
 def _properties(solution: Any) -> tuple[str, ...]:
     """What else is worth saying of a solution."""
     return ()
+
+
+@_properties.register
+def _(solution: StationaryEquilibrium) -> tuple[str, ...]:
+    steps, error, radius = (np.max(np.asarray(x)) for x in (solution.steps, solution.error, solution.radius))
+    bound = "" if np.isnan(radius) else f"; spectral radius of discounting at most {radius:.6g}"
+    return (f"{steps} steps, largest residual {error:.1e}{bound}",)
 
 
 @_properties.register
@@ -215,9 +232,9 @@ def _likelihood(posterior: Posterior, evaluate: Evaluate) -> Rung:
     )
 
 
-def _calibrated_likelihood(model: Model, data: Any) -> Rung:
-    observations = select_observables(data, model.observables._fields, model.name).to_numpy()
-    value, failure = model_loglikelihood(model, model.params(), observations)
+def _calibrated_likelihood(model: Specification, data: Any) -> Rung:
+    evaluation, read = likelihood_of(model, data)
+    value, failure = evaluation.at(model.params(), EstimationData(read))
     status = Status(int(failure)) if np.isfinite(value) or int(failure) else Status.NOT_FINITE
     lines = (f"log-likelihood {float(value):.4f}", "no parameter has a prior: there is nothing to estimate")
     found = lines if status == Status.OK else (status.message,)

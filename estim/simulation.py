@@ -5,7 +5,6 @@ and a prior. Its state is whatever its functions make of it: a NamedTuple, an ar
 """
 
 import inspect
-from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,15 +12,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from estim.accounts import Accounts, path_imbalances
-from estim.arguments import names_arguments, shown
+from estim.arguments import names_arguments
 from estim.numerics import scan_in_segments, semidefinite_cholesky
 from estim.simulation_checks import check_simulation_parts, has_added_errors, is_linear
 from estim.specification import Specification
+from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
-from estim.typing import Array, ParamValues
+from estim.typing import Array
 
 
 class Path(NamedTuple):
@@ -86,7 +85,7 @@ class Simulation(Specification):
 
     def __post_init__(self) -> None:
         for role in ("shocks", "observables"):
-            object.__setattr__(self, role, _names(self, role))
+            object.__setattr__(self, role, named_tuple(self, role))
         check_simulation_parts(self)
         _ = self.defaults  # numbers, found here: a caller may be tracing when it asks for them
 
@@ -215,7 +214,7 @@ class Simulation(Specification):
         if not isinstance(given, self.shocks):
             return self.shocks(*self._rows("shocks", given, self.shocks).T)
         shocks = self.shocks(*(jnp.asarray(path, float) for path in given))
-        lengths = {name: np.shape(path)[:1] for name, path in shocks._asdict().items()}
+        lengths = {name: jnp.shape(path)[:1] for name, path in shocks._asdict().items()}
         if len(set(lengths.values())) > 1 or () in lengths.values():
             raise ModelError(f"{self.name}: shocks must have as many periods each, not {lengths}")
         return shocks
@@ -228,27 +227,3 @@ class Simulation(Specification):
                 f"({', '.join(names)}), not {rows.shape}"
             )
         return rows
-
-    def check_support(self, values: ParamValues) -> None:
-        """Raise `ModelError` for a value of another shape than the default, or outside its prior's support."""
-        arrays = {n for n in self.param_names if np.ndim(getattr(self.prior, n)) and n not in self.estimated}
-        for name in arrays & set(values):
-            wanted = np.shape(getattr(self.prior, name))
-            if np.shape(values[name]) != wanted:
-                raise ModelError(
-                    f"{self.name}: parameter '{name}' has shape {np.shape(values[name])}, not {wanted}"
-                )
-        super().check_support({name: value for name, value in values.items() if name not in arrays})
-
-
-def _names(spec: Any, role: str) -> Any:
-    """A NamedTuple type of a tuple of names; anything else as it is."""
-    given = getattr(spec, role)
-    if not isinstance(given, tuple | list) or hasattr(given, "_fields"):
-        return given
-    if not all(isinstance(name, str) for name in given):
-        raise ModelError(f"{spec.name}: '{role}' must be names, not {shown(given)}")
-    try:
-        return namedtuple(role.capitalize(), given)  # type: ignore[misc]
-    except ValueError as error:
-        raise ModelError(f"{spec.name}: '{role}': {error}") from None

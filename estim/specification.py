@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.arguments import did_you_mean, is_finite, shown
@@ -130,8 +131,15 @@ class Specification:
         return replace(self, prior=self.prior._replace(**values), published=published)  # type: ignore[type-var]
 
     def check_support(self, values: ParamValues) -> None:
-        """Raise `ModelError` for a value that is no number or lies outside its prior's support."""
+        """Raise `ModelError` for a value that is no number, or an array of another shape than the default, or lies
+        outside its prior's support."""
         for name, value in values.items():
+            if np.ndim(default := getattr(self.prior, name, 0.0)) and name not in self.estimated:
+                if np.shape(value) != np.shape(default):
+                    raise ModelError(
+                        f"{self.name}: parameter '{name}' has shape {np.shape(value)}, not {np.shape(default)}"
+                    )
+                continue
             if not is_number(value):
                 raise ModelError(f"{self.name}: parameter '{name}' is {shown(value)}, not a number")
             if not is_finite(value):

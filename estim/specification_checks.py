@@ -3,6 +3,7 @@
 What is wrong is a `ModelError` that names the specification, the function, and the name or parameter.
 """
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
@@ -37,6 +38,19 @@ def check_names(spec: Any, roles: Iterable[str]) -> None:
     for name, why in RESERVED["observables"].items():
         if name in spec.observables._fields:
             raise ModelError(f"{spec.name}: an observable cannot be called '{name}': {why}")
+
+
+def named_tuple(spec: Any, role: str) -> Any:
+    """A NamedTuple type of a tuple of names; anything else as it is."""
+    given = getattr(spec, role)
+    if not isinstance(given, tuple | list) or hasattr(given, "_fields"):
+        return given
+    if not all(isinstance(name, str) for name in given):
+        raise ModelError(f"{spec.name}: '{role}' must be names, not {shown(given)}")
+    try:
+        return namedtuple(role.capitalize(), given)  # type: ignore[misc]
+    except ValueError as error:
+        raise ModelError(f"{spec.name}: '{role}': {error}") from None
 
 
 def check_prior_tuple(spec: Any, arrays: bool = False) -> None:

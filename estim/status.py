@@ -26,6 +26,8 @@ class Status(IntEnum):
     BINDS_FOR_EVER = 12
     NO_REFERENCE = 13
     NO_SHOCKS = 14
+    INFINITE_VALUE = 15
+    IMPOSSIBLE_ROW = 16
 
     @property
     def message(self) -> str:
@@ -61,6 +63,11 @@ _MESSAGES = {
     ),
     Status.NO_REFERENCE: "no reference regime: a constraint is violated at the steady state, or on its edge",
     Status.NO_SHOCKS: "no shocks give what is observed: in some period the equations for them have no root",
+    Status.INFINITE_VALUE: (
+        "the value is infinite: what comes later is discounted too little (the spectral radius of discounting is not "
+        "below one)"
+    ),
+    Status.IMPOSSIBLE_ROW: "a row of the data is impossible: its probability is zero",
     Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 

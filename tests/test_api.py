@@ -153,7 +153,7 @@ POSTERIOR = estim.build_posterior(ar1(), DATA)
 WRONG_KINDS = [
     (
         lambda: estim.loglikelihood(3, {}, DATA),
-        "loglikelihood: model must be a Model or a Simulation or text, not 3",
+        "loglikelihood: model must be a Model or a Simulation or a DecisionModel or text, not 3",
     ),
     (lambda: estim.loglikelihood(ar1(), [0.5], DATA), "ar1: parameters must be a mapping"),
     (lambda: estim.loglikelihood(ar1(), {"rho": [0.5]}, DATA), r"parameter 'rho' is \[0\.5\], not a number"),
@@ -178,7 +178,10 @@ WRONG_KINDS = [
         lambda: estim.loglikelihood(ar1(), {}, DATA.assign(X=[0.1, None, 0.2, 0.3]), method="chandrasekhar"),
         "method='chandrasekhar' needs data without gaps",
     ),
-    (lambda: estim.solve(None), "solve: model must be a Model or a Simulation or text, not None"),
+    (
+        lambda: estim.solve(None),
+        "solve: model must be a Model or a Simulation or a DecisionModel or text, not None",
+    ),
     (lambda: estim.impulse_responses(ar1(), horizon=0), "horizon must be a whole number from 1 on, not 0"),
     (
         lambda: estim.impulse_responses(ar1(), horizon=2.5),
@@ -186,7 +189,7 @@ WRONG_KINDS = [
     ),
     (
         lambda: estim.build_posterior("ar1", DATA),
-        "build_posterior: model must be a Model or a Simulation, not 'ar1'",
+        "build_posterior: model must be a Model or a Simulation or a DecisionModel, not 'ar1'",
     ),
     (lambda: estim.build_posterior(ar1(), None), "the data must be a DataFrame of pandas, not NoneType"),
     (lambda: estim.build_posterior(ar1(), DATA, presample=-1), "presample must be a whole number from 0 on"),

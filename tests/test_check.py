@@ -196,3 +196,16 @@ def test_a_simulation_climbs_by_its_path_and_accounts():
     unpaid = lambda before, now, p: {"taxes": {"households": -now.T}}
     *_, last = check_model(replace(sim, accounts=Accounts(sim.accounts.stocks, unpaid)))
     assert not last.passed and any("flow taxes: 2" in line for line in last.lines)
+
+
+def test_a_dynamic_program_climbs_from_its_fixed_point():
+    rungs = list(check_model("mccall_1970", num_draws=20))
+    assert [rung.title for rung in rungs][:2] == [
+        "The fixed point is found",
+        "The log-density is finite at the start",
+    ]
+    assert len(rungs) == 4
+    assert all(rung.passed for rung in rungs)
+    assert "spectral radius of discounting at most 0.96" in rungs[0].lines[1]
+    (only,) = check_model("markov_asset_pricing")
+    assert only.passed

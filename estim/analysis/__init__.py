@@ -10,6 +10,7 @@ from estim.analysis.identification import Identification, local_identification
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
+from estim.analysis.overidentification import Overidentification, overidentification_test
 from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
 from estim.analysis.pruned_moments import pruned_as_linear, risk_adjusted_mean, stochastic_steady_state
 from estim.analysis.variance_decomposition import variance_decomposition
@@ -23,6 +24,7 @@ __all__ = [
     "HistoricalDecomposition",
     "Identification",
     "Moments",
+    "Overidentification",
     "PriorMass",
     "RankTest",
     "bands",
@@ -38,6 +40,7 @@ __all__ = [
     "model_probabilities",
     "modified_harmonic_mean",
     "over_draws",
+    "overidentification_test",
     "predictive_quantiles",
     "predictive_statistics",
     "prior_mass",

@@ -30,7 +30,7 @@ def conditional(solution: MovingAverage, observations: Array) -> tuple[Gaussian,
     given = _Given(solution, observations)
     mean = level(solution, n_periods) + given.mean(observations - level(solution, n_periods))
     whole = block_toeplitz(given.covariances.at[0].add(solution.obs_cov))
-    shared = whole * given.seen.reshape(-1)  # Cov(x, y), zero where y is not seen
+    shared = whole * given.seen.reshape(1, -1)  # Cov(x, y), zero where y is not seen
     spread = whole - shared @ cho_solve((given.root, True), shared.T)
     by_period = spread.reshape(n_periods, n_obs, n_periods, n_obs)
     return Gaussian(mean, jnp.einsum("tito->tio", by_period)), given.singular

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -103,11 +103,34 @@ def describe(name: str) -> Description:
 
 
 def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "the model") -> pd.DataFrame:
-    """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
+    """The columns `names` of a frame of consecutive periods, in that order, as float64 (missing numbers are NaN).
 
     Raises:
         DataError: it is no frame or has no rows, its dates repeat, run backwards or leave gaps, a column is
             missing, comes twice or holds something else than finite numbers, or nothing is observed at all.
+    """
+    selected = select_columns(frame, names, model, require_order)
+    require_observations(selected, f"the observables of {model}")
+    return selected
+
+
+def select_columns(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    model: str = "the model",
+    require_index: Callable[[pd.Index, str], None] = lambda index, where: None,
+) -> pd.DataFrame:
+    """The columns `names` of `frame`, in that order, as float64 (missing numbers are NaN).
+
+    Args:
+        frame: the data.
+        names: columns.
+        model: whose data they are, for errors.
+        require_index: raises where the rows are not what they should be.
+
+    Raises:
+        DataError: it is no frame or has no rows, or a column is missing, comes twice or holds something else than
+            finite numbers.
     """
     if not isinstance(frame, pd.DataFrame):
         hint = "; write data.to_frame()" if isinstance(frame, pd.Series) else ""
@@ -125,10 +148,8 @@ def select_observables(frame: pd.DataFrame, names: Sequence[str], model: str = "
         raise DataError(f"column {twice[0]} comes twice in the data")
     if not len(frame):
         raise DataError(f"the data of {model} have no rows")
-    require_order(frame.index, f"the data of {model}")
-    selected = pd.DataFrame({name: to_numbers(frame[name]) for name in names}, index=frame.index)
-    require_observations(selected, f"the observables of {model}")
-    return selected
+    require_index(frame.index, f"the data of {model}")
+    return pd.DataFrame({name: to_numbers(frame[name]) for name in names}, index=frame.index)
 
 
 def growth(levels: Any) -> Any:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal, Protocol
 
 from estim.arguments import ArgumentError
+from estim.data.datasets import select_observables
 from estim.likelihood.failure import Outcome
 from estim.typing import Array
 
@@ -32,6 +33,14 @@ class Likelihood(Protocol):
             ArgumentError: it says what is missing.
         """
         return None
+
+    def select(self, spec: Any, data: Any) -> Any:
+        """What `for_data` takes, from what people have: the observables ``[n_periods, n_obs]`` of a frame, for most.
+
+        Raises:
+            DataError: the data are not what this likelihood reads.
+        """
+        return select_observables(data, spec.observables._fields, spec.name).to_numpy()
 
     def for_data(self, observations: Array) -> tuple["Likelihood", Any]:
         """The likelihood for data of this shape with these gaps, and what it reads of them.

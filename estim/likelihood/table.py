@@ -5,18 +5,21 @@ from typing import Any
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
 from estim.likelihood.contract import Likelihood
+from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
 from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.linear_simulation import LinearSimulation
 from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.likelihood.panel import Panel
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.nonlinear import SimulatedStateSpace
 from estim.representations.piecewise import PiecewiseLinear
 from estim.representations.pruned import PrunedStateSpace
+from estim.representations.stationary import StationaryEquilibrium
 
 LIKELIHOODS: dict[str, Any] = {
     "kalman": Kalman,
@@ -26,6 +29,8 @@ LIKELIHOODS: dict[str, Any] = {
     "linear_simulation": LinearSimulation,
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
+    "panel": Panel,
+    "moment_matching": MomentMatching,
 }
 
 DEFAULTS: dict[type, Any] = {
@@ -34,6 +39,7 @@ DEFAULTS: dict[type, Any] = {
     PrunedStateSpace: Inversion,
     PiecewiseLinear: PiecewiseKalman,
     SimulatedStateSpace: Particle,
+    StationaryEquilibrium: Panel,
 }
 
 

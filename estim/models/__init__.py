@@ -5,14 +5,14 @@ from pkgutil import iter_modules
 from typing import Any
 
 from estim.arguments import did_you_mean
-from estim.model import ModelError
+from estim.tracing import ModelError
 
 
 def list_models(kind: type | None = None) -> list[str]:
     """Names of the models in the gallery.
 
     Args:
-        kind: `estim.Model` or `estim.Simulation`: those of this kind; all where None.
+        kind: `estim.Model`, `estim.Simulation` or `estim.DecisionModel`: those of this kind; all where None.
 
     Returns:
         The names, sorted.

@@ -71,3 +71,39 @@ def geometric_grid(
     bottom, top = jnp.log(low + pivot), jnp.log(high + pivot)
     inner = jnp.exp(bottom + (top - bottom) * np.linspace(0.0, 1.0, n_points)) - pivot
     return inner.at[0].set(low)  # exactly, so that the constraint binds at a grid point
+
+
+class MarkovChain(NamedTuple):
+    """A chain on numbers: ``states`` ``[n]`` and ``transition`` ``[n, n]`` (row: today)."""
+
+    states: Array
+    transition: Array
+
+    @property
+    def stationary(self) -> Array:
+        """The stationary law ``[n]``: psi (I - P + 1 1') = 1'."""
+        n = self.states.shape[0]
+        return jnp.linalg.solve((np.eye(n) - self.transition + np.ones((n, n))).T, np.ones(n))
+
+
+@partial(jax.jit, static_argnames="n_states")
+def tauchen(
+    persistence: Scalar | float, innovation_sd: Scalar | float, n_states: int, width: float = 3.0
+) -> MarkovChain:
+    """Tauchen's (1986, Economics Letters 20) chain for x' = rho x + sigma e, e standard normal.
+
+    Args:
+        persistence: rho.
+        innovation_sd: sigma, of the innovation.
+        n_states: number of evenly spaced states, at least 2.
+        width: the outermost states, in stationary standard deviations.
+
+    The probability of a state is that of the cell around it, whose edges lie half way to its neighbours.
+    """
+    top = width * innovation_sd / jnp.sqrt(1 - persistence**2)
+    states = top * np.linspace(-1.0, 1.0, n_states)
+    edges = (states[1:] + states[:-1]) / 2
+    below = jax.scipy.stats.norm.cdf((edges[None, :] - persistence * states[:, None]) / innovation_sd)
+    j, last = np.arange(n_states), n_states - 1
+    up_to = jnp.where((j < last)[None], below[:, np.minimum(j, last - 1)], 1.0)
+    return MarkovChain(states, up_to - jnp.where((j > 0)[None], below[:, np.maximum(j - 1, 0)], 0.0))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
+from estim.decision import DecisionModel
 from estim.model import Model
 from estim.simulation import Simulation
 from estim.solution.first_order import FirstOrder
@@ -12,6 +13,7 @@ from estim.solution.perturbation import Perturbation
 from estim.solution.sequence_space.solver import SequenceSpace
 from estim.solution.simulated import Simulated
 from estim.solution.solver import Solver
+from estim.solution.stationary import StationarySolver
 
 SOLVERS: dict[str, type] = {
     "first_order": FirstOrder,
@@ -19,6 +21,7 @@ SOLVERS: dict[str, type] = {
     "perturbation": Perturbation,
     "sequence_space": SequenceSpace,
     "simulated": Simulated,
+    "stationary": StationarySolver,
 }
 
 
@@ -26,6 +29,8 @@ def default_solver(spec: Any) -> Solver:
     """The solver of a specification: of a model sequence space where agents are heterogeneous, else first order."""
     if isinstance(spec, Simulation):
         return Simulated()
+    if isinstance(spec, DecisionModel):
+        return StationarySolver()
     return SequenceSpace() if isinstance(spec, Model) and spec.het_blocks else FirstOrder()
 
 

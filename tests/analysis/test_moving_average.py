@@ -1,4 +1,4 @@
-"""A moving average given part of it: against the dense normal distribution, and against the state space that it is of."""
+"""A moving average given part of it: against the state space that it is of, and in an economy of households."""
 
 import jax
 import jax.numpy as jnp

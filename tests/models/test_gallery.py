@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from estim.data.datasets import load_data
+from estim.decision import DecisionModel
 from estim.estimation import build_posterior
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.model import Model, ModelError
@@ -136,6 +137,15 @@ def test_conformance(name):
     assert status == Status.OK
     observed = solution.design @ unconditional @ solution.design.T
     assert np.linalg.matrix_rank(observed) == len(model.observables._fields)
+
+
+@pytest.mark.parametrize("name", list_models(DecisionModel))
+def test_dynamic_programs_say_what_they_are(name):
+    """They are solved in `test_stationary`, and estimated in `test_panel`."""
+    model = load_model(name)
+    assert model.name == name
+    assert model.reference
+    assert bool(model.estimated) == (model.log_probability is not None)
 
 
 def test_unknown_name():

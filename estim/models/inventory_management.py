@@ -1,0 +1,61 @@
+"""Inventories when the discount factor moves (Stachurski and Zhang, 2021, Journal of Economic Theory 192): stock x is
+sold to geometric demand d, and an order a costs c a unit and kappa in any case,
+
+    v(x, z) = max_{a <= K - x} { E min(x, d) - c a - kappa 1{a > 0} + z E[v(max(x - d, 0) + a, z') | z] },
+
+where z is the discount factor, b plus an autoregression. In some states it may exceed one; the value is finite if the
+spectral radius of discounting is below one.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from estim.decision import DecisionModel
+from estim.numerics.grids import tauchen
+
+
+class Params(NamedTuple):
+    c: Any = 0.2  # cost of a unit
+    kappa: Any = 0.8  # of an order
+    p: Any = 0.6  # probability that no further unit is demanded
+    b: Any = 0.97  # mean of the discount factor
+    rho: Any = 0.98
+    nu: Any = 0.002
+
+
+def build(capacity, n_discount, most_demand):
+    """The model with stocks 0 .. `capacity`; demand ends below `most_demand`, its probabilities as they are."""
+    stock, order = np.arange(capacity + 1), np.arange(capacity + 1)
+    demand = np.arange(most_demand)
+    left = np.maximum(stock[:, None] - demand, 0)  # of each stock after each demand
+    after = np.minimum(stock[:, None] + order, capacity)  # of what is left, and an order
+
+    def probability(p):
+        return (1 - p.p) ** demand * p.p
+
+    def reward(p):
+        sold = np.minimum(stock[:, None], demand) @ probability(p)
+        cost = p.c * order + p.kappa * (order > 0)
+        feasible = stock[:, None] + order <= capacity
+        profit = jnp.where(feasible, sold[:, None] - cost[None, :], -jnp.inf)
+        return jnp.broadcast_to(profit[:, None, :], (capacity + 1, n_discount, capacity + 1))
+
+    def continuation(v, p):
+        chain = tauchen(p.rho, p.nu, n_discount)
+        discounted = (p.b + chain.states)[None] * (v @ chain.transition.T)  # [x', z]
+        leftover = jnp.zeros((capacity + 1, capacity + 1)).at[stock[:, None], left].add(probability(p)[None])
+        return jnp.einsum("xl,laz->xza", leftover, discounted[after])
+
+    return DecisionModel(
+        name="inventory_management",
+        prior=Params(),
+        reward=reward,
+        continuation=continuation,
+        reference='Stachurski, J. and J. Zhang (2021), "Dynamic Programming with State-Dependent Discounting", '
+        "Journal of Economic Theory 192",
+    )
+
+
+model = build(100, 10, 101)

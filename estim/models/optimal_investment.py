@@ -1,0 +1,50 @@
+"""Investment of a monopolist with costs of adjustment (Lucas, 1967, Journal of Political Economy 75; Sargent and
+Stachurski, 2024, Dynamic Programming, section 5.2.3): inverse demand a0 - a1 y + z,
+
+    v(y, z) = max_y' { (a0 - a1 y + z - c) y - gamma (y' - y)^2 + E[v(y', z') | z] / (1 + r) }.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from estim.decision import DecisionModel
+from estim.numerics.grids import tauchen
+
+
+class Params(NamedTuple):
+    r: Any = 0.01
+    a0: Any = 10.0
+    a1: Any = 1.0
+    gamma: Any = 25.0  # cost of adjustment
+    c: Any = 1.0  # cost of a unit
+    rho: Any = 0.9
+    nu: Any = 1.0
+    y_min: Any = 0.0
+    y_max: Any = 20.0
+
+
+def build(n_output, n_demand):
+    """The model on a grid of so many points."""
+
+    def reward(p):
+        grid = p.y_min + (p.y_max - p.y_min) * np.linspace(0.0, 1.0, n_output)
+        z = tauchen(p.rho, p.nu, n_demand).states[None, :, None]
+        y, ahead = grid[:, None, None], grid[None, None, :]
+        return (p.a0 - p.a1 * y + z - p.c) * y - p.gamma * (ahead - y) ** 2
+
+    def continuation(v, p):
+        expected = v @ tauchen(p.rho, p.nu, n_demand).transition.T  # [y', z]
+        return expected.T[None] / (1 + p.r)
+
+    return DecisionModel(
+        name="optimal_investment",
+        prior=Params(),
+        reward=reward,
+        continuation=continuation,
+        reference='Lucas, R. E. (1967), "Adjustment Costs and the Theory of Supply", '
+        "Journal of Political Economy 75(4)",
+    )
+
+
+model = build(100, 150)

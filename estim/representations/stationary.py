@@ -1,0 +1,67 @@
+"""`StationaryEquilibrium`: agents' values and policies where nothing aggregate moves."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from estim.typing import Array, Scalar
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[
+        "params",
+        "value",
+        "policy",
+        "action_values",
+        "status",
+        "steps",
+        "error",
+        "radius",
+        "shares",
+    ],
+    meta_fields=["specification"],
+)
+@dataclass(frozen=True)
+class StationaryEquilibrium:
+    """The solved dynamic program of a `DecisionModel`, with derivatives by the implicit function theorem.
+
+    Attributes:
+        specification: the `DecisionModel`, the static part.
+        params: its Params.
+        value: v, ``[*states]`` or the pytree of ``start``.
+        policy: the best action ``[*states]`` of whole numbers; what the model's own ``policy`` returns, else None.
+        action_values: r(s, a) + W(v)(s, a), ``[*states, n_actions]``; None where the model gives the operator itself.
+        status: a `Status`.
+        steps: iterations of the solver, the last one included.
+        error: max |T(v) - v|.
+        radius: a bound below one on the spectral radius of discounting, T'(v), where the value is finite; infinite
+            where it is not, and NaN where the operator is not monotone.
+        shares: of the types ``[n_types]`` where agents differ for good, and then the other fields have a leading axis
+            ``[n_types]``; else None.
+    """
+
+    specification: Any
+    params: Any
+    value: Any
+    policy: Any
+    action_values: Array | None
+    status: Scalar
+    steps: Scalar
+    error: Scalar
+    radius: Scalar
+    shares: Array | None = None
+
+    @property
+    def log_choice(self) -> Array:
+        """Log-probability of each action in each state ``[*states, n_actions]``; 0 and -inf without taste shocks."""
+        assert self.action_values is not None, "the operator itself has no actions"
+        return self.specification.log_choice(self.action_values, self.params)
+
+    @property
+    def choice(self) -> Array:
+        """Probability of each action in each state ``[*states, n_actions]``."""
+        return jnp.exp(self.log_choice)

@@ -1,0 +1,171 @@
+"""The fixed point v = T(v) of a dynamic program: the plain algorithms, one step of each beside the other.
+
+Value-function iteration applies T; optimistic policy iteration improves the policy once and follows it for some
+periods; Howard's policy iteration follows it for ever, by a linear solve. Newton's method on T is Howard's, since the
+derivative of a maximum is that of the best action. Sources: Puterman (1994), Markov Decision Processes, ch. 6;
+Sargent and Stachurski (2024), Dynamic Programming, ch. 5 and 8.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jax.scipy.sparse.linalg import gmres
+
+from estim.numerics.fixed_point import largest, solve_fixed_point
+from estim.numerics.linear import solve_linear
+from estim.typing import Array, Scalar
+
+DENSE = 512
+"""Up to so many states I - T' is a matrix, beyond it is known by its products."""
+POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
+DERIVATIVE_TOLERANCE = 1e-12
+
+
+class Program(NamedTuple):
+    """A dynamic program at given parameters.
+
+    Attributes:
+        operator: T, ``value -> value``.
+        improve: ``value -> (T(v), policy)``.
+        follow: ``(policy, value) -> value``, T with the policy held fixed, whose derivative at v is T's.
+    """
+
+    operator: Callable[[Any], Any]
+    improve: Callable[[Any], tuple[Any, Any]]
+    follow: Callable[[Any, Any], Any]
+
+
+class Found(NamedTuple):
+    """A value, the error max |T(v) - v| when the search ended, whether that is small enough, and the steps."""
+
+    value: Any
+    error: Scalar
+    converged: Scalar
+    steps: Scalar
+
+
+def iterate_values(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
+    """v <- T(v) until no element changes by more than `tolerance`."""
+    return _iterate(program.operator, start, tolerance, max_steps)
+
+
+def iterate_optimistically(
+    program: Program, start: Any, tolerance: float, max_steps: int, sweeps: int
+) -> Found:
+    """v <- T_sigma^m(v) with sigma the best policy at v and m ``sweeps``, until no element changes by more."""
+
+    def step(value: Any) -> Any:
+        _, policy = program.improve(value)
+        return jax.lax.fori_loop(0, sweeps, lambda _, v: program.follow(policy, v), value)
+
+    return _iterate(step, start, tolerance, max_steps)
+
+
+def _iterate(step: Callable[[Any], Any], start: Any, tolerance: float, max_steps: int) -> Found:
+    def advance(state):
+        value, _, steps = state
+        ahead = step(value)
+        return ahead, distance(ahead, value), steps + 1
+
+    def unsolved(state):
+        _, error, steps = state
+        return (error > tolerance) & (steps < max_steps)
+
+    first = advance(
+        (start, jnp.inf, 0)
+    )  # an infinite error ends the search, but for the one that it begins with
+    value, error, steps = jax.lax.while_loop(lambda s: unsolved(s) & (s[1] < jnp.inf), advance, first)
+    return Found(value, error, error <= tolerance, jnp.asarray(steps))
+
+
+def iterate_policies(program: Program, start: Array, tolerance: float, max_steps: int) -> Found:
+    """Howard's policy iteration: v <- the value of the best policy at v, by a linear solve.
+
+    From v, v + (I - T_sigma'(v))^-1 (T(v) - v), which is the policy's value where T_sigma is affine and Newton's step
+    where it is not. Ends one step after max |T(v) - v| has come below `tolerance` times 1 + max |v|.
+    """
+
+    def advance(state):
+        value, _, steps = state
+        ahead, policy = program.improve(value)
+        move = _solve_one_minus_derivative(program, policy, value, ahead - value)
+        return value + move, jnp.array([largest(ahead - value), 1 + largest(value)]), steps + 1
+
+    def unsolved(state):
+        _, (error, unit), steps = state
+        return (error > tolerance * unit) & (error < jnp.inf) & (steps < max_steps)
+
+    first = advance((start, jnp.zeros(2), 0))
+    value, (error, unit), steps = jax.lax.while_loop(unsolved, advance, first)
+    return Found(value, error, error <= tolerance * unit, jnp.asarray(steps))
+
+
+def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
+    """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree."""
+    found = solve_fixed_point(program.operator, start, scale=_unit, tolerance=tolerance, max_steps=max_steps)
+    return Found(found.value, found.error, found.error <= tolerance, found.steps)
+
+
+def attach_value_derivative(follow: Callable[[Any], Any], value: Any) -> Any:
+    """The `value` of v = follow(v) with the derivative dv = (I - T')^-1 dT, in whatever `follow` closes over."""
+    x, unravel = ravel_pytree(jax.lax.stop_gradient(value))
+    residual = lambda x: ravel_pytree(follow(unravel(x)))[0] - x
+
+    def tangent_solve(linear: Callable[[Array], Array], b: Array) -> Array:
+        """d with T'(v) d - d = linear(d) = b."""
+        return solve_one_minus(lambda d: d + linear(d), -b, DERIVATIVE_TOLERANCE)
+
+    return unravel(jax.lax.custom_root(residual, x, lambda _, x: x, tangent_solve))
+
+
+def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
+    """A bound below one on the spectral radius of K = T'(v), which has no negative entries; infinite if there is none.
+
+    x = (I - K)^-1 1 counts periods, each discounted. It is positive if and only if r(K) < 1 (I - K is then an M-matrix:
+    Berman and Plemmons, 1994, ch. 6), and r(K) <= 1 - 1 / max x, with equality where all states discount alike.
+    """
+    flat, unravel = ravel_pytree(value)
+    ones = jnp.ones_like(flat)
+    periods = _solve_linearised(lambda x: ravel_pytree(follow(unravel(x)))[0], flat, ones, 1e-8)
+    finite = jnp.isfinite(periods).all() & (periods > 0.5).all()
+    return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
+
+
+def _solve_one_minus_derivative(program: Program, policy: Any, value: Array, b: Array) -> Array:
+    shape = value.shape
+    follow = lambda x: program.follow(policy, x.reshape(shape)).reshape(-1)
+    return _solve_linearised(follow, value.reshape(-1), b.reshape(-1), POLICY_TOLERANCE).reshape(shape)
+
+
+def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: float) -> Array:
+    """(I - f'(x))^-1 b."""
+    _, tangent = jax.linearize(f, x)
+    return solve_one_minus(tangent, b, tolerance)
+
+
+def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: float) -> Array:
+    """(I - operator)^-1 b, by elimination where there are few states, else by GMRES; differentiable in both modes.
+
+    Not by BiCGSTAB, as in `estim.numerics.fixed_point`: it breaks down where b is zero in most states, as in the
+    derivative of a single value.
+    """
+    if b.size <= DENSE:
+        identity = jnp.eye(b.size)
+        return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
+
+    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
+        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50)[0]
+
+    return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
+
+
+def distance(one: Any, other: Any) -> Scalar:
+    """max |one - other| over all arrays; infinite where any is not finite."""
+    return largest(ravel_pytree(jax.tree.map(jnp.subtract, one, other))[0])
+
+
+def _unit(x: Array) -> Array:
+    return 1 + jnp.abs(x)

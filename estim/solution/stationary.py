@@ -1,0 +1,188 @@
+"""`StationarySolver`: the value and the policy of a `DecisionModel`."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estim.arguments import ArgumentError, Positive, PositiveReal, check_fields
+from estim.decision import DecisionModel
+from estim.kept import kept_on_model
+from estim.representations.stationary import StationaryEquilibrium
+from estim.solution.bellman import (
+    DENSE,
+    Found,
+    Program,
+    attach_value_derivative,
+    discount_radius,
+    distance,
+    iterate_newton,
+    iterate_optimistically,
+    iterate_policies,
+    iterate_values,
+)
+from estim.solution.solver import Solver
+from estim.status import Status
+from estim.typing import Array, Scalar
+
+
+@dataclass(frozen=True)
+class StationarySolver(Solver):
+    """The fixed point of a dynamic program, differentiable by the implicit function theorem whatever the method.
+
+    Attributes:
+        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 512 states
+            and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
+            operator, which any pytree of values may have; "auto", Howard's where there are rewards, with
+            many states after "optimistic" has come near, else Newton's.
+        tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
+            max |T(v) - v|, relative to 1 + |v|.
+        max_steps: iterations after which the search has failed.
+        sweeps: periods for which "optimistic" follows a policy.
+
+    Raises:
+        ArgumentError: a setting is out of its range.
+    """
+
+    method: Literal["auto", "vfi", "howard", "optimistic", "newton"] = "auto"
+    tolerance: PositiveReal = 1e-10
+    max_steps: Positive = 100_000
+    sweeps: Positive = 50
+
+    gives: ClassVar[type] = StationaryEquilibrium
+    sequential: ClassVar[bool] = False
+    states_rest: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self, "solver.")
+
+    def solve(self, spec: DecisionModel, params: Any, given: None = None) -> StationaryEquilibrium:
+        """Value, policy and status at `params`, the model's Params.
+
+        Raises:
+            ArgumentError: the method needs rewards and the model gives the operator itself.
+        """
+        if self.method in ("howard", "optimistic") and not spec.chooses:
+            raise ArgumentError(
+                f"solver.method='{self.method}' follows a policy, and {spec.name} gives the operator itself: take "
+                "'newton' or 'vfi', or write reward and continuation"
+            )
+        params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
+        return _compiled(spec)(self, params)
+
+    def search(self, spec: DecisionModel, params: Any) -> Found:
+        """The fixed point without derivatives."""
+        program = as_program(spec, params)
+        # XLA:CPU (jaxlib 0.12) multiplies a matrix and a constant, as zeros are, wrongly where it fuses much with it.
+        start = jax.lax.optimization_barrier(spec.first_value(params))
+        settings = (self.tolerance, self.max_steps)
+        if self.method == "vfi":
+            return iterate_values(program, start, *settings)
+        if self.method == "optimistic":
+            return iterate_optimistically(program, start, *settings, self.sweeps)
+        if self.method == "newton" or not spec.chooses:
+            return iterate_newton(program, start, *settings)
+        if (
+            self.method == "auto" and start.size > DENSE
+        ):  # each policy's exact value is worth little until near the end
+            start = iterate_optimistically(program, start, 1e-4, self.max_steps, self.sweeps).value
+        return iterate_policies(program, start, *settings)
+
+
+def as_program(spec: DecisionModel, params: Any) -> Program:
+    """The operators at given parameters; what does not depend on the value is computed once."""
+    if not spec.chooses:
+        operator = lambda value: spec.operator(value, params)
+        return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value))
+    assert spec.reward is not None and spec.continuation is not None
+    reward, continuation = jnp.asarray(spec.reward(params), float), spec.continuation
+    values = lambda value: spec.action_values(reward, value, params)
+    operator = lambda value: spec.best(values(value), params)
+    if spec.taste is not None:
+        return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value))
+
+    def improve(value: Array) -> tuple[Array, Array]:
+        of_actions = values(value)
+        policy = of_actions.argmax(axis=-1)
+        return of_actions.max(axis=-1), policy
+
+    def follow(policy: Array, value: Array) -> Array:
+        return take(reward, policy) + take(continuation(value, params), policy)
+
+    return Program(operator, improve, follow)
+
+
+def take(of_actions: Array, policy: Array) -> Array:
+    """x(s, policy(s)) ``[*states]`` of x ``[*states, n_actions]``, whose axes may have size one."""
+    shape = of_actions.shape
+    axes = [
+        np.arange(n).reshape(-1, *[1] * (policy.ndim - 1 - k)) if n > 1 else 0
+        for k, n in enumerate(shape[:-1])
+    ]
+    axes = [np.broadcast_to(a, policy.shape) for a in axes]
+    return of_actions[(*axes, policy if shape[-1] > 1 else np.zeros(policy.shape, int))]
+
+
+@kept_on_model
+def _compiled(spec: DecisionModel) -> Any:
+    return jax.jit(partial(_solve, spec), static_argnums=0)
+
+
+def _solve(spec: DecisionModel, solver: StationarySolver, params: Any) -> StationaryEquilibrium:
+    if spec.types is None:
+        return _solve_one(spec, solver, params)
+    shares, kinds = zip(*spec.types(params), strict=True)
+    stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(x, float) for x in leaves]), *kinds)
+    found = jax.vmap(lambda own: _solve_one(spec, solver, own))(stacked)
+    return replace(found, shares=jnp.stack([jnp.asarray(s, float) for s in shares]))
+
+
+def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> StationaryEquilibrium:
+    fixed = jax.lax.stop_gradient(params)
+    found = jax.lax.stop_gradient(solver.search(spec, fixed))
+    program = as_program(spec, fixed)
+    ahead, policy = program.improve(found.value)
+    radius = _radius(spec, program, policy, found)
+    status = _status(found, radius)
+    # Where there is no solution its derivative would be NaN: the parameters that it reads do not move then.
+    moving = _moving_where(status == Status.OK, params)
+    live = as_program(spec, moving)
+    value = attach_value_derivative(partial(live.follow, policy), found.value)
+    if spec.chooses:
+        assert spec.reward is not None
+        of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
+        policy = of_actions.argmax(axis=-1)
+    else:
+        of_actions = None
+        policy = None if spec.policy is None else spec.policy(value, moving)
+    return StationaryEquilibrium(
+        spec, params, value, policy, of_actions, status, found.steps, distance(ahead, found.value), radius
+    )
+
+
+@jax.custom_jvp
+def _moving_where(moves: Scalar, params: Any) -> Any:
+    """`params` themselves, so that nothing is computed twice, whose derivative is zero where they do not move."""
+    return params
+
+
+@_moving_where.defjvp
+def _(given: Any, tangents: Any) -> Any:
+    (moves, params), (_, along) = given, tangents
+    return params, jax.tree.map(lambda t: jnp.where(moves, t, 0.0), along)
+
+
+def _radius(spec: DecisionModel, program: Program, policy: Any, found: Found) -> Scalar:
+    if not spec.monotone:
+        return jnp.array(jnp.nan)
+    return discount_radius(partial(program.follow, policy), found.value)
+
+
+def _status(found: Found, radius: Scalar) -> Scalar:
+    finite = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(found.value)]).all()
+    status = jnp.where(found.converged, Status.OK.value, Status.NOT_CONVERGED.value)
+    status = jnp.where(finite, status, Status.NOT_FINITE.value)
+    return jnp.where(jnp.isinf(radius), Status.INFINITE_VALUE.value, status)
