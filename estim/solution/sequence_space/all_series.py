@@ -20,6 +20,10 @@ def solve_all_series(model: Model, params: Any, household: HouseholdJacobians) -
     Args:
         params: the model's Params, in its own units.
         household: the households at these parameters.
+
+    Returns:
+        The moving average, with the status of the model's own: how much a horizon cuts off is judged by the likelihood
+        of what is observed.
     """
     found = solve_moving_average(_with_variables(model), params, household)
     horizon, _, n = found.impulse_responses.shape
@@ -30,6 +34,7 @@ def solve_all_series(model: Model, params: Any, household: HouseholdJacobians) -
         obs_intercept=jnp.pad(found.obs_intercept, (0, n)),
         obs_cov=jnp.pad(found.obs_cov, ((0, n), (0, n))),
         obs_trend=None if trend is None else jnp.pad(trend, (0, n)),
+        status=solve_moving_average(model, params, household).status,
         tail=tail and tail._replace(loading=jnp.pad(tail.loading, ((0, n), (0, 0)))),
     )
 
