@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.agents import simulate_agents
-from estim.arguments import Positive, checked
+from estim.arguments import ArgumentError, Positive, checked, shown
 from estim.covariances import check_covariances
 from estim.decision import DecisionModel
 from estim.estimation import EstimationData, build_posterior, likelihood_of
@@ -71,34 +71,41 @@ def check_model(
         ModelError, DataError: as their messages say.
     """
     model = load_model(model) if isinstance(model, str) else model
-    simulated = isinstance(model, Simulation)
-    for rung in (_climb_simulation if simulated else _climb)(model, data, num_draws):  # type: ignore[arg-type]
+    for rung in _climb(model, data, num_draws):
         yield rung
         if not rung.passed:
             return
 
 
-def _climb(model: Model | DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
-    if isinstance(model, Model) and default_solver(model).states_rest:
+@singledispatch
+def _climb(model: Any, data: Any, num_draws: int) -> Iterator[Rung]:
+    raise ArgumentError(f"check_model takes a model, not {shown(model)}")
+
+
+@_climb.register
+def _(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
+    if default_solver(model).states_rest:
         yield _equations(model)
         yield _steady_state(model)
-    check_covariances(model, model.params())
     solution = _solve_at_defaults(model)
     yield _solution(solution)
-    if isinstance(model, DecisionModel):
-        if data is None and model.draw is None:
-            return
-        data = simulate_agents(model, None, 400, rng_key=jax.random.key(0)) if data is None else data
-    elif data is None:
+    if data is None:
         observations = simulate(solution, jax.random.key(0), 96)
         data = pd.DataFrame(np.asarray(observations), columns=list(model.observables._fields))
-    if not model.estimated:
-        yield _calibrated_likelihood(model, data)
-        return
     yield from _climb_posterior(model, data, num_draws)
 
 
-def _climb_simulation(model: Simulation, data: Any, num_draws: int) -> Iterator[Rung]:
+@_climb.register
+def _(model: DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
+    yield _solution(_solve_at_defaults(model))
+    if data is None and model.draw is not None:
+        data = simulate_agents(model, None, 400, rng_key=jax.random.key(0))
+    if data is not None:
+        yield from _climb_posterior(model, data, num_draws)
+
+
+@_climb.register
+def _(model: Simulation, data: Any, num_draws: int) -> Iterator[Rung]:
     check_covariances(model, model.params())
     rng = np.random.default_rng(0)
     shocks, errors = (
@@ -124,6 +131,9 @@ def _climb_simulation(model: Simulation, data: Any, num_draws: int) -> Iterator[
 
 
 def _climb_posterior(model: Model | Simulation | DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
+    if not model.estimated:
+        yield _calibrated_likelihood(model, data)
+        return
     posterior = build_posterior(model, data)
     evaluate = partial(evaluate_point, posterior)
     yield _likelihood(posterior, evaluate)
@@ -133,6 +143,7 @@ def _climb_posterior(model: Model | Simulation | DecisionModel, data: Any, num_d
 
 def _solve_at_defaults(model: Model | DecisionModel) -> Any:
     """Households are solved by the program that searches their steady state, which the likelihood needs too."""
+    check_covariances(model, model.params())
     solver = default_solver(model)
     return solver.solve(model, model.params(), solver.at_defaults(model))
 

@@ -103,6 +103,12 @@ def test_a_model_is_shown(capsys):
         assert words in text, words
 
 
+def test_a_simulation_is_shown(capsys):
+    assert cli.main(["show", "godley_lavoie_2007_sim"]) == 0
+    text = capsys.readouterr().out
+    assert "def transition(" in text and "prior" in text
+
+
 def test_a_check_of_other_values(capsys):
     assert cli.main(["check", "hansen_1985", "--set", "gamma=1.5"]) == cli.EXIT_FAILED
     assert "explosive" in capsys.readouterr().out

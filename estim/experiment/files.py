@@ -11,8 +11,8 @@ from estim.arguments import checked, shown
 from estim.dynare import read_mod
 from estim.experiment.experiment import Experiment, from_settings
 from estim.experiment.settings import ExperimentError, refused
-from estim.model import Model
 from estim.models import load_model
+from estim.specification import Specification
 from estim.user_code import NotPythonError, import_file
 
 _LONGEST_FILE = 10_000_000
@@ -60,7 +60,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 @checked
-def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
+def load_model_and_data(name: str) -> tuple[Any, pd.DataFrame | None]:
     """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
 
     Raises:
@@ -74,7 +74,7 @@ def load_model_and_data(name: str) -> tuple[Model, pd.DataFrame | None]:
     experiment = getattr(module, "experiment", None)
     if isinstance(experiment, Experiment):
         return experiment.load_model(), experiment.load_data()
-    if isinstance(getattr(module, "model", None), Model):
+    if isinstance(getattr(module, "model", None), Specification):
         return module.model, None
     raise ExperimentError(f"{name}: defines neither `model = Model(...)` nor `experiment = Experiment(...)`")
 

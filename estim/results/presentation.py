@@ -1,50 +1,68 @@
-"""A model in words: what `estim show` prints."""
+"""A specification in words: what `estim show` prints."""
 
 from collections.abc import Iterator
-from inspect import getsource
+from dataclasses import fields
+from inspect import getsource, isfunction
 from textwrap import dedent
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from estim.model import Model
-from estim.results.describe import describe_model
+from estim.results.describe import describe_prior
 from estim.solution.at_rest import levels
 from estim.solution.responses import impulse_responses
 from estim.solution.table import default_solver
+from estim.specification import Specification
 
 _DIGITS = 4
 
 
-def presentation(model: Model) -> Iterator[tuple[str, str]]:
-    """Titles and texts: names, equations, prior, calibrated values, the steady state, responses on impact.
+def presentation(spec: Specification) -> Iterator[tuple[str, str]]:
+    """Titles and texts: names, the author's functions, prior, calibrated values; of a `Model` its rest and responses.
 
     Raises:
-        SolutionError: the model has no solution at its default parameters; what comes before has been given.
+        SolutionError: a model has no solution at its default parameters; what comes before has been given.
     """
-    described = describe_model(model)
-    yield model.name, model.reference or "no reference"
-    for what in ("variables", "shocks", "observables"):
-        yield f"{len(described[what])} {what}", ", ".join(described[what]) or "none"
-    yield "equations", _source(model.residuals)
-    if model.measurement is not None:
-        yield "measurement", _source(model.measurement)
-    if described["prior"]:
-        yield "prior", _table(pd.DataFrame(described["prior"]).set_index("name"))
-    if described["calibrated"]:
-        yield (
-            "calibrated",
-            "\n".join(f"{name} = {value:g}" for name, value in described["calibrated"].items()),
-        )
+    yield spec.name, spec.reference or "no reference"
+    parts = {field.name: getattr(spec, field.name) for field in fields(spec)}  # type: ignore[arg-type]
+    for name, value in parts.items():
+        if isinstance(value, type) and hasattr(value, "_fields"):
+            yield f"{len(value._fields)} {name}", ", ".join(value._fields) or "none"
+    for name, value in parts.items():
+        if isfunction(value):
+            yield name, _source(value)
+    yield from _parameters(spec)
+    if isinstance(spec, Model):
+        yield from _at_rest_and_after(spec)
+
+
+def _parameters(spec: Specification) -> Iterator[tuple[str, str]]:
+    if spec.estimated:
+        rows = [{"name": n} | describe_prior(getattr(spec.prior, n)) for n in spec.estimated]
+        yield "prior", _table(pd.DataFrame(rows).set_index("name"))
+    defaults = spec.params()._asdict()
+    calibrated = [f"{n} = {_value(x)}" for n, x in defaults.items() if n not in spec.estimated]
+    if calibrated:
+        yield "calibrated", "\n".join(calibrated)
+
+
+def _at_rest_and_after(model: Model) -> Iterator[tuple[str, str]]:
     if default_solver(model).states_rest:
-        yield "steady state", levels(model, model.params())
+        yield "at rest", levels(model, model.params())
     responses = impulse_responses(model, model.defaults, 1).isel(horizon=0)
     yield "responses on impact, to one standard deviation", _table(responses.to_pandas())
 
 
-def _source(function: object) -> str:
+def _value(x: Any) -> str:
+    return f"{float(x):g}" if np.ndim(x) == 0 else f"numbers of shape {np.shape(x)}"
+
+
+def _source(function: Any) -> str:
     try:
-        return dedent(getsource(function)).strip()  # type: ignore[arg-type]
-    except (OSError, TypeError):
+        return dedent(getsource(function)).strip()
+    except OSError:
         return "its source is not to be had"
 
 

@@ -22,7 +22,10 @@ DATA = pd.DataFrame({"X": [0.3, 0.5, -0.2, 0.9]})
 KEY = jax.random.key(0)
 
 WRONG = [
-    (lambda: forecast(ar1(), DATA, DATA), "forecast: state_space must be a StateSpace, not Model"),
+    (
+        lambda: forecast(ar1(), DATA, DATA),
+        "forecast: solution must be a StateSpace or a MovingAverage, not Model",
+    ),
     (
         lambda: forecast(SOLUTION, "here", DATA),
         "forecast: observations must be an array of numbers, not 'here'",
