@@ -54,13 +54,17 @@ _MAPS = Path("/proc/self/maps")
 _MOST_MAPS = 38_000
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_programs_find_room():
+def make_room():
     """Each compiled program takes pieces of memory of its own; at some 65,000 of them Linux gives no more."""
-    yield
     if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_find_room():
+    yield
+    make_room()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from conftest import make_room
 
 import estim
 from estim import analysis
@@ -42,6 +43,13 @@ FEWER = {
     analysis: {"bridge_sampling": {"num_proposals": 250}, "prior_mass": {"num_draws": 250}},
 }
 """What a page's own calls may ask for at the most."""
+
+
+@pytest.fixture(autouse=True)
+def every_page_finds_room():
+    """A page compiles as much as a file of tests."""
+    yield
+    make_room()
 
 
 def at_most(function, most):

@@ -200,7 +200,7 @@ def test_tables_and_figures_for_a_paper(run, tmp_path):
     np.testing.assert_allclose(table.loc["long", "mean"], run.summary("long")["mean"], rtol=1e-12)
     lines = (tmp_path / "tables" / "prior_and_posterior.tex").read_text().splitlines()
     assert lines[0] == r"\begin{tabular}{l" + "r" * lines[2].count("&") + "}" and lines[4].startswith(
-        "rho & beta & "
+        "rho & beta [0, 1] & "
     )
     sheets = pd.read_excel(tmp_path / "tables.xlsx", sheet_name=None)
     assert set(sheets["parameters"]["parameter"]) == {"rho", "sigma"}
