@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.analysis.moving_average import Given
 from estim.arguments import checked
 from estim.likelihood.moving_average.toeplitz import autocovariances
 from estim.likelihood.state_space.smoothing import Smoothed, smooth
@@ -75,11 +76,8 @@ def _of_state_space(solution: StateSpace, observations: Array, smoothed: Smoothe
 def _(solution: MovingAverage, observations: Array) -> HistoricalDecomposition:
     """With y - d the sum of parts y^j, one for each shock, and u: E[y^j | y] = Cov(y^j, y) Var(y)^-1 (y - d)."""
     n_periods, n_obs = observations.shape
-    observed = ~jnp.isnan(observations).reshape(-1)
     centred = without_trend(solution, observations) - solution.obs_intercept[None]
-    total = block_toeplitz(autocovariances(solution, n_periods).at[0].add(solution.obs_cov))
-    total = jnp.where(observed[:, None] & observed[None], total, jnp.eye(n_periods * n_obs))
-    weight = jnp.linalg.solve(total, jnp.where(observed, jnp.nan_to_num(centred).reshape(-1), 0.0))
+    weight = Given(solution, observations).weigh(centred).reshape(-1)
     parts = [_covariance_with(solution, j, n_periods) @ weight for j in range(len(solution.shock_cov))]
     shocks = jnp.stack([part.reshape(n_periods, n_obs) for part in parts], axis=2)
     return HistoricalDecomposition(

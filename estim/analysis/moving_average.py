@@ -27,7 +27,7 @@ def conditional(solution: MovingAverage, observations: Array) -> tuple[Gaussian,
         ``[n_periods]`` whose observed numbers are tied to those before them.
     """
     n_periods, n_obs = observations.shape
-    given = _Given(solution, observations)
+    given = Given(solution, observations)
     mean = level(solution, n_periods) + given.mean(observations - level(solution, n_periods))
     whole = block_toeplitz(given.covariances.at[0].add(solution.obs_cov))
     shared = whole * given.seen.reshape(1, -1)  # Cov(x, y), zero where y is not seen
@@ -41,7 +41,7 @@ def sample_conditional(rng_key: Key, solution: MovingAverage, observations: Arra
     """A draw of all series ``[n_periods, n]`` given the first of them, ``[n_periods, n_obs]``, NaN where unobserved."""
     n_periods, n_obs = observations.shape
     drawn = simulate(solution, rng_key, n_periods)
-    return drawn + _Given(solution, observations).mean(observations - drawn[:, :n_obs])
+    return drawn + Given(solution, observations).mean(observations - drawn[:, :n_obs])
 
 
 def level(solution: MovingAverage, n_periods: int) -> Array:
@@ -49,7 +49,7 @@ def level(solution: MovingAverage, n_periods: int) -> Array:
     return solution.obs_intercept[None] + trend_path(solution, n_periods)
 
 
-class _Given:
+class Given:
     """The variance of what is seen of the first series, factorised once."""
 
     def __init__(self, solution: MovingAverage, observations: Array) -> None:
@@ -65,11 +65,15 @@ class _Given:
         tied = ~(pivots > SMALLEST_SHARE * jnp.diagonal(variance))
         self.singular = tied.reshape(n_periods, n_obs).any(axis=1)
 
+    def weigh(self, centred: Array) -> Array:
+        """Var(y)^-1 y ``[n_periods, n_obs]``, zero where y is not seen."""
+        y = jnp.where(self.seen, centred, 0.0).reshape(-1)
+        return cho_solve((self.root, True), y).reshape(centred.shape) * self.seen
+
     def mean(self, centred: Array) -> Array:
         """E[x | y = centred] of all series ``[n_periods, n]``, all of them without a mean of their own."""
         n_periods, n_obs = centred.shape
-        y = jnp.where(self.seen, centred, 0.0).reshape(-1)
-        weight = cho_solve((self.root, True), y).reshape(centred.shape) * self.seen
+        weight = self.weigh(centred)
         date = jnp.arange(n_periods)
         ahead = (date[:, None] - date[None])[..., None, None]
         later, earlier = self.covariances[:, :, :n_obs], self.covariances[:, :n_obs].swapaxes(1, 2)

@@ -6,7 +6,6 @@ Only what a command needs is imported, when it runs: `estim --help` starts at on
 import argparse
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from estim.cli import data, dynare, models, results, runs
@@ -58,8 +57,9 @@ class _Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            close = get_close_matches(str(value), [str(choice) for choice in action.choices or ()], 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            from estim.arguments import did_you_mean
+
+            hint = did_you_mean(value, action.choices or ())
             raise argparse.ArgumentError(action, f"{error.message}{hint}") from None
 
 

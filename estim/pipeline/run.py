@@ -19,7 +19,7 @@ from estim.posterior import Posterior
 from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_data, read_route
 from estim.results.datatree import read_datatree
-from estim.results.diagnostics import QUANTILES, summarise
+from estim.results.diagnostics import as_table, summarise
 from estim.results.export import export_run
 from estim.results.implied import (
     Estimated,
@@ -94,11 +94,7 @@ class Run:
         Raises:
             ArgumentError: there is no such route, or it has no draws yet.
         """
-        found = self._summary(self._known(route))
-        columns = {"mean": found.mean, "sd": found.std}
-        columns |= {f"{q:.0%}": values for q, values in zip(QUANTILES, found.quantiles, strict=True)}
-        columns |= {"mcse": found.mcse, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail}
-        return pd.DataFrame(columns | {"r_hat": found.rhat}, pd.Index(self.param_names, name="parameter"))
+        return as_table(self._summary(self._known(route)), self.param_names)
 
     def compare(self, other: "Run") -> pd.DataFrame:
         """Means and standard deviations of two runs by parameter, and how far apart the means are.

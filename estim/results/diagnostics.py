@@ -4,10 +4,11 @@ Rank-normalised split R-hat, bulk and tail effective sample size as in Vehtari, 
 Carpenter and Bürkner (2021), computed by ArviZ's array functions on all parameters at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 Array = np.ndarray
 
@@ -59,6 +60,14 @@ def summarise(draws: Array, max_draws: int = 100_000) -> Summary:
             ess_tail=array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes),
             rhat=array_stats.rhat(thinned, method="rank", **axes),
         )
+
+
+def as_table(summary: Summary, names: Sequence[str]) -> pd.DataFrame:
+    """A row for each parameter: mean, sd, quantiles, Monte Carlo error, effective sample sizes, R-hat."""
+    columns = {"mean": summary.mean, "sd": summary.std}
+    columns |= {f"{q:.0%}": values for q, values in zip(QUANTILES, summary.quantiles, strict=True)}
+    columns |= {"mcse": summary.mcse, "ess_bulk": summary.ess_bulk, "ess_tail": summary.ess_tail}
+    return pd.DataFrame(columns | {"r_hat": summary.rhat}, pd.Index(names, name="parameter"))
 
 
 def pooled_std(summaries: Mapping[str, Summary]) -> Array:

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from estim.results.diagnostics import QUANTILES
+from estim.results.diagnostics import as_table
 from estim.results.figures.style import STYLE
 from estim.results.report import write_sections
 from estim.results.report.page import Item
@@ -90,21 +90,8 @@ class _Exported(Report):
 
     def parameters(self) -> pd.DataFrame:
         """Moments, quantiles and diagnostics of every route: a row for each route and parameter."""
-        rows = []
-        for route, s in self.summaries.items():
-            for i, name in enumerate(self.names):
-                quantiles = {f"{q:.0%}": s.quantiles[k, i] for k, q in enumerate(QUANTILES)}
-                rows.append(
-                    {"route": route, "parameter": name, "mean": s.mean[i], "sd": s.std[i]}
-                    | quantiles
-                    | {
-                        "mcse": s.mcse[i],
-                        "ess_bulk": s.ess_bulk[i],
-                        "ess_tail": s.ess_tail[i],
-                        "r_hat": s.rhat[i],
-                    }
-                )
-        return pd.DataFrame(rows)
+        tables = {route: as_table(summary, self.names) for route, summary in self.summaries.items()}
+        return pd.concat(tables, names=["route"]).reset_index()
 
 
 def _name(title: str) -> str:
