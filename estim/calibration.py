@@ -1,7 +1,6 @@
 """`calibrate`: parameters that bring moments or paths to their targets, or any loss to its minimum."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,29 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.arguments import ArgumentError, NonNegativeReal, Number, Positive, Seed, checked
-from estim.descent import as_floats, box_around, descend
+from estim.descent import Calibration, as_floats, box_around, descend
 from estim.typing import Scalar
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What a calibration found.
-
-    Attributes:
-        values: like the start, where the loss is least.
-        loss: there.
-        success: whether the search ended at a minimum, as far as it can tell.
-        message: why it ended.
-        num_evaluations: of the loss with its gradient, over all starts.
-        losses: that each start led to ``[num_starts]``, infinite where the loss is not finite at the start.
-    """
-
-    values: Any
-    loss: float
-    success: bool
-    message: str
-    num_evaluations: int
-    losses: np.ndarray
 
 
 @checked
@@ -75,7 +53,7 @@ def calibrate(
     """
     box = box_around(start, bounds, "calibrate")
     loss = _loss(function, as_floats(start), targets, weights)
-    found = descend(
+    return descend(
         jax.jit(jax.value_and_grad(loss)),
         start,
         box,
@@ -85,7 +63,6 @@ def calibrate(
         max_steps=max_steps,
         verb="calibrate",
     )
-    return Calibration(**found._asdict())
 
 
 def _loss(function: Callable[[Any], Any], start: Any, targets: Any, weights: Any) -> Callable[[Any], Scalar]:

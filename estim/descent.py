@@ -1,6 +1,7 @@
 """Descent by L-BFGS within a box, from one start or many: what `calibrate` and `control` have in common."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +13,18 @@ from estim.arguments import ArgumentError, did_you_mean
 from estim.typing import Array
 
 
-class Descent(NamedTuple):
-    """Where a descent ended: the fields of `estim.calibration.Calibration`."""
+@dataclass(frozen=True)
+class Calibration:
+    """What a calibration found.
+
+    Attributes:
+        values: like the start, where the loss is least.
+        loss: there.
+        success: whether the search ended at a minimum, as far as it can tell.
+        message: why it ended.
+        num_evaluations: of the loss with its gradient, over all starts.
+        losses: that each start led to ``[num_starts]``, infinite where the loss is not finite at the start.
+    """
 
     values: Any
     loss: float
@@ -52,7 +63,7 @@ def descend(
     tolerance: float,
     max_steps: int,
     verb: str,
-) -> Descent:
+) -> Calibration:
     """The deepest of the minima that are found from `num_starts` starts.
 
     Args:
@@ -84,7 +95,7 @@ def descend(
         raise ValueError(f"{verb}: the loss is not finite at the start" + "s" * (num_starts > 1))
     best = found[int(np.nanargmin(losses))]
     left = np.max(np.abs(_projected(best, box.limits)), initial=0.0)
-    return Descent(
+    return Calibration(
         values=jax.tree.map(_plain, unravel(jnp.asarray(box.start + box.scale * best.x))),
         loss=float(best.fun),
         success=bool(best.success) or bool(left <= np.sqrt(np.finfo(float).eps)),
