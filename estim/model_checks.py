@@ -22,6 +22,8 @@ from estim.specification_checks import (
     scalar,
     symbols,
     trace,
+    trace_each,
+    without_equation,
 )
 from estim.tracing import ModelError
 
@@ -151,8 +153,12 @@ def _check_functions(model: Any) -> list[str]:
     if model.states_rest:
         trace_one("steady_state", model.steady_state, a_tuple("steady_state", model.variables), params=params)
     dated = {"lag": state, "now": state, "lead": state}
-    found = trace_one("residuals", model.residuals, equations, **dated, shocks=shocks, params=params)
-    _check_count(model, written, found)
+    trace_one("residuals", model.residuals, equations, **dated, shocks=shocks, params=params)
+    if len(written) != len(wanted := _wanted(model)):
+        each = trace_each(
+            model, "residuals", model.residuals, equations, names, **dated, shocks=shocks, params=params
+        )
+        raise ModelError(_uneven(model, written, wanted, each))
     observed = a_tuple("measurement", model.observables)
     trace_one("measurement", model.measurement, observed, now=state, lag=state, params=params)
     if model.measurement_error is not None:
@@ -202,13 +208,14 @@ def _constraints(model: Any, equations: Sequence[str]) -> list[tuple[str, str, A
     return found
 
 
-def _check_count(model: Any, equations: list[str], found: set[str]) -> None:
-    """As many equations as variables; `found` are the variables that stand in one."""
+def _wanted(model: Any) -> list[str]:
+    """The variables that equations determine: those that no block supplies."""
     supplied = [n for block in model.het_blocks for n in block.outputs]
-    wanted = [n for n in model.variables._fields if n not in supplied]
-    if len(equations) != len(wanted):
-        absent = [n for n in wanted if n not in found]
-        raise ModelError(
-            f"{model.name}: {len(equations)} equations {listed(equations)} for {len(wanted)} variables {listed(wanted)}"
-            + (f"; none contains {quoted(absent)}" if absent else "")
-        )
+    return [n for n in model.variables._fields if n not in supplied]
+
+
+def _uneven(model: Any, equations: list[str], wanted: list[str], each: list[set[tuple[str, str]]]) -> str:
+    """Other than as many equations as variables, `each` of which reads what: in words."""
+    words = f"{model.name}: {len(equations)} equations {listed(equations)} for {len(wanted)} variables {listed(wanted)}"
+    dated = [{name for argument, name in found if argument in ("lag", "now", "lead")} for found in each]
+    return words + without_equation(wanted, dated)

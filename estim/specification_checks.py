@@ -4,7 +4,7 @@ What is wrong is a `ModelError` that names the specification, the function, and 
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -14,9 +14,13 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.arguments import did_you_mean, is_finite, shown
+from estim.numerics.matching import unmatched
+from estim.numerics.reads import reads
 from estim.prior_checks import check_prior
 from estim.priors import Component, PriorError
 from estim.tracing import ModelError, call
+
+_MOST_NAMES = 6
 
 RESERVED = {
     "observables": {"date": "the column of the dates has this name"},
@@ -133,22 +137,45 @@ def trace(
     Returns:
         What the function reads: arguments, and the names in them.
     """
+    program, inputs = _trace(spec, role, function, read, names, arguments)
+    read_by = {id(v) for equation in program.jaxpr.eqns for v in equation.invars}
+    read_by |= set(map(id, program.jaxpr.outvars))
+    return {name for name, v in zip(inputs, program.jaxpr.invars, strict=True) if id(v) in read_by}
+
+
+def trace_each(
+    spec: Any,
+    role: str,
+    function: Any,
+    read: Callable[[Any], list[Any]],
+    names: Mapping[str, tuple[str, ...]],
+    **arguments: Any,
+) -> list[set[tuple[str, str]]]:
+    """What each value of the function's result reads; arguments as in `trace`."""
+    program, inputs = _trace(spec, role, function, read, names, arguments)
+    return [{inputs[i] for i in found} for found in reads(program)]
+
+
+def _trace(
+    spec: Any,
+    role: str,
+    function: Any,
+    read: Callable[[Any], list[Any]],
+    names: Mapping[str, tuple[str, ...]],
+    arguments: Mapping[str, Any],
+) -> tuple[Any, list[tuple[str, str]]]:
+    """The program, and the argument and name of each of its inputs."""
 
     def traced(given: dict[str, Any]) -> list[Any]:
         ordered = {name: given[name] for name in arguments}
         return [jnp.asarray(y, float) for y in read(call(function, ordered, spec.name, role, names))]
 
     try:
-        program = jax.make_jaxpr(traced)(arguments).jaxpr
+        program = jax.make_jaxpr(traced)(arguments)
     except ModelError as error:
         raise ModelError(str(error)) from error.__cause__  # without JAX's note on its own frames
-    read_by = {id(v) for equation in program.eqns for v in equation.invars} | set(map(id, program.outvars))
-    leaves = zip(jax.tree.leaves_with_path(arguments), program.invars, strict=True)
-    return {
-        (path[0].key, str(getattr(path[1], "name", "") if len(path) > 1 else ""))
-        for (path, _), variable in leaves
-        if id(variable) in read_by
-    }
+    paths = [path for path, _ in jax.tree.leaves_with_path(arguments)]
+    return program, [(p[0].key, str(getattr(p[1], "name", "") if len(p) > 1 else "")) for p in paths]
 
 
 def read_tuple(
@@ -211,3 +238,22 @@ def quoted(names: Iterable[Any]) -> str:
 
 def listed(names: Iterable[Any]) -> str:
     return "(" + ", ".join(map(str, names)) + ")"
+
+
+def without_equation(variables: Sequence[str], found: Sequence[set[str]]) -> str:
+    """The end of a sentence on equations that are too few: for which variable is none left?
+
+    Args:
+        variables: what they determine.
+        found: the names in each equation.
+    """
+    if absent := [n for n in variables if not any(n in names for names in found)]:
+        return f"; none contains {quoted(absent)}"
+    if len(found) >= len(variables):
+        return ""
+    pattern = np.array([[n in names for n in variables] for names in found], bool).reshape(-1, len(variables))
+    left = [f"'{variables[j]}' (in {pattern[:, j].sum()})" for j in unmatched(pattern)]
+    more = ", ..." if len(left) > _MOST_NAMES else ""
+    which = "without an equation of its own is" + (" one of" if len(left) > 1 else "")
+    order = ", those in the fewest equations first" if len(left) > 1 else ""
+    return f"; {which} {', '.join(left[:_MOST_NAMES])}{more}{order}"

@@ -168,7 +168,7 @@ def one_of_each_kind():
 def test_gallery_passes(name):
     """The model without reference numbers climbs to the top; the others' likelihoods and gradients have theirs."""
     model = load_model(name)
-    num_rungs = None if name == "lubik_schorfheide_2007" else 2 if model.het_blocks else 3
+    num_rungs = None if name == "lubik_schorfheide_2007" else 3 if model.het_blocks else 4
     rungs = islice(check_model(model, num_draws=20), num_rungs)
     with jax.numpy_rank_promotion("allow"):  # household problems are written on grids, with broadcasting
         assert all(rung.passed for rung in rungs)

@@ -10,7 +10,7 @@ from estim.arguments import checked
 from estim.data.datasets import DataError
 from estim.dynare.building.build import build, module_text
 from estim.dynare.building.system import System, build_system
-from estim.dynare.data import prepare, read_file, read_table, sample
+from estim.dynare.data import find_table, prepare, read_file, read_table, sample
 from estim.dynare.macro.processor import expand
 from estim.dynare.reading.collect import COMPUTED, collect
 from estim.dynare.reading.contents import Contents
@@ -88,6 +88,11 @@ class ModFile(NamedTuple):
                 "data: 'nobs' in the file must say how many"
             )
         return frame
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the file names its data and they are there."""
+        return bool(self.estimation.datafile and find_table(self.path.parent, self.estimation))
 
     def run_stoch_simul(self) -> StochSimul:
         """What the file's `stoch_simul` command computes; Dynare's defaults where it has none.

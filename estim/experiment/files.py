@@ -61,13 +61,14 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 @checked
 def load_model_and_data(name: str) -> tuple[Any, pd.DataFrame | None]:
-    """A model by its name in the gallery, from a Python file with the data of its experiment, or from Dynare's.
+    """A model by its name in the gallery, from a Python file with its experiment's data, or from Dynare's with its own.
 
     Raises:
         ExperimentError: the file defines neither `experiment` nor `model`.
     """
     if name.endswith(".mod"):
-        return read_mod(name).model, None
+        file = read_mod(name)
+        return file.model, file.load_data() if file.has_data else None
     if not name.endswith(".py"):
         return load_model(name), None
     module = _import_file(Path(name))

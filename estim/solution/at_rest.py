@@ -17,7 +17,7 @@ _MOST_LINES = 4
 
 def equations_left(model: Model, params: Any) -> tuple[str, ...]:
     """The equations that do not hold at the model's steady state, with what they leave; variables without a value."""
-    steady, residuals = _at_rest(model, _as_arrays(params))  # which divide by zero without an exception
+    steady, residuals = at_rest(model, _as_arrays(params))  # which divide by zero without an exception
     scale = 1.0 + float(np.nanmax(np.abs(np.array(steady)), initial=0.0))
     lines = [
         f"equation '{n}' leaves {x:.3g}" for n, x in residuals.items() if not abs(x) <= _TOLERANCE * scale
@@ -26,7 +26,7 @@ def equations_left(model: Model, params: Any) -> tuple[str, ...]:
     return (*lines, *([f"no number: {', '.join(without)}"] if without else []))
 
 
-def _at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
+def at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
     """The steady state that the model states, or the nearest to one that is found; and what each equation leaves."""
     if isinstance(model.steady_state, Searched):
         return best_attempt(model, params)
@@ -38,7 +38,7 @@ def _at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
 
 def levels(model: Model, params: Any) -> str:
     """The variables at rest."""
-    steady, _ = _at_rest(model, _as_arrays(params))
+    steady, _ = at_rest(model, _as_arrays(params))
     return ", ".join(f"{n} = {float(x):.6g}" for n, x in steady._asdict().items())
 
 

@@ -12,8 +12,8 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from estim.kept import kept_on_model
 from estim.model import Model
+from estim.numerics.reads import reads
 from estim.solution.equations import trace_equations
-from estim.solution.sparse_derivatives import reads
 
 
 class Incidence(NamedTuple):

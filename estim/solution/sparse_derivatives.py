@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from estim.numerics.reads import CALLS
 from estim.typing import Array, Scalar
 
 SparseRow = dict[int, Any]
@@ -48,11 +49,6 @@ def differentiate(program: core.ClosedJaxpr, inputs: Sequence[Any], active: rang
     from the first of these on."""
     partials: list[SparseRow] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
     return _push_forward(program, _Values(program, inputs, _Once()), partials)
-
-
-def reads(program: core.ClosedJaxpr) -> list[set[int]]:
-    """Which inputs of a program each of its outputs reads."""
-    return _reads_given(program, [{i} for i in range(len(program.jaxpr.invars))])
 
 
 def dense(rows: list[SparseRow], num_columns: int) -> Array:
@@ -120,12 +116,9 @@ class _Values:
         return _Values(eqn.params["jaxpr"], [self[a] for a in eqn.invars], self.once)
 
     def _compute(self, eqn: core.JaxprEqn) -> list[Any]:
-        if eqn.primitive.name in _CALLS:
+        if eqn.primitive.name in CALLS:
             return self.within(eqn).outputs()
         return self.once(_bind, eqn.primitive, *(self[a] for a in eqn.invars), **eqn.params)
-
-
-_CALLS = ("jit", "pjit")
 
 
 def _bind(primitive: core.Primitive, *x: Any, **params: Any) -> list[Any]:
@@ -169,7 +162,7 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
             divisor = operand(1)
             factor = 1.0 / divisor if isinstance(divisor, float) else once(lax.div, 1.0, divisor)
             return [_scaled(once, factor, dx[0])]
-        case name if name in _CALLS:
+        case name if name in CALLS:
             return _push_forward(eqn.params["jaxpr"], values.within(eqn), dx)
     x, active = [values[a] for a in eqn.invars], [k for k, d in enumerate(dx) if d]
     varying = lambda *a: _bind(
@@ -200,17 +193,3 @@ def _scaled(once: _Once, factor: Any, partials: SparseRow) -> SparseRow:
         return once(lax.mul, c, d)
 
     return {i: product(factor, d) for i, d in partials.items()}
-
-
-def _reads_given(program: core.ClosedJaxpr, inputs: Sequence[set[int]]) -> list[set[int]]:
-    """What the outputs read, from what each input stands for."""
-    found: dict[core.Var, set[int]] = dict(zip(program.jaxpr.invars, inputs, strict=True))
-    read = lambda atom: set() if isinstance(atom, core.Literal) else found.get(atom, set())
-    for eqn in program.jaxpr.eqns:
-        x = [read(a) for a in eqn.invars]
-        if eqn.primitive.name in _CALLS:
-            y = _reads_given(eqn.params["jaxpr"], x)
-        else:
-            y = [set().union(*x)] * len(eqn.outvars)
-        found.update(zip(eqn.outvars, y, strict=True))
-    return [read(a) for a in program.jaxpr.outvars]

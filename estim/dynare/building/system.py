@@ -5,6 +5,7 @@ Checks that the parts are there: as many equations as variables, a value for eve
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
 from estim.dynare.building.constraints import constraints
@@ -24,6 +25,7 @@ from estim.dynare.reading.syntax import (
     residual,
     walk,
 )
+from estim.specification_checks import without_equation
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def build_system(c: Contents) -> System:
             ) is not None:
                 raise c.source.unsupported(f"a model that {policy} closes", c.passed_over[policy])
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
+            message += without_equation(list(c.variables), [_read_by(c, q) for q in written])
             raise c.source.error(message, c.equations[0].at)
     require_linear(c)
     _leave_out_unused(c)
@@ -119,6 +122,17 @@ def build_system(c: Contents) -> System:
     )
     system.calibrated.update(_calibrated(c, system))
     return system
+
+
+def _read_by(c: Contents, equation: Any) -> set[str]:
+    """The names in an equation, and in the model-local variables that it uses."""
+    found = {n.name for side in (equation.left, equation.right) for n in names(side)}
+    ahead = [n for n in found if n in c.locals]
+    while ahead:
+        new = {n.name for n in names(c.locals[ahead.pop()].value)} - found
+        found |= new
+        ahead += [n for n in new if n in c.locals]
+    return found
 
 
 def _leave_out_unused(c: Contents) -> None:

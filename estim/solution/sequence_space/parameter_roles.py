@@ -11,9 +11,9 @@ import jax
 from estim.heterogeneity.household import as_inputs, backward_step
 from estim.kept import kept_on_model
 from estim.model import Model
+from estim.numerics.reads import reads
 from estim.solution.equations import trace_equations
 from estim.solution.sequence_space.plan import find_plan
-from estim.solution.sparse_derivatives import reads
 from estim.solution.steady_state import steady_state_of
 
 

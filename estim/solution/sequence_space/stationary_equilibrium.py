@@ -139,9 +139,44 @@ class _Search(NamedTuple):
     move: Array
 
 
+class Attempt(NamedTuple):
+    """How far the search at the default parameters came: ``stated`` is what `steady_state` says at the ``params``
+    tried last, ``variables`` the same with the agents' totals, ``gap`` what each target leaves, ``residuals`` each
+    equation, and ``solved`` whether the search ended well."""
+
+    params: Any
+    stated: Any
+    variables: Any
+    households: tuple[Household, ...]
+    gap: Array
+    residuals: dict[str, Any]
+    solved: bool
+
+
+def attempt(model: Model) -> Attempt:
+    """The steady state at the model's default parameters, or the last guess where none is found."""
+    point = _searched(model)
+    params = model.params()._replace(**dict(zip(model.unknowns, map(float, point.unknowns), strict=True)))
+    stated = model.variables(*(jnp.asarray(x, float) for x in steady_state_of(model)(params)))
+    variables = _with_totals(model, stated, point.households)
+    no_shocks = model.shocks(*[0.0] * len(model.shocks._fields))
+    residuals = dict(model.residuals(variables, variables, variables, no_shocks, params))
+    gap = _gaps(model, params, stated, variables)
+    return Attempt(params, stated, variables, point.households, gap, residuals, bool(_is_solved(point)))
+
+
 @kept_on_model
 def _reference(model: Model) -> _Search:
     """The steady state at the model's default parameters: a constant."""
+    found = _searched(model)
+    if not _is_solved(found):
+        raise SolutionError(Status.NO_STEADY_STATE, f"{model.name}, at its default parameters")
+    return found
+
+
+@kept_on_model
+def _searched(model: Model) -> _Search:
+    """The best point of the search at the model's default parameters."""
     names, params = tuple(model.unknowns), model.params()
 
     @jax.jit
@@ -156,10 +191,7 @@ def _reference(model: Model) -> _Search:
 
     with jax.ensure_compile_time_eval():
         first = _search_compiled(model, params, cold(params))
-        found = _search_compiled(model, params, _directed(model, first))
-        if not _is_solved(found):
-            raise SolutionError(Status.NO_STEADY_STATE, f"{model.name}, at its default parameters")
-        return found
+        return _search_compiled(model, params, _directed(model, first))
 
 
 @kept_on_model
@@ -178,7 +210,7 @@ def _directed(model: Model, point: _Search) -> _Search:
         for u in ahead
     ]
     gaps = [there.gap - point.gap for there in searched]
-    jacobian: Any = np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns)
+    jacobian: Any = np.stack(gaps, axis=1) / (_DIFFERENCE * point.unknowns) if gaps else no_jacobian
     return point._replace(jacobian=jacobian)
 
 
@@ -260,13 +292,18 @@ def _evaluate(model: Model, solve: Any, params: Any, unknowns: Array, households
     households = tuple(
         solve(block, stated, params, near) for block, near in zip(model.het_blocks, households, strict=True)
     )
+    variables = _with_totals(model, stated, households)
+    return _gaps(model, params, stated, variables), (households, variables, params)
+
+
+def _with_totals(model: Model, stated: Any, households: tuple[Household, ...]) -> Any:
+    """The stated variables, those that agents supply at their totals."""
     totals = {
         output: household.total(outcome)
         for block, household in zip(model.het_blocks, households, strict=True)
         for output, outcome in block.outputs.items()
     }
-    variables = stated._replace(**totals)
-    return _gaps(model, params, stated, variables), (households, variables, params)
+    return stated._replace(**totals)
 
 
 def _solved(households: tuple[Household, ...], tolerance: Array | float) -> Array:
