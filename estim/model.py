@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from estim.arguments import Condition, Positive, names_arguments
+from estim.display import counted, line, table
 from estim.model_checks import check_model_parts
 from estim.specification import Specification
+from estim.specification_checks import symbols
+from estim.tex import dated, equations, escape_tex, symbol
 from estim.tracing import ModelError as ModelError  # where it has always been found
 
 
@@ -43,7 +49,7 @@ class Alternative(NamedTuple):
 
 
 @names_arguments(ModelError)
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model(Specification):
     """A structural model. Frozen and static: closed over by compiled code, never traced.
 
@@ -89,6 +95,8 @@ class Model(Specification):
         reference: the publication, for people.
         published: its estimates by parameter, posterior means where it has them; a report sets
             them beside its own.
+        labels: what a parameter, variable, shock or observable is called in words and in TeX,
+            ``{"kappa": ("slope of the Phillips curve", r"\\kappa")}``; tables and figures say so.
 
     Raises:
         ModelError: at construction, when the parts do not fit together; it names the
@@ -118,6 +126,7 @@ class Model(Specification):
     linearised: bool = False
     reference: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def states_rest(self) -> bool:
@@ -128,6 +137,54 @@ class Model(Specification):
     def start_values(self) -> Mapping[str, float]:  # type: ignore[override]
         """Those of `start` that are the parameters'."""
         return {name: value for name, value in self.start.items() if name in self.param_names}
+
+    def __repr__(self) -> str:
+        counts = [
+            ("variables", self.variables),
+            ("shocks", self.shocks),
+            ("observables", self.observables),
+        ]
+        facts = [(what, str(len(kind._fields))) for what, kind in counts]
+        return line(f"Model '{self.name}'", [*facts, ("estimated parameters", str(len(self.estimated)))])
+
+    def _repr_html_(self) -> str:
+        calibrated = [name for name in self.param_names if name not in self.estimated]
+        facts = [
+            (what, counted(getattr(self, what)._fields)) for what in ("variables", "shocks", "observables")
+        ]
+        facts += [("estimated", counted(self.estimated)), ("calibrated", counted(calibrated))]
+        facts += [("agents", counted(block.name for block in self.het_blocks))] if self.het_blocks else []
+        facts += [("reference", self.reference)] if self.reference else []
+        return table(self.name, facts, self._repr_latex_())
+
+    def _repr_latex_(self) -> str:
+        """The equations, one a line, in the reference's own order."""
+        rows = [rf"&{text} && \text{{{escape_tex(name)}}}" for name, text in self.equations_in_tex().items()]
+        return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
+    def equations_in_tex(self) -> dict[str, str]:
+        """Each equation in TeX by its name: variables dated, Greek letters and subscripts by their names."""
+        params, state, shocks = symbols(type(self.prior)), symbols(self.variables), symbols(self.shocks)
+        names: list[str] = []
+
+        def residuals(p: Any, lag: Any, now: Any, lead: Any, e: Any) -> list[Any]:
+            left = self.residuals(lag, now, lead, e, p)
+            names[:] = left
+            return [jnp.asarray(y, float) for y in left.values()]
+
+        program = jax.make_jaxpr(residuals)(params, state, state, state, shocks)
+        variables = [
+            self._symbol(name, when) for when in ("t-1", "t", "t+1") for name in self.variables._fields
+        ]
+        inputs = [self._symbol(name) for name in self.param_names] + variables
+        inputs += [self._symbol(name, "t") for name in self.shocks._fields]
+        return dict(zip(names, equations(program, inputs), strict=True))
+
+    def _symbol(self, name: str, when: str = "") -> str:
+        tex = self.labels[name][1] if name in self.labels else ""
+        if tex:
+            return rf"{{{tex}}}_{{{when}}}" if when else tex
+        return dated(name, when) if when else symbol(name)
 
     def __post_init__(self) -> None:
         check_model_parts(self)

@@ -43,8 +43,19 @@ def check_model_parts(model: Any) -> None:
         raise ModelError(f"{model.name}: {error}") from None
     check_values(model)
     _check_levels(model)
+    _check_labels(model)
     _check_blocks(model)
     _check_unknowns(model, _check_functions(model))
+
+
+def _check_labels(model: Any) -> None:
+    kinds = (type(model.prior), model.variables, model.shocks, model.observables)
+    names = [name for kind in kinds for name in kind._fields]
+    if unknown := [name for name in model.labels if name not in names]:
+        raise ModelError(
+            f"{model.name}: 'labels' gives {quoted(unknown)}, no parameter, variable, shock or observable"
+            f"{did_you_mean(unknown[0], names)}"
+        )
 
 
 def _check_levels(model: Any) -> None:

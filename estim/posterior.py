@@ -11,6 +11,7 @@ from numpyro.distributions import Distribution
 
 from estim.arguments import ArgumentError, checked
 from estim.devices import over
+from estim.display import counted, line, table
 from estim.evaluations import Evaluations
 from estim.parameters import Initial, JointPrior, Parameters, parameterise, scattered
 from estim.prior_checks import begin_at
@@ -38,7 +39,7 @@ class Split(NamedTuple):
     data_fields=("data", "start"),
     meta_fields=("parameters", "likelihood", "split", "sequential"),
 )
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Posterior:
     """A posterior over an unconstrained position ``[dim]``; every function is pure and jittable.
 
@@ -64,6 +65,20 @@ class Posterior:
     start: Position
     split: Split | None = None
     sequential: bool = False
+
+    def __repr__(self) -> str:
+        return line("Posterior", [("parameters", str(len(self.param_names)))])
+
+    def _repr_html_(self) -> str:
+        start = ", ".join(f"{name} = {float(x):.4g}" for name, x in self.constrain_fn(self.start).items())
+        facts = [("parameters", counted(self.param_names)), ("start", start), ("gradient", self.gradient)]
+        spec = getattr(self.likelihood, "spec", None)
+        parts = [
+            (what, repr(x))
+            for what in ("solver", "likelihood")
+            if (x := getattr(self.likelihood, what, None))
+        ]
+        return table(f"Posterior of {spec.name}" if spec else "Posterior", [*facts, *parts])
 
     @property
     def param_names(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def configure() -> None:
         os.register_at_fork(after_in_child=_after_fork)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     cache = {
         "jax_compilation_cache_dir": os.path.join(user_cache_dir("estim"), "jax"),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
@@ -46,6 +46,20 @@ def configure() -> None:
     if jax.config.jax_compilation_cache_dir is None:
         for name, value in cache.items():
             jax.config.update(name, value)
+
+
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+
+def available_cores() -> int:
+    """Cores that this process was given, by its affinity and its control group: not those of the machine."""
+    cores = os.cpu_count() or 1
+    with suppress(AttributeError, OSError):  # another system
+        cores = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        quota, period = _CPU_LIMIT.read_text().split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))  # "max" is no limit, and no number
+    return max(1, cores)
 
 
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")

@@ -26,6 +26,8 @@ LAYERS = [
         "steering",
         "soften",
         "progress",
+        "display",
+        "tex",
         "stopping",
         "pace",
         "kept",

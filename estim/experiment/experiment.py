@@ -25,6 +25,7 @@ from estim.arguments import (
     shown,
 )
 from estim.data.datasets import DataError, is_quarter, load_data, select_observables
+from estim.display import table
 from estim.estimation import build_posterior, model_likelihood
 from estim.experiment.overrides import assign
 from estim.experiment.settings import (
@@ -121,6 +122,11 @@ class Experiment:
             if unknown := [key for key in preset if key not in annotations(Experiment)]:
                 raise ExperimentError(f"presets: {name!r} has {unknown}, which no experiment has")
         self.settings()
+
+    def _repr_html_(self) -> str:
+        settings = self.settings()
+        facts = [(name, json.dumps(value)) for name, value in settings.items() if value not in (None, "", {})]
+        return table(self.title or f"Experiment on {settings['model']}", facts)
 
     def load_model(self) -> Model:
         return load_model(self.model) if isinstance(self.model, str) else self.model

@@ -60,6 +60,13 @@ class Likelihood(Protocol):
         """Log-likelihood and status, given what `for_data` returned."""
         ...
 
+    def logdensities(self, solution: Any, data: Any) -> Array | None:
+        """ln p(y_t | y_1 .. y_{t-1}) of each period that counts, ``[n_periods - presample]``; NaN without a solution.
+
+        None for a likelihood that has no such terms.
+        """
+        return None
+
 
 def check_presample(presample: int, observations: Array) -> None:
     """Is anything counted?

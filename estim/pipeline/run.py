@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from estim.arguments import ArgumentError, Positive, checked, did_you_mean
+from estim.display import counted, table
 from estim.experiment import Experiment
 from estim.model import Model
 from estim.pipeline.beginning import saved_experiment
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from xarray import DataTree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What a run directory holds, and what its draws imply.
 
@@ -54,6 +55,16 @@ class Run:
     """
 
     path: Path
+
+    def __repr__(self) -> str:
+        return f"Run '{self.path}': routes {', '.join(self.routes) or 'none'}"
+
+    def _repr_html_(self) -> str:
+        if not self.routes:
+            return table(repr(self), [])
+        below = self.summary().to_html(float_format=lambda value: f"{value:.4g}")
+        used = [("routes", counted(self.routes)), ("used where none is named", self.route)]
+        return table(f"Run {self.path}", used, below)
 
     @property
     def routes(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """What solving a model at first order yields: a linear state space, and the rule for every variable."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from estim.display import line, table
 from estim.numerics import covariance_root, solve_discrete_lyapunov
 from estim.status import Status
 from estim.typing import Array, Key
@@ -30,6 +32,12 @@ class StateSpace(NamedTuple):
     obs_cov: Array
     status: Array
     obs_trend: Array | None = None
+
+    def __repr__(self) -> str:
+        return line("StateSpace", _sizes(self))
+
+    def _repr_html_(self) -> str:
+        return table("StateSpace", [*_sizes(self), *_found(self)])
 
     @property
     def shock_cov(self) -> Array:
@@ -83,3 +91,28 @@ class DecisionRule(NamedTuple):
     steady_state: Array
     status: Array
     shock_cov: Array
+
+    def __repr__(self) -> str:
+        return line("DecisionRule", _sizes(self))
+
+    def _repr_html_(self) -> str:
+        return table("DecisionRule", [*_sizes(self), *_found(self)])
+
+
+def _sizes(solution: Any) -> list[tuple[str, str]]:
+    """Of a solution, traced or a batch of draws too."""
+    n_rows = getattr(solution, "design", None) if hasattr(solution, "design") else solution.policy
+    states, shocks = (getattr(x, "shape", ("?",))[-1] for x in (solution.transition, solution.selection))
+    rows = "observables" if hasattr(solution, "design") else "variables"
+    counts = [("states", states), ("shocks", shocks), (rows, getattr(n_rows, "shape", ("?", "?"))[-2])]
+    batch = getattr(solution.transition, "shape", ())[:-2]
+    return [(what, str(n)) for what, n in counts] + ([("draws", str(batch[0]))] if batch else [])
+
+
+def _found(solution: Any) -> list[tuple[str, str]]:
+    """Status and largest roots, where they are numbers of one solution."""
+    if isinstance(solution.status, jax.core.Tracer) or np.ndim(solution.status):
+        return []
+    status = Status(int(solution.status))
+    roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
+    return [("status", status.message), ("largest roots", ", ".join(f"{r:.4g}" for r in roots[:4]) or "none")]

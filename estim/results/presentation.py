@@ -33,6 +33,13 @@ def presentation(spec: Specification) -> Iterator[tuple[str, str]]:
     for name, value in parts.items():
         if isfunction(value):
             yield name, _source(value)
+    if isinstance(spec, Model):
+        yield (
+            "equations in TeX",
+            "\n".join(f"{name}: {text}" for name, text in spec.equations_in_tex().items()),
+        )
+        if words := [f"{name}: {text}" for name, (text, _) in spec.labels.items() if text]:
+            yield "labels", "\n".join(words)
     yield from _parameters(spec)
     if isinstance(spec, Model):
         yield from _at_rest_and_after(spec)

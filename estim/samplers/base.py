@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.display import counted, line, table
 from estim.evaluations import Evaluations
 from estim.status import Status
 from estim.typing import Array, Key, Position, Scalar
@@ -86,7 +87,8 @@ class Draws(NamedTuple):
     the evaluations without a solution, warm-up and starting points included, by the name
     of their `Status`. ``weighted_position`` ``[m, dim]`` with ``weights`` ``[m]`` (summing to
     one) is the Rao-Blackwellised sample of the algorithms that give one, else None;
-    ``log_marginal_likelihood`` is that of the algorithms that estimate it, else None.
+    ``log_marginal_likelihood`` is that of the algorithms that estimate it, else None; ``posterior``
+    is whose draws they are, where `estim.sample` made them.
     """
 
     param_names: tuple[str, ...]
@@ -100,6 +102,58 @@ class Draws(NamedTuple):
     weighted_position: np.ndarray | None = None
     weights: np.ndarray | None = None
     log_marginal_likelihood: float | None = None
+    posterior: Any = None
+
+    def __repr__(self) -> str:
+        return line("Draws", self._facts()[:3])
+
+    def _repr_html_(self) -> str:
+        return table("Draws", self._facts())
+
+    def to_datatree(self, data: Any = None, prior: Any = None, *, predictive: bool = True) -> Any:
+        """ArviZ's DataTree of draws that `estim.sample` made, as `estim.to_datatree` makes it of any.
+
+        Args:
+            data, prior, predictive: as there.
+
+        Raises:
+            SamplerError: the draws were made otherwise, and do not know their posterior.
+        """
+        from estim.samplers.datatree import draws_datatree
+
+        if self.posterior is None:
+            raise SamplerError(
+                "these draws do not know their posterior: take estim.to_datatree(draws, posterior)"
+            )
+        return draws_datatree(self, self.posterior, data, prior, predictive)
+
+    def summary(self, **options: Any) -> Any:
+        """ArviZ's table of the parameters in the model's units: means, intervals, effective sample sizes, R-hat.
+
+        Args:
+            options: of ``arviz.summary``.
+
+        Raises:
+            SamplerError: as `to_datatree`.
+        """
+        import arviz
+
+        return arviz.summary(self.to_datatree(), **options)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        chains, draws, dim = self.position.shape
+        lp = self.loglikelihood + self.logprior
+        seconds = ", ".join(f"{phase} {taken:.3g}" for phase, taken in self.seconds.items())
+        failures = ", ".join(f"{n} {name}" for name, n in self.failures.items())
+        return [
+            ("chains", str(chains)),
+            ("draws each", str(draws)),
+            ("parameters", str(dim)),
+            ("names", counted(self.param_names)),
+            ("log-density", f"{lp.mean():.6g} ± {lp.std():.3g}"),
+            ("seconds", seconds or "not counted"),
+            ("evaluations without a solution", failures or "none"),
+        ]
 
 
 def as_draw(state: Any) -> Evaluations:

@@ -114,7 +114,7 @@ def sample(
     except KeyboardInterrupt:
         if not any(chunk.phase == "sample" for chunk in chunks):
             raise
-    return to_draws(posterior, chunks, num_samples, thin_evaluations)
+    return to_draws(posterior, chunks, num_samples, thin_evaluations)._replace(posterior=posterior)
 
 
 def sample_chunks(

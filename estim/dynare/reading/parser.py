@@ -264,7 +264,8 @@ class _Statements(_Expressions):
         return str(name), str(text)[1:-1]
 
     def symbol(self, name, tex, partitions):
-        return Symbol(str(name), dict(partitions or ()).get("long_name", ""), self._at(name))
+        long_name = dict(partitions or ()).get("long_name", "")
+        return Symbol(str(name), long_name, self._at(name), str(tex or "").strip("$"))
 
     def command(self, options, *names):
         return options or (), tuple(Name(str(n), at=self._at(n)) for n in names)

@@ -123,6 +123,7 @@ class Symbol:
     name: str
     long_name: str
     at: int
+    tex: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,18 @@ class _Module:
             name += "_"
         return name
 
+    def _labels(self) -> dict[str, str]:
+        """What the file calls its symbols in words and in TeX."""
+        c, write, identifiers = self.contents, self.write, self.fields.identifiers
+        named = {write.variables[n]: s for n, s in c.variables.items()}
+        named |= {write.shocks[n]: s for n, s in c.shocks.items()}
+        named |= {i: c.parameters[k[1]] for k, i in identifiers.items() if k[0] == "parameter"}
+        return {
+            name: f"({quote(s.long_name)}, {quote(s.tex)})"
+            for name, s in named.items()
+            if s.long_name or s.tex
+        }
+
     def _comment(self, name: str) -> str:
         return self.contents.variables[name].long_name if name in self.contents.variables else ""
 
@@ -204,6 +216,7 @@ class _Module:
         arguments |= {"linearised": "True"} if self.contents.linear else {}
         if self.fields.start:
             arguments["start"] = dictionary({n: number(v) for n, v in self.fields.start.items()})
+        arguments |= {"labels": dictionary(labels)} if (labels := self._labels()) else {}
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"
 
 

@@ -64,6 +64,13 @@ class Toeplitz(Likelihood):
         value = _loglikelihood(solution, data, presample=self.presample, method=self.method)
         return moving_average_outcome(value, solution, data)
 
+    def logdensities(self, solution: MovingAverage, data: Array) -> Array:
+        """Of each period, by Cholesky's factorisation."""
+        covariances = autocovariances(solution, data.shape[0]).at[0].add(solution.obs_cov)
+        centred = without_trend(solution, data) - solution.obs_intercept[None]
+        each = _cholesky_logdensities(covariances, centred)[self.presample :]
+        return jnp.where(solution.status == Status.OK, each, jnp.nan)
+
 
 def moving_average_outcome(value: Scalar, solution: MovingAverage, observations: Array) -> Outcome:
     """The value, and why there is none."""
@@ -165,6 +172,11 @@ def _fastest_logdensity(covariances: Array, centred: Array, presample: int) -> S
 
 def _cholesky_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:
     """log p(y | presample), by Cholesky's factorisation of the whole covariance."""
+    return jnp.sum(_cholesky_logdensities(covariances, centred)[presample:])
+
+
+def _cholesky_logdensities(covariances: Array, centred: Array) -> Array:
+    """log p(y_t | y_1 .. y_{t-1}) ``[n_periods]``."""
     n_periods, n_obs = centred.shape
     observed = ~jnp.isnan(centred).reshape(-1)
     full = block_toeplitz(covariances)
@@ -178,7 +190,7 @@ def _cholesky_logdensity(covariances: Array, centred: Array, presample: int) -> 
         pivots**2 > SMALLEST_SHARE * jnp.diagonal(full), pivots, jnp.nan
     )  # else it is singular
     each = -0.5 * standardised**2 - jnp.log(pivots) - 0.5 * math.log(2 * math.pi) * observed
-    return jnp.sum(each.reshape(n_periods, n_obs)[presample:])
+    return each.reshape(n_periods, n_obs).sum(axis=1)
 
 
 def _lattice_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:

@@ -104,6 +104,16 @@ class Kalman(Likelihood):
             start=self.start,
         )
 
+    def logdensities(self, solution: StateSpace, data: KalmanData) -> Array | None:
+        """Of each period; None from a diffuse start, whose first periods have no density."""
+        if _is(self.start, "diffuse"):
+            return None
+        observations = without_trend(solution, data.observations)
+        start: Any = self.start
+        first = STARTS[start](solution) if data.start is None else data.start
+        each = _METHODS[self.method](solution, observations, first)[self.presample :]
+        return jnp.where(solution.status == Status.OK, each, jnp.nan)
+
 
 def _is(start: Any, name: str) -> bool:
     return isinstance(start, str) and start == name

@@ -52,6 +52,12 @@ def _search(report: Report) -> str:
     )
 
 
+def _called(report: Report, name: str) -> str:
+    """A parameter with its label, where the model gives one."""
+    words = report.model.get("labels", {}).get(name)
+    return f"{name}, {words}" if words else name
+
+
 def posterior_section(report: Report) -> list[Item]:
     mode = report.run.read_arrays("mode.npz")["params"]
     prior = read_prior(report.run)
@@ -63,7 +69,7 @@ def posterior_section(report: Report) -> list[Item]:
         low, high = np.mean([s.quantiles[[0, 2], i] for s in report.summaries.values()], axis=0)
         rows.append(
             [
-                entry["name"],
+                _called(report, entry["name"]),
                 entry["family"],
                 mean_std(entry["mean"], entry["std"], places),
                 *(
