@@ -84,6 +84,7 @@ _MODULES = {
     "grids": "estim.numerics.grids",
     "priors": "estim.priors",
     "soften": "estim.soften",
+    "transformations": "estim.data.transformations",
 }
 
 __all__ = sorted([*_MODULE_OF, *_MODULES])

@@ -107,6 +107,24 @@ def read_spreadsheet(path: Path, sheet: str | int = 0, **options: Any) -> pd.Dat
         raise DataError(f"{path.name} cannot be read as a spreadsheet ({_line(error)})") from error
 
 
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The columns of a Parquet file, an index that has a name before them.
+
+    Raises:
+        DataError: there is no such file, it is no Parquet file or too large, or nothing is installed that reads it.
+    """
+    content = io.BytesIO(_read_bytes(path))
+    try:
+        frame = pd.read_parquet(content)
+    except ImportError:
+        raise DataError(
+            f"{path.name}: to read Parquet files, `pip install pyarrow`, or save it as CSV"
+        ) from None
+    except Exception as error:
+        raise DataError(f"{path.name} cannot be read as a Parquet file ({_line(error)})") from error
+    return frame.reset_index() if frame.index.name else frame
+
+
 def _require_sheet(path: Path, sheet: str | int, names: list[str]) -> None:
     if sheet not in (range(len(names)) if isinstance(sheet, int) else names):
         raise DataError(f"{path.name} has no sheet {sheet!r}; it has {names}")

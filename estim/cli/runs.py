@@ -33,6 +33,13 @@ def add_commands(add: Callable[..., Any]) -> None:
     run.add_argument("--routes", metavar="NAME,...", help="only these routes, e.g. nuts or nuts,mpmh")
     run.add_argument("--seed", type=int, help="the same as --set seed=SEED")
     run.add_argument("--out", type=Path, help="run directory (default: runs/NAME of the file)")
+    run.add_argument(
+        "--from",
+        dest="previous",
+        metavar="RUN",
+        type=Path,
+        help="begin from a run of the same model on earlier data: its draws weighed by the new ones, or its mode",
+    )
     run.add_argument("--force", action="store_true", help="remove the run that is there, and begin anew")
     resume = add("resume", _resume, "go on with a run that was stopped")
     resume.add_argument("dir", type=Path)
@@ -60,7 +67,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.force:
         remove_run(out)
     title = experiment.title or experiment.settings()["model"]
-    given = {} if data is None else {"data": data}
+    given: dict[str, Any] = {} if data is None else {"data": data}
+    given |= {} if arguments.previous is None else {"previous": arguments.previous}
     return _pipeline(
         title, out, lambda progress: run_experiment(experiment, out, progress, **given), arguments
     )

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,14 @@ import numpy as np
 import pandas as pd
 
 from estim.arguments import checked, did_you_mean, shown
+from estim.data.transformations import growth
 from estim.observations import require_observations, require_order, to_numbers
-from estim.tables import DataError, read_csv_rows
+from estim.tables import DataError, read_csv_rows, read_parquet, read_spreadsheet
 
 FOLDER = Path(__file__).parent
 """The shipped files: a wheel's own, or a checkout's, in which ``estim/data`` is a link (a text file on Windows)."""
+TABLES = (".csv", ".xlsx", ".parquet")
+"""Files that hold data."""
 _MISSING = {"", ".", "NA", "NaN", "nan"}
 _QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
 _DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
@@ -27,12 +31,12 @@ _DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
 def load_data(
     name: str | Path, start: str | pd.Period | None = None, end: str | pd.Period | None = None
 ) -> pd.DataFrame:
-    """A quarterly frame: one of the shipped data sets by its name, or a CSV file by its path.
+    """A quarterly frame: one of the shipped data sets by its name, or a CSV, Excel or Parquet file by its path.
 
     Args:
-        name: a name from `list_data`, or the path of a CSV file whose dates stand in the column
-            ``date`` or, without one, in the first column ("1966Q1", "1966-01", "1966-01-01").
-            A missing number is blank, ``.`` or ``NA``.
+        name: a name from `list_data`, or the path of a CSV, Excel (.xlsx, its first sheet) or Parquet file whose
+            dates stand in the column ``date`` or, without one, in the first column ("1966Q1", "1966-01",
+            "1966-01-01", or a cell that is a date). A missing number is blank, ``.`` or ``NA``.
         start, end: first and last quarter kept, both included, as "1966Q1".
 
     Returns:
@@ -44,7 +48,7 @@ def load_data(
             the data.
     """
     path = Path(name)
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in TABLES:
         path = _shipped(str(name))
     elif "\0" in str(path) or not path.is_file():
         raise DataError(f"no such file: {path}")
@@ -152,11 +156,6 @@ def select_columns(
     return pd.DataFrame({name: to_numbers(frame[name]) for name in names}, index=frame.index)
 
 
-def growth(levels: Any) -> Any:
-    """Growth rate 100 Δ ln x, in percent a period."""
-    return 100.0 * np.log(levels).diff()
-
-
 def new_keynesian_observables(levels: pd.DataFrame, prices: str = "GDPDEF") -> pd.DataFrame:
     """YGR, INFL, INT of An and Schorfheide (2007) from the series of FRED.
 
@@ -206,7 +205,7 @@ def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
 def _shipped(name: str) -> Path:
     if name not in list_data():
         raise DataError(
-            f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a .csv file"
+            f"unknown data set '{name}'; shipped are {', '.join(list_data())}, or give a file ({', '.join(TABLES)})"
             f"{did_you_mean(name, list_data())}"
         )
     return FOLDER / f"{name}.csv"
@@ -222,9 +221,26 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """The texts of a CSV file; the index is the line in the file."""
-    header, *body = (rows := read_csv_rows(path)).values()
-    return pd.DataFrame(body, columns=header, index=list(rows)[1:])
+    """The texts of a table; the index is the line in the file."""
+    if path.suffix.lower() == ".csv":
+        header, *body = (rows := read_csv_rows(path)).values()
+        return pd.DataFrame(body, columns=header, index=list(rows)[1:])
+    frame = read_spreadsheet(path) if path.suffix.lower() == ".xlsx" else read_parquet(path)
+    if not len(frame):
+        raise DataError(f"{path.name}: the file has no rows")
+    table = frame.map(_cell).set_axis([str(c) for c in frame], axis=1).set_axis(range(2, len(frame) + 2))
+    return table[(table != "").any(axis=1)]
+
+
+def _cell(value: Any) -> str:
+    """A cell as a CSV file would have it."""
+    if isinstance(value, pd.Timestamp | datetime | date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, pd.Period):
+        return str(value)
+    if pd.isna(value):
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value).strip()
 
 
 def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:

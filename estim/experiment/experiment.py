@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -24,7 +25,7 @@ from estim.arguments import (
     settings_of,
     shown,
 )
-from estim.data.datasets import DataError, is_quarter, load_data, select_observables
+from estim.data.datasets import TABLES, DataError, is_quarter, load_data, select_observables
 from estim.display import table
 from estim.estimation import build_posterior, model_likelihood
 from estim.experiment.overrides import assign
@@ -60,7 +61,8 @@ class Experiment:
 
     Attributes:
         model: the name of a model in the gallery, or a `Model`.
-        data: the name of a shipped data set, or the path of a CSV file.
+        data: the name of a shipped data set, or the path of a CSV, Excel or Parquet file, counted from the file of
+            the experiment.
         start, end: the sample, inclusive ("1966Q1"); all of the data where None.
         routes: samplers of the exact posterior, by name.
         surrogate: the route by a neural network, or None.
@@ -139,13 +141,18 @@ class Experiment:
             ExperimentError: an option of the likelihood does not fit them, such as a presample of their length.
         """
         model = self.load_model()
-        frame = load_data(self.data, start=self.start, end=self.end)
+        frame = load_data(self._data_file(), start=self.start, end=self.end)
         selected = select_observables(frame, model.observables._fields, model.name)
         with refused():
             model_likelihood(
                 model, selected.to_numpy(), solver_named(model, self.solver), likelihood=self.likelihood
             )
         return selected
+
+    def _data_file(self) -> str:
+        """The data's name or path; one that is relative counts from the experiment's own file, where it is there."""
+        beside = Path(self.source).parent / self.data if self.source else Path(self.data)
+        return str(beside) if Path(self.data).suffix.lower() in TABLES and beside.is_file() else self.data
 
     def posterior(self, model: Model, data: pd.DataFrame) -> Posterior:
         """The posterior of the model given the data, as the experiment solves and compares them."""

@@ -74,7 +74,7 @@ def load_model_and_data(name: str) -> tuple[Any, pd.DataFrame | None]:
     module = _import_file(Path(name))
     experiment = getattr(module, "experiment", None)
     if isinstance(experiment, Experiment):
-        return experiment.load_model(), experiment.load_data()
+        return experiment.load_model(), replace(experiment, source=name).load_data()
     if isinstance(getattr(module, "model", None), Specification):
         return module.model, None
     raise ExperimentError(f"{name}: defines neither `model = Model(...)` nor `experiment = Experiment(...)`")

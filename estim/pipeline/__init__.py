@@ -13,15 +13,17 @@ it is the same call. A part's random numbers depend on the seed and on its own n
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import pandas as pd
 
 from estim.arguments import checked
-from estim.experiment import Experiment
+from estim.experiment import Experiment, from_settings
 from estim.model import Model
 from estim.pipeline.beginning import (
     begin,
@@ -35,18 +37,31 @@ from estim.pipeline.beginning import (
 from estim.pipeline.graph import parts_of
 from estim.pipeline.memory import require_memory
 from estim.pipeline.parts import run_parts
+from estim.pipeline.quarter import (
+    REWEIGHTED,
+    from_old_mode,
+    open_previous,
+    resampled,
+    reweigh,
+    with_old_draws,
+)
 from estim.pipeline.stages import is_finished, require_same_density
 from estim.posterior import Posterior
 from estim.progress import Progress, silent
 from estim.results.contents import read_data
 from estim.results.report import write_report
-from estim.results.store import RunDirectory, StoreError
+from estim.results.store import RunDirectory, RunWarning, StoreError
 from estim.results.verify import require_run
 
 
 @checked
 def run_experiment(
-    experiment: Experiment, out: str | Path, progress: Progress = silent, *, data: pd.DataFrame | None = None
+    experiment: Experiment,
+    out: str | Path,
+    progress: Progress = silent,
+    *,
+    data: pd.DataFrame | None = None,
+    previous: str | Path | None = None,
 ) -> RunDirectory:
     """Run an experiment, or go on with it, in the directory `out`, and write its report.
 
@@ -58,6 +73,9 @@ def run_experiment(
         out: a directory that does not exist yet, is empty, or holds this very run.
         progress: told what is being done.
         data: the observables, where they are not to be read from ``experiment.data``.
+        previous: the directory of a run of the same model on other data, such as those of last quarter: its draws are
+            weighed by the new data, and stand for the new posterior where the tail of the weights allows it; else the
+            routes run again, from its mode. A run that has begun goes on with what it was begun from.
 
     Returns:
         The run directory.
@@ -74,15 +92,27 @@ def run_experiment(
     model, run = experiment.load_model(), RunDirectory(out)
     require_memory(experiment, len(model.estimated))
     fresh = not is_begun(run)
-    posterior, seconds = None, time.perf_counter()
+    posterior, seconds, found = None, time.perf_counter(), None
+    if previous is not None and not fresh:
+        experiment = from_settings(run.read_json("settings.json"), experiment.model, experiment.source)
     if fresh:  # whatever is wrong with the experiment is found before anything is written
         data = experiment.load_data() if data is None else data
         posterior = experiment.posterior(model, data)
+        if previous is not None:
+            old = open_previous(previous, model)
+            found = reweigh(posterior, old)
+            if found.enough:
+                experiment = with_old_draws(experiment, found, old.read_json("settings.json")["routes"])
+            posterior, experiment = from_old_mode(posterior, old), replace(experiment, num_starts=1)
         seconds = time.perf_counter() - seconds
     with run.locked(create=True):
         if fresh and data is not None and not is_begun(run):
             begin(run, experiment, model, data)
             run.note_time("setting up", seconds)
+            if found is not None:
+                _note(run, f"begun from {previous}: {found.note}")
+                if found.enough:
+                    run.append_chunk(REWEIGHTED, resampled(found, experiment.seed))
         else:
             require_continuable(run)
             require_same(run, experiment, model)
@@ -145,6 +175,13 @@ def _complete(
     run.write_json("environment.json", run.read_json("environment.json") | {"peak_memory_mib": round(peak)})
     with run.timed("report"):
         write_report(run)
+
+
+def _note(run: RunDirectory, text: str) -> None:
+    """For the report, and for whoever looks on."""
+    environment = run.read_json("environment.json")
+    run.write_json("environment.json", environment | {"notes": [*environment.get("notes", []), text]})
+    warnings.warn(RunWarning(text), stacklevel=3)
 
 
 @contextmanager

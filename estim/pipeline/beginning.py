@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from estim.data.datasets import DataError, select_sample
+from estim.data.datasets import TABLES, DataError, select_sample
 from estim.dynare import read_mod
 from estim.dynare.writing.experiment_file import data_file, experiment_data, experiment_source
 from estim.experiment import Experiment, ExperimentError, load_experiment
@@ -150,7 +150,7 @@ def say_what_changed(run: RunDirectory, experiment: Experiment) -> None:
 
 
 def _how(run: RunDirectory, experiment: Experiment, name: str, path: Path) -> str:
-    if path.suffix not in (".py", ".csv") or experiment.data == OWN_DATA:
+    if path.suffix not in (".py", *TABLES) or experiment.data == OWN_DATA:
         return "its bytes are others"
     if name != OWN_DATA:
         return text_changes(run.check(name).read_bytes(), path.read_bytes())
@@ -231,7 +231,8 @@ def _sources(experiment: Experiment, data: pd.DataFrame) -> dict[str, tuple[str,
     if (
         file := data.attrs.get("file") or (None if experiment.data == OWN_DATA else experiment.data)
     ) is not None:
-        places[OWN_DATA] = Path(file).resolve()
+        beside = Path(experiment.source or ".").parent / file
+        places[OWN_DATA] = (beside if beside.is_file() else Path(file)).resolve()
     return {name: (str(path), _sha256(path)) for name, path in places.items() if path.is_file()}
 
 

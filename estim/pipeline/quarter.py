@@ -1,0 +1,144 @@
+"""A quarter more of data: a run that begins from what another knows.
+
+Draws theta_i of the old posterior are draws of the new one with the weights
+
+    w_i ~ p(y_new | theta_i) / p(y_old | theta_i),
+
+as long as the tail of the weights allows it: the Pareto k-hat of Vehtari, Simpson, Gelman, Yao and Gabry (2024,
+J. Machine Learning Research 25). Where it does not, the samplers run again and start at the old mode.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from estim.arguments import ArgumentError
+from estim.experiment import Experiment, Route
+from estim.model import Model
+from estim.numerics import resample_systematically
+from estim.posterior import Posterior
+from estim.results.analysis import thin, unconstrain
+from estim.results.contents import finished_routes, read_route
+from estim.results.describe import describe_model
+from estim.results.diagnostics import summarise
+from estim.results.report.verdict import best
+from estim.results.store import RunDirectory
+from estim.results.verify import require_intact, require_run
+from estim.surrogate.estimates import effective_size, pareto_khat, reliable_khat
+from estim.surrogate.evaluate import evaluate_posterior
+
+REWEIGHTED = "reweighted"
+_DRAWS = 4000
+_EFFECTIVE = 400
+_SAME = ("variables", "shocks", "observables", "prior", "calibrated")
+
+
+class Reweighted(NamedTuple):
+    """Old draws ``params`` ``[chain, draw, n_params]`` of a ``route`` with log-likelihood and log-prior under the new
+    data, their weights ``[chain, draw]``, and what these are worth."""
+
+    route: str
+    params: np.ndarray
+    loglikelihood: np.ndarray
+    logprior: np.ndarray
+    weight: np.ndarray
+    khat: float
+    effective: float
+
+    @property
+    def enough(self) -> bool:
+        """May the weights be trusted, and are they worth enough draws?"""
+        wanted = min(_EFFECTIVE, 0.5 * self.weight.size)
+        return self.khat <= reliable_khat(self.weight.size) and self.effective >= wanted
+
+    @property
+    def note(self) -> str:
+        """What was found, in words."""
+        found = (
+            f"{self.weight.size:,} draws of its route {self.route} weighed by the new data: Pareto k-hat "
+            f"{self.khat:.2f}, as good as {self.effective:,.0f} draws"
+        )
+        return f"{found}; they stand for the new posterior" if self.enough else f"{found}: not enough"
+
+
+def open_previous(path: Any, model: Model) -> RunDirectory:
+    """The run to begin from.
+
+    Raises:
+        StoreError: no run, or a damaged one.
+        ArgumentError: it has another model, or no draws.
+    """
+    run = RunDirectory(path)
+    require_run(run)
+    require_intact(run)
+    there, here = run.read_json("model.json"), describe_model(model)
+    if differ := [key for key in _SAME if there.get(key) != here.get(key)]:
+        raise ArgumentError(
+            f"{path} is a run of another model (its {', '.join(differ)}): nothing of it can be used"
+        )
+    if not finished_routes(run):
+        raise ArgumentError(f"{path} has no draws yet: let it finish first")
+    return run
+
+
+def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
+    """The draws of the old run's best exact route, weighed by the new data."""
+    routes = finished_routes(previous)
+    route = best({name: summarise(read_route(previous, name).params) for name in routes})
+    result = read_route(previous, route)
+    each = max(1, _DRAWS // len(result.params))
+    params, old = (
+        np.stack([thin(chain, each) for chain in x]) for x in (result.params, result.loglikelihood)
+    )
+    positions = unconstrain(posterior, params.reshape(-1, params.shape[-1]).astype(float))
+    found = evaluate_posterior(posterior, positions)
+    new, logprior = (np.asarray(x).reshape(old.shape) for x in (found.loglikelihood, found.logprior))
+    log_weight = np.where(np.isfinite(new), new - old, -np.inf)
+    if not np.isfinite(log_weight).any():
+        nothing = np.full(old.shape, 1 / old.size)
+        return Reweighted(route, params, new, logprior, nothing, np.inf, 0.0)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    khat = pareto_khat(log_weight.ravel())
+    return Reweighted(route, params, new, logprior, weight, khat, effective_size(weight.ravel()))
+
+
+def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
+    """The chunk of a route: as many draws with equal weights, each chain's from its own."""
+    uniform = np.random.default_rng(seed).random(len(found.weight))
+    rows = [resample_systematically(w / w.sum(), u) for u, w in zip(uniform, found.weight, strict=True)]
+    pick = lambda x: np.stack([chain[row] for chain, row in zip(x, rows, strict=True)])
+    return {
+        "params": pick(found.params),
+        "loglikelihood": pick(found.loglikelihood),
+        "logprior": pick(found.logprior),
+        "num_evaluations": np.asarray(found.weight.size),
+    }
+
+
+def with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[str, Any]) -> Experiment:
+    """The experiment whose one route is the reweighted draws, by the algorithm that made them.
+
+    Args:
+        experiment: of the new data.
+        found: the draws.
+        routes: the old run's, as its settings have them.
+    """
+    made = routes.get(found.route)
+    route = (
+        Route(**made) if made else next(iter(experiment.routes.values()))
+    )  # a surrogate's draws have no route
+    chains, draws = found.weight.shape
+    route = replace(route, num_samples=draws, num_chains=chains, num_warmup=0)
+    return replace(experiment, routes={REWEIGHTED: route}, surrogate=None, num_starts=1)
+
+
+def from_old_mode(posterior: Posterior, previous: RunDirectory) -> Posterior:
+    """The same posterior, where searches begin at the mode of the old run."""
+    mode = previous.read_arrays("mode.npz")["params"] if previous.has("mode.npz") else None
+    if mode is None:
+        return posterior
+    values = dict(zip(posterior.param_names, map(float, mode), strict=True))
+    return replace(posterior, start=posterior.unconstrain_fn(values))

@@ -1,0 +1,85 @@
+"""A quarter more: old draws weighed by the new data, or where that is not enough the samplers from the old mode."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import Params, ar1
+
+import estim
+from estim import priors
+from estim.arguments import ArgumentError
+from estim.experiment import Experiment, Route
+from estim.pipeline import run_experiment
+from estim.pipeline.quarter import REWEIGHTED
+from estim.results.contents import read_route
+from estim.results.store import RunWarning
+
+DATES = pd.period_range("2000Q1", periods=60, freq="Q", name="date")
+SERIES = 0.5 + 0.4 * np.random.default_rng(3).normal(size=60)
+FRAME = pd.DataFrame({"X": SERIES}, DATES)
+EXPERIMENT = Experiment(
+    model=ar1(),
+    data="us_nk",
+    routes={"rwmh": Route("rwmh", num_samples=1500, num_chains=2, num_warmup=200)},
+    surrogate=None,
+    num_starts=1,
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run on 56 quarters, one from it on 58, and one on 58 from nothing."""
+    folder = tmp_path_factory.mktemp("quarters")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("estim.pipeline.write_report", lambda run: None)
+        old = run_experiment(EXPERIMENT, folder / "old", data=FRAME[:56])
+        with pytest.warns(RunWarning, match=r"Pareto k-hat .* they stand for the new posterior"):
+            new = run_experiment(EXPERIMENT, folder / "new", data=FRAME[:58], previous=old.path)
+        fresh = run_experiment(EXPERIMENT, folder / "fresh", data=FRAME[:58])
+        yield old, new, fresh
+
+
+def test_old_draws_stand_for_the_new_posterior(runs):
+    """Means and standard deviations are those of new draws, within four standard errors at some 150 effective draws."""
+    _, new, fresh = runs
+    weighed, drawn = (estim.load_run(run.path) for run in (new, fresh))
+    assert weighed.routes == (REWEIGHTED,)
+    mine, theirs = weighed.summary(), drawn.summary()
+    assert (np.abs(mine["mean"] - theirs["mean"]) < 4 * np.hypot(mine["mcse"], theirs["mcse"])).all()
+    np.testing.assert_allclose(mine["sd"], theirs["sd"], rtol=0.3)
+
+
+def test_the_densities_kept_are_those_of_the_new_data(runs):
+    _, new, _ = runs
+    result = read_route(new, REWEIGHTED)
+    posterior = estim.build_posterior(EXPERIMENT.model, FRAME[:58])
+    values = dict(zip(posterior.param_names, map(float, result.params[1, 7]), strict=True))
+    position = posterior.unconstrain_fn(values)
+    np.testing.assert_allclose(result.loglikelihood[1, 7], posterior.loglikelihood_fn(position), rtol=1e-9)
+    assert result.num_evaluations == result.params[..., 0].size
+
+
+def test_another_regime_is_sampled_anew(runs, tmp_path, monkeypatch):
+    """Data of another scale: no weights will do, and the routes run from the old mode."""
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+    old, _, _ = runs
+    with pytest.warns(RunWarning, match="not enough"):
+        run = run_experiment(EXPERIMENT, tmp_path / "run", data=20 * FRAME[:56], previous=old.path)
+    assert estim.load_run(run.path).routes == ("rwmh",)
+
+
+def test_a_run_of_another_model_is_refused(runs, tmp_path):
+    old, _, _ = runs
+    other = replace(EXPERIMENT, model=ar1(prior=Params(rho=priors.beta(0.3, 0.1))))
+    with pytest.raises(ArgumentError, match=r"another model \(its prior\)"):
+        run_experiment(other, tmp_path / "run", data=FRAME[:56], previous=old.path)
+
+
+def test_a_begun_run_goes_on(runs, monkeypatch):
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+    old, new, _ = runs
+    before = read_route(new, REWEIGHTED).params
+    run_experiment(EXPERIMENT, new.path, data=FRAME[:58], previous=old.path)
+    np.testing.assert_array_equal(read_route(new, REWEIGHTED).params, before)

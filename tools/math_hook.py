@@ -1,0 +1,22 @@
+"""Formulas of the documentation as MathML, which browsers draw by themselves: the site loads nothing for them."""
+
+import re
+from html import unescape
+from typing import Any
+
+from latex2mathml.converter import convert
+
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Called by MkDocs for each page, whose formulas stand between ``\\(`` and ``\\)``, or ``\\[`` and ``\\]``."""
+    return _FORMULA.sub(_mathml, html)
+
+
+def _mathml(match: re.Match[str]) -> str:
+    tag, text = match[1], unescape(match[2]).strip()
+    inner = text[2:-2].strip()
+    display = "block" if tag == "div" else "inline"
+    formula = convert(inner, display=display)
+    return f'<div class="formula">{formula}</div>' if tag == "div" else formula
