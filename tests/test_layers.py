@@ -54,7 +54,7 @@ LAYERS = [
     ["surrogate"],
     ["results"],
     ["models", "dynare"],
-    ["ladder", "api", "paths", "foresight", "agents"],
+    ["ladder", "api", "paths", "foresight", "agents", "households"],
     ["experiment"],
     ["pipeline"],
     ["cli"],

@@ -112,7 +112,7 @@ class Kalman(Likelihood):
         observations = without_trend(solution, data.observations)
         start: Any = self.start
         first = STARTS[start](solution) if data.start is None else data.start
-        each = _METHODS[self.method](solution, observations, first)[self.presample :]
+        each = _METHODS[self.method](solution, observations, first)[0][self.presample :]
         return jnp.where(solution.status == Status.OK, each, jnp.nan)
 
 
