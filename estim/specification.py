@@ -4,7 +4,7 @@ A specification is frozen and static: closed over by compiled code, never traced
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -127,8 +127,12 @@ class Specification:
         """
         self.params(values)
         self.check_support({name: value for name, value in values.items() if name not in self.estimated})
-        published = {name: value for name, value in self.published.items() if name not in values}
-        return replace(self, prior=self.prior._replace(**values), published=published)  # type: ignore[type-var]
+        kept: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            given = getattr(self, field.name)
+            if field.name in ("start", "start_values", "published") and isinstance(given, Mapping):
+                kept[field.name] = {name: value for name, value in given.items() if name not in values}
+        return replace(self, prior=self.prior._replace(**values), **kept)  # type: ignore[type-var]
 
     def check_support(self, values: ParamValues) -> None:
         """Raise `ModelError` for a value that is no number, or an array of another shape than the default, or lies

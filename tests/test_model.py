@@ -403,3 +403,12 @@ def test_what_was_computed_for_a_model_goes_with_it():
     del model
     gc.collect()
     assert [reference() for reference in gone] == [None, None, None]
+
+
+def test_a_value_given_counts_before_a_start():
+    """What is calibrated has no value to begin a search from any more."""
+    model = ar1(start={"rho": 0.3}, published={"rho": 0.4})
+    assert model.params().rho == 0.3
+    given = model.with_values({"rho": 0.7})
+    assert given.params().rho == 0.7
+    assert "rho" not in {**given.start, **given.published}
