@@ -32,7 +32,7 @@ LAYERS = [
         "devices",
         "user_code",
     ],
-    ["tables", "accounts"],
+    ["tables", "accounts", "given_paths"],
     ["numerics", "networks"],
     ["observations"],
     ["improper"],
