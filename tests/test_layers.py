@@ -35,7 +35,7 @@ LAYERS = [
     ["tables", "accounts", "given_paths"],
     ["numerics", "networks"],
     ["observations"],
-    ["improper"],
+    ["improper", "truncated"],
     ["priors", "prior_checks", "parameters", "data"],
     ["posterior"],
     ["heterogeneity"],
