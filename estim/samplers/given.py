@@ -23,17 +23,17 @@ def as_draws(posterior: Posterior, position: Array) -> Draws:
     Raises:
         ArgumentError: another shape.
     """
-    position = np.asarray(position, float)
+    rows: np.ndarray = np.asarray(position, float)
     dim = len(posterior.param_names)
-    if position.ndim != 3 or position.shape[-1] != dim:
-        raise ArgumentError(f"position must have the shape [chain, draw, {dim}], not {list(position.shape)}")
+    if rows.ndim != 3 or rows.shape[-1] != dim:
+        raise ArgumentError(f"position must have the shape [chain, draw, {dim}], not {list(rows.shape)}")
     found = map_positions(
-        Posterior.evaluate_fn, posterior, position.reshape(-1, dim), sequential=posterior.sequential
+        Posterior.evaluate_fn, posterior, rows.reshape(-1, dim), sequential=posterior.sequential
     )
-    shape = position.shape[:2]
+    shape = rows.shape[:2]
     return Draws(
         param_names=posterior.param_names,
-        position=position,
+        position=rows,
         loglikelihood=found.loglikelihood.reshape(shape),
         logprior=found.logprior.reshape(shape),
         stats={},
