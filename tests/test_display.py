@@ -9,6 +9,7 @@ import pytest
 from small_models import ar1, coarse
 
 import estim
+from estim.arguments import ArgumentError
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.model import ModelError
 from estim.runtime import available_cores
@@ -107,6 +108,16 @@ def test_groups_of_arviz(posterior, draws):
     assert tree["prior_predictive"]["X"].shape == (1, 10, 20)
     assert np.isfinite(arviz.loo(tree).elpd)
     assert list(draws.summary().index) == ["rho", "sigma"]
+
+
+def test_draws_that_another_sampler_made(posterior, draws):
+    """What the posterior says of them is what the house's sampler kept."""
+    theirs = estim.as_draws(posterior, draws.position[:, :5])
+    np.testing.assert_allclose(theirs.loglikelihood, draws.loglikelihood[:, :5], rtol=1e-10)
+    np.testing.assert_allclose(theirs.logprior, draws.logprior[:, :5], rtol=1e-10)
+    assert "posterior" in theirs.to_datatree().children
+    with pytest.raises(ArgumentError, match=r"the shape \[chain, draw, 2\], not \[2\]"):
+        estim.as_draws(posterior, np.zeros(2))
 
 
 def test_terms_of_a_moving_average():
