@@ -58,6 +58,7 @@ def test_the_densities_kept_are_those_of_the_new_data(runs):
     values = dict(zip(posterior.param_names, map(float, result.params[1, 7]), strict=True))
     position = posterior.unconstrain_fn(values)
     np.testing.assert_allclose(result.loglikelihood[1, 7], posterior.loglikelihood_fn(position), rtol=1e-9)
+    assert result.stats["acceptance_rate"].shape == result.loglikelihood.shape  # which the report shows
     assert result.num_evaluations == result.params[..., 0].size
 
 

@@ -37,12 +37,13 @@ _SAME = ("variables", "shocks", "observables", "prior", "calibrated")
 
 class Reweighted(NamedTuple):
     """Old draws ``params`` ``[chain, draw, n_params]`` of a ``route`` with log-likelihood and log-prior under the new
-    data, their weights ``[chain, draw]``, and what these are worth."""
+    data, the sampler's statistics of them, their weights ``[chain, draw]``, and what these are worth."""
 
     route: str
     params: np.ndarray
     loglikelihood: np.ndarray
     logprior: np.ndarray
+    stats: dict[str, np.ndarray]
     weight: np.ndarray
     khat: float
     effective: float
@@ -92,17 +93,18 @@ def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
     params, old = (
         np.stack([thin(chain, each) for chain in x]) for x in (result.params, result.loglikelihood)
     )
+    stats = {name: np.stack([thin(chain, each) for chain in x]) for name, x in result.stats.items()}
     positions = unconstrain(posterior, params.reshape(-1, params.shape[-1]).astype(float))
     found = evaluate_posterior(posterior, positions)
     new, logprior = (np.asarray(x).reshape(old.shape) for x in (found.loglikelihood, found.logprior))
     log_weight = np.where(np.isfinite(new), new - old, -np.inf)
     if not np.isfinite(log_weight).any():
         nothing = np.full(old.shape, 1 / old.size)
-        return Reweighted(route, params, new, logprior, nothing, np.inf, 0.0)
+        return Reweighted(route, params, new, logprior, stats, nothing, np.inf, 0.0)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     khat = pareto_khat(log_weight.ravel())
-    return Reweighted(route, params, new, logprior, weight, khat, effective_size(weight.ravel()))
+    return Reweighted(route, params, new, logprior, stats, weight, khat, effective_size(weight.ravel()))
 
 
 def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
@@ -115,6 +117,7 @@ def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
         "loglikelihood": pick(found.loglikelihood),
         "logprior": pick(found.logprior),
         "num_evaluations": np.asarray(found.weight.size),
+        **{f"stats.{name}": pick(values) for name, values in found.stats.items()},
     }
 
 

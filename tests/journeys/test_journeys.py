@@ -37,7 +37,7 @@ def test_student(journey, tmp_path):
     journey("student")
     assert_written(tmp_path, "runs/course/report.html", "runs/course/verdict.json")
     estimates = pd.read_csv(tmp_path / "estimates.csv", index_col="parameter")
-    assert list(estimates.index) == ["kappa", "phi", "rho", "stderr_eg", "stderr_ev"]
+    assert list(estimates.index) == ["kappa", "phi", "rho", "stderr_eg", "stderr_eu", "stderr_ev"]
     assert 1.01 < estimates.loc["phi", "mean"] < 5
     scenario = pd.read_csv(tmp_path / "scenario.csv")
     given = scenario[(scenario["observable"] == "r") & scenario["date"].str.startswith("2008")]
