@@ -44,7 +44,7 @@ class Browser:
 def ask(method: str, url: str, body: dict[str, Any]) -> Any:
     data = None if method == "GET" else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"}, method=method)
-    with urlopen(request, timeout=120) as answer:
+    with urlopen(request, timeout=300) as answer:
         return json.load(answer)["value"]
 
 

@@ -48,7 +48,7 @@ def test_student(journey, tmp_path):
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 def test_bayesian(journey):
     found = journey("bayesian")
-    assert found["positions"].shape == (2, 300, 13)
+    assert found["positions"].shape == (2, 2000, 13)
     assert list(found["summary"].index) == list(found["posterior"].param_names)
     assert np.isfinite(found["loo"].elpd)
     groups = {"posterior", "prior", "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive"}

@@ -1,4 +1,4 @@
-"""Formulas of the documentation as MathML, which browsers draw by themselves: the site loads nothing for them."""
+"""What MkDocs does not do by itself: formulas as MathML, which browsers draw without help; blocks that are not run."""
 
 import re
 from html import unescape
@@ -7,6 +7,12 @@ from typing import Any
 from latex2mathml.converter import convert
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+_NOT_RUN = re.compile(r"^```(\w+) no-run", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called for each page: a block that the tests do not run is a block all the same."""
+    return _NOT_RUN.sub(r"```\1", markdown)
 
 
 def on_page_content(html: str, **_: Any) -> str:
