@@ -24,7 +24,7 @@ import estim
 NUM_PROBLEMS = 300
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
-RECIPE = estim.Recipe(max_steps=1_500)
+RECIPE = estim.Recipe(max_steps=1_000)
 
 
 def errors_of(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -49,7 +49,7 @@ def run(problem: Problem) -> dict:
     surrogate = estim.fit_surrogate(problem.posterior, problem.points, key, recipe=RECIPE)
     taught = time.perf_counter()
     draws = estim.sample_surrogate(
-        surrogate, jax.random.fold_in(key, 1), num_samples=100, num_chains=256, num_warmup=1_000, thin=10
+        surrogate, jax.random.fold_in(key, 1), num_samples=50, num_chains=256, num_warmup=1_000, thin=10
     ).position
     sampled = time.perf_counter()
     certificate = estim.certify(

@@ -34,12 +34,13 @@ FAMILIES = (
     "log-gamma",
     "exponential tails",
 )
-DIMS = (2, 3, 5, 8, 13, 20, 30)
-POINTS, FEW = 6_000, 40
+DIMS = (2, 3, 5, 8, 12, 20, 30)
+SHARES = (0.22, 0.18, 0.18, 0.18, 0.12, 0.08, 0.04)
+POINTS, FEW = 4_000, 40
 """Points that teach, and how many a parameter (and one) where points are few."""
 
 NUM_EXACT = 300_000
-MOST = 13
+MOST = 20
 """Above so many parameters teachers know gradients."""
 
 
@@ -191,7 +192,7 @@ def make_problem(number: int) -> Problem:
     rng = np.random.default_rng([20261127, number])
     turn, place = divmod(number // 2, len(FAMILIES))
     family, few = FAMILIES[place], (turn + place) % 5 == 4
-    dim = int(rng.choice(DIMS))
+    dim = int(rng.choice(DIMS, p=SHARES))
     a, s = draw_parameters(rng, family, dim)
     sign = np.where(rng.uniform(size=dim) < 0.5, 1.0, -1.0)
     rotation = np.linalg.qr(rng.normal(size=(dim, dim)))[0]

@@ -26,9 +26,9 @@ from estim.progress import Progress
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
-from estim.surrogate.dataset import Scaling
 from estim.surrogate.estimates import accept_probability
 from estim.surrogate.fit import Surrogate, correction
+from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, LogDensity
 
 TILE = 256
@@ -120,8 +120,7 @@ def tile_loglikelihood(scaling: Scaling, network: NetworkParams, z: Array) -> Ar
     A log-likelihood of several hundred would cost float32 its last digits, so the constant is added
     after sampling, in float64.
     """
-    quadratic = z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
-    return quadratic + jnp.mean(correction(scaling, network, z), axis=0)
+    return base_loglikelihood(scaling, z) + jnp.mean(correction(scaling, network, z), axis=0)
 
 
 def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
