@@ -49,7 +49,7 @@ def run(problem: Problem) -> dict:
     surrogate = estim.fit_surrogate(problem.posterior, problem.points, key, recipe=RECIPE)
     taught = time.perf_counter()
     draws = estim.sample_surrogate(
-        surrogate, jax.random.fold_in(key, 1), num_samples=50, num_chains=256, num_warmup=1_000, thin=10
+        surrogate, jax.random.fold_in(key, 1), num_samples=100, num_chains=256, num_warmup=1_000, thin=10
     ).position
     sampled = time.perf_counter()
     certificate = estim.certify(
@@ -79,7 +79,7 @@ def run(problem: Problem) -> dict:
         "seconds": [round(b - a, 2) for a, b in ((clock, taught), (taught, sampled), (sampled, done))],
     }
     if certificate.verdict == "use the correction":
-        after = before + certificate.shift * scale
+        after = before + certificate.shift[:, : problem.dim] * scale
         corrected = errors_of(after, problem.truth)
         line |= {"corrected": corrected, "corrected_wrong": is_wrong(corrected), "certified": True}
     return line
@@ -88,14 +88,24 @@ def run(problem: Problem) -> dict:
 def table(lines: list[dict]) -> dict:
     """Printed by family; the counts of all."""
     groups = [*FAMILIES, "few points"]
-    print(f"{'':22}{'n':>4}{'wrong':>7}{'safe':>6}{'false safe':>12}{'false alarm':>13}{'certified':>11}{'wrongly':>9}")
+    print(
+        f"{'':22}{'n':>4}{'wrong':>7}{'safe':>6}{'false safe':>12}{'false alarm':>13}{'certified':>11}{'wrongly':>9}"
+    )
     for name in groups:
         print(f"{name:22}" + _row(count([x for x in lines if _in(x, name)])))
     total = count(lines)
     print(f"{'all':22}" + _row(total))
     for line in lines:
         if line["unseen"] is False and (false_safe(line) or (certified(line) and wrong_after(line))):
-            print("failure:", line["number"], line["family"], line["dim"], line["verdict"], line["errors"], line.get("corrected"))
+            print(
+                "failure:",
+                line["number"],
+                line["family"],
+                line["dim"],
+                line["verdict"],
+                line["errors"],
+                line.get("corrected"),
+            )
     return total
 
 
@@ -154,7 +164,15 @@ def main() -> None:
         if not file.exists() and time.perf_counter() < end:
             line = run(make_problem(number))
             file.write_text(json.dumps(line))
-            print(number, line["family"], line["dim"], line["verdict"], line["wrong"], line["seconds"], flush=True)
+            print(
+                number,
+                line["family"],
+                line["dim"],
+                line["verdict"],
+                line["wrong"],
+                line["seconds"],
+                flush=True,
+            )
     files = [arguments.folder / f"{number:03}.json" for number in numbers]
     lines = [json.loads(file.read_text()) for file in files if file.exists()]
     print(json.dumps({"half": arguments.half} | table(lines)))

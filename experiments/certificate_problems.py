@@ -182,9 +182,7 @@ def draw_exact(rng: np.random.Generator, family: str, a, s, sign, num: int) -> n
     return u
 
 
-_POSTERIORS = {
-    dim: estim.from_logdensity(lambda x: jnp.zeros(()), np.zeros(dim)) for dim in DIMS
-}
+_POSTERIORS = {dim: estim.from_logdensity(lambda x: jnp.zeros(()), np.zeros(dim)) for dim in DIMS}
 
 
 def make_problem(number: int) -> Problem:

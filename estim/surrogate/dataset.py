@@ -7,7 +7,7 @@ import scipy.linalg
 
 from estim.evaluations import Evaluations
 from estim.networks.train import TrainingSet
-from estim.surrogate.border import fit_border
+from estim.surrogate.border import fit_border, no_border
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.scaling import Scaling
 from estim.surrogate.tails import Hill, fit_hill
@@ -134,9 +134,11 @@ def build_training_set(
         else (-np.inf, np.inf)
     )
     scaling = (center, scale, *hill[:3], output_scale, *box, *outputs, *hill[3:])
-    if recipe.quadratic and unsolved is not None and len(unsolved):
+    border = no_border(dim)
+    if recipe.quadratic and unsolved is not None:
         beyond = scipy.linalg.solve_triangular(scale, (unsolved - center).T, lower=True).T
-        scaling = (*scaling, *fit_border(z, beyond))
+        border = fit_border(z, beyond)
+    scaling = (*scaling, *border)
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
 
 

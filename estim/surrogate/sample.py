@@ -26,7 +26,7 @@ from estim.progress import Progress
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
-from estim.surrogate.estimates import accept_probability
+from estim.surrogate.estimates import SUPERCHAIN, accept_probability
 from estim.surrogate.fit import Surrogate, correction
 from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, LogDensity
@@ -219,6 +219,8 @@ def sample_surrogate(
 ) -> Draws:
     """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
+    Groups of SUPERCHAIN neighbouring chains begin at one point, so that `nested_rhat` sees whether they forgot it.
+
     Args:
         surrogate: of `fit_surrogate`.
         rng_key: a JAX random key.
@@ -268,7 +270,8 @@ def sample_surrogate(
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
 
     clock = time.perf_counter()
-    z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)
+    z = jax.random.normal(key_start, (num_tiles, TILE // SUPERCHAIN, dim), jnp.float32)
+    z = jnp.repeat(z, SUPERCHAIN, axis=1)
     states = start_all(*learnt, jax.device_put(z, spread))
     proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
     rounds = -(-num_warmup // (chunk_draws * thin))

@@ -1,4 +1,4 @@
-"""What a surrogate knows besides its network: units, a quadratic, how fast it falls far out, and where no solution is."""
+"""What a surrogate knows besides its network: units, a quadratic, its fall far out, and where no solution is."""
 
 from typing import NamedTuple
 
@@ -35,9 +35,8 @@ class Scaling(NamedTuple):
     top: Array | float = 0.0
     power: Array | float = 1.0
     bend: Array | float = 1.0
-    border_intercept: Array | float = jnp.inf
-    border_slope: Array | float = 0.0
-    border_curvature: Array | float = 0.0
+    border_offset: Array | float = jnp.inf
+    border_normal: Array | float = 0.0
 
 
 def fall(depth: Array, power: Array | float, bend: Array | float) -> Array:
@@ -62,9 +61,18 @@ def base_loglikelihood(scaling: Scaling, z: Array) -> Array:
     return top - fall(top - quadratic, scaling.power, scaling.bend) + log_solvable(scaling, z)
 
 
+BLUNT = 10.0
+"""How much blunter the second border is, and one over its share: a point that the first one gets wrong weighs no more."""
+
+
 def log_solvable(scaling: Scaling, z: Array) -> Array:
-    """log P(solution | z) ``[...]``, a logistic regression on the quadratic in z; zero where every point had one."""
-    dim = z.shape[-1]
-    slope = jnp.sum(z * scaling.border_slope, axis=-1)
-    curvature = jnp.sum((z @ jnp.broadcast_to(scaling.border_curvature, (dim, dim))) * z, axis=-1)
-    return jax.nn.log_sigmoid(scaling.border_intercept + slope + curvature)
+    """log P(solution | z) ``[...]``, see `estim.surrogate.border`; zero where every point had one.
+
+    A mixture of the border that was learnt with one whose sides are BLUNT times as soft, 1/BLUNT of it: where the border is
+    a little wrong, the first falls by many nats within no distance and weights p / p_hat would have no bound.
+    """
+    normal = jnp.asarray(scaling.border_normal)
+    normal = normal if normal.ndim else jnp.broadcast_to(normal, (1, z.shape[-1]))
+    margin = scaling.border_offset + z @ normal.T
+    sharp, blunt = (jnp.sum(jax.nn.log_sigmoid(m), axis=-1) for m in (margin, margin / BLUNT))
+    return jnp.logaddexp(jnp.log1p(-1 / BLUNT) + sharp, -jnp.log(BLUNT) + blunt)

@@ -67,7 +67,9 @@ def symmetric(coefficients: np.ndarray, dim: int) -> np.ndarray:
     return matrix + matrix.T
 
 
-def fit_quadratic(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray]:
+def fit_quadratic(
+    z: np.ndarray, values: np.ndarray, weight: np.ndarray
+) -> tuple[Any, np.ndarray, np.ndarray]:
     """Weighted least-squares quadratic, concave: intercept, slope ``[dim]``, curvature ``[dim, dim]``.
 
     Directions that bend down by less than FLATTEST, or up, are given that curvature, and the rest is
@@ -92,7 +94,9 @@ def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
     """The quadratic with the tail that fits best, to ``values`` ``[n]`` at ``z`` ``[n, dim]``."""
     gaussian = fit_tail(z, values, weight, 1.0, 1.0)
     dim = z.shape[1]
-    if len(z) < 2 * (dim + 1) * (dim + 2) // 2:  # fewer points than would tell a tail from a bend of the middle
+    if (
+        len(z) < 2 * (dim + 1) * (dim + 2) // 2
+    ):  # fewer points than would tell a tail from a bend of the middle
         return gaussian
     some = np.linspace(0, len(z) - 1, min(len(z), MAX_POINTS)).astype(int)
     bulk = dim / 2 + np.sqrt(2 * dim)
@@ -103,7 +107,11 @@ def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
         power, bend = min(errors, key=errors.__getitem__)
         if power < 1:
             near = [(power, bend / ratio), (power, bend * ratio)]
-            errors |= {tail: _error(*given, *tail) for tail in near if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)}
+            errors |= {
+                tail: _error(*given, *tail)
+                for tail in near
+                if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)
+            }
     best = min(errors, key=errors.__getitem__)
     return fit_tail(z, values, weight, *best) if errors[best] < GAIN * errors[1.0, 1.0] else gaussian
 

@@ -82,9 +82,7 @@ def test_training_set_is_the_loglikelihood_in_other_units(name):
     z = jnp.asarray(data.z, float)
     np.testing.assert_allclose(scaling.center[None, :] + z @ scaling.scale.T, points.position, atol=1e-5)
     base = scaling.intercept + base_loglikelihood(scaling, z)
-    np.testing.assert_allclose(
-        base + scaling.output_scale * data.target, points.loglikelihood, atol=1e-3
-    )
+    np.testing.assert_allclose(base + scaling.output_scale * data.target, points.loglikelihood, atol=1e-3)
     assert np.average(np.square(data.target), weights=data.weight) == pytest.approx(1, rel=1e-5)
     if name == "estim":
         np.testing.assert_allclose(np.cov(z.T, aweights=data.weight), np.eye(3), atol=1e-5)
