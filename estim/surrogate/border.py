@@ -1,29 +1,45 @@
 """Where the model has no solution: a border learnt from the points that have none.
 
-The region with a solution is taken for a polytope, each of whose few sides is a soft one:
+The region with a solution is taken for an intersection of a conic and some half-spaces, each with a soft side:
 
-    P(solution | z) = prod_k 1 / (1 + exp(-(b_k + c_k'z))).
+    P(solution | z) = prod_k 1 / (1 + exp(-m_k)),    m_k = b_k + c_k'z,  the first with z'Cz besides.
 
-log P is added to the surrogate, so that its density falls beyond the border, steeply where the points agree on where that is,
-and goes on falling. It is nowhere zero, so that a correction can still find a mistake of the border. Sides that
-points do not ask for move away. How steep they may be is decided by points that were not used (a ridge of their normals).
+log P is added to the surrogate, so that its density falls beyond the border, steeply where the points agree on where
+that is. It is nowhere zero, so that a correction can still find a mistake of the border. Sides that points do not
+ask for move away. How steep they may be is decided by points that were not used (a ridge of the coefficients).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
+from estim.surrogate.tails import quadratic_features, symmetric
+
 SIDES = 4
 
 RIDGES = (0.01, 0.1, 1.0, 10.0)
-"""Penalties that are tried; where sides part the points without error their normals would grow for ever."""
+"""Penalties that are tried; where sides part the points without error their coefficients would grow for ever."""
 
-ITERATIONS = 150
+ITERATIONS = 100
 
 
-def no_border(dim: int) -> tuple[np.ndarray, np.ndarray]:
+CURVED = 10.0
+"""How many times the penalty of a normal that of a curvature is: borders are planes unless the points say otherwise."""
+
+
+class Border(NamedTuple):
+    """``b`` ``[SIDES]``, ``c`` ``[SIDES, dim]`` and ``C`` ``[dim, dim]``."""
+
+    offset: np.ndarray
+    normal: np.ndarray
+    curvature: np.ndarray
+
+
+def no_border(dim: int) -> Border:
     """Sides infinitely far away."""
-    return np.full(SIDES, np.inf), np.zeros((SIDES, dim))
+    return Border(np.full(SIDES, np.inf), np.zeros((SIDES, dim)), np.zeros((dim, dim)))
 
 
 def distance_weights(z: np.ndarray) -> np.ndarray:
@@ -33,26 +49,33 @@ def distance_weights(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + (beyond / 3) ** 2)
 
 
-def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``b`` ``[SIDES]`` and ``c`` ``[SIDES, dim]``, by the likelihood of who has a solution.
+def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
+    """By the likelihood of who has a solution.
 
     Args:
         solved, unsolved: whitened points ``[n, dim]`` with a likelihood and without.
     """
+    dim = solved.shape[1]
     if not len(unsolved):
-        return no_border(solved.shape[1])
+        return no_border(dim)
     z = np.concatenate([solved, unsolved])
     known = np.arange(len(z)) < len(solved)
-    weight = distance_weights(z)
-    start = _first_sides(unsolved)
+    given = quadratic_features(z), known, distance_weights(z)
+    start = np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
     best = RIDGES[1]
     if len(unsolved) >= 10 * SIDES:
         half = np.arange(len(z)) % 2 == 0
-        fits = [_fit(z[half], known[half], weight[half], ridge, start) for ridge in RIDGES]
-        losses = [_loss(fit, z[~half], known[~half], weight[~half], 0.0)[0] for fit in fits]
+        first, second = ([rows[which] for rows in given] for which in (half, ~half))
+        losses = [_loss(_fit(*first, ridge, start), *second, 0.0)[0] for ridge in RIDGES]
         best = RIDGES[int(np.argmin(losses))]
-    fitted = _fit(z, known, weight, best, start).reshape(SIDES, -1)
-    return fitted[:, 0], fitted[:, 1:]
+    sides, bent = _parts(_fit(*given, best, start), dim)
+    return Border(sides[:, 0], sides[:, 1:], symmetric(bent, dim) / 2)
+
+
+def _parts(coefficients: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """``[SIDES, 1 + dim]`` of the sides, and of the products of components in the first."""
+    sides, bent = np.split(coefficients, [SIDES * (dim + 1)])
+    return sides.reshape(SIDES, dim + 1), bent
 
 
 def _first_sides(unsolved: np.ndarray) -> np.ndarray:
@@ -65,26 +88,34 @@ def _first_sides(unsolved: np.ndarray) -> np.ndarray:
         sums = np.stack([direction[nearest == k].sum(axis=0) + 1e-3 * centers[k] for k in range(SIDES)])
         centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     nearest = np.argmax(direction @ centers.T, axis=1)
-    far = np.array([np.median((unsolved @ c)[nearest == k]) if np.any(nearest == k) else 3.0 for k, c in enumerate(centers)])
-    return np.column_stack([2 * far, -2 * centers])
+    reach = unsolved @ centers.T
+    far = [np.median(reach[nearest == k, k]) if np.any(nearest == k) else 3.0 for k in range(SIDES)]
+    return np.column_stack([2 * np.array(far), -2 * centers])
 
 
-def _fit(z: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float, start: np.ndarray) -> np.ndarray:
-    arguments = (z, known, weight, ridge)
-    found = minimize(_loss, start.ravel(), arguments, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})
-    return found.x
+def _fit(
+    features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float, start: np.ndarray
+) -> np.ndarray:
+    given = (features, known, weight, ridge)
+    return minimize(_loss, start, given, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
 
 
 def _loss(
-    sides: np.ndarray, z: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
+    coefficients: np.ndarray, features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
 ) -> tuple[float, np.ndarray]:
     """Minus the penalised log-likelihood, and its gradient: log P where there is a solution, log(1 - P) elsewhere."""
-    offset, normal = sides.reshape(SIDES, -1)[:, 0], sides.reshape(SIDES, -1)[:, 1:]
-    margin = offset + z @ normal.T
+    dim = round((np.sqrt(8 * features.shape[1] + 1) - 3) / 2)  # of (dim + 1)(dim + 2)/2 features
+    sides, bent = _parts(coefficients, dim)
+    affine, products = features[:, : dim + 1], features[:, dim + 1 :]
+    margin = affine @ sides.T
+    margin[:, 0] += products @ bent
     log_p = np.minimum(log_expit(margin).sum(axis=1), -1e-12)
     log_fails = np.log(-np.expm1(log_p))
-    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * np.sum(normal**2)
+    penalty = np.sum(sides[:, 1:] ** 2) + CURVED * bent @ bent
+    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * penalty
     by_log_p = weight * np.where(known, -1.0, np.exp(log_p - log_fails))  # d loss / d log P
     by_margin = by_log_p[:, None] * expit(-margin)
-    gradient = np.column_stack([by_margin.sum(axis=0), by_margin.T @ z + ridge * normal])
-    return float(loss), gradient.ravel()
+    by_sides = by_margin.T @ affine
+    by_sides[:, 1:] += ridge * sides[:, 1:]
+    by_bent = by_margin[:, 0] @ products + ridge * CURVED * bent
+    return float(loss), np.concatenate([by_sides.ravel(), by_bent])

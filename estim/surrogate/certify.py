@@ -57,6 +57,7 @@ class Certificate(NamedTuple):
         sd_shift: largest |sd_p / sd_p_hat - 1|.
         quantile_shift: largest shift of a 5 or 95 % quantile, in the surrogate's standard deviations.
         quantities: names of the parameters and of the user's functions.
+        margins: of the draws, mean, standard deviation, 5 and 95 % quantile, ``[4, quantities]``.
         shift: these by quantity, ``[4, quantities]``: mean, standard deviation, 5 % and 95 % quantile, true less
             surrogate's, of the unconstrained position and of the functions.
         shift_error: their standard errors.
@@ -88,6 +89,7 @@ class Certificate(NamedTuple):
     sd_shift: float
     quantile_shift: float
     quantities: tuple[str, ...]
+    margins: np.ndarray
     shift: np.ndarray
     shift_error: np.ndarray
     draw_error: np.ndarray
@@ -275,6 +277,7 @@ def certify_weighted(
         sd_shift=float(largest[1]),
         quantile_shift=float(largest[2:].max()),
         quantities=names,
+        margins=np.stack([learnt.mean, learnt.sd, *learnt.quantile]),
         shift=shift,
         shift_error=shift_error,
         draw_error=draw_error,

@@ -185,7 +185,8 @@ def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.nda
 def margin_errors(draws: np.ndarray) -> np.ndarray:
     """Monte Carlo errors of mean, sd and quantiles of `LEVELS` of draws ``[n, k]`` in their sd, ``[4, k]``.
 
-    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many (Flegal, Haran and Jones 2008).
+    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Source: Flegal, Haran and
+    Jones (2008).
     """
     groups = np.array_split(draws, NUM_GROUPS)
     found = np.stack([np.stack([g.mean(0), g.std(0), *np.quantile(g, LEVELS, axis=0)]) for g in groups])

@@ -37,6 +37,7 @@ class Scaling(NamedTuple):
     bend: Array | float = 1.0
     border_offset: Array | float = jnp.inf
     border_normal: Array | float = 0.0
+    border_curvature: Array | float = 0.0
 
 
 def fall(depth: Array, power: Array | float, bend: Array | float) -> Array:
@@ -62,17 +63,20 @@ def base_loglikelihood(scaling: Scaling, z: Array) -> Array:
 
 
 BLUNT = 10.0
-"""How much blunter the second border is, and one over its share: a point that the first one gets wrong weighs no more."""
+"""How much blunter the second border is, and one over its share."""
 
 
 def log_solvable(scaling: Scaling, z: Array) -> Array:
     """log P(solution | z) ``[...]``, see `estim.surrogate.border`; zero where every point had one.
 
-    A mixture of the border that was learnt with one whose sides are BLUNT times as soft, 1/BLUNT of it: where the border is
-    a little wrong, the first falls by many nats within no distance and weights p / p_hat would have no bound.
+    A mixture of the border that was learnt with one whose sides are BLUNT times as soft, 1/BLUNT of it: where the
+    border is a little wrong, the first falls by many nats within no distance and weights p / p_hat would have no bound.
     """
-    normal = jnp.asarray(scaling.border_normal)
-    normal = normal if normal.ndim else jnp.broadcast_to(normal, (1, z.shape[-1]))
-    margin = scaling.border_offset + z @ normal.T
+    dim = z.shape[-1]
+    normal, curvature = jnp.asarray(scaling.border_normal), jnp.asarray(scaling.border_curvature)
+    normal = normal if normal.ndim else jnp.broadcast_to(normal, (1, dim))
+    curved = jnp.sum((z @ jnp.broadcast_to(curvature, (dim, dim))) * z, axis=-1)
+    first = jnp.arange(len(normal)) == 0
+    margin = scaling.border_offset + z @ normal.T + jnp.where(first, curved[..., None], 0)
     sharp, blunt = (jnp.sum(jax.nn.log_sigmoid(m), axis=-1) for m in (margin, margin / BLUNT))
     return jnp.logaddexp(jnp.log1p(-1 / BLUNT) + sharp, -jnp.log(BLUNT) + blunt)

@@ -2,8 +2,8 @@
 
 A quadratic falls as a Gaussian does. A surrogate that falls faster than the truth has no draws in its tails, and
 weights p / p_hat there have no bound. So one of a few tails is taken, Gaussian, exponential or Student's, by which the
-weighted squared error is least (`estim.surrogate.scaling.fall`), each with a quadratic of its own. A heavier one must earn
-its place by a clearly smaller error.
+weighted squared error is least (`estim.surrogate.scaling.fall`), each with a quadratic of its own. A heavier one must
+earn its place by a clearly smaller error.
 """
 
 from typing import Any, NamedTuple

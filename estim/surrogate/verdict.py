@@ -1,4 +1,4 @@
-"""The words of a certificate: its conditions, each with its figure and its limit, and what follows where one is not met."""
+"""The words of a certificate: its conditions, each with figure and limit, and what follows where one is not met."""
 
 from collections.abc import Callable
 from typing import NamedTuple
