@@ -60,15 +60,15 @@ def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
         return no_border(dim)
     z = np.concatenate([solved, unsolved])
     known = np.arange(len(z)) < len(solved)
-    given = quadratic_features(z), known, distance_weights(z)
+    features, weight = quadratic_features(z), distance_weights(z)
     start = np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
     best = RIDGES[1]
     if len(unsolved) >= 10 * SIDES:
         half = np.arange(len(z)) % 2 == 0
-        first, second = ([rows[which] for rows in given] for which in (half, ~half))
-        losses = [_loss(_fit(*first, ridge, start), *second, 0.0)[0] for ridge in RIDGES]
+        fits = [_fit(features[half], known[half], weight[half], ridge, start) for ridge in RIDGES]
+        losses = [_loss(fit, features[~half], known[~half], weight[~half], 0.0)[0] for fit in fits]
         best = RIDGES[int(np.argmin(losses))]
-    sides, bent = _parts(_fit(*given, best, start), dim)
+    sides, bent = _parts(_fit(features, known, weight, best, start), dim)
     return Border(sides[:, 0], sides[:, 1:], symmetric(bent, dim) / 2)
 
 

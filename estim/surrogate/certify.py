@@ -289,7 +289,7 @@ def certify_weighted(
         tolerance=tolerance,
         conditions=conditions,
         verdict=verdict,
-        reasons=tuple(c.reason for c in conditions if c.met is False),
+        reasons=tuple(c.otherwise for c in conditions if c.met is False),
     )
 
 

@@ -40,7 +40,7 @@ def unsolved_positions(evaluations: Evaluations) -> np.ndarray:
     inside = np.isfinite(flat.logprior) & np.isfinite(flat.position).all(axis=1)
     found = np.flatnonzero(inside & ~np.isfinite(flat.loglikelihood))
     some = np.linspace(0, len(found) - 1, min(len(found), MAX_UNSOLVED)).astype(int)
-    return flat.position[found[some]]
+    return np.asarray(flat.position)[found[some]]
 
 
 def select_points(

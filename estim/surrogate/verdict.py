@@ -63,21 +63,16 @@ class Condition(NamedTuple):
         found: its figure, in words.
         wanted: what that must be.
         met: whether it is; None where it could not be looked at.
-        refuses: whether neither draws nor weights are certified where it is not met; else the correction is asked for.
-        then: what to do where it is not met.
+        otherwise: the reason that it is for the verdict where it is not met, with what to do.
+        refuses: whether neither draws nor weights are certified then; else the correction is asked for.
     """
 
     what: str
     found: str
     wanted: str
     met: bool | None
+    otherwise: str = ""
     refuses: bool = True
-    then: str = ""
-
-    @property
-    def reason(self) -> str:
-        """As a sentence of the verdict."""
-        return f"{self.what}: {self.found}, wanted {self.wanted}" + (f": {self.then}" if self.then else "")
 
 
 def judge(found: Findings) -> tuple[str, tuple[Condition, ...]]:
@@ -99,94 +94,88 @@ def _chains(found: Findings) -> list[Condition]:
     """Chains that have not met are draws of no distribution, and so are their weights."""
     conditions = []
     for whose, rhat, limit, then in [
-        ("the surrogate's chains have met", found.rhat, found.max_rhat, "sample it longer"),
-        ("the training chains have met", found.training_rhat, MAX_TRAINING_RHAT, "teach it by longer chains"),
+        ("the surrogate's", found.rhat, found.max_rhat, "sample it longer"),
+        ("the training chains'", found.training_rhat, MAX_TRAINING_RHAT, "teach it by longer chains"),
     ]:
+        what, wanted = f"{whose} chains have met", f"below {limit:.3f}"
         if rhat is None:
-            conditions.append(Condition(whose, "not looked at", f"R-hat below {limit:.3g}", None))
-        else:
-            said = f"R-hat {_largest(found.names, rhat)}"
-            met = bool(np.all(rhat < limit))
-            conditions.append(Condition(whose, said, f"below {limit:.3f}", met, then=then))
-    enough = bool(np.all(found.effective_draws >= MIN_EFFECTIVE_DRAWS))
+            conditions.append(Condition(what, "not looked at", wanted, None))
+            continue
+        said = f"R-hat {_largest(found.names, rhat)}"
+        otherwise = f"{whose} chains have not met: {said}, wanted {wanted}: {then}"
+        conditions.append(Condition(what, said, wanted, bool(np.all(rhat < limit)), otherwise))
     least = _largest(found.names, -found.effective_draws, lambda v: f"{-v:,.0f}")
-    wanted = f"at least {MIN_EFFECTIVE_DRAWS}"
-    conditions.append(
-        Condition("effective draws of the surrogate", least, wanted, enough, then="sample it longer")
+    enough = bool(np.all(found.effective_draws >= MIN_EFFECTIVE_DRAWS))
+    otherwise = (
+        f"too few effective draws of the surrogate: {least}, wanted {MIN_EFFECTIVE_DRAWS}: sample it longer"
     )
+    wanted = f"at least {MIN_EFFECTIVE_DRAWS}"
+    conditions.append(Condition("effective draws of the surrogate", least, wanted, enough, otherwise))
     return conditions
 
 
 def _weights(found: Findings) -> list[Condition]:
     share = found.failed_share
+    otherwise = f"{'none' if share == 1 else f'{share:.0%}'} of the surrogate's draws "
+    otherwise += "has a likelihood: refine" if share == 1 else "have no likelihood: refine"
     conditions = [
         Condition(
-            "draws without a likelihood", f"{share:.0%}", "at most 50%", bool(share <= 0.5), then="refine"
+            "draws have a likelihood", f"{1 - share:.0%}", "at least 50%", bool(share <= 0.5), otherwise
         )
     ]
     if share == 1:
         return conditions
-    khat = f"k-hat {found.pareto_khat:.2f}"
+    said, wanted = f"k-hat {found.pareto_khat:.2f}", f"below {found.reliable_khat:.2f}"
     reliable = bool(found.pareto_khat < found.reliable_khat)
+    otherwise = f"importance weights are unreliable: {said}, wanted {wanted}: refine"
+    conditions.append(Condition("importance weights are reliable", said, wanted, reliable, otherwise))
+    effective = f"{found.effective_evaluations:.0f}"
+    enough = bool(found.effective_evaluations >= MIN_EFFECTIVE)
+    otherwise = f"too few effective evaluations: {effective}, wanted {MIN_EFFECTIVE}: refine or evaluate more"
     conditions.append(
-        Condition(
-            "importance weights are reliable",
-            khat,
-            f"below {found.reliable_khat:.2f}",
-            reliable,
-            then="refine",
-        )
+        Condition("effective evaluations", effective, f"at least {MIN_EFFECTIVE}", enough, otherwise)
     )
-    effective = found.effective_evaluations
-    enough = bool(effective >= MIN_EFFECTIVE)
-    then = "refine or evaluate more"
-    conditions.append(
-        Condition("effective evaluations", f"{effective:.0f}", f"at least {MIN_EFFECTIVE}", enough, then=then)
-    )
-    conditions.append(_reference(found))
-    # A standard deviation that moves, by half of its tolerance or more, must not rest on a handful of points far out.
-    row = list(LOOSER).index("standard deviation")
-    moves = _bound(found)[row] >= found.tolerance / 2
-    tail = np.where(moves, found.tail_khat, -np.inf)
-    said = f"k-hat {_largest(found.names, tail)}" if moves.any() else "none moves"
-    few = "a standard deviation that moves rests on many points"
-    conditions.append(
-        Condition(
-            few,
-            said,
-            f"below {MAX_TAIL_KHAT}",
-            bool(np.all(tail < MAX_TAIL_KHAT)),
-            then="heavy tails: refine",
-        )
-    )
-    for row, (what, looser) in enumerate(LOOSER.items()):
-        limit = looser * found.tolerance
-        worst = f"+- {_largest(found.names, found.error[row])}"
-        known = bool(np.all(2 * found.error[row] < limit))
-        conditions.append(
-            Condition(
-                f"the {what} is known",
-                worst,
-                f"within {limit / 2:.3g}",
-                known,
-                then=f"{then}, or sample longer",
-            )
-        )
-    return conditions
+    return [*conditions, _reference(found), _tails(found), *_known(found)]
 
 
 def _reference(found: Findings) -> Condition:
     """At exact draws the surrogate must have as much density as its own draws let expect."""
-    what, limit = "where the training chains were the surrogate is too", found.tolerance
-    wanted = f"at most {limit:.0%} beyond the total variation"
+    what, wanted = "it has density where the training chains went", f"within {found.tolerance:.0%}"
     if found.missing is None:
         return Condition(what, "not looked at", wanted, None)
     excess = found.missing.value - found.total_variation.value
     noise = 2 * np.hypot(found.missing.error, found.total_variation.error)
-    said = (
-        f"{found.missing.value:.1%} +- {found.missing.error:.1%} of them lie where it has too little density"
-    )
-    return Condition(what, said, wanted, bool(excess - noise <= limit), then="refine")
+    said = f"{found.missing.value:.1%} +- {found.missing.error:.1%} missing, by its own draws "
+    said += f"{found.total_variation.value:.1%}"
+    otherwise = f"the training chains went where the surrogate has too little density: {said}, wanted {wanted}: refine"
+    return Condition(what, said, wanted, bool(excess - noise <= found.tolerance), otherwise)
+
+
+def _tails(found: Findings) -> Condition:
+    """A standard deviation that moves must not rest on a handful of points far out.
+
+    From half of its tolerance on: where tails are heavy the few points seen say too little, and so do their errors.
+    """
+    moves = _bound(found)[list(LOOSER).index("standard deviation")] >= found.tolerance / 2
+    khat = np.where(moves, found.tail_khat, -np.inf)
+    said, wanted = f"k-hat {_largest(found.names, khat)}", f"below {MAX_TAIL_KHAT}"
+    what = "a standard deviation that moves rests on many points"
+    otherwise = f"heavy tails: the shift of the standard deviation rests on few points, {said}, wanted {wanted}: refine"
+    met = bool(np.all(khat < MAX_TAIL_KHAT))
+    return Condition(what, said if moves.any() else "none moves", wanted, met, otherwise)
+
+
+def _known(found: Findings) -> list[Condition]:
+    """The errors of the correction, and of the draws, leave no margin uncertain."""
+    conditions = []
+    for row, (what, looser) in enumerate(LOOSER.items()):
+        limit = looser * found.tolerance / 2
+        worst, wanted = _largest(found.names, found.error[row]), f"below {limit:.3g}"
+        otherwise = f"the weights and draws leave the {what} uncertain by {worst}, wanted {wanted}: "
+        otherwise += "refine, evaluate more or sample longer"
+        met = bool(np.all(found.error[row] < limit))
+        conditions.append(Condition(f"the {what} is known", f"+- {worst}", wanted, met, otherwise))
+    return conditions
 
 
 def _margins(found: Findings) -> list[Condition]:
@@ -195,9 +184,11 @@ def _margins(found: Findings) -> list[Condition]:
     for row, (what, looser) in enumerate(LOOSER.items()):
         limit = looser * found.tolerance
         j = _worst(bound[row])
-        said = f"off by {found.shift[row, j]:+.3f} +- {found.error[row, j]:.3f} ({found.names[j]})"
-        met = bool(np.all(bound[row] < limit))
-        conditions.append(Condition(f"the {what} is right", said, f"within {limit:.3g}", met, refuses=False))
+        name, met = found.names[j], bool(np.all(bound[row] < limit))
+        said, wanted = f"{found.shift[row, j]:+.3f} +- {found.error[row, j]:.3f}", f"within {limit:.3g}"
+        otherwise = f"the {what} of {name} is off by {said}, wanted below {limit:.3g}"
+        what = f"the {what} is right"
+        conditions.append(Condition(what, f"off by {said} ({name})", wanted, met, otherwise, refuses=False))
     return conditions
 
 
