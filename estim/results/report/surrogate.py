@@ -41,6 +41,7 @@ def surrogate_section(report: Report) -> list[Item]:
             + "".join(f"Because {reason}. " for reason in certificate["reasons"]),
             left=(3,),
         ),
+        _conditions_table(report, certificate),
         _correction_table(report, check, certificate),
         report.figure(
             figures.slice_figure(
@@ -100,6 +101,22 @@ def _correction_table(report: Report, check: dict[str, np.ndarray], certificate:
         f"{decimals(certificate['pareto_khat'], 2)}), with the surrogate as control variate; errors are Monte Carlo "
         "standard errors of the corrected means. "
         + ("" if trusted else "The certificate does not vouch for this correction."),
+    )
+
+
+def _conditions_table(report: Report, certificate: dict[str, Any]) -> Item:
+    """What the word follows from, a row each."""
+    said = {True: "yes", False: "no", None: "not looked at"}
+    rows = [
+        [what, said[met], found, wanted] for what, found, wanted, met, *_ in certificate.get("conditions", [])
+    ]
+    return report.table(
+        ["", "met", "found", "wanted"],
+        rows,
+        "What the certificate asks.",
+        "The word above follows from these. Errors are in posterior standard deviations; two standard errors "
+        "count as error.",
+        left=(1, 2, 3),
     )
 
 
