@@ -76,7 +76,8 @@ def log_solvable(scaling: Scaling, z: Array) -> Array:
     normal, curvature = jnp.asarray(scaling.border_normal), jnp.asarray(scaling.border_curvature)
     normal = normal if normal.ndim else jnp.broadcast_to(normal, (1, dim))
     curved = jnp.sum((z @ jnp.broadcast_to(curvature, (dim, dim))) * z, axis=-1)
-    first = jnp.arange(len(normal)) == 0
-    margin = scaling.border_offset + z @ normal.T + jnp.where(first, curved[..., None], 0)
+    margin = z @ normal.T
+    margin = margin + jnp.broadcast_to(scaling.border_offset, margin.shape)
+    margin = margin.at[..., 0].add(curved)
     sharp, blunt = (jnp.sum(jax.nn.log_sigmoid(m), axis=-1) for m in (margin, margin / BLUNT))
     return jnp.logaddexp(jnp.log1p(-1 / BLUNT) + sharp, -jnp.log(BLUNT) + blunt)
