@@ -25,7 +25,7 @@ from estim.surrogate.settle import settle
 NUM_PROBLEMS = 300
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
-RECIPE = estim.Recipe(max_steps=1_000)
+RECIPE = estim.Recipe(hidden=(48, 48), num_members=5, max_steps=800)
 
 
 def errors_of(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:

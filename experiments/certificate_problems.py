@@ -39,7 +39,7 @@ SHARES = (0.22, 0.18, 0.18, 0.18, 0.12, 0.08, 0.04)
 POINTS, FEW = 4_000, 40
 """Points that teach, and how many a parameter (and one) where points are few."""
 
-NUM_EXACT = 300_000
+NUM_EXACT = 200_000
 MOST = 20
 """Above so many parameters teachers know gradients."""
 
