@@ -52,7 +52,7 @@ class Problem(NamedTuple):
         unseen: the teacher never saw one of the modes.
         posterior: with the family's parameters as data.
         truth: mean, sd, 5 % and 95 % quantile ``[4, dim]``.
-        chains: of the teacher, ``[4, draw, dim]``.
+        chains: of the teacher, ``[4, draw, dim]``; where points are few it kept a part of them.
         points: those, and proposals around them, evaluated.
     """
 
@@ -213,11 +213,11 @@ def make_problem(number: int) -> Problem:
 
     truth = margins_of(exact(NUM_EXACT), family, a, s, mix, shift)
     num = FEW * (dim + 1) if few else POINTS
-    u = exact(4 * num)
+    u = exact(2 * POINTS)
     u = u[u[:, 0] < 0] if unseen else u
-    draws = shift + u[: num // 2] @ mix.T
-    points = teach(posterior, draws, num, jax.random.key(number))
-    chains = draws[: len(draws) // 4 * 4].reshape(4, -1, dim)
+    draws = shift + u[: POINTS // 2] @ mix.T
+    chains = draws.reshape(4, -1, dim)
+    points = teach(posterior, draws[:: len(draws) // (num // 2)][: num // 2], num, jax.random.key(number))
     return Problem(number, family, few, unseen, dim, posterior, truth, chains, points)
 
 

@@ -250,6 +250,7 @@ def certify_weighted(
         reliable_khat=reliable_khat(min(len(weighted.weight), float(np.min(effective_draws)))),
         effective_evaluations=weighted.effective_sample_size,
         shift=shift,
+        shift_error=shift_error,
         error=np.hypot(shift_error, draw_error),
         tail_khat=tail_khat(learnt, values, weighted.weight),
         total_variation=total_variation,

@@ -36,7 +36,10 @@ MIN_EFFECTIVE_DRAWS = 400
 
 
 class Findings(NamedTuple):
-    """What a verdict rests on: see `Certificate`; R-hats, effective draws and ``tail_khat`` are by quantity."""
+    """What a verdict rests on: see `Certificate`; R-hats, effective draws and ``tail_khat`` are by quantity.
+
+    ``error`` is that of ``shift`` and of the draws' own figures together.
+    """
 
     names: tuple[str, ...]
     rhat: np.ndarray
@@ -48,6 +51,7 @@ class Findings(NamedTuple):
     reliable_khat: float
     effective_evaluations: float
     shift: np.ndarray
+    shift_error: np.ndarray
     error: np.ndarray
     tail_khat: np.ndarray
     total_variation: Estimate
@@ -156,7 +160,8 @@ def _tails(found: Findings) -> Condition:
 
     From half of its tolerance on: where tails are heavy the few points seen say too little, and so do their errors.
     """
-    moves = _bound(found)[list(LOOSER).index("standard deviation")] >= found.tolerance / 2
+    row = list(LOOSER).index("standard deviation")
+    moves = np.abs(found.shift[row]) + 2 * found.shift_error[row] >= found.tolerance / 2
     khat = np.where(moves, found.tail_khat, -np.inf)
     said, wanted = f"k-hat {_largest(found.names, khat)}", f"below {MAX_TAIL_KHAT}"
     what = "a standard deviation that moves rests on many points"

@@ -187,6 +187,48 @@ def test_chains_that_have_not_met_are_not_certified(truth, change, by, whose):
     assert (certificate.verdict == "not certified") == (by > 0)
 
 
+def condition(certificate, words):
+    return next(c for c in certificate.conditions if words in c.what)
+
+
+def test_a_function_of_the_user_is_judged_as_a_parameter_is(truth):
+    surrogate = gaussian_surrogate(truth, [0.0], [[1.1]])
+    draws = exact_draws(0.0, 1.1, 1)
+    functions = {"square": lambda x: x[:, 0] ** 2}
+    certificate = certify(truth, surrogate, draws, KEY, num_evaluations=5000, functions=functions)
+    assert certificate.quantities == ("x0", "square") and certificate.shift.shape == (4, 2)
+    moved = (1 - 1.1**2) / (np.sqrt(2) * 1.1**2)
+    assert abs(certificate.shift[0, 1] - moved) < 4 * certificate.shift_error[0, 1] + 0.01
+    assert "the mean of square is off by" in str(certificate)
+
+
+@pytest.mark.parametrize(("tolerance", "safe"), [(0.05, False), (0.2, True)])
+def test_the_tolerance_is_the_users(truth, tolerance, safe):
+    surrogate = gaussian_surrogate(truth, [0.0], [[1.1]])
+    draws = exact_draws(0.0, 1.1, 1)
+    certificate = certify(truth, surrogate, draws, KEY, num_evaluations=5000, tolerance=tolerance)
+    assert (certificate.verdict == "safe") == safe
+    assert condition(certificate, "standard deviation is right").wanted == f"within {tolerance}"
+    assert f"at a tolerance of {tolerance}" in str(certificate)
+
+
+def test_what_only_the_training_chains_saw_is_missed(truth):
+    """A second mode, a fifth of the mass, that the surrogate does not have: its own draws say that all is well."""
+    posterior = make_posterior(
+        lambda x: jnp.logaddexp(-0.5 * x @ x, jnp.log(0.25) - 0.5 * jnp.sum((x - 30.0) ** 2)), 1, 1e3
+    )
+    surrogate = gaussian_surrogate(posterior, [0.0], [[1.0]])
+    draws = exact_draws(0.0, 1.0, 1)
+    exact = np.where(np.random.default_rng(1).uniform(size=draws.shape) < 0.2, draws + 30.0, draws)
+    alone = certify(posterior, surrogate, draws, KEY, num_evaluations=2000)
+    assert alone.missing is None and condition(alone, "where the training chains went").met is None
+    assert alone.mean_shift < 0.1  # what nobody ever saw is beyond the claim
+    certificate = certify(posterior, surrogate, draws, KEY, num_evaluations=2000, training_chains=exact)
+    assert within(certificate.missing, 0.2) and certificate.num_evaluations == 2000
+    assert certificate.verdict == "not certified"
+    assert any("too little density" in reason for reason in certificate.reasons)
+
+
 @pytest.mark.parametrize("shape", [(2000, 1), (1, 2000), (500, 4)])
 def test_short_or_single_chains_are_judged_or_refused(truth, shape):
     surrogate = gaussian_surrogate(truth, [0.0], [[1.0]])
