@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from certificate_problems import FAMILIES, Problem, make_problem
+from certificate_problems import FAMILIES, Problem, dimension, make_problem
 
 import estim
 from estim.surrogate.settle import settle
@@ -150,7 +150,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     numbers = range(arguments.half == "odd", NUM_PROBLEMS, 2)[:: arguments.every]
     end = time.perf_counter() + 60 * arguments.minutes
-    for number in numbers:
+    for number in sorted(numbers, key=dimension):  # those of one dimension share compiled programs
         file = arguments.folder / f"{number:03}.json"
         if not file.exists() and time.perf_counter() < end:
             line = run(make_problem(number))

@@ -34,6 +34,7 @@ FAMILIES = (
     "log-gamma",
     "exponential tails",
 )
+SEED = 20261127
 DIMS = (2, 3, 5, 8, 12, 20, 30)
 SHARES = (0.22, 0.18, 0.18, 0.18, 0.12, 0.08, 0.04)
 POINTS, FEW = 4_000, 40
@@ -185,12 +186,17 @@ def draw_exact(rng: np.random.Generator, family: str, a, s, sign, num: int) -> n
 _POSTERIORS = {dim: estim.from_logdensity(lambda x: jnp.zeros(()), np.zeros(dim)) for dim in DIMS}
 
 
+def dimension(number: int) -> int:
+    """Of problem `number`, the first of its random numbers."""
+    return int(np.random.default_rng([SEED, number]).choice(DIMS, p=SHARES))
+
+
 def make_problem(number: int) -> Problem:
     """Problem `number`: every family in turn, each fifth time with few points, the rest by its own random numbers."""
-    rng = np.random.default_rng([20261127, number])
+    rng = np.random.default_rng([SEED, number])
+    dim = int(rng.choice(DIMS, p=SHARES))
     turn, place = divmod(number // 2, len(FAMILIES))
     family, few = FAMILIES[place], (turn + place) % 5 == 4
-    dim = int(rng.choice(DIMS, p=SHARES))
     a, s = draw_parameters(rng, family, dim)
     sign = np.where(rng.uniform(size=dim) < 0.5, 1.0, -1.0)
     rotation = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
