@@ -199,7 +199,7 @@ def test_errors_are_added_with_their_covariance():
     ("model", "shocks", "more", "words"),
     [
         (economy(), {"u": E}, {}, r"shocks give 'u', which is not in \(e\)"),
-        (economy(), {"e": [0.0, np.nan]}, {}, "shocks: 'e' has a number that is missing"),
+        (economy(), {"e": [0.0, np.nan]}, {}, "shocks: 'e' is no path of finite numbers"),
         (economy(), np.zeros((3, 2)), {}, r"a column for each of \(e\), not the shape \(3, 2\)"),
         (economy(), ["much"], {}, "shocks must be numbers"),
         (economy(), None, {}, r"shocks must be paths of \(e\)"),
