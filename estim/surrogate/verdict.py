@@ -97,11 +97,23 @@ def judge(found: Findings) -> tuple[str, tuple[Condition, ...]]:
 def _chains(found: Findings) -> list[Condition]:
     """Chains that have not met are draws of no distribution, and so are their weights."""
     conditions = []
-    for whose, rhat, limit, then in [
-        ("the surrogate's", found.rhat, found.max_rhat, "sample it longer"),
-        ("the training chains'", found.training_rhat, MAX_TRAINING_RHAT, "teach it by longer chains"),
+    for what, whose, rhat, limit, then in [
+        (
+            "the surrogate's chains have met",
+            "the surrogate's",
+            found.rhat,
+            found.max_rhat,
+            "sample it longer",
+        ),
+        (
+            "the training chains have met",
+            "the training chains'",
+            found.training_rhat,
+            MAX_TRAINING_RHAT,
+            "teach it by longer chains",
+        ),
     ]:
-        what, wanted = f"{whose} chains have met", f"below {limit:.3f}"
+        wanted = f"below {limit:.3f}"
         if rhat is None:
             conditions.append(Condition(what, "not looked at", wanted, None))
             continue
