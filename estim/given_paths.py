@@ -53,7 +53,7 @@ def rows_of(what: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, 
         ArgumentError: as `columns_by_name`, or two paths differ in length.
     """
     columns, index = columns_by_name(what, given, names)
-    lengths = {len(path) for path in columns.values()}
+    lengths = {len(path) for path in [*columns.values(), *([] if index is None else [index])]}
     if len(lengths) != 1:
         raise ArgumentError(f"{what} must have a number for each period: the paths have {sorted(lengths)}")
     nothing = np.zeros(lengths.pop())
