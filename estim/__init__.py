@@ -78,6 +78,7 @@ _HOME = {
     "estim.surrogate.recipe": ("Recipe",),
     "estim.surrogate.refine": ("refine",),
     "estim.surrogate.sample": ("sample_surrogate",),
+    "estim.surrogate.settle": ("settle",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = {

@@ -107,7 +107,7 @@ def certify(
     with run.timed("surrogate: certificate"):
         params = read_route(run, "surrogate").params
         position = unconstrain(posterior, params)
-        taught = _training_chains(run, settings)
+        taught = _training_chains(run, posterior, settings)
         weighted = weigh_draws(posterior, surrogate, position, **weighing(settings.num_certificate))
         certificate = certify_weighted(
             posterior, surrogate, weighted, position, rng_key, training_chains=taught
@@ -121,17 +121,17 @@ def certify(
     progress("surrogate: certificate", 1, 1, certificate.verdict)
 
 
-def _training_chains(run: RunDirectory, settings: SurrogateRoute) -> np.ndarray:
+def _training_chains(run: RunDirectory, posterior: Posterior, settings: SurrogateRoute) -> np.ndarray:
     """Chains of all routes that taught ``[chain, draw, dim]``, as many draws of each as the shortest has.
 
-    Side by side, so that routes which found different things have not met either. In the model's units, which
-    a rank-normalised R-hat does not notice.
+    Side by side, so that routes which found different things have not met either. Unconstrained positions.
     """
     taught = [read_route(run, name).params for name in settings.train_on]
     length = min(params.shape[1] for params in taught)
-    return np.concatenate(
+    params = np.concatenate(
         [params[:, np.linspace(0, params.shape[1] - 1, length).astype(int)] for params in taught]
     )
+    return unconstrain(posterior, params)
 
 
 def _plain(certificate: Certificate) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Certificate: what true evaluations at a surrogate's draws, and beyond them, say of its posterior."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from estim.arguments import Positive, checked
+from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
 from estim.surrogate.correct import WeightedDraws, surrogate_logdensity, usable_logdensity, weigh_draws
 from estim.surrogate.estimates import (
@@ -14,9 +15,13 @@ from estim.surrogate.estimates import (
     batch_means,
     convergence,
     divergences,
+    evenly_spaced,
+    highest_rhat,
     jackknife,
+    margin_errors,
     margin_shifts,
     margins,
+    missing_mass,
     reliable_khat,
     tail_khat,
 )
@@ -24,38 +29,49 @@ from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
 from estim.surrogate.recipe import MIN_MEMBERS
 from estim.surrogate.sample import propose, tune_step
-from estim.surrogate.verdict import VERDICTS, Findings, judge
+from estim.surrogate.verdict import TOLERANCE, VERDICTS, Condition, Findings, judge
 from estim.typing import Key
+
+Functions = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+"""Quantities by name, each a function of positions ``[n, dim]`` that gives ``[n]``."""
 
 
 class Certificate(NamedTuple):
     """What `certify` found; ``print`` it.
 
     Attributes:
-        rhat: largest rank-normalised split R-hat of the surrogate's chains.
+        rhat: largest R-hat of the surrogate's chains, of many short ones the nested one.
         training_rhat: the same of the exact chains that taught it; None where they were not given.
         wrong_accept: P(accepted by the surrogate, not by the true posterior) = E max(a_hat - a, 0).
-        wrong_reject: the reverse, E max(a - a_hat, 0).
+        wrong_reject: the reverse, E max(a - a_hat, 0). The two are shown and decide nothing.
         step_size: of the proposals that these two belong to, in units of the draws' covariance; the surrogate
             accepts TARGET_ACCEPTANCE of them, to which its sampler tunes.
         pareto_khat: tail index of the importance weights.
         reliable_khat: what it must lie below, for so many weights.
         kl_divergence: KL(p || p_hat) in nats.
         total_variation: largest error of any posterior probability.
+        missing: the same seen from draws of the training chains: posterior mass where the surrogate has too little;
+            None where they were not given.
         chi_square: chi-square(p || p_hat), the variance of p/p_hat over draws of the surrogate.
-        mean_shift: largest |E_p x - E_p_hat x| over the parameters, in the surrogate's standard deviations.
+        mean_shift: largest |E_p x - E_p_hat x| over the quantities, in the surrogate's standard deviations.
         sd_shift: largest |sd_p / sd_p_hat - 1|.
         quantile_shift: largest shift of a 5 or 95 % quantile, in the surrogate's standard deviations.
-        shift, shift_error: these by parameter with their standard errors, ``[4, dim]``: mean, standard deviation,
-            5 % and 95 % quantile, true less surrogate's, of the unconstrained position.
+        quantities: names of the parameters and of the user's functions.
+        margins: of the draws, mean, standard deviation, 5 and 95 % quantile, ``[4, quantities]``.
+        shift: these by quantity, ``[4, quantities]``: mean, standard deviation, 5 % and 95 % quantile, true less
+            surrogate's, of the unconstrained position and of the functions.
+        shift_error: their standard errors.
+        draw_error: the Monte Carlo errors of the draws' own figures, alike.
         largest_error: largest error of the log-posterior, centred, inside the 99 % region.
         ensemble_calibration: root mean square error of the draws over the one that the
             members' spread predicts, 1 when the ensemble knows its errors; None with fewer than MIN_MEMBERS.
         effective_evaluations: 1 / sum of squared weights.
         num_failures: evaluated points at which the true posterior has no value.
         num_evaluations: true evaluations spent.
+        tolerance: what was asked for.
+        conditions: of the claim, in their order.
         verdict: ``"safe"``, ``"use the correction"`` or ``"not certified"``.
-        reasons: why it is not safe.
+        reasons: why it is not safe: the conditions that are not met.
     """
 
     rhat: float
@@ -67,17 +83,23 @@ class Certificate(NamedTuple):
     reliable_khat: float
     kl_divergence: Estimate
     total_variation: Estimate
+    missing: Estimate | None
     chi_square: Estimate
     mean_shift: float
     sd_shift: float
     quantile_shift: float
+    quantities: tuple[str, ...]
+    margins: np.ndarray
     shift: np.ndarray
     shift_error: np.ndarray
+    draw_error: np.ndarray
     largest_error: float
     ensemble_calibration: float | None
     effective_evaluations: float
     num_failures: int
     num_evaluations: int
+    tolerance: float
+    conditions: tuple[Condition, ...]
     verdict: str
     reasons: tuple[str, ...]
 
@@ -102,7 +124,11 @@ class Certificate(NamedTuple):
             f"{c.effective_evaluations:.0f} effective weights",
             f"verdict              {c.verdict}: {VERDICTS[c.verdict]}",
         ]
-        return "\n".join([*lines, *(f"                     because {reason}" for reason in c.reasons)])
+        lines += [f"                     because {reason}" for reason in c.reasons]
+        marks = {True: "yes", False: "NO ", None: "?  "}
+        lines.append(f"conditions           at a tolerance of {c.tolerance:g} posterior standard deviations")
+        lines += [f"    {marks[c.met]}  {c.what}: {c.found}, wanted {c.wanted}" for c in c.conditions]
+        return "\n".join(lines)
 
 
 @checked
@@ -114,11 +140,14 @@ def certify(
     *,
     num_evaluations: Positive = 2000,
     training_chains: np.ndarray | None = None,
+    tolerance: PositiveReal = TOLERANCE,
+    functions: Functions | None = None,
 ) -> Certificate:
-    """Compares the surrogate with the true posterior along the surrogate's chain, and a little beyond.
+    """Compares the surrogate with the true posterior along the surrogate's chain, a little beyond, and at exact draws.
 
     Two fifths of the evaluations are the chain's draws x, evenly spaced; one fifth are draws stretched outward
-    (`estim.surrogate.stretch`); two fifths proposals x' of the surrogate's random walk, with a step at which it
+    (`estim.surrogate.stretch`); one fifth draws of the training chains, where these are given; the rest
+    proposals x' of the surrogate's random walk, with a step at which it
     accepts TARGET_ACCEPTANCE. With p the true posterior and p_hat the surrogate's, a = min(1, p(x')/p(x)) and
     a_hat = min(1, p_hat(x')/p_hat(x)). What follows from the figures is in `judge`. A region that neither
     the surrogate's chains nor the training chains' ever entered is not seen.
@@ -129,10 +158,15 @@ def certify(
         rng_key: of the proposals and the stretched points.
         draws: positions of the surrogate's chains, ``[chain, draw, dim]``.
         num_evaluations: of the true posterior.
-        training_chains: positions of the exact chains that taught it, ``[chain, draw, dim]``, whose R-hat is looked at.
+        training_chains: positions of the exact chains that taught it, ``[chain, draw, dim]``: their R-hat is looked
+            at, and what the surrogate says of their draws.
+        tolerance: by how much of itself a standard deviation may be wrong; means and 5 and 95 % quantiles by twice as
+            many posterior standard deviations. The verdict follows from it.
+        functions: the user's own quantities by name, functions of positions ``[n, dim]`` that give ``[n]``; they are
+            judged as the parameters are.
 
     Returns:
-        The certificate: its word, the reasons and the figures behind it.
+        The certificate: its word, its conditions and the figures behind it.
 
     Raises:
         ValueError: fewer than 200 evaluations, or fewer draws than three fifths of them, or a draw that is not finite.
@@ -140,7 +174,16 @@ def certify(
     if num_evaluations < 200:
         raise ValueError(f"a certificate needs at least 200 evaluations, not {num_evaluations}")
     weighted = weigh_draws(posterior, surrogate, draws, **weighing(num_evaluations))
-    return certify_weighted(posterior, surrogate, weighted, draws, rng_key, training_chains=training_chains)
+    return certify_weighted(
+        posterior,
+        surrogate,
+        weighted,
+        draws,
+        rng_key,
+        training_chains=training_chains,
+        tolerance=tolerance,
+        functions=functions,
+    )
 
 
 def weighing(num_evaluations: int) -> dict[str, int]:
@@ -157,65 +200,108 @@ def certify_weighted(
     rng_key: Key,
     *,
     training_chains: np.ndarray | None = None,
+    tolerance: float = TOLERANCE,
+    functions: Functions | None = None,
 ) -> Certificate:
-    """The certificate of `certify` where the draws have been weighed already: only proposals are evaluated."""
-    current = weighted.position[weighted.plain]
+    """The certificate of `certify` where the draws have been weighed already: only the rest is evaluated."""
+    plain = weighted.position[weighted.plain]
     log_p = usable_logdensity(weighted.evaluations)
-    log_p_hat = surrogate_logdensity(surrogate, current)
-    step = tune_step(lambda x: surrogate_logdensity(surrogate, x), rng_key, current, log_p_hat)
+    log_p_hat = surrogate_logdensity(surrogate, weighted.position)
+    num_reference = 0 if training_chains is None else min(len(plain) // 2, training_chains[..., 0].size)
+    chosen = np.linspace(0, len(plain) - 1, len(plain) - num_reference).astype(int)
+    current, now, now_hat = plain[chosen], log_p[weighted.plain][chosen], log_p_hat[weighted.plain][chosen]
+    step = tune_step(lambda x: surrogate_logdensity(surrogate, x), rng_key, current, now_hat)
     proposal = propose(rng_key, current, step)
     true = usable_logdensity(evaluate_posterior(posterior, proposal))
-    a = accept_probability(log_p[weighted.plain], true)
-    a_hat = accept_probability(log_p_hat, surrogate_logdensity(surrogate, proposal))
-    rhat, effective_draws = convergence(draws)
-    training_rhat = None if training_chains is None else convergence(training_chains)[0]
+    a = accept_probability(now, true)
+    a_hat = accept_probability(now_hat, surrogate_logdensity(surrogate, proposal))
+
+    def quantities(position: np.ndarray) -> np.ndarray:
+        position = np.asarray(position, float)
+        own = [np.asarray(f(position), float)[:, None] for f in (functions or {}).values()]
+        return np.concatenate([position, *own], axis=1)
+
+    names = (*posterior.param_names, *(functions or ()))
+    flat = quantities(np.reshape(draws, (-1, plain.shape[1])))
+    rhat, effective_draws = convergence(flat.reshape(*draws.shape[:2], -1))
+    training_rhat = missing = None
+    if training_chains is not None:
+        training_rhat = convergence(training_chains)[0]
+        reference = evenly_spaced(training_chains, num_reference)
+        true_there = usable_logdensity(evaluate_posterior(posterior, reference))
+        missing = missing_mass(
+            true_there - surrogate_logdensity(surrogate, reference) - log_mass(weighted, log_p_hat)
+        )
 
     weights = weighted.weight, weighted.surrogate_weight
-    learnt = margins(np.asarray(draws, float).reshape(-1, current.shape[1]))
-    shift, shift_error = jackknife(partial(margin_shifts, learnt), weighted.position, *weights)
+    learnt, values = margins(flat), quantities(weighted.position)
+    shift, shift_error = jackknife(partial(margin_shifts, learnt), values, *weights)
+    draw_error = margin_errors(flat)
     apart, apart_error = jackknife(divergences, *weights)
+    total_variation = Estimate(float(apart[1]), float(apart_error[1]))
     findings = Findings(
-        names=posterior.param_names,
+        names=names,
         rhat=rhat,
+        max_rhat=highest_rhat(len(draws), tolerance),
         training_rhat=training_rhat,
         effective_draws=effective_draws,
         failed_share=float(np.mean(np.isneginf(log_p[weighted.plain]))),
         pareto_khat=weighted.pareto_khat,
         reliable_khat=reliable_khat(min(len(weighted.weight), float(np.min(effective_draws)))),
         effective_evaluations=weighted.effective_sample_size,
-        wrong_accept=batch_means(np.maximum(a_hat - a, 0)),
-        wrong_reject=batch_means(np.maximum(a - a_hat, 0)),
         shift=shift,
         shift_error=shift_error,
-        tail_khat=tail_khat(learnt, weighted.position, weighted.weight),
+        error=np.hypot(shift_error, draw_error),
+        tail_khat=tail_khat(learnt, values, weighted.weight),
+        total_variation=total_variation,
+        missing=missing,
+        tolerance=tolerance,
     )
-    verdict, reasons = judge(findings)
-    error, calibration = _errors(surrogate, current, log_p[weighted.plain] - log_p_hat, log_p_hat)
+    verdict, conditions = judge(findings)
+    error, calibration = _errors(
+        surrogate, plain, (log_p - log_p_hat)[weighted.plain], log_p_hat[weighted.plain]
+    )
     largest = np.max(np.abs(shift), axis=1)
     return Certificate(
         rhat=float(np.max(rhat)),
         training_rhat=None if training_rhat is None else float(np.max(training_rhat)),
-        wrong_accept=findings.wrong_accept,
-        wrong_reject=findings.wrong_reject,
+        wrong_accept=batch_means(np.maximum(a_hat - a, 0)),
+        wrong_reject=batch_means(np.maximum(a - a_hat, 0)),
         step_size=step,
         pareto_khat=findings.pareto_khat,
         reliable_khat=findings.reliable_khat,
         kl_divergence=Estimate(float(apart[0]), float(apart_error[0])),
-        total_variation=Estimate(float(apart[1]), float(apart_error[1])),
+        total_variation=total_variation,
+        missing=missing,
         chi_square=Estimate(float(apart[2]), float(apart_error[2])),
         mean_shift=float(largest[0]),
         sd_shift=float(largest[1]),
         quantile_shift=float(largest[2:].max()),
+        quantities=names,
+        margins=np.stack([learnt.mean, learnt.sd, *learnt.quantile]),
         shift=shift,
         shift_error=shift_error,
+        draw_error=draw_error,
         largest_error=error,
         ensemble_calibration=calibration,
         effective_evaluations=findings.effective_evaluations,
         num_failures=int(np.sum(np.isneginf(log_p)) + np.sum(np.isneginf(true))),
-        num_evaluations=len(log_p) + len(true),
+        num_evaluations=len(log_p) + len(true) + num_reference,
+        tolerance=tolerance,
+        conditions=conditions,
         verdict=verdict,
-        reasons=reasons,
+        reasons=tuple(c.otherwise for c in conditions if c.met is False),
     )
+
+
+def log_mass(weighted: WeightedDraws, log_p_hat: np.ndarray) -> float:
+    """log of the integral of p over that of p_hat: log p/p_hat less the log of the ratio of their weights."""
+    log_p = usable_logdensity(weighted.evaluations)
+    known = (weighted.weight > 0) & (weighted.surrogate_weight > 0) & np.isfinite(log_p)
+    if not known.any():
+        return 0.0
+    ratio = weighted.weight[known] / weighted.surrogate_weight[known]
+    return float(np.median((log_p - log_p_hat)[known] - np.log(ratio)))
 
 
 def _errors(

@@ -1,7 +1,5 @@
 """From evaluations to a training set: which points are kept, what they weigh, and in which units they are learnt."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,38 +7,20 @@ import scipy.linalg
 
 from estim.evaluations import Evaluations
 from estim.networks.train import TrainingSet
+from estim.surrogate.border import fit_border, no_border
 from estim.surrogate.recipe import Recipe
+from estim.surrogate.scaling import Scaling
+from estim.surrogate.tails import Hill, fit_hill
 from estim.typing import Array
 
-FLATTEST = 0.1
-"""Curvature of the quadratic in whitened coordinates, where that of a Gaussian log-density is one, at the least."""
+REACH = 20.0
+"""Temperatures below the bulk beyond which a point is left out: it would weigh one four-hundredth."""
+
+MAX_UNSOLVED = 10_000
+"""Points without a solution that a border is learnt from."""
 
 SMALLEST = 1e-6
 """Unit of what the network learns, in log-likelihood, at the least."""
-
-
-class Scaling(NamedTuple):
-    """The affine map of the inputs and the quadratic that is learnt around.
-
-    ``position = center + scale @ z`` with ``scale`` ``[dim, dim]`` lower triangular, and
-
-        loglikelihood = intercept + slope @ z + z @ curvature @ z / 2 + output_scale * network(z').
-
-    Away from the points learnt from a network goes on in a straight line, upward as well as downward. So z' is z
-    moved into their box ``[low, high]``, and what the network says is kept between ``lowest`` and
-    ``highest``, the range that it was taught: in the empty corners of the box the quadratic decides.
-    """
-
-    center: Array
-    scale: Array
-    intercept: Array
-    slope: Array
-    curvature: Array
-    output_scale: Array
-    low: Array
-    high: Array
-    lowest: Array
-    highest: Array
 
 
 def fewest_points(dim: int) -> int:
@@ -48,17 +28,33 @@ def fewest_points(dim: int) -> int:
     return 10 * (dim + 1)
 
 
-def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evaluations, dict[str, int]]:
+def flattened(evaluations: Evaluations) -> Evaluations:
+    """On the host, with one leading axis ``[n]``."""
+    lead = evaluations.loglikelihood.ndim
+    return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[lead:]), evaluations)
+
+
+def unsolved_positions(evaluations: Evaluations) -> np.ndarray:
+    """Positions ``[m, dim]`` inside the prior's support that have no likelihood, at most MAX_UNSOLVED of them."""
+    flat = flattened(evaluations)
+    inside = np.isfinite(flat.logprior) & np.isfinite(flat.position).all(axis=1)
+    found = np.flatnonzero(inside & ~np.isfinite(flat.loglikelihood))
+    some = np.linspace(0, len(found) - 1, min(len(found), MAX_UNSOLVED)).astype(int)
+    return np.asarray(flat.position)[found[some]]
+
+
+def select_points(
+    evaluations: Evaluations, drop_fraction: float, temperature: float | None = None
+) -> tuple[Evaluations, dict[str, int]]:
     """Finite and distinct points above the lowest ``drop_fraction`` of log-densities, and the counts of each step.
+
+    Those more than REACH temperatures below the bulk, whose weight would be next to nothing, are left out too.
 
     Raises:
         ValueError: too few points are left to learn from.
     """
     dim = evaluations.position.shape[-1]
-    lead = evaluations.loglikelihood.ndim
-    flat: Evaluations = jax.tree.map(
-        lambda leaf: np.asarray(leaf).reshape(-1, *leaf.shape[lead:]), evaluations
-    )
+    flat = flattened(evaluations)
     logdensity = np.asarray(flat.logdensity)
     counts = {"evaluations": len(flat.position)}
     keep = np.flatnonzero(np.isfinite(logdensity) & np.isfinite(flat.position).all(axis=1))
@@ -67,6 +63,8 @@ def select_points(evaluations: Evaluations, drop_fraction: float) -> tuple[Evalu
     counts["duplicates"] = len(keep) - len(distinct)
     order = np.argsort(logdensity[distinct], kind="stable")
     kept = np.sort(distinct[order[int(drop_fraction * len(order)) :]])
+    if temperature is not None and len(kept):
+        kept = kept[logdensity[kept] > bulk_below(logdensity[kept], dim) - REACH * temperature]
     counts["low_density"] = len(distinct) - len(kept)
     counts["kept"] = len(kept)
     if len(kept) < fewest_points(dim):
@@ -85,44 +83,23 @@ def density_weights(logdensity: np.ndarray, dim: int, temperature: float | None)
     """
     if temperature is None:
         return np.ones_like(logdensity)
-    bulk = logdensity.max() - dim / 2 - 2 * np.sqrt(dim / 2)
-    weight = 1 / (1 + (np.minimum(logdensity - bulk, 0) / temperature) ** 2)
+    weight = 1 / (1 + (np.minimum(logdensity - bulk_below(logdensity, dim), 0) / temperature) ** 2)
     return weight / weight.mean()
 
 
-def _quadratic_features(z: np.ndarray) -> np.ndarray:
-    """[1, z_i, z_i z_j for i <= j], ``[n, (dim + 1)(dim + 2)/2]``."""
-    i, j = np.triu_indices(z.shape[1])
-    return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
+def bulk_below(logdensity: np.ndarray, dim: int) -> float:
+    """The log-density at which the decline begins, from the highest of ``logdensity`` ``[n]``."""
+    return float(logdensity.max() - dim / 2 - 2 * np.sqrt(dim / 2))
 
 
-def fit_quadratic(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Weighted least-squares quadratic, concave: intercept, slope ``[dim]``, curvature ``[dim, dim]``.
+def build_training_set(
+    points: Evaluations, recipe: Recipe, unsolved: np.ndarray | None = None
+) -> tuple[Scaling, TrainingSet]:
+    """Units and standardised data for the kept ``points`` (host arrays).
 
-    Directions that bend down by less than FLATTEST, or up, are given that curvature, and the rest is
-    refitted: far from the data, where a network goes on in a straight line, the surrogate falls
-    in every direction, and its posterior has a finite mass.
+    Args:
+        unsolved: positions ``[m, dim]`` without a solution, which teach a border; none of it where None.
     """
-    dim = z.shape[1]
-    features = _quadratic_features(z)
-    root = np.sqrt(weight)[:, None]
-    # A ridge of 1e-6 of the points' weight keeps directions that they do not span at zero.
-    gram = (root * features).T @ (root * features) + 1e-6 * len(z) * np.eye(features.shape[1])
-    coefficients = scipy.linalg.solve(gram, features.T @ (weight * values), assume_a="pos")
-    i, j = np.triu_indices(dim)
-    curvature = np.zeros((dim, dim))
-    curvature[i, j] = coefficients[dim + 1 :]
-    curvature = curvature + curvature.T
-    eigenvalues, eigenvectors = np.linalg.eigh(curvature)
-    curvature = (eigenvectors * np.minimum(eigenvalues, -FLATTEST)) @ eigenvectors.T
-    rest = values - 0.5 * np.einsum("ni,ij,nj->n", z, curvature, z)
-    affine = features[:, : dim + 1]
-    coefficients = np.linalg.lstsq(root * affine, root[:, 0] * rest, rcond=None)[0]
-    return coefficients[0], coefficients[1:], curvature
-
-
-def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, TrainingSet]:
-    """Units and standardised data for the kept ``points`` (host arrays)."""
     position, values = np.asarray(points.position), np.asarray(points.loglikelihood)
     dim = position.shape[1]
     weight = density_weights(np.asarray(points.logdensity), dim, recipe.density_temperature)
@@ -133,16 +110,17 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
     scale = _root(position, covariance)
     z = scipy.linalg.solve_triangular(scale, (position - center).T, lower=True).T
     if recipe.quadratic:
-        intercept, slope, curvature = fit_quadratic(z, values, weight)
+        hill = fit_hill(z, values, weight)
     else:
-        intercept, slope, curvature = np.average(values, weights=weight), np.zeros(dim), np.zeros((dim, dim))
-    residual = values - intercept - z @ slope - 0.5 * np.einsum("ni,ij,nj->n", z, curvature, z)
+        mean = float(np.average(values, weights=weight))
+        hill = Hill(mean, np.zeros(dim), np.zeros((dim, dim)), mean, 1.0, 1.0)
+    residual = values - hill(z)
     # Where the quadratic says all, or the log-likelihood is a constant, there is no unit to be had from the rest.
     output_scale = max(np.sqrt(np.average(residual**2, weights=weight)), SMALLEST)
     data = TrainingSet(_float32(z), _float32(residual / output_scale), _float32(weight))
     if recipe.gradient_weight > 0 and points.gradient is not None:
-        # d network / dz = (scale' grad - slope - curvature z) / output_scale
-        gradient = (np.asarray(points.gradient) @ scale - slope - z @ curvature) / output_scale
+        # d network / dz = (scale' grad - d hill / dz) / output_scale
+        gradient = (np.asarray(points.gradient) @ scale - hill.gradient(z)) / output_scale
         known = np.isfinite(gradient).all(axis=1)
         data = data._replace(
             gradient=_float32(np.where(known[:, None], gradient, 0)),
@@ -155,7 +133,12 @@ def build_training_set(points: Evaluations, recipe: Recipe) -> tuple[Scaling, Tr
         if recipe.quadratic
         else (-np.inf, np.inf)
     )
-    scaling = (center, scale, intercept, slope, curvature, output_scale, *box, *outputs)
+    scaling = (center, scale, *hill[:3], output_scale, *box, *outputs, *hill[3:])
+    border = no_border(dim)
+    if recipe.quadratic and unsolved is not None:
+        beyond = scipy.linalg.solve_triangular(scale, (unsolved - center).T, lower=True).T
+        border = fit_border(z, beyond)
+    scaling = (*scaling, *border)
     return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 RELIABLE_KHAT = 0.7
 """Pareto k-hat above which no number of importance weights can be trusted."""
@@ -180,8 +182,70 @@ def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.nda
     return np.array([pareto_khat(column) for column in log_terms.T])
 
 
+def margin_errors(draws: np.ndarray) -> np.ndarray:
+    """Monte Carlo errors of mean, sd and quantiles of `LEVELS` of draws ``[n, k]`` in their sd, ``[4, k]``.
+
+    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Source: Flegal, Haran and
+    Jones (2008).
+    """
+    groups = np.array_split(draws, NUM_GROUPS)
+    found = np.stack([np.stack([g.mean(0), g.std(0), *np.quantile(g, LEVELS, axis=0)]) for g in groups])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return found.std(axis=0, ddof=1) / np.sqrt(NUM_GROUPS) / draws.std(axis=0)
+
+
+def missing_mass(log_ratio: np.ndarray) -> Estimate:
+    """The posterior mass that the surrogate lacks, E_p max(0, 1 - p_hat/p), seen from exact draws.
+
+    It is the total variation of the two. Where no draw of the surrogate goes, its own draws do not see it.
+
+    Args:
+        log_ratio: log p/p_hat ``[n]``, both normalised, at draws of p in the order of their chains.
+    """
+    return batch_means(-np.expm1(-np.maximum(log_ratio, 0)))
+
+
+SUPERCHAIN = 16
+"""Chains that `sample_surrogate` begins at one point, neighbours in its draws."""
+
+MANY_CHAINS = 4 * SUPERCHAIN
+"""Chains from which on the nested R-hat is looked at."""
+
+
+def nested_rhat(draws: np.ndarray) -> np.ndarray:
+    """Nested R-hat ``[dim]`` of many short chains ``[chain, draw, dim]``, groups of SUPERCHAIN of which began together.
+
+    sqrt(1 + B/W), with B the variance of the groups' means and W the mean over groups of the variance inside, between
+    chains and within them; each half of the draws has groups of its own. Of ranks made normal, and of those of the
+    distance from the median, the larger. A group's mean is that of many chains, so that short ones may be
+    asked whether they have forgotten where they began. Source: Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari
+    and Gelman (2024), Bayesian Analysis.
+    """
+    half, num = draws.shape[1] // 2, len(draws) // SUPERCHAIN * SUPERCHAIN
+    halves = np.stack([draws[:num, :half], draws[:num, half : 2 * half]])
+
+    def of(values: np.ndarray) -> np.ndarray:
+        ranks = rankdata(values.reshape(-1, values.shape[-1]), axis=0)
+        normal = ndtri((ranks - 0.375) / (len(ranks) + 0.25)).reshape(-1, SUPERCHAIN, half, values.shape[-1])
+        means = normal.mean(axis=2)
+        between = means.mean(axis=1).var(axis=0, ddof=1)
+        inside = means.var(axis=1, ddof=1).mean(axis=0) + normal.var(axis=2, ddof=1).mean(axis=(0, 1))
+        return np.sqrt(1 + between / inside)
+
+    return np.maximum(of(halves), of(np.abs(halves - np.median(halves, axis=(0, 1, 2)))))
+
+
+def highest_rhat(num_chains: int, tolerance: float) -> float:
+    """What R-hat must lie below.
+
+    Of few long chains 1.01 (Vehtari et al. 2021). With M groups the mean of all draws is off by about sqrt(B/M), which
+    is a tolerance where B/W is M tolerance^2.
+    """
+    return np.sqrt(1 + num_chains // SUPERCHAIN * tolerance**2) if num_chains >= MANY_CHAINS else 1.01
+
+
 def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray, np.ndarray]:
-    """Rank-normalised split R-hat and effective sample size of draws ``[chain, draw, dim]``, both ``[dim]``.
+    """Rank-normalised split R-hat, of many chains the nested one, and effective sample size, both ``[dim]``.
 
     The size is the smaller of bulk and tail (5 and 95 %). A chain of fewer than four draws, or a parameter that
     never moves, has no R-hat: not a number. Beyond `max_draws` every k-th draw is looked at. Source: Vehtari,
@@ -196,7 +260,8 @@ def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray
     halves = thinned.reshape(2, -1, dim) if chains == 1 and thinned.shape[1] % 2 == 0 else thinned
     axes = {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(invalid="ignore", divide="ignore"):
-        rhat = array_stats.rhat(halves, method="rank", **axes)
+        many = chains >= MANY_CHAINS
+        rhat = nested_rhat(thinned) if many else array_stats.rhat(halves, method="rank", **axes)
         bulk = array_stats.ess(thinned, method="bulk", **axes)
         tail = array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes)
     moves = (

@@ -16,11 +16,12 @@ from estim.networks.mlp import (
     network_from_arrays,
     network_to_arrays,
 )
-from estim.networks.train import History, train_network
+from estim.networks.train import History, TrainingSet, train_network
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.surrogate.dataset import Scaling, TrainingSet, build_training_set, select_points
+from estim.surrogate.dataset import build_training_set, select_points, unsolved_positions
 from estim.surrogate.recipe import Recipe, get_recipe
+from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, Position, Scalar
 
 
@@ -45,8 +46,7 @@ class Surrogate(NamedTuple):
 def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Position) -> Array:
     """Log-likelihood by every member of the ensemble, ``[num_members]``, at one position ``[dim]``."""
     z = jax.scipy.linalg.solve_triangular(scaling.scale, position - scaling.center, lower=True)
-    quadratic = scaling.intercept + z @ scaling.slope + 0.5 * z @ scaling.curvature @ z
-    return quadratic + correction(scaling, network, z)
+    return scaling.intercept + base_loglikelihood(scaling, z) + correction(scaling, network, z)
 
 
 _many_loglikelihoods = jax.jit(jax.vmap(member_loglikelihoods, in_axes=(None, None, 0), out_axes=1))
@@ -98,6 +98,17 @@ def choose_stretches(rng_key: Key, num: int, fraction: float) -> np.ndarray:
     return chosen
 
 
+def filled_up(data: TrainingSet) -> TrainingSet:
+    """With points of no weight, to a number of few digits: sets of about one size share compiled programs."""
+    num = len(data.z)
+    step = 1 << max(num.bit_length() - 4, 0)
+    index = np.arange(-(-num // step) * step) % num
+    real = np.arange(len(index)) < num
+    filled = jax.tree.map(lambda leaf: leaf[index], data)
+    known = None if data.gradient_weight is None else np.where(real, filled.gradient_weight, 0)
+    return filled._replace(weight=np.where(real, filled.weight, 0), gradient_weight=known)
+
+
 @checked
 def fit_surrogate(
     posterior: Posterior,
@@ -123,13 +134,13 @@ def fit_surrogate(
         ValueError: an unknown recipe, or too few finite points.
     """
     recipe = get_recipe(recipe)
-    points, counts = select_points(evaluations, recipe.drop_fraction)
-    scaling, data = build_training_set(points, recipe)
+    points, counts = select_points(evaluations, recipe.drop_fraction, recipe.density_temperature)
+    scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations))
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
     judges = choose_stretches(key_split, len(data.z), recipe.validation_fraction)
 
     def part(indices: np.ndarray) -> TrainingSet:
-        return jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data)
+        return filled_up(jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data))
 
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(

@@ -14,9 +14,9 @@ class Recipe(Training):
     Attributes:
         whiten: decorrelate the inputs; False only standardises each of them.
         quadratic: learn the correction to a fitted quadratic; False learns the standardised log-likelihood.
-        drop_fraction: share of points, those of the lowest log-density, left out.
+        drop_fraction: share of points, those of the lowest log-density, left out whatever it is: they hold the tails.
         density_temperature: a point whose log-density lies ``t`` temperatures below the
-            bulk of the posterior weighs ``1 / (1 + t^2)``; None weighs all alike.
+            bulk of the posterior weighs ``1 / (1 + t^2)``, and beyond twenty it is left out; None weighs all alike.
         validation_fraction: share of points that only judges, in stretches of neighbours.
 
     The surrogate is the mean of ``num_members`` networks; their variance is used from MIN_MEMBERS on.
@@ -24,7 +24,7 @@ class Recipe(Training):
 
     whiten: bool = True
     quadratic: bool = True
-    drop_fraction: Annotated[float, at_least(0), below(1)] = 0.2
+    drop_fraction: Annotated[float, at_least(0), below(1)] = 0.0
     density_temperature: PositiveReal | None = 3.0
     validation_fraction: Fraction = 0.05
 
@@ -41,6 +41,7 @@ RECIPES = {
     "paper": Recipe(
         whiten=False,
         quadratic=False,
+        drop_fraction=0.2,
         density_temperature=None,
         gradient_weight=0.0,
         hidden=(128, 128, 128),

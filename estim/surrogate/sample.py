@@ -26,9 +26,9 @@ from estim.progress import Progress
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
-from estim.surrogate.dataset import Scaling
-from estim.surrogate.estimates import accept_probability
+from estim.surrogate.estimates import SUPERCHAIN, accept_probability
 from estim.surrogate.fit import Surrogate, correction
+from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, LogDensity
 
 TILE = 256
@@ -120,8 +120,7 @@ def tile_loglikelihood(scaling: Scaling, network: NetworkParams, z: Array) -> Ar
     A log-likelihood of several hundred would cost float32 its last digits, so the constant is added
     after sampling, in float64.
     """
-    quadratic = z @ scaling.slope + 0.5 * jnp.sum((z @ scaling.curvature) * z, axis=-1)
-    return quadratic + jnp.mean(correction(scaling, network, z), axis=0)
+    return base_loglikelihood(scaling, z) + jnp.mean(correction(scaling, network, z), axis=0)
 
 
 def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
@@ -220,6 +219,8 @@ def sample_surrogate(
 ) -> Draws:
     """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
+    Groups of SUPERCHAIN neighbouring chains begin at one point, so that `nested_rhat` sees whether they forgot it.
+
     Args:
         surrogate: of `fit_surrogate`.
         rng_key: a JAX random key.
@@ -269,7 +270,8 @@ def sample_surrogate(
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
 
     clock = time.perf_counter()
-    z = jax.random.normal(key_start, (num_tiles, TILE, dim), jnp.float32)
+    z = jax.random.normal(key_start, (num_tiles, TILE // SUPERCHAIN, dim), jnp.float32)
+    z = jnp.repeat(z, SUPERCHAIN, axis=1)
     states = start_all(*learnt, jax.device_put(z, spread))
     proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
     rounds = -(-num_warmup // (chunk_draws * thin))

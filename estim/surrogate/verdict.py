@@ -1,5 +1,6 @@
-"""The words of a certificate: what each of its figures must be, and what follows where one is not."""
+"""The words of a certificate: its conditions, each with figure and limit, and what follows where one is not met."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +15,12 @@ VERDICTS = {
 }
 """Every verdict, and what it says to the user."""
 
-SAFE_DECISION = 0.0033
-"""Of wrong accepts and wrong rejects: a convention, the rate that Kase, Rigato and Rottner (2024) report."""
+TOLERANCE = 0.05
+"""Of a standard deviation, as a share of it: the default of `certify`."""
 
-TOLERANCE = {"mean": 0.1, "standard deviation": 0.05, "5 % quantile": 0.1, "95 % quantile": 0.1}
-"""Largest error of each figure of a posterior margin: standard deviations, of the standard deviation a share of it."""
-
-MAX_RHAT = 1.05
-"""Of the surrogate's chains, which are many and short: halves of n draws with autocorrelation time tau have
-sqrt(1 + (tau - 1) / n) where nothing is wrong, so that 1.05 asks for halves ten autocorrelation times long."""
+LOOSER = {"mean": 2.0, "standard deviation": 1.0, "5 % quantile": 2.0, "95 % quantile": 2.0}
+"""Limits of each figure of a margin, in tolerances: a standard deviation that is wrong by t moves a Gaussian's
+5 and 95 % quantiles by 1.64 t."""
 
 MAX_TRAINING_RHAT = 1.01
 """Of an exact sampler's few long chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021)."""
@@ -38,121 +36,182 @@ MIN_EFFECTIVE_DRAWS = 400
 
 
 class Findings(NamedTuple):
-    """What a verdict rests on: see `Certificate`; R-hats, effective draws and ``tail_khat`` are by parameter."""
+    """What a verdict rests on: see `Certificate`; R-hats, effective draws and ``tail_khat`` are by quantity.
+
+    ``error`` is that of ``shift`` and of the draws' own figures together.
+    """
 
     names: tuple[str, ...]
     rhat: np.ndarray
+    max_rhat: float
     training_rhat: np.ndarray | None
     effective_draws: np.ndarray
     failed_share: float
     pareto_khat: float
     reliable_khat: float
     effective_evaluations: float
-    wrong_accept: Estimate
-    wrong_reject: Estimate
     shift: np.ndarray
     shift_error: np.ndarray
+    error: np.ndarray
     tail_khat: np.ndarray
+    total_variation: Estimate
+    missing: Estimate | None
+    tolerance: float
 
 
-def judge(found: Findings) -> tuple[str, tuple[str, ...]]:
-    """A word of `VERDICTS` and its reasons, each with the figure and its limit.
+class Condition(NamedTuple):
+    """One condition of the claim.
+
+    Attributes:
+        what: it is about.
+        found: its figure, in words.
+        wanted: what that must be.
+        met: whether it is; None where it could not be looked at.
+        otherwise: the reason that it is for the verdict where it is not met, with what to do.
+        refuses: whether neither draws nor weights are certified then; else the correction is asked for.
+    """
+
+    what: str
+    found: str
+    wanted: str
+    met: bool | None
+    otherwise: str = ""
+    refuses: bool = True
+
+
+def judge(found: Findings) -> tuple[str, tuple[Condition, ...]]:
+    """A word of `VERDICTS` and the conditions that it follows from.
 
     *Not certified*: what the weights say cannot be relied on, or leaves a margin uncertain by its tolerance, so that
     neither the draws nor their correction is known to be right. *Use the correction*: they can be relied on, and they
     find an error. *Safe*: they find none, two standard errors included.
     """
-    refusals = [*_chains(found), *_weights(found), *_tails(found)]
-    errors = [*_decisions(found), *_margins(found)]
-    word = "not certified" if refusals else "use the correction" if errors else "safe"
-    return word, (*refusals, *errors)
+    conditions = (*_chains(found), *_weights(found), *_margins(found))
+    failed = [condition for condition in conditions if condition.met is False]
+    word = (
+        "safe" if not failed else "not certified" if any(c.refuses for c in failed) else "use the correction"
+    )
+    return word, conditions
 
 
-def _chains(found: Findings) -> list[str]:
+def _chains(found: Findings) -> list[Condition]:
     """Chains that have not met are draws of no distribution, and so are their weights."""
-    reasons = []
-    for whose, rhat, limit, then in [
-        ("the surrogate's", found.rhat, MAX_RHAT, "sample it longer"),
-        ("the training chains'", found.training_rhat, MAX_TRAINING_RHAT, "teach it by longer chains"),
+    conditions = []
+    for what, whose, rhat, limit, then in [
+        (
+            "the surrogate's chains have met",
+            "the surrogate's",
+            found.rhat,
+            found.max_rhat,
+            "sample it longer",
+        ),
+        (
+            "the training chains have met",
+            "the training chains'",
+            found.training_rhat,
+            MAX_TRAINING_RHAT,
+            "teach it by longer chains",
+        ),
     ]:
-        if rhat is not None and not np.all(rhat < limit):
-            reasons.append(
-                f"{whose} chains have not met: R-hat {_largest(found.names, rhat)}, wanted below {limit}: {then}"
-            )
-    if not np.all(found.effective_draws >= MIN_EFFECTIVE_DRAWS):
-        least = _largest(found.names, -found.effective_draws, lambda v: f"{-v:,.0f}")
-        reasons.append(
-            f"too few effective draws of the surrogate: {least}, wanted {MIN_EFFECTIVE_DRAWS}: sample it longer"
+        wanted = f"below {limit:.3f}"
+        if rhat is None:
+            conditions.append(Condition(what, "not looked at", wanted, None))
+            continue
+        said = f"R-hat {_largest(found.names, rhat)}"
+        otherwise = f"{whose} chains have not met: {said}, wanted {wanted}: {then}"
+        conditions.append(Condition(what, said, wanted, bool(np.all(rhat < limit)), otherwise))
+    least = _largest(found.names, -found.effective_draws, lambda v: f"{-v:,.0f}")
+    enough = bool(np.all(found.effective_draws >= MIN_EFFECTIVE_DRAWS))
+    otherwise = (
+        f"too few effective draws of the surrogate: {least}, wanted {MIN_EFFECTIVE_DRAWS}: sample it longer"
+    )
+    wanted = f"at least {MIN_EFFECTIVE_DRAWS}"
+    conditions.append(Condition("effective draws of the surrogate", least, wanted, enough, otherwise))
+    return conditions
+
+
+def _weights(found: Findings) -> list[Condition]:
+    share = found.failed_share
+    otherwise = f"{'none' if share == 1 else f'{share:.0%}'} of the surrogate's draws "
+    otherwise += "has a likelihood: refine" if share == 1 else "have no likelihood: refine"
+    conditions = [
+        Condition(
+            "draws have a likelihood", f"{1 - share:.0%}", "at least 50%", bool(share <= 0.5), otherwise
         )
-    return reasons
+    ]
+    if share == 1:
+        return conditions
+    said, wanted = f"k-hat {found.pareto_khat:.2f}", f"below {found.reliable_khat:.2f}"
+    reliable = bool(found.pareto_khat < found.reliable_khat)
+    otherwise = f"importance weights are unreliable: {said}, wanted {wanted}: refine"
+    conditions.append(Condition("importance weights are reliable", said, wanted, reliable, otherwise))
+    effective = f"{found.effective_evaluations:.0f}"
+    enough = bool(found.effective_evaluations >= MIN_EFFECTIVE)
+    otherwise = f"too few effective evaluations: {effective}, wanted {MIN_EFFECTIVE}: refine or evaluate more"
+    conditions.append(
+        Condition("effective evaluations", effective, f"at least {MIN_EFFECTIVE}", enough, otherwise)
+    )
+    return [*conditions, _reference(found), _tails(found), *_known(found)]
 
 
-def _weights(found: Findings) -> list[str]:
-    if found.failed_share == 1:
-        return ["none of the surrogate's draws has a likelihood: refine"]
-    reasons = []
-    if found.failed_share > 0.5:
-        reasons.append(f"{found.failed_share:.0%} of the surrogate's draws have no likelihood: refine")
-    if not found.pareto_khat < found.reliable_khat:
-        reasons.append(
-            f"importance weights are unreliable: k-hat {found.pareto_khat:.2f}, wanted below "
-            f"{found.reliable_khat:.2f}: refine"
-        )
-    if not found.effective_evaluations >= MIN_EFFECTIVE:
-        reasons.append(
-            f"too few effective evaluations: {found.effective_evaluations:.0f}, wanted {MIN_EFFECTIVE}: "
-            "refine or evaluate more"
-        )
-    for row, (what, limit) in enumerate(TOLERANCE.items()):
-        if not np.all(found.shift_error[row] < limit):
-            worst = _largest(found.names, found.shift_error[row])
-            reasons.append(
-                f"the weights leave the {what} uncertain by {worst}, wanted below {limit}: refine or evaluate more"
-            )
-    return reasons
+def _reference(found: Findings) -> Condition:
+    """At exact draws the surrogate must have as much density as its own draws let expect."""
+    what, wanted = "it has density where the training chains went", f"within {found.tolerance:.0%}"
+    if found.missing is None:
+        return Condition(what, "not looked at", wanted, None)
+    excess = found.missing.value - found.total_variation.value
+    noise = 2 * np.hypot(found.missing.error, found.total_variation.error)
+    said = f"{found.missing.value:.1%} +- {found.missing.error:.1%} missing, by its own draws "
+    said += f"{found.total_variation.value:.1%}"
+    otherwise = f"the training chains went where the surrogate has too little density: {said}, wanted {wanted}: refine"
+    return Condition(what, said, wanted, bool(excess - noise <= found.tolerance), otherwise)
 
 
-def _tails(found: Findings) -> list[str]:
+def _tails(found: Findings) -> Condition:
     """A standard deviation that moves must not rest on a handful of points far out.
 
     From half of its tolerance on: where tails are heavy the few points seen say too little, and so do their errors.
     """
-    row = list(TOLERANCE).index("standard deviation")
-    moves = _bound(found)[row] >= TOLERANCE["standard deviation"] / 2
+    row = list(LOOSER).index("standard deviation")
+    moves = np.abs(found.shift[row]) + 2 * found.shift_error[row] >= found.tolerance / 2
     khat = np.where(moves, found.tail_khat, -np.inf)
-    if np.all(khat < MAX_TAIL_KHAT):
-        return []
-    return [
-        f"heavy tails: the shift of the standard deviation rests on few points, k-hat {_largest(found.names, khat)}, "
-        f"wanted below {MAX_TAIL_KHAT}: refine"
-    ]
+    said, wanted = f"k-hat {_largest(found.names, khat)}", f"below {MAX_TAIL_KHAT}"
+    what = "a standard deviation that moves rests on many points"
+    otherwise = f"heavy tails: the shift of the standard deviation rests on few points, {said}, wanted {wanted}: refine"
+    met = bool(np.all(khat < MAX_TAIL_KHAT))
+    return Condition(what, said if moves.any() else "none moves", wanted, met, otherwise)
 
 
-def _decisions(found: Findings) -> list[str]:
-    pairs = [("wrong accepts", found.wrong_accept), ("wrong rejects", found.wrong_reject)]
-    return [
-        f"{what} {100 * e.value:.2f} % +- {100 * e.error:.2f} %, wanted below {100 * SAFE_DECISION:.2f} %"
-        for what, e in pairs
-        if not e.value + 2 * e.error < SAFE_DECISION
-    ]
+def _known(found: Findings) -> list[Condition]:
+    """The errors of the correction, and of the draws, leave no margin uncertain."""
+    conditions = []
+    for row, (what, looser) in enumerate(LOOSER.items()):
+        limit = looser * found.tolerance / 2
+        worst, wanted = _largest(found.names, found.error[row]), f"below {limit:.3g}"
+        otherwise = f"the weights and draws leave the {what} uncertain by {worst}, wanted {wanted}: "
+        otherwise += "refine, evaluate more or sample longer"
+        met = bool(np.all(found.error[row] < limit))
+        conditions.append(Condition(f"the {what} is known", f"+- {worst}", wanted, met, otherwise))
+    return conditions
 
 
-def _margins(found: Findings) -> list[str]:
-    reasons = []
+def _margins(found: Findings) -> list[Condition]:
+    conditions = []
     bound = _bound(found)
-    for row, (what, limit) in enumerate(TOLERANCE.items()):
-        if not np.all(bound[row] < limit):
-            j = _worst(bound[row])
-            reasons.append(
-                f"the {what} of {found.names[j]} is off by {found.shift[row, j]:+.3f} +- "
-                f"{found.shift_error[row, j]:.3f}, wanted below {limit}"
-            )
-    return reasons
+    for row, (what, looser) in enumerate(LOOSER.items()):
+        limit = looser * found.tolerance
+        j = _worst(bound[row])
+        name, met = found.names[j], bool(np.all(bound[row] < limit))
+        said, wanted = f"{found.shift[row, j]:+.3f} +- {found.error[row, j]:.3f}", f"within {limit:.3g}"
+        otherwise = f"the {what} of {name} is off by {said}, wanted below {limit:.3g}"
+        what = f"the {what} is right"
+        conditions.append(Condition(what, f"off by {said} ({name})", wanted, met, otherwise, refuses=False))
+    return conditions
 
 
 def _bound(found: Findings) -> np.ndarray:
-    """How far off the margins may be, two standard errors included, ``[4, dim]``."""
-    return np.abs(found.shift) + 2 * found.shift_error
+    """How far off the margins may be, two standard errors included, ``[4, quantities]``."""
+    return np.abs(found.shift) + 2 * found.error
 
 
 def _worst(values: np.ndarray) -> int:
@@ -160,6 +219,8 @@ def _worst(values: np.ndarray) -> int:
     return int(np.argmax(np.where(np.isnan(values), np.inf, values)))
 
 
-def _largest(names: tuple[str, ...], values: np.ndarray, form=lambda v: f"{v:.3f}") -> str:
+def _largest(
+    names: tuple[str, ...], values: np.ndarray, form: Callable[[float], str] = lambda v: f"{v:.3f}"
+) -> str:
     j = _worst(values)
     return f"{form(values[j])} ({names[j]})"

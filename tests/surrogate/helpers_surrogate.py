@@ -8,8 +8,8 @@ import numpyro.distributions as dist
 from estim.networks.mlp import init_network
 from estim.networks.train import History
 from estim.posterior import from_loglikelihood
-from estim.surrogate.dataset import Scaling
 from estim.surrogate.fit import Surrogate, build_surrogate_posterior
+from estim.surrogate.scaling import Scaling
 
 
 def make_posterior(loglikelihood_fn, dim, prior_sd):

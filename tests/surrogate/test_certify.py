@@ -125,9 +125,9 @@ def test_a_surrogate_right_in_the_middle_and_wrong_in_one_tail_is_never_safe(kin
 def test_draws_beyond_a_cliff_are_counted_and_never_safe(edge):
     posterior = make_posterior(lambda x: jnp.where(x[0] < edge, -0.5 * x @ x, -jnp.inf), 1, prior_sd=1e3)
     surrogate = gaussian_surrogate(posterior, [0.0], [[1.0]], num_members=5)
-    certificate = certify(posterior, surrogate, exact_draws(0.0, 1.0, 1), KEY, num_evaluations=4000)
+    certificate = certify(posterior, surrogate, exact_draws(0.0, 1.0, 1), KEY, num_evaluations=8000)
     beyond = norm.sf(edge)
-    assert certificate.num_failures > 0.8 * beyond * 4000
+    assert certificate.num_failures > 0.8 * beyond * 8000
     assert certificate.total_variation.value == pytest.approx(beyond, abs=0.05)
     assert certificate.wrong_accept.value > 0.01
     assert certificate.verdict == ("use the correction" if beyond < 0.45 else "not certified")
@@ -185,6 +185,48 @@ def test_chains_that_have_not_met_are_not_certified(truth, change, by, whose):
     not_met = [reason for reason in certificate.reasons if f"{name} chains have not met" in reason]
     assert bool(not_met) == (by > 0)
     assert (certificate.verdict == "not certified") == (by > 0)
+
+
+def condition(certificate, words):
+    return next(c for c in certificate.conditions if words in c.what)
+
+
+def test_a_function_of_the_user_is_judged_as_a_parameter_is(truth):
+    surrogate = gaussian_surrogate(truth, [0.0], [[1.1]])
+    draws = exact_draws(0.0, 1.1, 1)
+    functions = {"square": lambda x: x[:, 0] ** 2}
+    certificate = certify(truth, surrogate, draws, KEY, num_evaluations=5000, functions=functions)
+    assert certificate.quantities == ("x0", "square") and certificate.shift.shape == (4, 2)
+    moved = (1 - 1.1**2) / (np.sqrt(2) * 1.1**2)
+    assert abs(certificate.shift[0, 1] - moved) < 4 * certificate.shift_error[0, 1] + 0.01
+    assert "the mean of square is off by" in str(certificate)
+
+
+@pytest.mark.parametrize(("tolerance", "safe"), [(0.05, False), (0.2, True)])
+def test_the_tolerance_is_the_users(truth, tolerance, safe):
+    surrogate = gaussian_surrogate(truth, [0.0], [[1.1]])
+    draws = exact_draws(0.0, 1.1, 1)
+    certificate = certify(truth, surrogate, draws, KEY, num_evaluations=5000, tolerance=tolerance)
+    assert (certificate.verdict == "safe") == safe
+    assert condition(certificate, "standard deviation is right").wanted == f"within {tolerance}"
+    assert f"at a tolerance of {tolerance}" in str(certificate)
+
+
+def test_what_only_the_training_chains_saw_is_missed(truth):
+    """A second mode, a fifth of the mass, that the surrogate does not have: its own draws say that all is well."""
+    posterior = make_posterior(
+        lambda x: jnp.logaddexp(-0.5 * x @ x, jnp.log(0.25) - 0.5 * jnp.sum((x - 30.0) ** 2)), 1, 1e3
+    )
+    surrogate = gaussian_surrogate(posterior, [0.0], [[1.0]])
+    draws = exact_draws(0.0, 1.0, 1)
+    exact = np.where(np.random.default_rng(1).uniform(size=draws.shape) < 0.2, draws + 30.0, draws)
+    alone = certify(posterior, surrogate, draws, KEY, num_evaluations=2000)
+    assert alone.missing is None and condition(alone, "where the training chains went").met is None
+    assert alone.mean_shift < 0.1  # what nobody ever saw is beyond the claim
+    certificate = certify(posterior, surrogate, draws, KEY, num_evaluations=2000, training_chains=exact)
+    assert within(certificate.missing, 0.2) and certificate.num_evaluations == 2000
+    assert certificate.verdict == "not certified"
+    assert any("too little density" in reason for reason in certificate.reasons)
 
 
 @pytest.mark.parametrize("shape", [(2000, 1), (1, 2000), (500, 4)])

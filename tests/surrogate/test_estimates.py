@@ -2,15 +2,21 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm, rankdata
 
 from estim.surrogate.estimates import (
+    LEVELS,
     accept_probability,
     batch_means,
     convergence,
     divergences,
+    highest_rhat,
     jackknife,
+    margin_errors,
     margin_shifts,
     margins,
+    missing_mass,
+    nested_rhat,
     pareto_khat,
     reliable_khat,
     tail_khat,
@@ -107,3 +113,61 @@ def test_convergence_of_short_still_and_good_chains():
     assert np.isnan(rhat[1]) and np.isnan(effective[1])
     assert rhat[2] > 1.1 and effective[2] < 100
     assert np.isnan(convergence(draws[:, :3])[0]).all()
+
+
+def textbook_nested_rhat(values):
+    """Of one quantity ``[group, chain, draw]``, as Margossian et al. (2024) define it."""
+    groups = [np.mean(group) for group in values]
+    between = np.var(groups, ddof=1)
+    inside = [
+        np.var([np.mean(chain) for chain in group], ddof=1)
+        + np.mean([np.var(chain, ddof=1) for chain in group])
+        for group in values
+    ]
+    return np.sqrt(1 + between / np.mean(inside))
+
+
+def test_nested_rhat_is_the_textbooks_of_normal_scores():
+    draws = (
+        np.random.default_rng(0).normal(size=(64, 10, 2)) + 0.3 * np.repeat(np.arange(4), 16)[:, None, None]
+    )
+    found = nested_rhat(draws)
+    for j in range(2):
+        halves = np.concatenate([draws[:, :5, j], draws[:, 5:, j]])
+        of = []
+        for values in (halves, np.abs(halves - np.median(halves))):
+            normal = norm.ppf((rankdata(values).reshape(values.shape) - 0.375) / (values.size + 0.25))
+            of.append(textbook_nested_rhat(normal.reshape(8, 16, 5)))
+        assert found[j] == pytest.approx(max(of))
+
+
+@pytest.mark.parametrize(
+    ("change", "met"),
+    [
+        (lambda x: x, True),
+        (lambda x: x + 1.0 * np.repeat(np.arange(16) % 2, 16)[:, None, None], False),
+        (lambda x: x * np.repeat(1 + np.arange(16) % 2, 16)[:, None, None], False),
+        (lambda x: x + np.linspace(-1, 1, x.shape[1])[:, None], False),
+        (lambda x: x + 0.1 * np.random.default_rng(1).normal(size=(256, 1, 1)), True),
+    ],
+    ids=["met", "in two places", "two scales", "drifting", "slow chains, many"],
+)
+def test_nested_rhat_of_many_short_chains(change, met):
+    draws = change(np.random.default_rng(0).normal(size=(256, 12, 1)))
+    assert (nested_rhat(draws)[0] < highest_rhat(256, 0.05)) == met
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 1.0])
+def test_missing_mass_is_the_total_variation_from_the_other_side(shift):
+    x = np.random.default_rng(0).normal(size=20_000)
+    found = missing_mass(norm.logpdf(x) - norm.logpdf(x, shift))
+    exact = 2 * norm.cdf(shift / 2) - 1
+    assert abs(found.value - exact) < 4 * found.error + 1e-12
+
+
+def test_errors_of_margins_are_those_of_many_samples():
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(200, 3000, 1))
+    spread = np.stack([[d.mean(), d.std(), *np.quantile(d, LEVELS)] for d in many]).std(axis=0)
+    found = np.mean([margin_errors(d)[:, 0] for d in many[:40]], axis=0)
+    np.testing.assert_allclose(found, spread, rtol=0.15)

@@ -115,12 +115,12 @@ def test_a_network_that_runs_wild_stays_in_the_range_it_was_taught(fitted):
         added = correction(scaling, network | {max(network): last}, z) / scaling.output_scale
         assert added.min() >= scaling.lowest - 1e-5 and added.max() <= scaling.highest + 1e-5
         assert np.isclose(added, scaling.lowest).any() or np.isclose(added, scaling.highest).any()
-    assert -10 < scaling.lowest < 0 < scaling.highest < 10  # standard deviations
+    assert -60 < scaling.lowest < 0 < scaling.highest < 10  # standard deviations of what is weighed
 
 
 def test_history_and_counts(fitted, evaluations):
     surrogate = fitted["gradients"]
-    assert surrogate.counts["kept"] == int(0.8 * len(evaluations.loglikelihood))
+    assert surrogate.counts["kept"] == len(evaluations.loglikelihood) - surrogate.counts["low_density"] > 1900
     assert surrogate.history.validation_loss.shape[1] == QUICK["num_members"]
     assert surrogate.history.validation_loss.min() < 0.1 * surrogate.history.validation_loss[0].min()
 

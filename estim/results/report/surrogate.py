@@ -7,7 +7,7 @@ import numpy as np
 from estim.results import figures
 from estim.results.report.page import Item, decimals, digits, number, percent_pair
 from estim.results.report.reading import LABELS, Report
-from estim.surrogate.verdict import MAX_RHAT, MAX_TRAINING_RHAT, VERDICTS
+from estim.surrogate.verdict import MAX_TRAINING_RHAT, VERDICTS
 
 
 def surrogate_section(report: Report) -> list[Item]:
@@ -41,6 +41,7 @@ def surrogate_section(report: Report) -> list[Item]:
             + "".join(f"Because {reason}. " for reason in certificate["reasons"]),
             left=(3,),
         ),
+        _conditions_table(report, certificate),
         _correction_table(report, check, certificate),
         report.figure(
             figures.slice_figure(
@@ -103,11 +104,27 @@ def _correction_table(report: Report, check: dict[str, np.ndarray], certificate:
     )
 
 
+def _conditions_table(report: Report, certificate: dict[str, Any]) -> Item:
+    """What the word follows from, a row each."""
+    said = {True: "yes", False: "no", None: "not looked at"}
+    rows = [
+        [what, said[met], found, wanted] for what, found, wanted, met, *_ in certificate.get("conditions", [])
+    ]
+    return report.table(
+        ["", "met", "found", "wanted"],
+        rows,
+        "What the certificate asks.",
+        "The word above follows from these. Errors are in posterior standard deviations; two standard errors "
+        "count as error.",
+        left=(1, 2, 3),
+    )
+
+
 def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
     c = certificate
     step = decimals(c["step_size"], 2)
     rows = [
-        ["R̂", decimals(c["rhat"], 3), "", f"of the surrogate's chains; wanted: below {MAX_RHAT}"],
+        ["R̂", decimals(c["rhat"], 3), "", "of the surrogate's chains, nested where these are many"],
         [
             "R̂ of the training chains",
             decimals(c["training_rhat"], 3),

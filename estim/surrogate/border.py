@@ -1,0 +1,121 @@
+"""Where the model has no solution: a border learnt from the points that have none.
+
+The region with a solution is taken for an intersection of a conic and some half-spaces, each with a soft side:
+
+    P(solution | z) = prod_k 1 / (1 + exp(-m_k)),    m_k = b_k + c_k'z,  the first with z'Cz besides.
+
+log P is added to the surrogate, so that its density falls beyond the border, steeply where the points agree on where
+that is. It is nowhere zero, so that a correction can still find a mistake of the border. Sides that points do not
+ask for move away. How steep they may be is decided by points that were not used (a ridge of the coefficients).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit
+
+from estim.surrogate.tails import quadratic_features, symmetric
+
+SIDES = 4
+
+RIDGES = (0.01, 0.1, 1.0, 10.0)
+"""Penalties that are tried; where sides part the points without error their coefficients would grow for ever."""
+
+ITERATIONS = 100
+
+
+CURVED = 10.0
+"""How many times the penalty of a normal that of a curvature is: borders are planes unless the points say otherwise."""
+
+
+class Border(NamedTuple):
+    """``b`` ``[SIDES]``, ``c`` ``[SIDES, dim]`` and ``C`` ``[dim, dim]``."""
+
+    offset: np.ndarray
+    normal: np.ndarray
+    curvature: np.ndarray
+
+
+def no_border(dim: int) -> Border:
+    """Sides infinitely far away."""
+    return Border(np.full(SIDES, np.inf), np.zeros((SIDES, dim)), np.zeros((dim, dim)))
+
+
+def distance_weights(z: np.ndarray) -> np.ndarray:
+    """Weights ``[n]`` that fall beyond the bulk of a standard normal, as `density_weights` do by log-density."""
+    dim = z.shape[1]
+    beyond = np.maximum(0.5 * np.sum(z**2, axis=1) - dim / 2 - 2 * np.sqrt(dim / 2), 0)
+    return 1 / (1 + (beyond / 3) ** 2)
+
+
+def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
+    """By the likelihood of who has a solution.
+
+    Args:
+        solved, unsolved: whitened points ``[n, dim]`` with a likelihood and without.
+    """
+    dim = solved.shape[1]
+    if not len(unsolved):
+        return no_border(dim)
+    z = np.concatenate([solved, unsolved])
+    known = np.arange(len(z)) < len(solved)
+    features, weight = quadratic_features(z), distance_weights(z)
+    start = np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
+    best = RIDGES[1]
+    if len(unsolved) >= 10 * SIDES:
+        half = np.arange(len(z)) % 2 == 0
+        fits = [_fit(features[half], known[half], weight[half], ridge, start) for ridge in RIDGES]
+        losses = [_loss(fit, features[~half], known[~half], weight[~half], 0.0)[0] for fit in fits]
+        best = RIDGES[int(np.argmin(losses))]
+    sides, bent = _parts(_fit(features, known, weight, best, start), dim)
+    return Border(sides[:, 0], sides[:, 1:], symmetric(bent, dim) / 2)
+
+
+def _parts(coefficients: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """``[SIDES, 1 + dim]`` of the sides, and of the products of components in the first."""
+    sides, bent = np.split(coefficients, [SIDES * (dim + 1)])
+    return sides.reshape(SIDES, dim + 1), bent
+
+
+def _first_sides(unsolved: np.ndarray) -> np.ndarray:
+    """Each perpendicular to the way to some of the unsolved points, which are parted by their directions."""
+    rng = np.random.default_rng(0)
+    direction = unsolved / np.linalg.norm(unsolved, axis=1, keepdims=True)
+    centers = direction[rng.integers(len(direction), size=SIDES)]
+    for _ in range(10):
+        nearest = np.argmax(direction @ centers.T, axis=1)
+        sums = np.stack([direction[nearest == k].sum(axis=0) + 1e-3 * centers[k] for k in range(SIDES)])
+        centers = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    nearest = np.argmax(direction @ centers.T, axis=1)
+    reach = unsolved @ centers.T
+    far = [np.median(reach[nearest == k, k]) if np.any(nearest == k) else 3.0 for k in range(SIDES)]
+    return np.column_stack([2 * np.array(far), -2 * centers])
+
+
+def _fit(
+    features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float, start: np.ndarray
+) -> np.ndarray:
+    given = (features, known, weight, ridge)
+    return minimize(_loss, start, given, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
+
+
+def _loss(
+    coefficients: np.ndarray, features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
+) -> tuple[float, np.ndarray]:
+    """Minus the penalised log-likelihood, and its gradient: log P where there is a solution, log(1 - P) elsewhere."""
+    dim = round((np.sqrt(8 * features.shape[1] + 1) - 3) / 2)  # of (dim + 1)(dim + 2)/2 features
+    sides, bent = _parts(coefficients, dim)
+    affine, products = features[:, : dim + 1], features[:, dim + 1 :]
+    margin = affine @ sides.T
+    margin[:, 0] += products @ bent
+    log_p = np.minimum(log_expit(margin).sum(axis=1), -1e-12)
+    log_fails = np.log(-np.expm1(log_p))
+    penalty = np.sum(sides[:, 1:] ** 2) + CURVED * bent @ bent
+    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * penalty
+    by_log_p = weight * np.where(known, -1.0, np.exp(log_p - log_fails))  # d loss / d log P
+    by_margin = by_log_p[:, None] * expit(-margin)
+    by_sides = by_margin.T @ affine
+    by_sides[:, 1:] += ridge * sides[:, 1:]
+    by_bent = by_margin[:, 0] @ products + ridge * CURVED * bent
+    return float(loss), np.concatenate([by_sides.ravel(), by_bent])

@@ -1,0 +1,166 @@
+"""From a surrogate to draws that are certified, by the cheapest way that suffices, and the story of how."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from estim.arguments import NonNegative, Positive, PositiveReal, checked
+from estim.evaluations import Evaluations
+from estim.posterior import Posterior
+from estim.samplers.base import Draws
+from estim.surrogate.certify import Certificate, Functions, certify_weighted, weighing
+from estim.surrogate.correct import WeightedDraws, weigh_draws
+from estim.surrogate.estimates import convergence, highest_rhat, margin_errors
+from estim.surrogate.evaluate import concatenate_evaluations
+from estim.surrogate.fit import Surrogate, fit_surrogate
+from estim.surrogate.recipe import Recipe
+from estim.surrogate.sample import sample_surrogate
+from estim.surrogate.verdict import LOOSER, MIN_EFFECTIVE_DRAWS, TOLERANCE
+from estim.typing import Key
+
+LONGER = 4
+"""Times as many steps between draws where the surrogate's chains have not met or say too little."""
+
+LENGTHENINGS = 2
+
+
+class Settled(NamedTuple):
+    """Draws of a surrogate, what corrects them, and whether that is certified.
+
+    Attributes:
+        correction: ``"none"`` where the draws can be used as they are, ``"importance weights"``, or ``"failed"``.
+        draws: of the last surrogate; they are what is handed out where the correction is none.
+        weighted: some of them and of stretched ones with their weights; see `correct_means` and `resample_draws`.
+        margins: mean, standard deviation, 5 and 95 % quantile ``[4, quantities]`` of what is handed out: those of
+            the draws, and with importance weights moved by what these say.
+        margin_error: their standard errors.
+        certificates: of every surrogate, in order; the conditions of the last say why.
+        story: what was tried, in order, and why it did not suffice.
+        surrogate, evaluations: the last, and all that it was taught.
+        num_evaluations: true evaluations spent here.
+    """
+
+    correction: str
+    draws: Draws
+    weighted: WeightedDraws
+    margins: np.ndarray
+    margin_error: np.ndarray
+    certificates: tuple[Certificate, ...]
+    story: tuple[str, ...]
+    surrogate: Surrogate
+    evaluations: Evaluations
+    num_evaluations: int
+
+    @property
+    def certified(self) -> bool:
+        """Whether what is handed out is within the tolerance, as far as the evaluations see."""
+        return self.correction != "failed"
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*self.story, f"handed out: {self.correction}, {self.num_evaluations:,} evaluations"]
+        )
+
+
+@checked
+def settle(
+    posterior: Posterior,
+    surrogate: Surrogate,
+    evaluations: Evaluations,
+    rng_key: Key,
+    *,
+    num_evaluations: Positive = 4000,
+    num_rounds: NonNegative = 2,
+    training_chains: np.ndarray | None = None,
+    tolerance: PositiveReal = TOLERANCE,
+    functions: Functions | None = None,
+    recipe: str | Recipe = "estim",
+    sampling: Mapping[str, Any] | None = None,
+) -> Settled:
+    """Samples a surrogate, certifies it, and corrects what the certificate finds, cheapest first.
+
+    1. The surrogate's chains are made longer until they have met and their own Monte Carlo errors are small: this
+       costs no true evaluation.
+    2. A certificate. *Safe*: nothing is to be done. *Use the correction*: its weights, already paid for, move
+       the margins, and their errors are within the tolerance.
+    3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, and all
+       begins anew, at most `num_rounds` times. The next certificate uses other draws.
+
+    Args:
+        posterior: the true posterior.
+        surrogate: of `fit_surrogate`.
+        evaluations: those the surrogate was trained on.
+        rng_key: a JAX random key.
+        num_evaluations: true ones, of each certificate.
+        num_rounds: refinements, at most.
+        training_chains, tolerance, functions: see `certify`.
+        recipe: as in `fit_surrogate`.
+        sampling: arguments of `sample_surrogate`.
+
+    Returns:
+        The draws and what corrects them, certified or not.
+    """
+    story: list[str] = []
+    certificates: list[Certificate] = []
+    for number in range(num_rounds + 1):
+        key_sample, key_judge, key_fit = jax.random.split(jax.random.fold_in(rng_key, number), 3)
+        draws = sample_until_met(
+            surrogate, key_sample, tolerance, dict(sampling or {"num_samples": 200, "thin": 20})
+        )
+        weighted = weigh_draws(posterior, surrogate, draws.position, **weighing(num_evaluations))
+        certificate = certify_weighted(
+            posterior,
+            surrogate,
+            weighted,
+            draws.position,
+            key_judge,
+            training_chains=training_chains,
+            tolerance=tolerance,
+            functions=functions,
+        )
+        certificates.append(certificate)
+        reasons = "; ".join(certificate.reasons)
+        story.append(f"surrogate {number + 1}: {certificate.verdict}{', ' if reasons else ''}{reasons}")
+        if certificate.verdict != "not certified" or number == num_rounds:
+            break
+        evaluations = concatenate_evaluations(evaluations, weighted.evaluations)
+        surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe)
+    correction = {"safe": "none", "use the correction": "importance weights"}.get(
+        certificate.verdict, "failed"
+    )
+    moved = certificate.margins[1] * certificate.shift * (correction == "importance weights")
+    error = np.hypot(certificate.draw_error, certificate.shift_error) * certificate.margins[1]
+    return Settled(
+        correction,
+        draws,
+        weighted,
+        certificate.margins + moved,
+        error,
+        tuple(certificates),
+        tuple(story),
+        surrogate,
+        evaluations,
+        sum(c.num_evaluations for c in certificates),
+    )
+
+
+def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampling: dict[str, Any]) -> Draws:
+    """Draws of `sample_surrogate`, again with more steps between them where the chains have not met."""
+    for number in range(LENGTHENINGS + 1):
+        draws = sample_surrogate(surrogate, jax.random.fold_in(rng_key, number), **sampling)
+        if number == LENGTHENINGS or say_enough(draws.position, tolerance):
+            break
+        longer = LONGER * sampling.get("thin", 1)
+        sampling = sampling | {"thin": longer, "num_warmup": LONGER * sampling.get("num_warmup", 2000)}
+    return draws
+
+
+def say_enough(position: np.ndarray, tolerance: float) -> bool:
+    """Whether chains have met and their own errors leave room for the surrogate's."""
+    rhat, effective = convergence(position)
+    error = margin_errors(np.asarray(position, float).reshape(-1, position.shape[-1]))
+    small = [np.all(4 * row < looser * tolerance) for row, looser in zip(error, LOOSER.values(), strict=True)]
+    met = np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
+    return bool(met and all(small))

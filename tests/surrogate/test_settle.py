@@ -1,0 +1,59 @@
+"""What is handed out: the draws as they are, moved by weights, after a refinement, or with the word that it failed."""
+
+import jax
+import numpy as np
+import pytest
+from helpers_surrogate import gaussian_posterior, gaussian_surrogate
+from scipy.stats import norm
+
+from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.recipe import Recipe
+from estim.surrogate.settle import settle
+
+KEY = jax.random.key(0)
+SAMPLING = {"num_samples": 100, "num_chains": 256, "num_warmup": 200, "thin": 5}
+RECIPE = Recipe(hidden=(16,), num_members=1, max_steps=200)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """A standard normal in two dimensions, and what an exact sampler evaluated of it."""
+    posterior = gaussian_posterior(2)
+    points = np.random.default_rng(0).normal(size=(1000, 2)) * 1.3
+    return posterior, evaluate_posterior(posterior, points)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "rounds", "correction", "surrogates"),
+    [
+        (0.0, 1.0, 0, "none", 1),
+        (0.3, 1.0, 0, "importance weights", 1),
+        (0.0, 0.2, 0, "failed", 1),
+        (0.0, 0.2, 1, "none", 2),
+    ],
+    ids=["right", "shifted", "hopeless", "refined"],
+)
+def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correction, surrogates):
+    posterior, evaluations = truth
+    surrogate = gaussian_surrogate(posterior, [mean, 0.0], sd * np.eye(2))
+    settled = settle(
+        posterior,
+        surrogate,
+        evaluations,
+        KEY,
+        num_rounds=rounds,
+        num_evaluations=6000,
+        recipe=RECIPE,
+        sampling=SAMPLING,
+        functions={"sum": lambda x: x.sum(axis=1)},
+    )
+    assert settled.correction == correction and settled.certified == (correction != "failed")
+    assert len(settled.certificates) == surrogates and settled.num_evaluations == 6000 * surrogates
+    assert f"handed out: {correction}" in str(settled) and str(settled).count("surrogate ") == surrogates
+    if settled.certified:
+        sds = np.array([1.0, 1.0, np.sqrt(2)])
+        low, high = norm.ppf([0.05, 0.95])
+        exact = np.stack([0 * sds, sds, low * sds, high * sds])
+        assert np.all(np.abs(settled.margins - exact) < 4 * settled.margin_error + 0.01)
+        wanted = np.array([0.1, 0.05, 0.1, 0.1])[:, None] * sds
+        assert np.all(np.abs(settled.margins - exact) < wanted)
