@@ -1,6 +1,7 @@
 """The equations at rest as a system of equations: residuals, derivatives, and what they leave undetermined."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -33,6 +34,13 @@ class StaticSystem(NamedTuple):
 def read_system(
     static_residuals: StaticResiduals, kind: type[Any], levels: Array, params: Any
 ) -> StaticSystem:
+    """The system, its program traced once for the same functions; arguments as in `_read`."""
+    floats = jax.tree.map(lambda x: jnp.asarray(x, float), (levels, params))
+    return _read(static_residuals, kind, *floats)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _read(static_residuals: StaticResiduals, kind: type[Any], levels: Array, params: Any) -> StaticSystem:
     """The system at ``levels`` ``[n]``, which have the names of the NamedTuple `kind`.
 
     Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
