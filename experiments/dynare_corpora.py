@@ -1,6 +1,7 @@
 """How many Dynare files of a folder are read and solved to first order, and whether the numbers are Dynare's.
 
-    python experiments/dynare_corpora.py FOLDER [--against SOLUTIONS] [--seconds 60] [--read-only] [--only PART] [--solved-only]
+    python experiments/dynare_corpora.py FOLDER [--against SOLUTIONS] [--seconds 60]
+        [--read-only] [--only PART] [--solved-only]
 
 Every `.mod` file below the folder that has a model block, each in a process of its own with a limit on its CPU time,
 one after another. Prints a line a file, the reasons by how often they occur, and a line of JSON with the counts:

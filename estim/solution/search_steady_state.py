@@ -13,7 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import root
 
-from estim.solution.static_system import StaticResiduals, StaticSystem, read_system, regular, solve
+from estim.solution.static_system import (
+    StaticResiduals,
+    StaticSystem,
+    read_system,
+    regular,
+    solve,
+    system_on_host,
+)
 from estim.typing import Array
 
 _TOLERANCE = 1e-10
@@ -96,7 +103,7 @@ def search(
         stages: parameters on the way of a homotopy; each search begins where the one before ended.
     """
     kind = type(guess)
-    system = jax.jit(lambda x, params: read_system(static_residuals, kind, x, params))
+    system = system_on_host(static_residuals, kind, stages[-1])
     with np.errstate(all="ignore"):
         at = kind(*np.array(guess, float))
         names = list(static_residuals(at, at, at, stages[-1]))

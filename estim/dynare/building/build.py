@@ -19,6 +19,7 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
+from estim.numerics.interpreted import interpreted
 from estim.solution.linearize import linearize
 from estim.solution.search_steady_state import search
 from estim.solution.static_system import leaves_open
@@ -155,7 +156,6 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
     return ModFileError(f"{path}: {error}")
 
 
-@partial(jax.jit, static_argnums=0)
 def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
     levels = steady_state_of(model)(params)
     shocks = model.shocks(*[0.0] * len(model.shocks._fields))
@@ -165,7 +165,8 @@ def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
 
 def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """The steady state at the starting values, and what each equation leaves there."""
-    levels, left = _residuals_at_rest(model, _floats(model.params()))
+    params = _floats(model.params())
+    levels, left = interpreted(partial(_residuals_at_rest, model), params)(params)
     return levels._asdict(), left
 
 

@@ -90,7 +90,7 @@ class Contents:
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
-    ``objective`` is a planner's, ``planner`` the one who closes the model: an objective, a discount factor and an offset;
+    ``objective`` is a planner's, ``planner`` the one who closes the model: an objective, a discount factor, an offset;
     ``not_estimated`` is why the priors are left out;
     ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
     `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
