@@ -27,7 +27,10 @@ COMMAND = "ramsey_model(planner_discount=beta); stoch_simul(order=1, irf=0);"
 WAYS = {
     "linear": (PLAIN, COMMAND),
     "as any model": (PLAIN | {"model": "model"}, COMMAND),
-    "a command that solves as well": (PLAIN, "ramsey_policy(planner_discount=0.99, order=1, instruments=(x)) x;"),
+    "a command that solves as well": (
+        PLAIN,
+        "ramsey_policy(planner_discount=0.99, order=1, instruments=(x)) x;",
+    ),
     "the weight in other units": (PLAIN | {"objective": "-50*(pi*pi + weight*x^2)"}, COMMAND),
     "a local variable": (PLAIN | {"phillips": "# f = beta*pi(+1) + kappa*x; pi - f = u"}, COMMAND),
     "the constraint turned round": (PLAIN | {"phillips": "pi(+1) = (pi - kappa*x - u)/beta"}, COMMAND),

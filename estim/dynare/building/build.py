@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
@@ -22,7 +23,7 @@ from estim.model import Model, ModelError
 from estim.numerics.interpreted import interpreted
 from estim.solution.linearize import linearize
 from estim.solution.search_steady_state import search
-from estim.solution.static_system import leaves_open
+from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
 from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
@@ -59,7 +60,7 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
         text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
         model = _execute(system, text, path)["model"]
-        if not (_small(left, _EXACT) or _solved(model)):
+        if not (_small(left, _EXACT) or _found(namespace["static_residuals"], levels, model)):
             _require_steady(left, levels._asdict(), path)
         return text, model
     if system.unchecked:
@@ -96,6 +97,13 @@ def _waits_for_levels(c: Contents) -> bool:
 
 def _small(left: dict[str, Any], tolerance: float) -> bool:
     return all(abs(float(r)) <= tolerance for r in left.values())
+
+
+def _found(static_residuals: StaticResiduals, levels: Any, model: Model) -> bool:
+    """Is what a search leaves small in units of each equation's terms?"""
+    params = _floats(model.params())
+    here = system_on_host(static_residuals, type(levels), params)(np.array(levels, float), params)
+    return bool((np.abs(here.value) <= _EXACT * here.scale).all())
 
 
 def _solved(model: Model) -> bool:
