@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from estim.arguments import ArgumentError, Positive, checked, did_you_mean, shown
+from estim.given_paths import columns_by_name
 from estim.model import Model
 from estim.models import load_model
 from estim.runtime import require_own_runtime
@@ -212,26 +213,8 @@ def _exogenous(
     """Levels ``[horizon, n_shocks]``, and those of the period after."""
     names = model.shocks._fields
     path, after = np.tile(after, (horizon, 1)), after.copy()
-    if isinstance(rows, xr.DataArray):
-        rows = rows.to_pandas() if rows.ndim == 2 else rows.to_numpy()
-    if rows is not None and not isinstance(rows, Mapping | pd.DataFrame):
-        rows = np.asarray(rows, float)
-        rows = rows[:, None] if rows.ndim == 1 and len(names) == 1 else rows
-        if rows.ndim != 2 or rows.shape[1] != len(names):
-            raise ArgumentError(
-                "perfect_foresight: shocks must have a row for each period and a column for each of "
-                f"({', '.join(names)}), not the shape {rows.shape}"
-            )
-        rows = dict(zip(names, rows.T, strict=True))
-    for name in [] if rows is None else list(rows):
-        if name not in names:
-            raise ArgumentError(
-                f"perfect_foresight: shocks give {shown(name)}, which is not in ({', '.join(names)})"
-                f"{did_you_mean(str(name), names)}"
-            )
-        column = np.atleast_1d(np.asarray(rows[name], float))
-        if column.ndim != 1 or not np.isfinite(column).all():
-            raise ArgumentError(f"perfect_foresight: shocks: '{name}' is no path of finite numbers")
+    columns = {} if rows is None else columns_by_name("perfect_foresight: shocks", rows, names)[0]
+    for name, column in columns.items():
         if len(column) > horizon:
             raise ArgumentError(
                 f"perfect_foresight: shocks: '{name}' has {len(column)} periods, the horizon {horizon}"

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from estim.arguments import ArgumentError, checked, did_you_mean, shown
+from estim.arguments import ArgumentError, checked, did_you_mean
+from estim.given_paths import rows_of
 from estim.model import Model
 from estim.models import load_model
 from estim.representations.linear import StateSpace
@@ -82,7 +82,7 @@ def simulate(
     if shocks is None:
         raise ArgumentError(f"simulate: shocks must be paths of ({', '.join(names)})")
     of_a_cross_section = isinstance(model, Simulation) and isinstance(shocks, model.shocks)
-    e, index = (shocks, None) if of_a_cross_section else _as_rows("shocks", shocks, names)
+    e, index = (shocks, None) if of_a_cross_section else rows_of("simulate: shocks", shocks, names)
     solver = solver_named(model, solver)
     if solver.gives not in _RULES:
         raise ArgumentError(
@@ -222,7 +222,7 @@ def _simulated(asked: _Asked) -> _Path:
     """The numbers of the state of a simulation, and its observables."""
     simulation, rows = asked.model, None
     if asked.errors is not None:
-        rows, _ = _as_rows("errors", asked.errors, simulation.observables._fields)
+        rows, _ = rows_of("simulate: errors", asked.errors, simulation.observables._fields)
     path = simulation.compiled_path(
         asked.params, asked.shocks, rows, include_start=asked.include_start, start=asked.start
     )
@@ -268,38 +268,6 @@ _RULES: dict[type, Callable[[_Asked], _Path]] = {
     SimulatedStateSpace: _simulated,
 }
 """How a path follows from shocks, by what the solver gives."""
-
-
-def _as_rows(role: str, given: Any, names: tuple[str, ...]) -> tuple[np.ndarray, Any]:
-    """Paths ``[n_periods, n]`` in the order of the names, and the index of a frame."""
-    index = None
-    if isinstance(given, xr.DataArray):
-        given = given.to_pandas() if given.ndim == 2 else given.to_numpy()
-    if isinstance(given, Mapping):
-        given = pd.DataFrame({name: np.asarray(path) for name, path in given.items()})
-    elif isinstance(given, pd.DataFrame):
-        index = given.index
-    if isinstance(given, pd.DataFrame):
-        if unknown := [c for c in given.columns if c not in names]:
-            raise ArgumentError(
-                f"simulate: {role} give {shown(unknown[0])}, which is not in ({', '.join(names)})"
-                f"{did_you_mean(unknown[0], names)}"
-            )
-        given = given.reindex(columns=list(names), fill_value=0.0)
-    try:
-        rows = np.asarray(given, float)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"simulate: {role} must be numbers, not {shown(given)}") from None
-    rows = rows[:, None] if rows.ndim == 1 and len(names) == 1 else rows
-    if rows.ndim != 2 or rows.shape[1] != len(names) or not len(rows):
-        raise ArgumentError(
-            f"simulate: {role} must have a row for each period and a column for each of ({', '.join(names)}), "
-            f"not the shape {rows.shape}"
-        )
-    if not np.isfinite(rows).all():
-        column = names[int(np.argmax(~np.isfinite(rows).all(axis=0)))]
-        raise ArgumentError(f"simulate: {role}: '{column}' has a number that is missing or not finite")
-    return rows, index
 
 
 def _periods(index: Any, num: int, include_start: bool) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution, biject_to
 
-from estim.priors import Names, PriorError, Truncated
+from estim.priors import Names, PriorError
+from estim.truncated import Truncated
 from estim.typing import ParamValues
 
 

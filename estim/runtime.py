@@ -1,4 +1,5 @@
-"""How JAX is set up for estim: double precision, one host device a core, compiled code kept on disk.
+"""How JAX is set up for estim: double precision, one host device a core, compiled code kept on disk, calls run where
+they are made (to hand one to another thread takes as long as a small model's filter).
 
 `configure` runs when `estim` is imported, before JAX starts its backend. What the user has
 set already, in the environment or through `jax.config`, is left alone.
@@ -14,7 +15,7 @@ from platformdirs import user_cache_dir
 
 
 def configure() -> None:
-    """Switch on float64, a device per core, and the persistent compilation cache.
+    """Switch on float64, a device per core, calls without a thread of their own, and the persistent compilation cache.
 
     Where JAX is not loaded yet, its environment variables say so, and it is not loaded for
     this: `estim --help` need not wait for it.
@@ -31,6 +32,7 @@ def configure() -> None:
     }
     if "jax" not in sys.modules:
         os.environ["JAX_ENABLE_X64"] = "1"
+        os.environ.setdefault("JAX_CPU_ENABLE_ASYNC_DISPATCH", "0")
         if not asked_by_flag:
             os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores))
         if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -40,6 +42,8 @@ def configure() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    if "JAX_CPU_ENABLE_ASYNC_DISPATCH" not in os.environ:
+        jax.config.update("jax_cpu_enable_async_dispatch", False)
     if jax.config.jax_num_cpu_devices < 1 and not asked_by_flag:
         with suppress(RuntimeError):  # the backend has started: it keeps the devices it has
             jax.config.update("jax_num_cpu_devices", cores)

@@ -28,6 +28,12 @@ def test_help_starts_without_the_numerical_libraries():
     assert "KEY=VALUE" in done.stdout
 
 
+@pytest.mark.parametrize("module", ["estim", "estim.cli"])
+def test_it_runs_as_a_module(module):
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "usage: estim" in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

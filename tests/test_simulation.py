@@ -179,6 +179,14 @@ def test_a_path_is_that_of_a_loop():
     np.testing.assert_allclose(later, found[2:], rtol=1e-12)
 
 
+def test_a_frame_without_columns_says_for_how_long_nothing_happens():
+    calm = estim.simulate(economy(), None, pd.DataFrame(index=["a", "b"]))
+    assert list(calm["period"].values) == ["a", "b"]
+    np.testing.assert_array_equal(calm, estim.simulate(economy(), None, {"e": [0.0, 0.0]}))
+    with pytest.raises(ArgumentError, match=r"simulate: shocks must have a number for each period: .* \[\]"):
+        estim.simulate(economy(), None, {})
+
+
 def test_errors_are_added_with_their_covariance():
     u = np.array([[1.0, 0.0], [0.0, -2.0]])
     without, exact = (estim.simulate(economy(), None, {"e": E[:2]}, errors=errors) for errors in (None, u))
@@ -199,7 +207,7 @@ def test_errors_are_added_with_their_covariance():
     ("model", "shocks", "more", "words"),
     [
         (economy(), {"u": E}, {}, r"shocks give 'u', which is not in \(e\)"),
-        (economy(), {"e": [0.0, np.nan]}, {}, "shocks: 'e' has a number that is missing"),
+        (economy(), {"e": [0.0, np.nan]}, {}, "shocks: 'e' is no path of finite numbers"),
         (economy(), np.zeros((3, 2)), {}, r"a column for each of \(e\), not the shape \(3, 2\)"),
         (economy(), ["much"], {}, "shocks must be numbers"),
         (economy(), None, {}, r"shocks must be paths of \(e\)"),

@@ -32,28 +32,44 @@ def on_host_where_needed(fn: Callable, needed: Scalar, otherwise: tuple[Array, .
         Arrays like `otherwise`. They have no derivatives: give them by a rule.
     """
 
+    kinds = tuple(jax.core.ShapedArray(jnp.shape(a), jnp.result_type(a)) for a in otherwise)
+
+    @custom_vmap
+    def alone(needed: Array, otherwise: tuple[Array, ...], args: tuple[Array, ...]) -> tuple[Array, ...]:
+        # What the call reads of the loop keeps XLA from moving it out of the loop.
+        def body(carry):
+            return jnp.array(False), tuple(_call.bind(carry[0], *args, fn=fn, kinds=kinds))
+
+        return lax.while_loop(lambda carry: carry[0], body, (needed, otherwise))[1]
+
     @custom_vmap
     def for_each(needed: Array, otherwise: tuple[Array, ...], args: tuple[Array, ...]) -> tuple[Array, ...]:
         def body(carry):
             waiting, found = carry
             i = jnp.argmax(waiting)
-            kinds = tuple(jax.core.ShapedArray(a.shape[1:], a.dtype) for a in found)
-            # What the call reads of the loop keeps XLA from moving it out of the loop.
             one = _call.bind(waiting[i], *(a[i] for a in args), fn=fn, kinds=kinds)
             return waiting.at[i].set(False), tuple(a.at[i].set(x) for a, x in zip(found, one, strict=True))
 
         return lax.while_loop(lambda carry: carry[0].any(), body, (needed, otherwise))[1]
 
+    @alone.def_vmap
+    def _(size, batched, *inputs):
+        return for_each(*_spread(size, batched, inputs)), tuple(True for _ in otherwise)
+
     @for_each.def_vmap
     def _(size, batched, *inputs):
-        spread = lambda a, along: a if along else jnp.broadcast_to(a, (size, *a.shape))
-        inputs = jax.tree.map(spread, inputs, tuple(batched))
-        found = for_each(*jax.tree.map(lambda a: a.reshape(size * a.shape[1], *a.shape[2:]), inputs))
+        together = lambda a: a.reshape(size * a.shape[1], *a.shape[2:])
+        found = for_each(*jax.tree.map(together, _spread(size, batched, inputs)))
         found = tuple(a.reshape(size, len(a) // size, *a.shape[1:]) for a in found)
         return found, tuple(True for _ in found)
 
-    alone = jax.tree.map(lambda a: jnp.asarray(a)[None], (needed, otherwise, args))
-    return tuple(a[0] for a in for_each(*alone))
+    return alone(*jax.tree.map(jnp.asarray, (needed, otherwise, args)))
+
+
+def _spread(size: int, batched: Any, inputs: Any) -> Any:
+    return jax.tree.map(
+        lambda a, along: a if along else jnp.broadcast_to(a, (size, *a.shape)), inputs, tuple(batched)
+    )
 
 
 _call = Primitive("call_numpy")

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import root
 
 from estim.solution.static_system import (
     StaticResiduals,
@@ -114,6 +113,8 @@ def search(
 
 
 def _best(system: Callable[[np.ndarray], StaticSystem], guess: np.ndarray) -> np.ndarray:
+    from scipy.optimize import root  # to import it takes as long as to read a small model
+
     best, size = guess, np.inf
 
     def value_and_gradient(x):

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from estim.numerics import solve_linear
 from estim.numerics.interpreted import interpreted
@@ -94,6 +93,8 @@ def _own(partials: list[SparseRow], n: int) -> np.ndarray:
     They are paired so that as few equations as may be have a variable that could cancel, because it stands in
     them at two dates: it is for these that a pair without cancelling is not to be had.
     """
+    from scipy.optimize import linear_sum_assignment  # to import it takes as long as to read a small model
+
     cost = np.full((n, n), 3.0 * n)
     for i, row in enumerate(partials):
         variables, dates = np.unique([k % n for k in row], return_counts=True)

@@ -14,8 +14,10 @@ import estim.arguments
 from estim.ladder import check_model
 from estim.likelihood.moving_average.toeplitz import toeplitz_loglikelihood
 from estim.likelihood.moving_average.whittle import whittle_loglikelihood
+from estim.likelihood.state_space.chandrasekhar import stationary_logdensities
 from estim.likelihood.state_space.kalman import kalman_likelihood
 from estim.likelihood.state_space.mixed_frequency import aggregate_observables
+from estim.likelihood.state_space.start import stationary_start
 from estim.representations.moving_average import MovingAverage
 from estim.samplers.mode import ModeError, finite_starts
 from estim.status import Status
@@ -71,6 +73,17 @@ def test_no_filter_gives_them_a_density(method, tied, units):
     for seed in range(4):
         found = kalman_likelihood(in_units(tied(seed), units), y, method=method)
         assert (float(found.value), int(found.status)) == (-np.inf, Status.SINGULAR_OBSERVABLES)
+
+
+@pytest.mark.parametrize("tied", TIED)
+def test_a_recursion_that_saw_no_small_pivot_rules_a_tie_out(tied):
+    """What spares the look at a point: true of no tied observables, nor before a tie can have shown itself."""
+    y = random_observations(0, N_PERIODS, n_obs=3)
+    for seed in range(4):
+        free = random_state_space(seed, n_states=5, n_obs=3, noise=0.0)
+        for state_space, rows, regular in [(tied(seed), y, False), (free, y, True), (free, y[:5], False)]:
+            found = stationary_logdensities(state_space, jnp.asarray(rows), stationary_start(state_space))
+            assert bool(found.regular) is regular
 
 
 @pytest.mark.parametrize("method", ["standard", "square_root"])

@@ -67,8 +67,23 @@ class _Elimination(NamedTuple):
     E: Array  # B X^-1  [p, r]
 
 
-def stationary_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Array:
-    """ln p(y_t | y_1 .. y_{t-1}) for each period ``[n_periods]``; NaN where F_t is not positive definite.
+class Forecasts(NamedTuple):
+    """The log-density of each period ``[n_periods]``, and whether what it was computed from rules out a tie.
+
+    Observables that are tied to each other have a singular F_t from some period on, n states later at the latest.
+    F_t falls with t, so that |F_t| over the product of the first variances is at most the share that the smallest
+    pivot keeps of its own. The verdict errs on one side: `False` says nothing.
+    """
+
+    logdensities: Array
+    regular: Scalar
+
+
+_REGULAR = -25.0  # ln 1e-11, some thousand times what rounding leaves
+
+
+def stationary_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Forecasts:
+    """ln p(y_t | y_1 .. y_{t-1}) for each period; NaN where F_t is not positive definite.
 
     Args:
         state_space: the model's solution.
@@ -78,9 +93,11 @@ def stationary_logdensities(state_space: StateSpace, observations: Array, start:
     T, _, _, Z, d, H = state_space[:6]
     PZ = start.cov @ Z.T
     F, K = Z @ PZ + H, (T @ PZ).T
-    return _logdensities(
+    logdensities, logdets = _logdensities(
         state_space, F, K, F, K, jnp.zeros(len(T)), observations - (d + Z @ start.mean)[None, :]
     )
+    shares = jax.lax.stop_gradient(jnp.min(logdets) - jnp.sum(jnp.log(jnp.diagonal(F))))
+    return Forecasts(logdensities, (shares > _REGULAR) & (len(observations) > len(T)))
 
 
 def known_start_logdensities(
@@ -102,20 +119,22 @@ def known_start_logdensities(
     inside = jnp.eye(G.shape[1]) + seen.T @ jnp.linalg.solve(H, seen)
     W = T @ jnp.concatenate([G, spread], axis=1)
     X = jsl.block_diag(-inside, jnp.eye(spread.shape[1]))
-    return _logdensities(state_space, F, K.T, X, W.T, T @ mean, observations - d[None, :])
+    return _logdensities(state_space, F, K.T, X, W.T, T @ mean, observations - d[None, :])[0]
 
 
 def _logdensities(
     state_space: StateSpace, F: Array, K: Array, X: Array, W: Array, mean: Array, deviations: Array
-) -> Array:
+) -> tuple[Array, Array]:
     system = jnp.concatenate([state_space.design.T, state_space.transition.T], axis=1)
-    logdensities = _recursion(system, F, K, X, jnp.concatenate([W, -mean[None, :]]), deviations)
-    return logdensities - 0.5 * deviations.shape[1] * jnp.log(2 * jnp.pi)
+    logdensities, logdets = _recursion(system, F, K, X, jnp.concatenate([W, -mean[None, :]]), deviations)
+    return logdensities - 0.5 * deviations.shape[1] * jnp.log(2 * jnp.pi), logdets
 
 
 @jax.custom_vjp
-def _recursion(system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array) -> Array:
-    """Log-densities ``[n_periods]`` without their constants.
+def _recursion(
+    system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array
+) -> tuple[Array, Array]:
+    """Log-densities ``[n_periods]`` without their constants, and ln|F_t|, which has no derivative here.
 
     ``system`` is [Z', T'] ``[n_states, n_obs + n_states]``; ``F``, ``K`` (transposed, ``[n_obs, n_states]``), ``X`` and
     ``W`` (as in `_Carry`) those of the first period; ``deviations`` the y_t - d ``[n_periods, n_obs]``.
@@ -131,7 +150,7 @@ def _first(F: Array, K: Array, X: Array, W: Array) -> _Carry:
     return _Carry(jnp.concatenate([F, K], axis=1), X, W)
 
 
-def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elimination]:
+def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, tuple[Scalar, Scalar], _Elimination]:
     top, X, W = carry
     p, r = top.shape[0], X.shape[0]
     bottom = product(W, system).at[r, :p].add(y)
@@ -145,16 +164,16 @@ def _step(system: Array, carry: _Carry, y: Array) -> tuple[_Carry, Scalar, _Elim
         X=X - product(C[:r], B),
         W=bottom[:, p:] - product(C, top[:, p:]),
     )
-    return following, -0.5 * (logdet + v @ C[r]), _Elimination(bottom, F_inverse, X_inverse, C, E)
+    return following, (-0.5 * (logdet + v @ C[r]), logdet), _Elimination(bottom, F_inverse, X_inverse, C, E)
 
 
 def _forward(system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array):
     def step(carry, y):
-        following, logdensity, found = _step(system, carry, y)
-        return following, (logdensity, (carry.top[:, F.shape[1] :], carry.W, *found[:3]))
+        following, densities, found = _step(system, carry, y)
+        return following, (densities, (carry.top[:, F.shape[1] :], carry.W, *found[:3]))
 
-    _, (logdensities, kept) = jax.lax.scan(step, _first(F, K, X, W), deviations)
-    return logdensities, (system, kept)
+    _, (densities, kept) = jax.lax.scan(step, _first(F, K, X, W), deviations)
+    return densities, (system, kept)
 
 
 def _backward(residuals, cotangents):
@@ -192,7 +211,7 @@ def _backward(residuals, cotangents):
 
     zero = _Adjoint(*(jnp.zeros(shape) for shape in [(p, p), (p, n), (r + 1, r + 1), (r + 1, n)]))
     carry = zero, jnp.zeros((n, p)), jnp.zeros((n, n))
-    (first, Z_, T_), v_ = jax.lax.scan(step, carry, (kept, cotangents), reverse=True)
+    (first, Z_, T_), v_ = jax.lax.scan(step, carry, (kept, cotangents[0]), reverse=True)
     system_ = jnp.concatenate([Z_, T_], axis=1)
     return system_, first.F, first.K, first.X[:r, :r], first.W, v_
 

@@ -12,12 +12,13 @@ from estim.arguments import ArgumentError, NonNegative, check_fields
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import singular_state_space
-from estim.likelihood.state_space.chandrasekhar import stationary_logdensities
+from estim.likelihood.state_space.chandrasekhar import Forecasts, stationary_logdensities
 from estim.likelihood.state_space.diffuse import diffuse_loglikelihood
 from estim.likelihood.state_space.filtering import filter_states
 from estim.likelihood.state_space.parallel import parallel_logdensities
 from estim.likelihood.state_space.square_root import square_root_logdensities
 from estim.likelihood.state_space.start import STARTS, Gaussian, Start
+from estim.numerics import compute_where
 from estim.representations.linear import StateSpace
 from estim.representations.trend import without_trend
 from estim.status import Status
@@ -173,10 +174,10 @@ def fastest_method(observations: Array, start: Start = "stationary") -> Method:
 
 
 _METHODS = {
-    "standard": lambda *args: filter_states(*args)[1],
+    "standard": lambda *args: Forecasts(filter_states(*args)[1], jnp.array(False)),
     "chandrasekhar": stationary_logdensities,
-    "square_root": square_root_logdensities,
-    "parallel": parallel_logdensities,
+    "square_root": lambda *args: Forecasts(square_root_logdensities(*args), jnp.array(False)),
+    "parallel": lambda *args: Forecasts(parallel_logdensities(*args), jnp.array(False)),
 }
 
 
@@ -185,14 +186,20 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
     @impossible_if_not_finite
     def likelihood(state_space: StateSpace, observations: Array, given: Gaussian | None) -> Outcome:
         observations = without_trend(state_space, observations)
-        first = given
+        first, regular = given, jnp.array(False)
         if start == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:
             first = STARTS[start](state_space) if given is None else given
-            value = _METHODS[method](state_space, observations, first)[presample:].sum()
+            densities, regular = _METHODS[method](state_space, observations, first)
+            value = densities[presample:].sum()
         gaps = jnp.isnan(observations)
-        tied = singular_state_space(state_space, by_roots=method == "square_root") & ~gaps.any()
+        tied = compute_where(
+            ~(regular | gaps.any()),
+            partial(singular_state_space, by_roots=method == "square_root"),
+            jnp.array(False),
+            jax.lax.stop_gradient(state_space),
+        )
         return outcome(
             value,
             (state_space.status == Status.OK, state_space.status),
