@@ -47,7 +47,7 @@ def add_first_order_conditions(c: Contents) -> None:
     written = [e for e in c.equations if "static" not in e.tags]
     constraints = [_plain(c, residual(e), e.at) for e in written]
     multipliers = [_fresh(c, f"MULT_{i}") for i in range(1, len(written) + 1)]
-    terms = [(None, _plain(c, objective, at), at)]
+    terms: list[tuple[str | None, Expression, int]] = [(None, _plain(c, objective, at), at)]
     terms += [(m, f, e.at) for m, f, e in zip(multipliers, constraints, written, strict=True)]
     conditions: dict[str, list[tuple[str | None, int, Expression]]] = {v: [] for v in c.variables}
     for multiplier, expression, place in terms:
