@@ -108,7 +108,7 @@ def search(
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
-        levels = _best(partial(system, params=params), levels)
+        levels = _best(lambda x, params=params: system(x, params), levels)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
 
 
