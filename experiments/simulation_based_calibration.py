@@ -1,6 +1,7 @@
 """Simulation-based calibration: is the parameter behind simulated data a draw of the posterior like any other?
 
     python experiments/simulation_based_calibration.py [--folder FOLDER] [--case NAME ...] [--minutes MINUTES]
+    python experiments/simulation_based_calibration.py --exact 4000
 
 Parameters are drawn from the prior (where the model has a solution), data from the model at these parameters, and the
 posterior is sampled by every route; the rank of each parameter among 99 thinned draws is uniform if simulation,
@@ -28,6 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from numpyro.distributions import Beta, Gamma, Normal
+from scipy.stats import kstest
 
 import estim
 from estim.analysis import calibration_ranks, simulate, uniformity
@@ -297,12 +299,49 @@ def draw(folder: Path, found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]
     plt.close(figure)
 
 
+def exact_ranks(num: int, num_levels: int = 300) -> tuple[list[str], np.ndarray]:
+    """P(parameter < truth | data) of the model with a unit root, without estim's likelihood and without a sampler.
+
+    Its growth rates are a stationary AR(1), whose density is written out here on a grid of both parameters; only the
+    data are simulated by estim. A mistake in the start of the simulation or of the filter would show here.
+    """
+    replications = Replications("unit_root")
+    rho, log_sigma = np.linspace(0.002, 0.998, num_levels), np.linspace(np.log(0.03), np.log(8.0), num_levels)
+    r, s = np.meshgrid(rho, log_sigma, indexing="ij")
+    prior = np.asarray(GrowthParams().rho.log_prob(r) + GrowthParams().sigma.log_prob(np.exp(s))) + s
+    ranks = np.empty((num, 2))
+    for i in range(num):
+        position, y = replications.truth_and_data(jax.random.fold_in(jax.random.key(SEED + 1), i))
+        g = np.diff(y[:, 0])
+        errors = g[1:] @ g[1:] - 2 * r * (g[1:] @ g[:-1]) + r**2 * (g[:-1] @ g[:-1])
+        quadratic = ((1 - r**2) * g[0] ** 2 + errors) / np.exp(2 * s)
+        density = prior + 0.5 * np.log(1 - r**2) - len(g) * s - 0.5 * quadratic
+        weights = np.exp(density - density.max())
+        truth = replications.blank.constrain_fn(position)
+        for j, (levels, at) in enumerate([(rho, truth["rho"]), (log_sigma, np.log(truth["sigma"]))]):
+            mass = weights.sum(axis=1 - j)
+            ranks[i, j] = np.interp(at, levels, (np.cumsum(mass) - 0.5 * mass) / mass.sum())
+    return ["rho", "sigma"], ranks
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--exact", type=int, help="only the exact ranks of so many data sets with a unit root"
+    )
     parser.add_argument("--folder", type=Path, default=Path("calibration"))
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--minutes", type=float, default=np.inf)
     arguments = parser.parse_args()
+    if arguments.exact:
+        names, ranks = exact_ranks(arguments.exact)
+        pvalues = [round(float(kstest(ranks[:, j], "uniform").pvalue), 3) for j in range(len(names))]
+        print(
+            json.dumps(
+                {"exact": arguments.exact, "kolmogorov_smirnov": dict(zip(names, pvalues, strict=True))}
+            )
+        )
+        return
     chosen, end = arguments.case or list(CASES), time.monotonic() + 60 * arguments.minutes
     for name in chosen:
         folder, replications = arguments.folder / name, None

@@ -317,6 +317,10 @@ class RunDirectory:
                 left.unlink(missing_ok=True)
                 if name in listed and not self.has(name):
                     self._list.drop(name)
+            for name in listed:  # the list ends with what a file is, not with what it was about to be
+                written = self._list.entries(name)
+                if len(written) == 2 and self.has(name) and digest(self.file(name)) == written[0]:
+                    self._list.add(name, written[0])
             self._list.compact()
 
     def _is_pending(self, name: str) -> bool:

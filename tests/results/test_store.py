@@ -174,6 +174,26 @@ def test_the_list_grows_by_a_line_a_file_and_is_not_read_again_for_it(run, monke
     assert len(set(np.diff(sizes))) == 1
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_file_that_was_being_written_anew_is_what_it_is(run, renamed):
+    """Killed between the line of the new contents and their name, or just after it; then started twice."""
+    run.write_json("a.json", 1)
+    following = RunDirectory(run.path)
+    following.write_json("other.json", 2)
+    part = run.path / ".a.json.1.part"
+    part.write_bytes(run.file("other.json").read_bytes())
+    run._list.add("a.json", digest(part))
+    if renamed:
+        part.rename(run.file("a.json"))
+    for _ in range(2):
+        again = RunDirectory(run.path)
+        with again.locked():
+            assert again.read_json("a.json") == (2 if renamed else 1)
+        assert not again.changed() and not list(run.path.glob(".*.part"))
+    again.write_json("a.json", 3)
+    assert RunDirectory(run.path).read_json("a.json") == 3
+
+
 def test_what_a_killed_process_left_is_removed_at_the_next_start(run):
     run.append_chunk("nuts", {"i": 0})
     content = run.file("nuts/chunk-00000.npz").read_bytes()
