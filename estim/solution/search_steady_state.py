@@ -108,7 +108,11 @@ def search(
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
-        levels = _best(lambda x, params=params: system(x, params), levels)
+
+        def here(x: np.ndarray, params: Any = params) -> StaticSystem:
+            return system(x, params)
+
+        levels = _best(here, levels)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
 
 
