@@ -39,7 +39,8 @@ def add_first_order_conditions(c: Contents) -> None:
     searched for from the levels that the file gives, the multipliers from their least squares.
 
     Raises:
-        UnsupportedError: an equation has an expectation or a function that is not differentiated here.
+        UnsupportedError: an equation has an expectation or a function that is not differentiated here, or a parameter
+            follows from the steady state.
     """
     assert c.planner is not None
     objective, discount, at = c.planner
@@ -59,6 +60,9 @@ def add_first_order_conditions(c: Contents) -> None:
                 raise c.source.unsupported(what, place) from None
             if partial != ZERO:
                 conditions[name].append((multiplier, lag, partial))
+    if follows := next((a for a in c.steady_state or () if a.name in c.parameters), None):
+        what = f"optimal policy where the steady state sets a parameter ('{follows.name}')"
+        raise c.source.unsupported(what, follows.at)
     levels = _levels(c)
     c.steady_state, c.steady_code = None, None
     c.initial |= levels | _multipliers(c, conditions, multipliers, discount, levels)
@@ -116,8 +120,6 @@ def _levels(c: Contents) -> dict[str, float]:
     levels = dict(c.initial)
     for assignment in c.steady_state or ():
         value = c.evaluate(assignment.value, levels)
-        if c.role(assignment.name) == "parameters":
-            c.values[assignment.name] = value
         levels[assignment.name] = value
     return {n: v for n, v in levels.items() if c.role(n) not in (None, "parameters")}
 
