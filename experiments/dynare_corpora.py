@@ -1,10 +1,15 @@
-"""How many Dynare files of a folder are read, and how many are solved to first order.
+"""How many Dynare files of a folder are read and solved to first order, and whether the numbers are Dynare's.
 
-    python experiments/dynare_corpora.py FOLDER [--seconds 60] [--read-only]
+    python experiments/dynare_corpora.py FOLDER [--against SOLUTIONS] [--seconds 60]
+        [--read-only] [--only PART] [--solved-only]
 
 Every `.mod` file below the folder that has a model block, each in a process of its own with a limit on its CPU time,
 one after another. Prints a line a file, the reasons by how often they occur, and a line of JSON with the counts:
 solved (one stable solution), read, refused, failed (an exception that is none of estim's), too slow.
+
+With the folder that `dynare_solutions.py` wrote, the files that Dynare solves are counted apart, and steady states and
+twelve periods of all responses to one standard deviation of each shock are compared; the difference is relative to a
+shock's largest response. A file with several `stoch_simul` is compared at the last that Dynare reaches.
 """
 
 import argparse
@@ -18,6 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from scipy.io import loadmat
 
 from estim.dynare import ModFileError, read_mod
 from estim.dynare.modfile import translate
@@ -25,66 +31,143 @@ from estim.solution import solve_decision_rule
 from estim.status import Status
 
 MODEL = re.compile(r"^\s*model\s*(\([^;]*\))?\s*;", re.MULTILINE | re.IGNORECASE)
+AGREES = 1e-6
+"""Relative to the largest response; Dynare's own steady states are known to 1e-12."""
 
 
-def outcome(path: Path, read_only: bool) -> tuple[str, str]:
-    """What becomes of a file: one word, and the reason."""
+def kept(folder: Path, file: Path) -> list[Path]:
+    """What `dynare_solutions.py` kept of a file, named by its path below the corpus."""
+    stem = str(file.with_suffix("")).replace("/", "+")
+    found = [p for p in folder.glob("*.mat") if re.fullmatch(re.escape(stem) + r"\.\d+\.mat", p.name)]
+    return sorted(found, key=lambda p: int(p.suffixes[-2][1:]))
+
+
+def params_at(mod, solutions: list[Path]) -> dict[str, float]:
+    """What the last `stoch_simul` that Dynare reached sees: there may be more below it."""
+    commands = [c for c in mod.commands if c.name == "stoch_simul"]
+    return commands[len(solutions) - 1].params if 0 < len(solutions) < len(commands) else mod.at_stoch_simul
+
+
+def difference(mod, rule, path: Path) -> tuple[float, str]:
+    """The largest difference of estim's solution from one of Dynare's, and where it is."""
+    dynare = loadmat(path, squeeze_me=False)
+    names = [str(n).strip() for n in dynare["endo_names"]]
+    order = dynare["order_var"].ravel().astype(int) - 1
+    static, states = int(dynare["nstatic"].item()), int(dynare["nspred"].item())
+    move, impact = np.zeros((len(order), len(order))), np.zeros((len(order), dynare["ghu"].shape[1]))
+    move[np.ix_(order, order[static : static + states])] = dynare["ghx"]
+    impact[order] = dynare["ghu"]
+    original = int(dynare["orig_endo_nbr"].item())
+    fields = list(mod.model.variables._fields)
+    if unknown := [n for n in names[:original] if n not in mod.names]:
+        return np.inf, f"no variable {unknown[0]}"
+    rows = [fields.index(mod.names[n]) for n in names[:original]]
+    ours, theirs = np.asarray(rule.steady_state)[rows], dynare["ys"].ravel()[:original]
+    gap = np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))
+    worst = (
+        float(gap.max()),
+        f"steady state of {names[gap.argmax()]}: {ours[gap.argmax()]:.8g}, not {theirs[gap.argmax()]:.8g}",
+    )
+    deviations = np.sqrt(np.maximum(np.diag(np.atleast_2d(dynare["Sigma_e"])), 0))
+    policy, transition = np.asarray(rule.policy), np.asarray(rule.transition)
+    for j, shock in enumerate(str(n).strip() for n in dynare["exo_names"]):
+        if shock not in mod.names or mod.names[shock] not in mod.model.shocks._fields:
+            continue
+        start = np.asarray(rule.selection)[:, mod.model.shocks._fields.index(mod.names[shock])]
+        scale = deviations[j] or (float(np.abs(start).max() > 0))
+        if not scale and not start.any():
+            continue
+        state, response, mine = start, impact[:, j] * scale, []
+        his = []
+        for _ in range(12):
+            mine.append((policy @ state)[rows])
+            his.append(response[:original])
+            state, response = transition @ state, move @ response
+        mine, his = np.array(mine), np.array(his)
+        size = max(np.abs(his).max(), np.abs(mine).max(), 1e-12)
+        gap = np.abs(mine - his) / size
+        if not gap.max() <= worst[0]:
+            t, v = np.unravel_index(gap.argmax(), gap.shape)
+            worst = (
+                float(gap.max()),
+                f"{names[v]} after {shock}, period {t + 1}: {mine[t, v]:.8g}, not {his[t, v]:.8g}",
+            )
+    return worst
+
+
+def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, str, float]:
+    """What becomes of a file: one word, the reason, and the largest difference from Dynare's solution."""
     warnings.simplefilter("ignore")
     try:
         if read_only:
             translate(path)
-            return "read", ""
+            return "read", "", 0.0
         mod = read_mod(path)
-        rule = solve_decision_rule(mod.model, mod.model.params(mod.at_stoch_simul))
+        rule = solve_decision_rule(mod.model, mod.model.params(params_at(mod, solutions)))
         if int(rule.status):
-            return "read", Status(int(rule.status)).message
-        return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}"
+            return "read", Status(int(rule.status)).message, 0.0
+        if not solutions:
+            return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}", 0.0
+        far, where = difference(mod, rule, solutions[-1])
+        return ("solved", "", far) if far <= AGREES else ("differs", where, far)
     except ModFileError as error:
-        return "refused", str(error).splitlines()[0].split(": ", 1)[-1]
+        return "refused", str(error).splitlines()[0].split(": ", 1)[-1], 0.0
     except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}"
+        return "failed", f"{type(error).__name__}: {error}", 0.0
 
 
-def apart(path: Path, seconds: int, read_only: bool) -> tuple[str, str]:
-    """The outcome, in a process of its own."""
+def apart(path: Path, seconds: int, *arguments) -> tuple[str, str, float, float]:
+    """The outcome, in a process of its own, and the processor's time."""
     reader, writer = os.pipe()
     if not (child := os.fork()):
         os.close(reader)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        os.write(writer, json.dumps(outcome(path, read_only)).encode()[:60_000])
+        begun = time.process_time()
+        told = (*outcome(path, *arguments), time.process_time() - begun)
+        os.write(writer, json.dumps(told).encode()[:60_000])
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as end:
         told = end.read()
     os.waitpid(child, 0)
-    return tuple(json.loads(told)) if told else ("slow", f"more than {seconds} s")
+    return tuple(json.loads(told)) if told else ("slow", f"more than {seconds} s", 0.0, float(seconds))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--against", type=Path)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--only", default="", help="a part of the path")
+    parser.add_argument("--solved-only", action="store_true", help="no other files than Dynare solves")
     arguments = parser.parse_args()
     files = sorted(p for p in arguments.folder.rglob("*.mod") if MODEL.search(p.read_text(errors="replace")))
-    counts, reasons = Counter(), Counter()
+    files = [p for p in files if arguments.only in str(p)]
+    if arguments.solved_only:
+        files = [p for p in files if kept(arguments.against, p.relative_to(arguments.folder))]
+    counts, of_dynare, reasons, times, largest = Counter(), Counter(), Counter(), [], 0.0
     for path in files:
-        begun = time.perf_counter()
-        word, reason = apart(path, arguments.seconds, arguments.read_only)
+        below = path.relative_to(arguments.folder)
+        solutions = kept(arguments.against, below) if arguments.against else []
+        word, reason, far, took = apart(path, arguments.seconds, arguments.read_only, solutions)
         counts[word] += 1
+        if solutions:
+            of_dynare[word] += 1
+            times.append(took)
+            largest = max(largest, far if word == "solved" else 0.0)
         if word != "solved" and reason:
             reasons[f"{word}: {re.sub(r"'[^']*'|[0-9]+", '_', reason)[:100]}"] += 1
-        print(
-            f"{time.perf_counter() - begun:6.1f} s  {word:8} {path.relative_to(arguments.folder)}  {reason[:100]}",
-            flush=True,
-        )
+        mark = "*" if solutions else " "
+        print(f"{took:6.1f} s {mark} {word:8} {below}  {reason[:150]}", flush=True)
     for reason, count in reasons.most_common():
         print(f"{count:5}  {reason}")
-    print(
-        json.dumps(
-            {"files": len(files)} | {w: counts[w] for w in ("solved", "read", "refused", "failed", "slow")}
-        )
-    )
+    words = ("solved", "differs", "read", "refused", "failed", "slow")
+    told = {"files": len(files)} | {w: counts[w] for w in words}
+    if arguments.against:
+        told["of those that Dynare solves"] = {"files": of_dynare.total()} | {w: of_dynare[w] for w in words}
+        told["largest difference"], told["under 2 s"] = largest, sum(t < 2 for t in times)
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

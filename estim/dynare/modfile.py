@@ -169,6 +169,8 @@ def _commands(c: Contents, fields: Fields) -> Iterator[Command]:
         after |= name == "estimation"
         params = {k: v for k, v in fields.seen(values).items() if not (after and k in estimated)}
         refused = "" if name in COMPUTED else name
+        if name == "estimation" and c.not_estimated:
+            refused = f"estimation ({c.not_estimated})"
         yield Command(name, c.source.locate(at).line, params, refused)
 
 

@@ -12,7 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.solution.static_system import StaticResiduals, StaticSystem, read_system, regular, solve
+from estim.solution.static_system import (
+    StaticResiduals,
+    StaticSystem,
+    read_system,
+    regular,
+    solve,
+    system_on_host,
+)
 from estim.typing import Array
 
 _TOLERANCE = 1e-10
@@ -95,13 +102,17 @@ def search(
         stages: parameters on the way of a homotopy; each search begins where the one before ended.
     """
     kind = type(guess)
-    system = jax.jit(lambda x, params: read_system(static_residuals, kind, x, params))
+    system = system_on_host(static_residuals, kind, stages[-1])
     with np.errstate(all="ignore"):
         at = kind(*np.array(guess, float))
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
-        levels = _best(partial(system, params=params), levels)
+
+        def here(x: np.ndarray, params: Any = params) -> StaticSystem:
+            return system(x, params)
+
+        levels = _best(here, levels)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
 
 

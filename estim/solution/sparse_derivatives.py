@@ -162,6 +162,20 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
             divisor = operand(1)
             factor = 1.0 / divisor if isinstance(divisor, float) else once(lax.div, 1.0, divisor)
             return [_scaled(once, factor, dx[0])]
+        case "div":
+            quotient = values[eqn.outvars[0]]
+            by_second = _scaled(once, once(lax.neg, once(lax.div, quotient, operand(1))), dx[1])
+            by_first = _scaled(once, once(lax.div, 1.0, operand(1)), dx[0]) if dx[0] else {}
+            return [_sum(once, by_first, by_second)]
+        case "exp":
+            return [_scaled(once, values[eqn.outvars[0]], dx[0])]
+        case "log":
+            return [_scaled(once, once(lax.div, 1.0, operand(0)), dx[0])]
+        case "pow" if isinstance(power := operand(1), float) and power != 0.0:
+            return [_scaled(once, once(lax.mul, power, once(lax.pow, operand(0), power - 1.0)), dx[0])]
+        case "integer_pow" if (power := eqn.params["y"]) not in (0, 1):
+            factor = once(lax.mul, float(power), once(lax.integer_pow, operand(0), y=power - 1))
+            return [_scaled(once, factor, dx[0])]
         case name if name in CALLS:
             return _push_forward(eqn.params["jaxpr"], values.within(eqn), dx)
     x, active = [values[a] for a in eqn.invars], [k for k, d in enumerate(dx) if d]

@@ -1,6 +1,6 @@
 """The equations at rest as a system of equations: residuals, derivatives, and what they leave undetermined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.numerics import solve_linear
+from estim.numerics.interpreted import interpreted
 from estim.solution.sparse_derivatives import SparseRow, dense, sparse_jacobian
 from estim.typing import Array
 
@@ -37,16 +38,53 @@ def read_system(
     Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
     """
     n = len(kind._fields)
+    value, partials = _derivatives(static_residuals, kind, levels, params)
+    return _system(jnp, jnp.stack(value), dense(partials, 3 * n).reshape(n, 3, n), _own(partials, n), levels)
+
+
+def system_on_host(
+    static_residuals: StaticResiduals, kind: type[Any], params: Any
+) -> Callable[[np.ndarray, Any], StaticSystem]:
+    """`read_system` as a function of levels and parameters like `params`, computed by NumPy."""
+    n, at, own = len(kind._fields), [], np.zeros(0)
+
+    def derivatives(levels: Sequence[Any], params: Any) -> tuple[list[Any], list[Any]]:
+        nonlocal at, own
+        value, partials = _derivatives(static_residuals, kind, levels, params)
+        at, own = [(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n)
+        return value, [jnp.asarray(entry, float) for row in partials for entry in row.values()]
+
+    floats = lambda tree: jax.tree.map(lambda x: np.float64(x), tree)
+    run = interpreted(derivatives, [1.0] * n, floats(params))
+
+    def system(levels: np.ndarray, params: Any) -> StaticSystem:
+        value, entries = run(list(levels), floats(params))
+        by_date = np.zeros((n, 3 * n))
+        by_date[tuple(np.transpose(at))] = entries
+        with np.errstate(all="ignore"):
+            return _system(np, np.array(value, float), by_date.reshape(n, 3, n), own, levels)
+
+    return system
+
+
+def _derivatives(
+    static_residuals: StaticResiduals, kind: type[Any], levels: Any, params: Any
+) -> tuple[list[Any], list[SparseRow]]:
+    """What the equations leave, and their partial derivatives by all levels of the past, today and the future."""
+    n = len(kind._fields)
     dated = lambda *x: list(
         static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values()
     )
-    value, partials = sparse_jacobian(dated, [*levels] * 3)
-    by_date = dense(partials, 3 * n).reshape(n, 3, n)
-    jacobian, size = by_date.sum(axis=1), jnp.abs(by_date).sum(axis=1)
-    jacobian = jnp.where(jnp.abs(jacobian) <= _CANCELLED * size, 0.0, jacobian)
-    says_nothing = jax.lax.stop_gradient((jacobian == 0.0).all(axis=1))
-    kept = jnp.where(says_nothing[:, None], jnp.asarray(_own(partials, n)), 0.0)
-    return StaticSystem(jnp.stack(value), jacobian + kept, kept, 1.0 + size @ jnp.abs(levels))
+    return sparse_jacobian(dated, [*levels] * 3)
+
+
+def _system(xp: Any, value: Any, by_date: Any, own: np.ndarray, levels: Any) -> StaticSystem:
+    """By JAX or by NumPy, as `xp` says."""
+    jacobian, size = by_date.sum(axis=1), xp.abs(by_date).sum(axis=1)
+    jacobian = xp.where(xp.abs(jacobian) <= _CANCELLED * size, 0.0, jacobian)
+    says_nothing = (jacobian == 0.0).all(axis=1)
+    kept = xp.where(says_nothing[:, None], own, 0.0)
+    return StaticSystem(value, jacobian + kept, kept, 1.0 + size @ xp.abs(levels))
 
 
 def _own(partials: list[SparseRow], n: int) -> np.ndarray:
@@ -69,8 +107,12 @@ def _own(partials: list[SparseRow], n: int) -> np.ndarray:
 
 def leaves_open(static_residuals: StaticResiduals, guess: Any, params: Any) -> bool:
     """Do the equations leave some levels undetermined at `guess`?"""
-    here = read_system(static_residuals, type(guess), jnp.array(guess, float), params)
-    return bool(here.kept.any() | (regular(here.jacobian) != here.jacobian).any())
+    here = system_on_host(static_residuals, type(guess), params)(np.array(guess, float), params)
+    if here.kept.any() or not np.isfinite(here.jacobian).all():
+        return bool(here.kept.any())
+    size = np.abs(here.jacobian).max(axis=1, keepdims=True)
+    values = np.linalg.svd(here.jacobian / np.where(size > 0, size, 1.0), compute_uv=False)
+    return bool((values <= _CANCELLED * values[0]).any())
 
 
 def regular(jacobian: Array) -> Array:

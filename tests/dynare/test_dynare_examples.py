@@ -23,11 +23,9 @@ RUN = [
         "example1_reporting",
         "example2",
     ),
-    *("example3", "fs2000", "ramst"),
+    *("example3", "fs2000", "ramst", "Ramsey_Example", "Ramsey_steady_file"),
 ]
 DO_NOT = {
-    "Ramsey_Example": "optimal policy",
-    "Ramsey_steady_file": "optimal policy",
     "fs2000_nonstationary": "automatic detrending",
 }
 

@@ -128,10 +128,10 @@ WRONG = {  # text, line, column, words
         "a: 'rand' is no function or variable known here",
     ),
     "optimal policy": (
-        HEAD.replace("y c", "y c r") + MODEL + "ramsey_model(planner_discount=0.9);",
+        HEAD.replace("y c", "y c r") + MODEL + "discretionary_policy(planner_discount=0.9);",
         9,
         1,
-        "a model that optimal policy ('ramsey_model') closes is not supported",
+        "a model that optimal policy ('discretionary_policy') closes is not supported",
     ),
 }
 
@@ -152,7 +152,6 @@ PASSED_OVER = {
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",
     "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
     "osr y;": "optimal policy ('osr')",
-    "planner_objective y^2;": "optimal policy ('planner_objective')",
     "shocks(surprise); var e; periods 1; values 1; end;": "an occasionally binding constraint ('shocks(surprise)')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",

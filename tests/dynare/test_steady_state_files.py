@@ -4,7 +4,7 @@ import jax
 import pytest
 
 import estim  # noqa: F401  (configures JAX)
-from estim.dynare import ModFileError, read_mod
+from estim.dynare import ModFileError, ModFileWarning, read_mod
 from estim.dynare.modfile import translate
 from estim.solution import solve_decision_rule
 
@@ -94,10 +94,20 @@ def test_a_file_that_fails(change, tmp_path):
     assert WRONG[change] in str(caught.value) and "cannot be run" in str(caught.value)
 
 
-def test_a_parameter_that_follows_from_an_estimated_one(tmp_path):
-    estimated = "varobs c; estimated_params; {}, 0.3, beta_pdf, 0.3, 0.05; end;"
-    with pytest.raises(ModFileError, match="makes 'theta' follow from 'alpha', which is estimated"):
-        translate(write(tmp_path, "the new way", estimated.format("alpha")))
-    with pytest.raises(ModFileError, match="'theta' is estimated, yet"):
-        translate(write(tmp_path, "the new way", estimated.format("theta")))
-    assert translate(write(tmp_path, "the new way", estimated.format("beta")))
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("alpha", "'theta' follows from 'alpha', which is estimated"), ("theta", "'theta' is estimated, yet")],
+)
+def test_a_parameter_that_follows_from_an_estimated_one(name, why, tmp_path):
+    """The model is read at its calibration; its estimation is what is refused."""
+    estimated = "varobs c; estimated_params; {}, 0.3, beta_pdf, 0.3, 0.05; end; estimation(datafile=d);"
+    with pytest.warns(ModFileWarning, match="cannot be estimated: .*" + why):
+        mod = read_mod(write(tmp_path, "the new way", estimated.format(name)))
+    assert mod.model.estimated == ()
+    assert mod.model.params().alpha == 0.3
+    assert why in next(c.refused for c in mod.commands if c.name == "estimation")
+
+
+def test_an_estimated_parameter_that_moves_nothing(tmp_path):
+    estimated = "varobs c; estimated_params; beta, 0.3, beta_pdf, 0.3, 0.05; end;"
+    assert translate(write(tmp_path, "the new way", estimated))[0].contents.priors

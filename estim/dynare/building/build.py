@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
@@ -19,9 +20,10 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
+from estim.numerics.interpreted import interpreted
 from estim.solution.linearize import linearize
 from estim.solution.search_steady_state import search
-from estim.solution.static_system import leaves_open
+from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
 from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
@@ -58,7 +60,7 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
         text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
         model = _execute(system, text, path)["model"]
-        if not (_small(left, _EXACT) or _solved(model)):
+        if not (_small(left, _EXACT) or _found(namespace["static_residuals"], levels, model)):
             _require_steady(left, levels._asdict(), path)
         return text, model
     if system.unchecked:
@@ -95,6 +97,13 @@ def _waits_for_levels(c: Contents) -> bool:
 
 def _small(left: dict[str, Any], tolerance: float) -> bool:
     return all(abs(float(r)) <= tolerance for r in left.values())
+
+
+def _found(static_residuals: StaticResiduals, levels: Any, model: Model) -> bool:
+    """Is what a search leaves small in units of each equation's terms?"""
+    params = _floats(model.params())
+    here = system_on_host(static_residuals, type(levels), params)(np.array(levels, float), params)
+    return bool((np.abs(here.value) <= _EXACT * here.scale).all())
 
 
 def _solved(model: Model) -> bool:
@@ -155,7 +164,6 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
     return ModFileError(f"{path}: {error}")
 
 
-@partial(jax.jit, static_argnums=0)
 def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
     levels = steady_state_of(model)(params)
     shocks = model.shocks(*[0.0] * len(model.shocks._fields))
@@ -165,7 +173,8 @@ def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
 
 def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """The steady state at the starting values, and what each equation leaves there."""
-    levels, left = _residuals_at_rest(model, _floats(model.params()))
+    params = _floats(model.params())
+    levels, left = interpreted(partial(_residuals_at_rest, model), params)(params)
     return levels._asdict(), left
 
 

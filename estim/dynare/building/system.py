@@ -11,6 +11,7 @@ from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
 from estim.dynare.building.constraints import constraints
 from estim.dynare.building.linear_steady_state import closed_form
 from estim.dynare.building.linearity import require_linear
+from estim.dynare.building.ramsey import add_first_order_conditions
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.functions import STEADY_STATE
 from estim.dynare.reading.syntax import (
@@ -88,6 +89,8 @@ def build_system(c: Contents) -> System:
     """Raises ModelFileError when the file's equations, variables and values do not fit together."""
     if not c.equations:
         raise c.source.error("the file has no model", max(len(c.source.text.rstrip()) - 1, 0))
+    if c.planner is not None:
+        add_first_order_conditions(c)
     dynamic = [e for e in c.equations if "static" not in e.tags]
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):

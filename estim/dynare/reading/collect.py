@@ -23,9 +23,10 @@ from estim.dynare.reading.occbin import (
     other_regime,
     settle_constraints,
 )
+from estim.dynare.reading.parser import parse_expression
 from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
 from estim.dynare.reading.shocks import shocks, sigma_e
-from estim.dynare.reading.source import ModFileError, Source
+from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
     Call,
@@ -57,6 +58,8 @@ MAX_LENGTH = 1_000_000
 
 _COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
 
+_PLANNERS = ("planner_discount", "planner_discount_latex_name", "instruments")
+
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
 
@@ -79,9 +82,20 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     last = max((i for i, s in enumerate(statements) if _computes(s)), default=len(statements))
     for i, statement in enumerate(statements):
         contents.finished = i > last
-        perform(contents, statement)
+        try:
+            perform(contents, statement)
+        except Halted as error:
+            if not _may_end(contents, statements[i + 1 :]):
+                raise
+            contents.warn(f"the file is passed over from here on ({error.message})", statement.at)
+            break
     settle(contents)
     return contents
+
+
+def _may_end(c: Contents, rest: list[Statement]) -> bool:
+    """Has the model been solved, and is it neither written nor estimated below?"""
+    return "stoch_simul" in c.seen and not any(s.keyword in ("estimation", "model") for s in rest)
 
 
 def _declare_the_rest(c: Contents, model: Statement) -> None:
@@ -180,6 +194,23 @@ def _skip(c: Contents, s: Statement) -> None:
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
         c.restrictions[word] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
+
+
+def _planner_objective(c: Contents, s: Statement) -> None:
+    c.objective = s.items[0]
+
+
+def _ramsey(c: Contents, s: Statement) -> None:
+    """A planner under commitment closes the model; `ramsey_policy` simulates it as well."""
+    if c.objective is None:
+        raise c.source.error(f"'{s.keyword}' needs a 'planner_objective' above it", s.at)
+    given = s.option("planner_discount")
+    discount = parse_expression(c.source, given.value, given.at) if given and given.value else Number(1.0)
+    c.check_names(discount)
+    c.planner = c.objective, discount, s.at
+    if s.keyword == "ramsey_policy":
+        options = tuple(o for o in s.options if o.name not in _PLANNERS)
+        perform(c, Statement("stoch_simul", options, s.items, s.at))
 
 
 def _load_params(c: Contents, s: Statement) -> None:
@@ -321,6 +352,8 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "initval": _initval,
     "shocks": shocks,
     "occbin_constraints": occbin_constraints,
+    "planner_objective": _planner_objective,
+    **dict.fromkeys(("ramsey_model", "ramsey_policy"), _ramsey),
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,

@@ -90,6 +90,8 @@ class Contents:
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
+    ``objective`` is a planner's, ``planner`` the one who closes the model: an objective, a discount factor, an offset;
+    ``not_estimated`` is why the priors are left out;
     ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
     `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
     `mcp` by the offset of its equation.
@@ -124,6 +126,9 @@ class Contents:
     conditions: dict[str, Condition] = field(default_factory=dict)
     bound: dict[str, Equation] = field(default_factory=dict)
     slacks: dict[int, Expression] = field(default_factory=dict)
+    objective: Expression | None = None
+    planner: tuple[Expression, Expression, int] | None = None
+    not_estimated: str = ""
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0
     centred_over: int | None = None
@@ -146,6 +151,15 @@ class Contents:
         the scale one."""
         stochastic = self.stderr or self.priors or self.corr or self.covariance or self.seen
         return not stochastic and bool(self.shocks)
+
+    def give_up_estimation(self, why: str, at: int) -> None:
+        """Leave out the priors, with a warning: the model is read at its calibration, or where they start."""
+        self.warn(f"the model is read without its priors, and cannot be estimated: {why}", at)
+        for (kind, name, *_), prior in self.priors.items():
+            start = prior.mean if math.isnan(prior.start) else prior.start
+            if kind == "parameter" and math.isnan(self.values.get(name, math.nan)):
+                self.values[name] = start
+        self.not_estimated, self.priors = why, {}
 
     def note(self, command: str) -> None:
         """Keep what a command sees."""

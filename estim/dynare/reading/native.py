@@ -24,6 +24,7 @@ from estim.dynare.reading.matlab_data import loaded
 from estim.dynare.reading.parser import parse_chunk
 from estim.dynare.reading.scanner import BLOCKS, MATLAB_PRIOR, next_chunk, statement_begins, without_comments
 from estim.dynare.reading.shocks import set_shock_covariance, set_stderr, shock_covariance
+from estim.dynare.reading.source import Halted
 from estim.dynare.reading.syntax import Option, Statement
 
 _ASSIGNED = re.compile(
@@ -170,11 +171,11 @@ class Workspace(Interpreter):
             raise (
                 self._error
                 if "did you mean" in str(self._error)
-                else c.source.error(f"{', '.join(parameters)}: {error.message}", at)
+                else c.source.error(f"{', '.join(parameters)}: {error.message}", at, Halted)
             )
         if _SETS.search(code) or _BLOCK.search(code) or "M_" in names:
             raise c.source.error(
-                f"Matlab code cannot be run, and the model depends on it: {error.message}", at
+                f"Matlab code cannot be run, and the model depends on it: {error.message}", at, Halted
             )
 
     # --- M_ and options_ ---

@@ -49,6 +49,7 @@ _RULES = {
     "homotopy_setup": "homotopy",
     "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
+    "planner_objective": "single",
     "=": "assignments",
 }
 """The start rule of a keyword; every other statement is a `command`."""
@@ -99,6 +100,8 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
             raise
         # Matlab may know what x = [1 2 3] means; where x is a parameter, the error counts.
         return Statement("native", (), (chunk.body, error), chunk.at)
+    if rule == "single":
+        return Statement(chunk.keyword, (), (items,), chunk.at)
     if rule in ("declaration", "command"):
         options, items = items
         return Statement(chunk.keyword, options, items, chunk.at)

@@ -22,6 +22,7 @@ PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
     "load_params_and_steady_state",
+    *("planner_objective", "ramsey_model", "ramsey_policy"),
 }
 """Commands that are followed, beside declarations."""
 
@@ -93,7 +94,7 @@ UNSUPPORTED_COMMANDS = {
         "a perfect-foresight simulation",
     ),
     **dict.fromkeys(
-        ("planner_objective", "ramsey_model", "ramsey_policy", "discretionary_policy", "osr"),
+        ("discretionary_policy", "osr"),
         "optimal policy",
     ),
     **dict.fromkeys(
@@ -121,7 +122,7 @@ REFUSED = {
 """Statements that change the model in a way that estim does not know."""
 
 COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED
-COMPUTING = {"steady", "check", "stoch_simul", "estimation", *SKIPPED, *UNSUPPORTED_COMMANDS}
+COMPUTING = {"steady", "check", "stoch_simul", "estimation", "ramsey_policy", *SKIPPED, *UNSUPPORTED_COMMANDS}
 """After the last of these, values no longer matter."""
 
 _KNOWN = {

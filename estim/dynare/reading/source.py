@@ -33,12 +33,16 @@ class ModFileError(ValueError):
     """A `.mod` file could not be read; the message gives file, line, column and the line itself."""
 
     def __init__(self, message: str, location: Location | None = None, line: str = ""):
-        self.location = location
+        self.message, self.location = message, location
         super().__init__(f"{location}: {message}{_pointer(location, line)}" if location else message)
 
 
 class UnsupportedError(ModFileError):
     """The file asks for something that estim does not do; the message names it."""
+
+
+class Halted(ModFileError):
+    """Code that sets the model cannot be run: what stands above it is still good."""
 
 
 class ModFileWarning(UserWarning):
@@ -62,8 +66,8 @@ class Source:
         line = self._line(offset)
         return Location(line.path, line.number, offset - self._starts[self._index(offset)] + 1)
 
-    def error(self, message: str, offset: int) -> ModFileError:
-        return ModFileError(message, self.locate(offset), self._line(offset).text)
+    def error(self, message: str, offset: int, kind: type[ModFileError] = ModFileError) -> ModFileError:
+        return kind(message, self.locate(offset), self._line(offset).text)
 
     def unsupported(self, what: str, offset: int) -> UnsupportedError:
         message = f"{what} is not supported by estim"

@@ -22,10 +22,13 @@ def find_steady_state(c: Contents, path: Path) -> None:
     """Levels into ``c.initial``, and parameters that the code sets into ``c.values``.
 
     Raises:
-        ModFileError: the code fails, or estimated parameters move a parameter that it sets.
+        ModFileError: the code fails.
+
+    Warns:
+        ModFileWarning: estimated parameters move a parameter that it sets; the model is read without its priors.
     """
     file = path.with_name(f"{path.stem}_steadystate.m")
-    if len([e for e in c.equations if "static" not in e.tags]) != len(c.variables):
+    if len([e for e in c.equations if "static" not in e.tags]) != len(c.variables) and not c.planner:
         return  # what is wrong with it is said later
     if c.steady_code is not None:
         place, code = c.source.locate(c.steady_at), c.steady_code.text
@@ -38,7 +41,9 @@ def find_steady_state(c: Contents, path: Path) -> None:
         return
     try:
         levels, parameters = compute(c.values)
-        _require_constant(c, compute, parameters, name)
+        if found := _moved_by_estimated(c, compute, parameters):
+            why, at = found
+            c.give_up_estimation(f"{name}: {why}; write a 'steady_state_model' in place of it", at)
     except MatlabError as error:
         where = f", line {error.line}" if error.line else ""
         raise ModFileError(f"{name}{where} cannot be run: {error.message}") from None
@@ -46,24 +51,21 @@ def find_steady_state(c: Contents, path: Path) -> None:
     c.initial |= levels
 
 
-def _require_constant(c: Contents, compute: Any, parameters: dict[str, float], name: str) -> None:
-    """Raise where a parameter that is estimated moves one that the code sets."""
+def _moved_by_estimated(c: Contents, compute: Any, parameters: dict[str, float]) -> tuple[str, int] | None:
+    """What is wrong, and where, if a parameter that is estimated moves one that the code sets."""
     for key, prior in c.priors.items():
         if key[0] != "parameter" or not math.isfinite(before := c.values.get(key[1], math.nan)):
             continue
         if key[1] in parameters and parameters[key[1]] != before:
-            raise c.source.error(f"'{key[1]}' is estimated, yet {name} sets it", prior.at)
+            return f"'{key[1]}' is estimated, yet the file sets it", prior.at
         try:
             _, moved = compute(c.values | {key[1]: before * 1.001 + 1e-6})
         except MatlabError:
             continue
         for other, value in moved.items():
             if other != key[1] and abs(value - parameters.get(other, value)) > 1e-9 * (1 + abs(value)):
-                raise c.source.error(
-                    f"{name} makes '{other}' follow from '{key[1]}', which is estimated: write a "
-                    "'steady_state_model' in place of it",
-                    prior.at,
-                )
+                return f"'{other}' follows from '{key[1]}', which is estimated", prior.at
+    return None
 
 
 def _from_block(

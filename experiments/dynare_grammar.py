@@ -1,0 +1,51 @@
+"""Does Dynare's preprocessor accept 300 files of the grammar whose files `tests/dynare/test_grammar.py` reads?
+
+    python experiments/dynare_grammar.py [--preprocessor dynare-preprocessor]
+
+Prints the files that it refuses with what it says, and how many it accepts.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dynare"))
+from mod_grammar import mod_files
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preprocessor", default="dynare-preprocessor")
+    arguments = parser.parse_args()
+    texts: list[str] = []
+
+    @settings(
+        max_examples=300,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(text=mod_files())
+    def collect(text):
+        texts.append(text)
+
+    collect()
+    accepted = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for text in texts:
+            (Path(folder) / "m.mod").write_text(text)
+            command = [arguments.preprocessor, "m.mod", "nostrict"]
+            run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+            accepted += run.returncode == 0
+            if run.returncode:
+                print(text, run.stdout, run.stderr, sep="\n")
+    print(f"{accepted} of {len(texts)} accepted")
+
+
+if __name__ == "__main__":
+    main()
