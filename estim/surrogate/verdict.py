@@ -107,7 +107,7 @@ def _chains(found: Findings) -> list[Condition]:
         ),
         (
             "the training chains have met",
-            "the training chains'",
+            "the training chains",
             found.training_rhat,
             MAX_TRAINING_RHAT,
             "teach it by longer chains",
@@ -118,7 +118,7 @@ def _chains(found: Findings) -> list[Condition]:
             conditions.append(Condition(what, "not looked at", wanted, None))
             continue
         said = f"R-hat {_largest(found.names, rhat)}"
-        otherwise = f"{whose} chains have not met: {said}, wanted {wanted}: {then}"
+        otherwise = f"{whose} have not met: {said}, wanted {wanted}: {then}"
         conditions.append(Condition(what, said, wanted, bool(np.all(rhat < limit)), otherwise))
     least = _largest(found.names, -found.effective_draws, lambda v: f"{-v:,.0f}")
     enough = bool(np.all(found.effective_draws >= MIN_EFFECTIVE_DRAWS))

@@ -1,6 +1,7 @@
 """The layout of generated Python: classes, functions, dictionaries, lines that are not too long."""
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 
@@ -70,15 +71,19 @@ def dictionary(values: Mapping[str, str]) -> str:
 
 
 def wrapped(expression: str) -> str:
-    """An expression in parentheses, broken at blanks."""
-    return textwrap.fill(
-        expression,
+    """An expression in parentheses, broken at blanks outside its texts."""
+    filled = textwrap.fill(
+        _TEXT.sub(lambda text: text[0].replace(" ", _BLANK), expression),
         WIDTH - 12,
         initial_indent="    ",
         subsequent_indent="    ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return filled.replace(_BLANK, " ")
+
+
+_TEXT, _BLANK = re.compile(r'"(?:[^"\\]|\\.)*"'), "\0"
 
 
 def quote(text: str) -> str:
