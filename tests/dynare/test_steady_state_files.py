@@ -66,6 +66,13 @@ def test_levels_and_parameters(way, tmp_path):
     assert c.values["theta"] == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize("way", ["the old way", "the new way"])
+def test_what_the_file_sets_is_not_what_stood_there_before(way, tmp_path):
+    mod = read_mod(write(tmp_path, way, "theta = 0; steady; stoch_simul(order=1, irf=0);"))
+    assert float(mod.model.params().theta) == pytest.approx(0.6)
+    assert "theta" not in mod.at_stoch_simul and all("theta" not in c.params for c in mod.commands)
+
+
 def test_the_point_is_a_root_with_its_derivatives(tmp_path):
     model = read_mod(write(tmp_path, "the new way")).model
     at_rest = jax.jit(lambda p: solve_decision_rule(model, p).steady_state[0])

@@ -134,6 +134,9 @@ class Contents:
     centred_over: int | None = None
     passed_over: dict[str, int] = field(default_factory=dict)
     workspace: Any = None
+    set_at_rest: set[str] = field(
+        default_factory=set
+    )  # parameters that a steady-state file gives their values
     steady_code: MatlabCode | None = None
     steady_at: int = 0
     finished: bool = False

@@ -77,8 +77,13 @@ class Fields:
         }
 
     def _values(self, values: Values) -> dict[Key, float]:
-        """What the file assigns to each field; a covariance counts where its correlation is not estimated."""
-        given: dict[Key, float] = {("parameter", n): v for n, v in values.parameters.items()}
+        """What the file assigns to each field; a covariance counts where its correlation is not estimated.
+
+        What is assigned to a parameter counts for nothing where the steady-state file gives it its value.
+        """
+        given: dict[Key, float] = {
+            ("parameter", n): v for n, v in values.parameters.items() if n not in self.contents.set_at_rest
+        }
         given |= {("stderr", n): v for n, v in values.stderr.items()}
         for kind, *names in self.identifiers:
             pair, spread = tuple(names), math.prod(values.stderr.get(n, 0.0) for n in names)

@@ -47,6 +47,7 @@ def find_steady_state(c: Contents, path: Path) -> None:
     except MatlabError as error:
         where = f", line {error.line}" if error.line else ""
         raise ModFileError(f"{name}{where} cannot be run: {error.message}") from None
+    c.set_at_rest |= {name for name, value in parameters.items() if c.values.get(name) != value}
     c.values |= parameters
     c.initial |= levels
 
