@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.solution.sparse_derivatives import differentiate, reads, sparse_jacobian
+from estim.numerics.reads import reads
+from estim.solution.sparse_derivatives import differentiate, sparse_jacobian
 
 X = [0.3, -1.2, 2.0]
 
