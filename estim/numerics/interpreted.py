@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax import lax
 from jax.extend import core
 
 
@@ -57,7 +58,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
-    "div": np.divide,
+    "div": lambda x, y: np.divide(x, y) if np.issubdtype(np.result_type(x, y), np.inexact) else lax.div(x, y),
     "neg": np.negative,
     "add_any": np.add,
     "pow": np.power,
@@ -81,8 +82,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "le": np.less_equal,
     "eq": np.equal,
     "ne": np.not_equal,
-    "and": np.logical_and,
-    "or": np.logical_or,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
     "select_n": lambda which, *cases: np.where(which, *cases[::-1]) if len(cases) == 2 else cases[int(which)],
     "stop_gradient": lambda x: x,
     "copy": lambda x: x,
