@@ -162,4 +162,4 @@ def _root(position: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
 
 def _float32(values: np.ndarray) -> Array:
-    return jnp.asarray(values, jnp.float32)
+    return jnp.asarray(np.asarray(values, np.float32))  # rounded here: points are of any number

@@ -1,6 +1,6 @@
 """What a surrogate knows besides its network: units, a quadratic, its fall far out, and where no solution is."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +40,7 @@ class Scaling(NamedTuple):
     border_curvature: Array | float = 0.0
 
 
-def fall(depth: Array, power: Array | float, bend: Array | float) -> Array:
+def fall(depth: Array, power: Array | float, bend: Array | float, xp: Any = jnp) -> Array:
     """How far the log-likelihood lies below its top where the quadratic lies ``depth`` below.
 
     With s = ``bend`` and p = ``power`` (Box and Cox 1964): the depth itself for p = 1, Gaussian tails; else
@@ -48,11 +48,12 @@ def fall(depth: Array, power: Array | float, bend: Array | float) -> Array:
         s ((1 + depth/s)^p - 1) / p,    with the limit  s log(1 + depth/s)  for p = 0.
 
     Exponential tails have p = 1/2, and Student's t with nu degrees of freedom in d dimensions p = 0, s = (nu + d)/2.
+    By JAX, or by NumPy as ``xp``: points to learn from are of any number, and a number is no program.
     """
     bent = power < 1
-    log = jnp.log1p(jnp.where(bent, jnp.maximum(depth, 0), 0) / bend)
-    curved = jnp.where(power > 0, jnp.expm1(power * log) / jnp.where(power > 0, power, 1), log)
-    return jnp.where(bent, bend * curved, depth)
+    log = xp.log1p(xp.where(bent, xp.maximum(depth, 0), 0) / bend)
+    curved = xp.where(power > 0, xp.expm1(power * log) / xp.where(power > 0, power, 1), log)
+    return xp.where(bent, bend * curved, depth)
 
 
 def base_loglikelihood(scaling: Scaling, z: Array) -> Array:

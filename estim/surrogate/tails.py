@@ -8,7 +8,6 @@ earn its place by a clearly smaller error.
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import scipy.linalg
 
@@ -43,7 +42,7 @@ class Hill(NamedTuple):
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
         """``[n]`` at ``z`` ``[n, dim]``."""
-        return self.top - np.asarray(fall(jnp.asarray(self.top - self.quadratic(z)), self.power, self.bend))
+        return self.top - fall(self.top - self.quadratic(z), self.power, self.bend, np)
 
     def quadratic(self, z: np.ndarray) -> np.ndarray:
         return self.intercept + z @ self.slope + 0.5 * np.sum((z @ self.curvature) * z, axis=1)
