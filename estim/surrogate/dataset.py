@@ -1,5 +1,7 @@
 """From evaluations to a training set: which points are kept, what they weigh, and in which units they are learnt."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,6 @@ from estim.surrogate.border import fit_border, no_border
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.scaling import Scaling
 from estim.surrogate.tails import Hill, fit_hill
-from estim.typing import Array
 
 REACH = 20.0
 """Temperatures below the bulk beyond which a point is left out: it would weigh one four-hundredth."""
@@ -161,5 +162,6 @@ def _root(position: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return np.linalg.cholesky(covariance)
 
 
-def _float32(values: np.ndarray) -> Array:
-    return jnp.asarray(np.asarray(values, np.float32))  # rounded here: points are of any number
+def _float32(values: np.ndarray) -> Any:
+    """Of NumPy's: points are of any number, until a part of them is filled up."""
+    return np.asarray(values, np.float32)

@@ -40,7 +40,7 @@ class Scaling(NamedTuple):
     border_curvature: Array | float = 0.0
 
 
-def fall(depth: Array, power: Array | float, bend: Array | float, xp: Any = jnp) -> Array:
+def fall(depth: Any, power: Array | float, bend: Array | float, xp: Any = jnp) -> Any:
     """How far the log-likelihood lies below its top where the quadratic lies ``depth`` below.
 
     With s = ``bend`` and p = ``power`` (Box and Cox 1964): the depth itself for p = 1, Gaussian tails; else

@@ -100,7 +100,7 @@ def _chains(found: Findings) -> list[Condition]:
     for what, whose, rhat, limit, then in [
         (
             "the surrogate's chains have met",
-            "the surrogate's",
+            "the surrogate's chains",
             found.rhat,
             found.max_rhat,
             "sample it longer",

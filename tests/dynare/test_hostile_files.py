@@ -43,7 +43,9 @@ def test_the_name_of_a_file_is_text(name, tmp_path):
     assert [type(node) for node in module.body] == [type(node) for node in plain.body]
 
 
-@pytest.mark.parametrize("text", ["\x0copen('PWNED')", "a\x85b\u2028c", "\u202e", "'; import os", "one word after the other " * 9])
+@pytest.mark.parametrize(
+    "text", ["\x0copen('PWNED')", "a\x85b\u2028c", "\u202e", "'; import os", "one word after the other " * 9]
+)
 def test_a_long_name_is_text(text, tmp_path):
     head = HEAD.replace("var y c;", f'var y (long_name="{text}") c;')
     assert len(ast.parse(translated(tmp_path, head + MODEL)[1]).body) == len(

@@ -181,8 +181,8 @@ def test_chains_that_have_not_met_are_not_certified(truth, change, by, whose):
     changed = change(draws, by)
     given = (changed, draws) if whose == "draws" else (draws, changed)
     certificate = certify(truth, surrogate, given[0], KEY, num_evaluations=1000, training_chains=given[1])
-    name = "the surrogate's" if whose == "draws" else "the training chains'"
-    not_met = [reason for reason in certificate.reasons if f"{name} chains have not met" in reason]
+    name = "the surrogate's chains" if whose == "draws" else "the training chains"
+    not_met = [reason for reason in certificate.reasons if f"{name} have not met" in reason]
     assert bool(not_met) == (by > 0)
     assert (certificate.verdict == "not certified") == (by > 0)
 
