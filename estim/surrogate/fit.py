@@ -98,11 +98,16 @@ def choose_stretches(rng_key: Key, num: int, fraction: float) -> np.ndarray:
     return chosen
 
 
-def filled_up(data: TrainingSet) -> TrainingSet:
-    """With points of no weight, to a number of few digits: sets of about one size share compiled programs."""
+def filled_up(data: TrainingSet, share: float = 1.0) -> TrainingSet:
+    """With points of no weight, to a number of few digits: sets of about one size share compiled programs.
+
+    ``share`` of what was given was kept; where that is most of it, there is room for all of it.
+    """
     num = len(data.z)
-    step = 1 << max(num.bit_length() - 4, 0)
-    index = np.arange(-(-num // step) * step) % num
+    room = round(num / share) if share > 0.75 else num
+    step = 1 << max(room.bit_length() - 4, 0)
+    steps = max(-(-num // step), -(-(room - step // 4) // step))  # a point more or less is no step
+    index = np.arange(steps * step) % num
     real = np.arange(len(index)) < num
     filled = jax.tree.map(lambda leaf: leaf[index], data)
     known = None if data.gradient_weight is None else np.where(real, filled.gradient_weight, 0)
@@ -137,10 +142,11 @@ def fit_surrogate(
     points, counts = select_points(evaluations, recipe.drop_fraction, recipe.density_temperature)
     scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations))
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
+    share = len(data.z) / np.size(evaluations.loglikelihood)
     judges = choose_stretches(key_split, len(data.z), recipe.validation_fraction)
 
     def part(indices: np.ndarray) -> TrainingSet:
-        return filled_up(jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data))
+        return filled_up(jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data), share)
 
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(
