@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.extend import core
 
+from estim.numerics.reads import CALLS
+
 _GREEK = (
     *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"),
     *("nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
@@ -21,7 +23,6 @@ _FUNCTIONS = {
     "max": "max",
     "min": "min",
 }
-_CALLS = ("jit", "pjit")
 
 
 class Term(NamedTuple):
@@ -75,7 +76,7 @@ def _terms(program: core.ClosedJaxpr, inputs: list[Term]) -> list[Any]:
         if atom not in known:
             eqn = made[atom]
             arguments = [read(a) for a in eqn.invars]
-            if eqn.primitive.name in _CALLS:
+            if eqn.primitive.name in CALLS:
                 outputs = [_one(t) for t in _terms(eqn.params["jaxpr"], arguments)]
             else:
                 outputs = [_written(eqn, arguments)] * len(eqn.outvars)

@@ -14,7 +14,7 @@ from estim.experiment import Experiment, Route
 from estim.pipeline import run_experiment
 from estim.pipeline.quarter import REWEIGHTED
 from estim.results.contents import read_route
-from estim.results.store import RunWarning
+from estim.results.store import RunDirectory, RunWarning
 
 DATES = pd.period_range("2000Q1", periods=60, freq="Q", name="date")
 SERIES = 0.5 + 0.4 * np.random.default_rng(3).normal(size=60)
@@ -60,6 +60,24 @@ def test_the_densities_kept_are_those_of_the_new_data(runs):
     np.testing.assert_allclose(result.loglikelihood[1, 7], posterior.loglikelihood_fn(position), rtol=1e-9)
     assert result.stats["acceptance_rate"].shape == result.loglikelihood.shape  # which the report shows
     assert result.num_evaluations == result.params[..., 0].size
+
+
+def test_stopped_at_once_it_still_begins_at_the_old_mode(runs, tmp_path, monkeypatch):
+    """What the run was begun from is kept in it: the mode, found by a search from the old one, has the same bits."""
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+    old, new, _ = runs
+
+    def stop(stage, *_):
+        raise KeyboardInterrupt(stage)
+
+    given = {"data": FRAME[:58], "previous": old.path}
+    with pytest.warns(RunWarning, match="begun from"), pytest.raises(KeyboardInterrupt):
+        run_experiment(EXPERIMENT, tmp_path / "run", stop, **given)
+    assert not RunDirectory(tmp_path / "run").has("mode.npz")
+    run = run_experiment(EXPERIMENT, tmp_path / "run", **given)
+    for name, value in new.read_arrays("mode.npz").items():
+        np.testing.assert_array_equal(run.read_arrays("mode.npz")[name], value)
+    np.testing.assert_array_equal(read_route(run, REWEIGHTED).params, read_route(new, REWEIGHTED).params)
 
 
 def test_another_regime_is_sampled_anew(runs, tmp_path, monkeypatch):

@@ -8,6 +8,8 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from estim.numerics.reads import CALLS
+
 
 def interpreted(fn: Callable[..., Any], *example: Any) -> Callable[..., Any]:
     """The function of numbers that `fn` computes, traced once at `example` and compiled never.
@@ -53,7 +55,7 @@ def _outputs(eqn: core.JaxprEqn, x: list[Any]) -> Sequence[Any]:
     return [np.asarray(v) for v in (y if eqn.primitive.multiple_results else [y])]
 
 
-_CALLS = ("jit", "pjit", "custom_jvp_call", "closed_call")
+_CALLS = (*CALLS, "custom_jvp_call", "closed_call")
 _PLAIN: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,

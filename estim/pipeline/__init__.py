@@ -13,10 +13,8 @@ it is the same call. A part's random numbers depend on the seed and on its own n
 import resource
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -37,20 +35,13 @@ from estim.pipeline.beginning import (
 from estim.pipeline.graph import parts_of
 from estim.pipeline.memory import require_memory
 from estim.pipeline.parts import run_parts
-from estim.pipeline.quarter import (
-    REWEIGHTED,
-    from_old_mode,
-    open_previous,
-    resampled,
-    reweigh,
-    with_old_draws,
-)
+from estim.pipeline.quarter import begin_from, from_old_mode
 from estim.pipeline.stages import is_finished, require_same_density
 from estim.posterior import Posterior
 from estim.progress import Progress, silent
 from estim.results.contents import read_data
 from estim.results.report import write_report
-from estim.results.store import RunDirectory, RunWarning, StoreError
+from estim.results.store import RunDirectory, StoreError
 from estim.results.verify import require_run
 
 
@@ -92,27 +83,20 @@ def run_experiment(
     model, run = experiment.load_model(), RunDirectory(out)
     require_memory(experiment, len(model.estimated))
     fresh = not is_begun(run)
-    posterior, seconds, found = None, time.perf_counter(), None
+    posterior, seconds, beginning = None, time.perf_counter(), None
     if previous is not None and not fresh:
         experiment = from_settings(run.read_json("settings.json"), experiment.model, experiment.source)
     if fresh:  # whatever is wrong with the experiment is found before anything is written
         data = experiment.load_data() if data is None else data
         posterior = experiment.posterior(model, data)
         if previous is not None:
-            old = open_previous(previous, model)
-            found = reweigh(posterior, old)
-            if found.enough:
-                experiment = with_old_draws(experiment, found, old.read_json("settings.json")["routes"])
-            posterior, experiment = from_old_mode(posterior, old), replace(experiment, num_starts=1)
+            beginning = begin_from(previous, experiment, model, posterior)
+            experiment = beginning.experiment
         seconds = time.perf_counter() - seconds
     with run.locked(create=True):
         if fresh and data is not None and not is_begun(run):
-            begin(run, experiment, model, data)
+            begin(run, experiment, model, data, beginning)
             run.note_time("setting up", seconds)
-            if found is not None:
-                _note(run, f"begun from {previous}: {found.note}")
-                if found.enough:
-                    run.append_chunk(REWEIGHTED, resampled(found, experiment.seed))
         else:
             require_continuable(run)
             require_same(run, experiment, model)
@@ -168,6 +152,7 @@ def _complete(
                 posterior = experiment.posterior(model, data)
             if not is_finished(run, experiment):
                 require_same_density(run, posterior)
+        posterior = from_old_mode(posterior, run)
         devices = len(jax.local_devices())
         parts = parts_of(run, experiment, model, posterior, data, progress)
         run_parts(parts, num_threads=devices + 1, num_exclusive=devices)
@@ -175,13 +160,6 @@ def _complete(
     run.write_json("environment.json", run.read_json("environment.json") | {"peak_memory_mib": round(peak)})
     with run.timed("report"):
         write_report(run)
-
-
-def _note(run: RunDirectory, text: str) -> None:
-    """For the report, and for whoever looks on."""
-    environment = run.read_json("environment.json")
-    run.write_json("environment.json", environment | {"notes": [*environment.get("notes", []), text]})
-    warnings.warn(RunWarning(text), stacklevel=3)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from estim.dynare.writing.experiment_file import data_file, experiment_data, exp
 from estim.experiment import Experiment, ExperimentError, load_experiment
 from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
+from estim.pipeline.quarter import Beginning
 from estim.results.advice import quoted
 from estim.results.contents import read_data
 from estim.results.describe import describe_environment, describe_model, versions_that_matter
@@ -58,15 +59,27 @@ def remove_run(path: Path) -> None:
             shutil.rmtree(path)
 
 
-def begin(run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame) -> None:
-    """Write down what the run depends on; the settings come last and say that all is there."""
+def begin(
+    run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame, previous: Beginning | None
+) -> None:
+    """Write down what the run depends on; the settings come last and say that all is there.
+
+    Warns:
+        RunWarning: what the run was begun from is good for.
+    """
     files = own_files(experiment)
     for name, content in files.items():
         run.write_bytes(name, content)
     run.write_text(OWN_DATA, as_csv(data))
     run.write_json("sources.json", _sources(experiment, data))
     run.write_json("model.json", describe_model(model))
-    run.write_json("environment.json", describe_environment())
+    environment = describe_environment()
+    if previous is not None:
+        for name, arrays in previous.files.items():
+            run.write_arrays(name, arrays)
+        environment |= {"notes": [previous.note]}
+        warnings.warn(RunWarning(previous.note), stacklevel=3)
+    run.write_json("environment.json", environment)
     run.write_json("timings.json", {})
     run.write_json("settings.json", experiment.settings())
 

@@ -17,9 +17,9 @@ from estim.analysis.marginal_likelihood import modified_harmonic_mean
 from estim.experiment.settings import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import unconstrain
 from estim.results.contents import RouteResult, read_route
 from estim.results.store import RunDirectory
+from estim.samplers.constrain import unconstrain
 from estim.samplers.mode import Laplace
 from estim.samplers.registry import is_population
 from estim.typing import Key

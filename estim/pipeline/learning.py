@@ -11,9 +11,10 @@ from estim.experiment import SurrogateRoute
 from estim.pipeline.routes import draw_arrays, of_route
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import constrain, logdensities, slice_positions, thin, unconstrain
+from estim.results.analysis import logdensities, slice_positions, thin
 from estim.results.contents import flatten, read_evaluations, read_route
 from estim.results.store import RunDirectory
+from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.mode import Laplace
 from estim.surrogate.certify import Certificate, certify_weighted, weighing
 from estim.surrogate.correct import correct_means, surrogate_logdensity, weigh_draws

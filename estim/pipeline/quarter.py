@@ -19,17 +19,20 @@ from estim.experiment import Experiment, Route
 from estim.model import Model
 from estim.numerics import resample_systematically
 from estim.posterior import Posterior
-from estim.results.analysis import thin, unconstrain
+from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_route
 from estim.results.describe import describe_model
 from estim.results.diagnostics import summarise
 from estim.results.report.verdict import best
 from estim.results.store import RunDirectory
 from estim.results.verify import require_intact, require_run
+from estim.samplers.constrain import unconstrain
 from estim.surrogate.estimates import effective_size, pareto_khat, reliable_khat
 from estim.surrogate.evaluate import evaluate_posterior
 
 REWEIGHTED = "reweighted"
+PREVIOUS = "previous.npz"
+"""The mode of the run that this one was begun from."""
 _DRAWS = 4000
 _EFFECTIVE = 400
 _SAME = ("variables", "shocks", "observables", "prior", "calibrated")
@@ -121,7 +124,36 @@ def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[str, Any]) -> Experiment:
+class Beginning(NamedTuple):
+    """What a run begins from: its experiment, files to write by name, and a note for the report."""
+
+    experiment: Experiment
+    files: dict[str, Mapping[str, Any]]
+    note: str
+
+
+def begin_from(path: Any, experiment: Experiment, model: Model, posterior: Posterior) -> Beginning:
+    """The old draws as the one route, where they stand for the new posterior; the search for the mode from the old one.
+
+    Args:
+        path: of the old run.
+        experiment, model, posterior: of the new data.
+
+    Raises:
+        StoreError, ArgumentError: as `open_previous`.
+    """
+    old = open_previous(path, model)
+    found = reweigh(posterior, old)
+    files: dict[str, Mapping[str, Any]] = {}
+    if old.has("mode.npz"):
+        files[PREVIOUS] = {"params": old.read_arrays("mode.npz")["params"]}
+    if found.enough:
+        experiment = _with_old_draws(experiment, found, old.read_json("settings.json")["routes"])
+        files[f"{REWEIGHTED}/chunk-00000.npz"] = resampled(found, experiment.seed)
+    return Beginning(replace(experiment, num_starts=1), files, f"begun from {path}: {found.note}")
+
+
+def _with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[str, Any]) -> Experiment:
     """The experiment whose one route is the reweighted draws, by the algorithm that made them.
 
     Args:
@@ -129,19 +161,17 @@ def with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[st
         found: the draws.
         routes: the old run's, as its settings have them.
     """
-    made = routes.get(found.route)
-    route = (
-        Route(**made) if made else next(iter(experiment.routes.values()))
-    )  # a surrogate's draws have no route
+    made = routes.get(found.route)  # a surrogate's draws have no route
+    route = Route(**made) if made else next(iter(experiment.routes.values()))
     chains, draws = found.weight.shape
     route = replace(route, num_samples=draws, num_chains=chains, num_warmup=0)
-    return replace(experiment, routes={REWEIGHTED: route}, surrogate=None, num_starts=1)
+    return replace(experiment, routes={REWEIGHTED: route}, surrogate=None)
 
 
-def from_old_mode(posterior: Posterior, previous: RunDirectory) -> Posterior:
-    """The same posterior, where searches begin at the mode of the old run."""
-    mode = previous.read_arrays("mode.npz")["params"] if previous.has("mode.npz") else None
-    if mode is None:
+def from_old_mode(posterior: Posterior, run: RunDirectory) -> Posterior:
+    """The same posterior; searches begin at the mode of the run that this one was begun from, where there is one."""
+    if not run.has(PREVIOUS):
         return posterior
+    mode = run.read_arrays(PREVIOUS)["params"]
     values = dict(zip(posterior.param_names, map(float, mode), strict=True))
     return replace(posterior, start=posterior.unconstrain_fn(values))

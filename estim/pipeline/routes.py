@@ -13,10 +13,10 @@ from estim.evaluations import Evaluations
 from estim.experiment import Route
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import constrain
 from estim.results.contents import count_draws, flatten
 from estim.results.store import RunDirectory
 from estim.samplers.base import Draws, Info
+from estim.samplers.constrain import constrain
 from estim.samplers.joining import Chunk, to_draws
 from estim.samplers.mode import Laplace
 from estim.samplers.particles import PopulationChunk, PopulationState

@@ -12,9 +12,10 @@ from estim.model import Model
 from estim.pipeline.evidence import populations
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import constrain, implications, thin, unconstrain
+from estim.results.analysis import implications, thin
 from estim.results.contents import count_draws, finished_routes, read_route
 from estim.results.store import RunDirectory
+from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.mode import Laplace, find_mode, first_approximation, laplace_approximation
 from estim.samplers.states import first_gradient_state
 from estim.typing import Key

@@ -101,10 +101,13 @@ class DecisionRule(NamedTuple):
 
 def _sizes(solution: Any) -> list[tuple[str, str]]:
     """Of a solution, traced or a batch of draws too."""
-    n_rows = getattr(solution, "design", None) if hasattr(solution, "design") else solution.policy
+    what, rows = (
+        ("observables", solution.design)
+        if isinstance(solution, StateSpace)
+        else ("variables", solution.policy)
+    )
     states, shocks = (getattr(x, "shape", ("?",))[-1] for x in (solution.transition, solution.selection))
-    rows = "observables" if hasattr(solution, "design") else "variables"
-    counts = [("states", states), ("shocks", shocks), (rows, getattr(n_rows, "shape", ("?", "?"))[-2])]
+    counts = [("states", states), ("shocks", shocks), (what, getattr(rows, "shape", ("?", "?"))[-2])]
     batch = getattr(solution.transition, "shape", ())[:-2]
     return [(what, str(n)) for what, n in counts] + ([("draws", str(batch[0]))] if batch else [])
 

@@ -14,8 +14,6 @@ from estim.model import Model
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
-from estim.samplers.constrain import constrain as constrain
-from estim.samplers.constrain import unconstrain as unconstrain
 from estim.samplers.mode import Laplace
 from estim.status import Status
 from estim.surrogate.evaluate import evaluate_posterior, map_positions

@@ -108,23 +108,18 @@ def search(
         names = list(static_residuals(at, at, at, stages[-1]))
     levels = np.array(guess, float)
     for params in stages:
-
-        def here(x: np.ndarray, params: Any = params) -> StaticSystem:
-            return system(x, params)
-
-        levels = _best(here, levels)
+        levels = _best(system, levels, params)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
 
 
-def _best(system: Callable[[np.ndarray], StaticSystem], guess: np.ndarray) -> np.ndarray:
+def _best(system: Callable[[np.ndarray, Any], StaticSystem], guess: np.ndarray, params: Any) -> np.ndarray:
     from scipy.optimize import root  # to import it takes as long as to read a small model
 
     best, size = guess, np.inf
 
     def value_and_gradient(x):
-        here = system(x)
-        kept = np.asarray(here.kept)
-        return np.asarray(here.value) + kept @ (x - guess), np.asarray(here.jacobian)
+        here = system(x, params)
+        return np.asarray(here.value + here.kept @ (x - guess)), here.jacobian
 
     for start in _starts(guess):
         for method in ("hybr", "lm"):
@@ -134,7 +129,7 @@ def _best(system: Callable[[np.ndarray], StaticSystem], guess: np.ndarray) -> np
                 best, size = found.x, left
         if (
             np.isfinite(size)
-            and (np.abs(value_and_gradient(best)[0]) <= _TOLERANCE * system(best).scale).all()
+            and (np.abs(value_and_gradient(best)[0]) <= _TOLERANCE * system(best, params).scale).all()
         ):
             break
     return best

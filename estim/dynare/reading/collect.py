@@ -23,7 +23,7 @@ from estim.dynare.reading.occbin import (
     other_regime,
     settle_constraints,
 )
-from estim.dynare.reading.parser import parse_expression
+from estim.dynare.reading.planner import planner_objective, ramsey_model, ramsey_policy
 from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
 from estim.dynare.reading.shocks import shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
@@ -57,8 +57,6 @@ MAX_LENGTH = 1_000_000
 """No equation may be longer, nor all of them four times as long."""
 
 _COMMAND = re.compile(r"(?:^|;)[ \t]*([A-Za-z_]\w*)", re.MULTILINE)
-
-_PLANNERS = ("planner_discount", "planner_discount_latex_name", "instruments")
 
 _RESTRICTIONS = ("irf_calibration", "moment_calibration")
 """Blocks that restrict what an estimation may find, and change nothing else."""
@@ -194,23 +192,6 @@ def _skip(c: Contents, s: Statement) -> None:
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
         c.restrictions[word] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
-
-
-def _planner_objective(c: Contents, s: Statement) -> None:
-    c.objective = s.items[0]
-
-
-def _ramsey(c: Contents, s: Statement) -> None:
-    """A planner under commitment closes the model; `ramsey_policy` simulates it as well."""
-    if c.objective is None:
-        raise c.source.error(f"'{s.keyword}' needs a 'planner_objective' above it", s.at)
-    given = s.option("planner_discount")
-    discount = parse_expression(c.source, given.value, given.at) if given and given.value else Number(1.0)
-    c.check_names(discount)
-    c.planner = c.objective, discount, s.at
-    if s.keyword == "ramsey_policy":
-        options = tuple(o for o in s.options if o.name not in _PLANNERS)
-        perform(c, Statement("stoch_simul", options, s.items, s.at))
 
 
 def _load_params(c: Contents, s: Statement) -> None:
@@ -352,8 +333,9 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "initval": _initval,
     "shocks": shocks,
     "occbin_constraints": occbin_constraints,
-    "planner_objective": _planner_objective,
-    **dict.fromkeys(("ramsey_model", "ramsey_policy"), _ramsey),
+    "planner_objective": planner_objective,
+    "ramsey_model": ramsey_model,
+    "ramsey_policy": lambda c, s: perform(c, ramsey_policy(c, s)),
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,
