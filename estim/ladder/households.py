@@ -6,6 +6,7 @@ import numpy as np
 
 from estim.ladder.rung import Rung
 from estim.model import Model
+from estim.solution.at_rest import left_of
 from estim.solution.sequence_space.stationary_equilibrium import Attempt, attempt
 
 _MUCH = 1e-3
@@ -19,10 +20,11 @@ _TOLERANCE = 1e-7
 def households(model: Model) -> tuple[Rung, bool]:
     """The steady state of the agents and of the equations; also whether the agents' own was found."""
     found = attempt(model)
-    lines = [*_unknowns(model, found), *_totals(model, found), *_left(found)]
+    left = left_of(found.residuals, found.variables, _TOLERANCE)
+    lines = [*_unknowns(model, found), *_totals(model, found), *left]
     for block, household in zip(model.het_blocks, found.households, strict=True):
         lines += _oddities(block, household)
-    holds = found.solved and not _left(found)
+    holds = found.solved and not left
     return Rung(
         "The agents' steady state is found, and every equation holds there", holds, tuple(lines)
     ), holds
@@ -46,15 +48,6 @@ def _totals(model: Model, found: Attempt) -> list[str]:
                 f"{output}: {total:.6g} by the agents of '{block.name}', {stated:.6g} in steady_state"
             )
     return lines
-
-
-def _left(found: Attempt) -> list[str]:
-    scale = 1.0 + max((abs(float(x)) for x in found.variables if np.isfinite(float(x))), default=0.0)
-    return [
-        f"equation '{name}' leaves {float(x):.3g}"
-        for name, x in found.residuals.items()
-        if not abs(float(x)) <= _TOLERANCE * scale
-    ]
 
 
 def _oddities(block: Any, household: Any) -> list[str]:

@@ -15,9 +15,10 @@ from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.samplers.mode import Laplace
+from estim.samplers.solutions import solutions
 from estim.status import Status
-from estim.surrogate.evaluate import evaluate_posterior, map_positions
-from estim.typing import Array, Position
+from estim.surrogate.evaluate import evaluate_posterior
+from estim.typing import Array
 
 _HORIZONS = (1, 4, 20, float("inf"))
 
@@ -77,15 +78,6 @@ def implications(
         "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], found))),
     }
     return responses.reshape(n_routes, n, *responses.shape[1:]), parts
-
-
-def solutions(posterior: Posterior, positions: np.ndarray) -> Any:
-    """The model solved at ``positions`` ``[n, dim]``: a representation whose leaves have leading axis ``[n]``."""
-    return map_positions(_solution, posterior, positions, sequential=posterior.sequential)
-
-
-def _solution(posterior: Posterior, position: Position) -> Any:
-    return posterior.likelihood.solution(position, posterior.data)
 
 
 def thin(rows: Any, num: int) -> Any:

@@ -21,8 +21,8 @@ from estim.model import Model
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
-from estim.results.analysis import solutions
 from estim.samplers.constrain import unconstrain
+from estim.samplers.solutions import solutions
 from estim.solution.sequence_space.all_series import solve_all_series
 from estim.solution.table import default_solver
 from estim.status import Status

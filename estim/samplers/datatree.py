@@ -1,6 +1,7 @@
 """Draws as ArviZ's DataTree: its groups, under its names."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -12,6 +13,7 @@ from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.samplers.constrain import constrain
+from estim.samplers.solutions import solutions
 from estim.solution.simulate import simulate
 from estim.status import Status
 
@@ -78,12 +80,14 @@ def _simulated(posterior: Posterior, positions: np.ndarray, num_periods: int) ->
     solver = getattr(posterior.likelihood, "solver", None)
     if solver is None or solver.gives not in (StateSpace, MovingAverage):
         return None
-    samples = []
-    for i, position in enumerate(positions):
-        solution = posterior.likelihood.solution(position, posterior.data)
-        sample = np.asarray(simulate(solution, jax.random.key(i), num_periods))
-        samples.append(sample if int(solution.status) == Status.OK else np.full_like(sample, np.nan))
-    return np.array(samples)
+    solved = solutions(posterior, positions)
+    samples = np.asarray(_sampled(solved, jax.vmap(jax.random.key)(np.arange(len(positions))), num_periods))
+    return np.where((solved.status == Status.OK)[:, None, None], samples, np.nan)
+
+
+@partial(jax.jit, static_argnums=2)
+def _sampled(solved: Any, keys: Any, num_periods: int) -> Any:
+    return jax.vmap(lambda solution, key: simulate(solution, key, num_periods))(solved, keys)
 
 
 def build_datatree(

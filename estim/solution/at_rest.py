@@ -1,5 +1,6 @@
 """What a steady state leaves of the equations, in words: for errors and for `estim check`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,12 +19,18 @@ _MOST_LINES = 4
 def equations_left(model: Model, params: Any) -> tuple[str, ...]:
     """The equations that do not hold at the model's steady state, with what they leave; variables without a value."""
     steady, residuals = at_rest(model, _as_arrays(params))  # which divide by zero without an exception
-    scale = 1.0 + float(np.nanmax(np.abs(np.array(steady)), initial=0.0))
-    lines = [
-        f"equation '{n}' leaves {x:.3g}" for n, x in residuals.items() if not abs(x) <= _TOLERANCE * scale
-    ]
+    lines = left_of(residuals, steady, _TOLERANCE)
     without = [name for name, level in steady._asdict().items() if not np.isfinite(float(level))]
     return (*lines, *([f"no number: {', '.join(without)}"] if without else []))
+
+
+def left_of(residuals: Mapping[str, Any], steady: Any, tolerance: float) -> list[str]:
+    """The equations that leave more than a share of the largest level."""
+    scale = 1.0 + float(np.nanmax(np.abs(np.array(steady, float)), initial=0.0))
+    left = {name: float(x) for name, x in residuals.items()}
+    return [
+        f"equation '{name}' leaves {x:.3g}" for name, x in left.items() if not abs(x) <= tolerance * scale
+    ]
 
 
 def at_rest(model: Model, params: Any) -> tuple[Any, dict[str, float]]:

@@ -110,9 +110,8 @@ class Kalman(Likelihood):
         if _is(self.start, "diffuse"):
             return None
         observations = without_trend(solution, data.observations)
-        start: Any = self.start
-        first = STARTS[start](solution) if data.start is None else data.start
-        each = _METHODS[self.method](solution, observations, first)[0][self.presample :]
+        forecasts, _ = _filtered(solution, observations, data.start, self.method, self.start)
+        each = forecasts.logdensities[self.presample :]
         return jnp.where(solution.status == Status.OK, each, jnp.nan)
 
 
@@ -191,6 +190,14 @@ _METHODS = {
 }
 
 
+def _filtered(
+    state_space: StateSpace, observations: Array, given: Gaussian | None, method: str, start: Any
+) -> tuple[Forecasts, Gaussian]:
+    """By the method, from the start that is given or named."""
+    first = STARTS[start](state_space) if given is None else given
+    return _METHODS[method](state_space, observations, first), first
+
+
 @partial(jax.jit, static_argnames=("presample", "method", "start"))
 def _likelihood(state_space, observations, given, *, presample, method, start) -> Outcome:
     @impossible_if_not_finite
@@ -200,8 +207,7 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
         if start == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:
-            first = STARTS[start](state_space) if given is None else given
-            densities, regular = _METHODS[method](state_space, observations, first)
+            (densities, regular), first = _filtered(state_space, observations, given, method, start)
             value = densities[presample:].sum()
         gaps = jnp.isnan(observations)
         tied = compute_where(
