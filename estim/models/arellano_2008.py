@@ -62,8 +62,8 @@ def price(default, transition, p):
 
 def parts(n_assets, n_income, low, high):
     """What both versions have in common: the grid, where debt is zero, and the operator given what is chosen."""
-    grid = np.linspace(low, high, n_assets)
-    none = int(np.searchsorted(grid, 1e-10))
+    grid = jnp.asarray(np.linspace(low, high, n_assets))
+    none = int(np.searchsorted(np.linspace(low, high, n_assets), 1e-10))
 
     def in_default(best, v, p):
         """v_d, from the value of the better choice."""

@@ -86,7 +86,7 @@ def tradables(bonds, ahead, p):
 def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
     """The decentralised equilibrium: H is mixed with what households choose, given H, until it moves by less than
     the `tolerance`."""
-    bonds = np.linspace(low, high, n_bonds)
+    bonds = jnp.asarray(np.linspace(low, high, n_bonds))
     index = np.arange(n_bonds)
 
     def choose(beliefs, p):
@@ -112,9 +112,9 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
     def bellman(beliefs, p):
         h, H = choose(beliefs, p), as_points(beliefs.H)
         own = h[index, index]  # of a household with b = B
-        mixed = 0.5 * jnp.asarray(bonds)[own] + 0.5 * jnp.asarray(bonds)[H]
+        mixed = 0.5 * bonds[own] + 0.5 * bonds[H]
         H = jnp.searchsorted(bonds, mixed.reshape(-1)).reshape(H.shape)
-        now = utility(tradables(bonds[:, None], jnp.asarray(bonds)[h], p), p)
+        now = utility(tradables(bonds[:, None], bonds[h], p), p)
         v = jax.lax.fori_loop(0, SWEEPS, lambda _, v: follow(h, H, now, v, p), beliefs.v)
         return Beliefs(H.astype(float), v)
 
@@ -129,7 +129,7 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
         start=start,
         bellman=bellman,
         policy=choose,
-        change=lambda ahead, beliefs: jnp.abs(ahead.H - beliefs.H).max() * (bonds[1] - bonds[0]),
+        change=lambda ahead, beliefs: jnp.abs(ahead.H - beliefs.H).max() * (high - low) / (n_bonds - 1),
         monotone=False,
         motion=lambda D, solution, p: move(as_points(solution.value.H), p, D),
         solver={"method": "vfi", "tolerance": tolerance, "max_steps": 500},
