@@ -29,5 +29,6 @@ def save_one_asset(
     """
     assets = jnp.asarray(assets)
     at_choice = marginal ** (-1 / gamma)
-    saved = interpolate(at_choice + price * assets, cash, assets).clip(assets[0])
+    spent = price * assets.reshape(*[1] * (at_choice.ndim - 1), -1)
+    saved = interpolate(at_choice + spent, cash, assets).clip(assets[0])
     return saved, cash - price * saved

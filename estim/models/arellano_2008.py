@@ -60,10 +60,9 @@ def price(default, transition, p):
     return (1 - default @ transition.T) / (1 + p.r)
 
 
-def parts(n_assets, n_income, low, high):
-    """What both versions have in common: the grid, where debt is zero, and the operator given what is chosen."""
-    grid = jnp.asarray(np.linspace(low, high, n_assets))
-    none = int(np.searchsorted(np.linspace(low, high, n_assets), 1e-10))
+def parts(grid, none, n_income):
+    """What both versions have in common: the operator, given what is chosen; ``none`` is the point without debt."""
+    grid = jnp.asarray(grid)
 
     def in_default(best, v, p):
         """v_d, from the value of the better choice."""
@@ -77,12 +76,15 @@ def parts(n_assets, n_income, low, high):
         c = y[None, :, None] + grid[:, None, None] - spent[None]
         return utility(c, p) + p.beta * (best @ transition.T).T[None]
 
-    return grid, none, in_default, of_choices
+    return grid, in_default, of_choices
 
 
 def build(n_assets=251, n_income=51, low=-0.45, high=0.45):
-    """The model on so many points; default happens where it is better."""
-    grid, none, in_default, of_choices = parts(n_assets, n_income, low, high)
+    """The model on so many points; default happens where it is better. Who is let in again owes nothing: the first point
+    above zero, as in the lecture "Default Risk and Income Fluctuations" of Sargent and Stachurski (QuantEcon)."""
+    points = np.linspace(low, high, n_assets)
+    none = int(np.searchsorted(points, 1e-10))
+    grid, in_default, of_choices = parts(points, none, n_income)
 
     def defaults(v):
         return v.repay < v.default[None, :]
@@ -140,8 +142,10 @@ def prices(solution):
 
 
 def build_smooth(n_assets=41, n_income=15, low=-0.35, high=0.1):
-    """The model with taste shocks of scale s_D for default and s_B for tomorrow's assets."""
-    grid, none, in_default, of_choices = parts(n_assets, n_income, low, high)
+    """The model with taste shocks of scale s_D for default and s_B for tomorrow's assets; who is let in again has the
+    assets nearest to zero."""
+    points = np.linspace(low, high, n_assets)
+    _, in_default, of_choices = parts(points, int(np.abs(points).argmin()), n_income)
 
     def either(v, p):
         """The value of the choice between repaying and default, and the probability of default."""

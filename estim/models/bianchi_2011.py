@@ -65,22 +65,29 @@ class Beliefs(NamedTuple):
     v: Any  # of a household, [b, B, state]
 
 
+def by_state(x, like):
+    """Numbers of each state along the last axis of an array."""
+    return jnp.reshape(x, (*[1] * (jnp.ndim(like) - 1), -1))
+
+
 def utility(c, p):
     """w(c, y_n), -inf where c is not positive; the last axis of c is the state."""
+    y_n = by_state(p.y_n, c)
     positive = jnp.where(c > 0, c, 1.0)
-    a = (p.omega * positive**-p.eta + (1 - p.omega) * p.y_n**-p.eta) ** (-1 / p.eta)
+    a = (p.omega * positive**-p.eta + (1 - p.omega) * y_n**-p.eta) ** (-1 / p.eta)
     return jnp.where(c > 0, a ** (1 - p.sigma) / (1 - p.sigma), -jnp.inf)
 
 
 def lowest_bonds(C, p):
     """-kappa (p y_n + y_t) at aggregate consumption of tradables C; none where that is not positive."""
-    price = (1 - p.omega) / p.omega * (jnp.where(C > 0, C, 1.0) / p.y_n) ** (p.eta + 1)
-    return jnp.where(C > 0, -p.kappa * (price * p.y_n + p.y_t), jnp.inf)
+    y_t, y_n = by_state(p.y_t, C), by_state(p.y_n, C)
+    price = (1 - p.omega) / p.omega * (jnp.where(C > 0, C, 1.0) / y_n) ** (p.eta + 1)
+    return jnp.where(C > 0, -p.kappa * (price * y_n + y_t), jnp.inf)
 
 
 def tradables(bonds, ahead, p):
     """(1 + r) b + y_t - b', ``[..., state]``."""
-    return (1 + p.r) * bonds[..., None] + p.y_t - ahead
+    return (1 + p.r) * bonds[..., None] + by_state(p.y_t, bonds[..., None]) - ahead
 
 
 def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
@@ -97,8 +104,8 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
 
         def at(B):
             limit = lowest_bonds(tradables(bonds[B], bonds[H[B]], p), p)
-            later = expected[:, H[B], np.arange(len(limit))]  # [b', state]
-            allowed = jnp.where(bonds[:, None] >= limit, p.beta * later, -jnp.inf)
+            later = expected[:, H[B], np.arange(limit.size)]  # [b', state]
+            allowed = jnp.where(bonds[:, None] >= limit[None], p.beta * later, -jnp.inf)
             return (now + allowed[None]).argmax(axis=1)
 
         return jax.lax.map(at, index).swapaxes(0, 1)
@@ -106,7 +113,7 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
     def follow(h, H, now, v, p):
         """A period of the policy h."""
         expected = v @ p.Q.T
-        later = expected[h, H[None, :, :], np.arange(H.shape[-1])]
+        later = expected[h, H[None], np.arange(H.shape[-1])[None, None]]
         return now + p.beta * later
 
     def bellman(beliefs, p):

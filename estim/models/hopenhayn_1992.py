@@ -137,7 +137,7 @@ def industry(D, p):
     low = threshold(D, p)
     mean = p.m_e - low
     entrants = p.s_a * norm.pdf(p.s_a * T, mean, p.s_e)
-    moves = steps(p, T[:, None], T[None, :]) * WEIGHTS  # [to, from]
+    moves = steps(p, T[:, None], T[None, :]) * WEIGHTS[None, :]  # [to, from]
     survivors = jnp.linalg.solve(jnp.eye(len(T)) - moves, entrants)
     mass = WEIGHTS * survivors
     size = 1 + mass.sum()

@@ -45,7 +45,7 @@ def build(n_savings, n_income, s_max):
         ahead = consumption(points, p.R * savings[None, 1:] + jnp.exp(chain.states)[:, None])
         c = (p.beta * p.R * (chain.transition @ ahead**-p.gamma)) ** (-1 / p.gamma)
         c = jnp.pad(c, ((0, 0), (1, 0)))  # nothing is eaten where there is nothing
-        return Points((savings + c).at[:, 0].set(0.0), c)
+        return Points((savings[None] + c).at[:, 0].set(0.0), c)
 
     def start(p):
         everything = jnp.broadcast_to(savings, (n_income, n_savings))
