@@ -62,11 +62,15 @@ def _check_equilibrium(spec: Any) -> None:
             hint = did_you_mean(name, spec.param_names)
             raise ModelError(f"{spec.name}: the unknown '{name}' is not among the parameters{hint}")
         if name in spec.estimated:
-            raise ModelError(f"{spec.name}: the unknown '{name}' has a prior; it is solved for: give a number")
+            raise ModelError(
+                f"{spec.name}: the unknown '{name}' has a prior; it is solved for: give a number"
+            )
     if spec.population is not None and spec.motion is None:
         raise ModelError(f"{spec.name}: population is where motion begins, and there is none")
     if spec.measurement is not None and spec.motion is None:
-        raise ModelError(f"{spec.name}: measurement is over the stationary distribution, and there is no motion")
+        raise ModelError(
+            f"{spec.name}: measurement is over the stationary distribution, and there is no motion"
+        )
 
 
 def _check_functions(spec: Any) -> set[str]:
@@ -104,7 +108,9 @@ def _check_functions(spec: Any) -> set[str]:
             policies: list[Any] = []
 
             def policy(result: Any) -> list[Any]:
-                policies.append(jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), result))
+                policies.append(
+                    jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), result)
+                )
                 return jax.tree.leaves(result)
 
             trace_one("policy", policy, value=kept[0], params=params)

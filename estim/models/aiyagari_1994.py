@@ -43,7 +43,9 @@ class Household(NamedTuple):
 
 def prices(p):
     """Interest rate and wage."""
-    return p.alpha * p.A * (p.N / p.K) ** (1 - p.alpha) - p.delta, (1 - p.alpha) * p.A * (p.K / p.N) ** p.alpha
+    return p.alpha * p.A * (p.N / p.K) ** (1 - p.alpha) - p.delta, (1 - p.alpha) * p.A * (
+        p.K / p.N
+    ) ** p.alpha
 
 
 def bounds(p):

@@ -117,7 +117,11 @@ def value_of_entry(D, p):
     mean = p.m_e - threshold(D, p)
     stay = scale(D, p) * above(mean, p.s_e, eta(p)) - cost(p) * above(mean, p.s_e)
     right = (p.s_a * WEIGHTS * norm.pdf(p.s_a * T, mean, p.s_e)) @ D
-    return profit_scale(p) * jnp.exp(eta(p) * p.m_e + 0.5 * (eta(p) * p.s_e) ** 2) - p.c + p.beta * (stay + right)
+    return (
+        profit_scale(p) * jnp.exp(eta(p) * p.m_e + 0.5 * (eta(p) * p.s_e) ** 2)
+        - p.c
+        + p.beta * (stay + right)
+    )
 
 
 def bounds(p):
@@ -233,7 +237,9 @@ def build_on_grid(moves, entrants, n=100, top=5.0):
         prior=Params()._replace(c=4.0, c_e=1.0, m_a=-0.012, s_a=0.1, s_e=0.2),
         start=lambda p: jnp.zeros(n),
         bellman=bellman,
-        policy=lambda v, p: jnp.asarray(phi)[jnp.argmax(expected(v) >= 0)],  # the lowest productivity that stays
+        policy=lambda v, p: jnp.asarray(phi)[
+            jnp.argmax(expected(v) >= 0)
+        ],  # the lowest productivity that stays
         unknowns={"p": (0.1, 10.0)},
         clearing=lambda solution, p: jnp.interp(np.asarray(entrants), phi, solution.value).mean() - p.c_e,
         reference='Hopenhayn, H. A. (1992), "Entry, Exit, and Firm Dynamics in Long Run Equilibrium", Econometrica 60',

@@ -1,8 +1,7 @@
 """The parameter of a dynamic program that is solved for, as a price that clears a market, and its derivative."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,24 +10,18 @@ from estim.decision import DecisionModel
 from estim.numerics.bracketed import solve_bracketed
 from estim.numerics.branch import moving_where
 from estim.representations.stationary import StationaryEquilibrium
+from estim.solution.population import Point, starting_point
 from estim.status import Status
 from estim.typing import Scalar
 
 MAX_STEPS = 100
 
 
-class Near(NamedTuple):
-    """What the next solution is found from: value and distribution of the last one, and its `Status`."""
-
-    value: Any
-    distribution: Any
-    status: Scalar
-
-
 def solve_cleared(
     spec: DecisionModel,
     params: Any,
-    solve_at: Callable[..., StationaryEquilibrium],
+    search: Callable[[Any, Point], Point],
+    attach: Callable[[Any, Point], StationaryEquilibrium],
     tolerance: float,
 ) -> StationaryEquilibrium:
     """The solution where the model's ``clearing`` is zero.
@@ -36,33 +29,29 @@ def solve_cleared(
     Args:
         spec: with ``unknowns``.
         params: whose value of the unknown is of no matter.
-        solve_at: ``(params, near) -> solution``, the unknown given.
+        search: ``(params, point) -> point``, value and distribution with the unknown given, without derivatives.
+        attach: ``(params, point) -> solution``, with derivatives.
         tolerance: of the unknown, relative to its size.
     """
     assert spec.clearing is not None
     clearing = spec.clearing
-
-    def gap(x: Scalar, params: Any, near: Any) -> tuple[Scalar, StationaryEquilibrium]:
-        given = params._replace(**{name: x})
-        solution = solve_at(given, near)
-        return clearing(solution, given), solution
-
-    def search(x: Scalar, near: Near) -> tuple[Scalar, Near]:
-        value, there = jax.lax.stop_gradient(gap(x, fixed, near))
-        good = there.status == Status.OK
-        ahead = Near(there.value, there.distribution, there.status)
-        return jnp.where(good, value, jnp.nan), ahead
-
     fixed = jax.lax.stop_gradient(params)
     name, low, high = spec.bounds(fixed)
-    at_low = fixed._replace(**{name: jnp.asarray(low, float)})
-    value = spec.first_value(at_low)
-    people = None if spec.motion is None else spec.first_distribution(value, at_low)
-    first = Near(value, people, jnp.asarray(Status.OK.value))
-    root = jax.lax.stop_gradient(solve_bracketed(search, low, high, first, tolerance, MAX_STEPS))
-    near = root.kept
-    unsolved = jnp.where(near.status == Status.OK, Status.NOT_CLEARED.value, near.status)
+
+    def gap(x: Scalar, params: Any, point: Point) -> Scalar:
+        given = params._replace(**{name: x})
+        return jnp.asarray(clearing(attach(given, point), given), float)
+
+    def excess(x: Scalar, near: Point) -> tuple[Scalar, Point]:
+        point = search(fixed._replace(**{name: x}), near)
+        value = jax.lax.stop_gradient(gap(x, fixed, point))
+        return jnp.where(point.status == Status.OK, value, jnp.nan), point
+
+    first = starting_point(spec, fixed._replace(**{name: jnp.asarray(low, float)}))
+    root = jax.lax.stop_gradient(solve_bracketed(excess, low, high, first, tolerance, MAX_STEPS))
+    unsolved = jnp.where(root.kept.status == Status.OK, Status.NOT_CLEARED.value, root.kept.status)
     status = jnp.where(root.bracketed, Status.OK.value, unsolved)
+    point = root.kept._replace(status=status, steps=root.steps)
     moving = moving_where(status == Status.OK, params)
 
     def tangent_solve(linear: Callable[[Scalar], Scalar], b: Scalar) -> Scalar:
@@ -71,7 +60,5 @@ def solve_cleared(
         regular = (status == Status.OK) & (by_unknown != 0)
         return jnp.where(regular, b / jnp.where(regular, by_unknown, 1.0), 0.0)
 
-    x = jax.lax.custom_root(lambda x: gap(x, moving, near)[0], root.x, lambda _, x: x, tangent_solve)
-    solution = solve_at(moving._replace(**{name: x}), near)
-    failed = jnp.where(status == Status.OK, solution.status, status)
-    return replace(solution, status=failed, steps=root.steps)
+    x = jax.lax.custom_root(lambda x: gap(x, moving, point), root.x, lambda _, x: x, tangent_solve)
+    return attach(moving._replace(**{name: x}), point)

@@ -27,7 +27,7 @@ from estim.solution.bellman import (
     iterate_values,
 )
 from estim.solution.clearing import solve_cleared
-from estim.solution.population import with_distribution
+from estim.solution.population import Point, attach_distribution, settle, starting_point
 from estim.solution.solver import Solver
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -102,7 +102,9 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
     if not spec.chooses:
         operator = lambda value: spec.operator(value, params)
         if spec.follow is None:
-            return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change)
+            return Program(
+                operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
+            )
         read, step = spec.policy, spec.follow
         assert read is not None
 
@@ -116,7 +118,9 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
     values = lambda value: spec.action_values(reward, value, params)
     operator = lambda value: spec.best(values(value), params)
     if spec.taste is not None:
-        return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change)
+        return Program(
+            operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
+        )
 
     def improve(value: Array) -> tuple[Array, Array]:
         of_actions = values(value)
@@ -155,25 +159,37 @@ def _solve(spec: DecisionModel, solver: StationarySolver, params: Any) -> Statio
 
 
 def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> StationaryEquilibrium:
-    at = partial(_solve_at, spec, solver)
-    return solve_cleared(spec, params, at, solver.tolerance) if spec.unknowns else at(params)
-
-
-def _solve_at(
-    spec: DecisionModel, solver: StationarySolver, params: Any, near: StationaryEquilibrium | None = None
-) -> StationaryEquilibrium:
-    """The solution at these parameters, the unknown included, from one `near`."""
+    search, attach = partial(_search, spec, solver), partial(_attach, spec)
+    if spec.unknowns:
+        return solve_cleared(spec, params, search, attach, solver.tolerance)
     fixed = jax.lax.stop_gradient(params)
-    start = spec.first_value(fixed) if near is None else near.value
-    found = jax.lax.stop_gradient(solver.search(spec, fixed, start))
-    program = as_program(spec, fixed)
+    return attach(params, search(fixed, starting_point(spec, fixed)))
+
+
+def _search(spec: DecisionModel, solver: StationarySolver, params: Any, near: Point) -> Point:
+    """Value and distribution at these parameters, from those `near`, without derivatives."""
+    found = jax.lax.stop_gradient(solver.search(spec, params, near.value))
+    program = as_program(spec, params)
     ahead, policy = program.improve(found.value)
     radius = _radius(spec, program, policy, found)
-    status = _status(found, radius)
+    error = distance(ahead, found.value)
+    point = Point(found.value, near.distribution, _status(found, radius), found.steps, error, radius)
+    return point if spec.motion is None else settle(point, _attach_value(spec, params, point))
+
+
+def _attach(spec: DecisionModel, params: Any, point: Point) -> StationaryEquilibrium:
+    """The solution at a point that was found, with its derivatives."""
     # Where there is no solution its derivative would be NaN: the parameters that it reads do not move then.
-    moving = moving_where(status == Status.OK, params)
+    moving = moving_where(point.status == Status.OK, params)
+    solution = _attach_value(spec, moving, point)
+    return solution if spec.motion is None else attach_distribution(solution, moving, point)
+
+
+def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryEquilibrium:
+    """What follows from the value."""
+    _, policy = as_program(spec, jax.lax.stop_gradient(moving)).improve(point.value)
     live = as_program(spec, moving)
-    value = attach_value_derivative(partial(live.follow, policy), found.value)
+    value = attach_value_derivative(partial(live.follow, policy), point.value)
     if spec.chooses:
         assert spec.reward is not None
         of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
@@ -181,11 +197,8 @@ def _solve_at(
     else:
         of_actions = None
         policy = None if spec.policy is None else spec.policy(value, moving)
-    error = distance(ahead, found.value)
-    solution = StationaryEquilibrium(
-        spec, params, value, policy, of_actions, None, status, found.steps, error, radius
-    )
-    return solution if spec.motion is None else with_distribution(solution, moving, near)
+    _, _, status, steps, error, radius = point
+    return StationaryEquilibrium(spec, moving, value, policy, of_actions, None, status, steps, error, radius)
 
 
 def _radius(spec: DecisionModel, program: Program, policy: Any, found: Found) -> Scalar:

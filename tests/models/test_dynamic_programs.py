@@ -157,7 +157,9 @@ def test_overborrowing(size):
         assert np.sqrt(bonds**2 @ law - (bonds @ law) ** 2) == pytest.approx(long_run["sd"], rel=1e-8)
         # Owing is most probable where the planner would not go.
         at_probability = np.interp(0.05, law.cumsum(), bonds)
-        assert at_probability == pytest.approx(long_run["quantiles_1_5_50_95"][1], abs=1.5 * (bonds[1] - bonds[0]))
+        assert at_probability == pytest.approx(
+            long_run["quantiles_1_5_50_95"][1], abs=1.5 * (bonds[1] - bonds[0])
+        )
     own = np.asarray(found["decentralised"].value.v)[rows, rows, 7]
     np.testing.assert_allclose(own, ref["household_value_b_eq_B_at_rows_i1_j3"], rtol=1e-9)
     np.testing.assert_allclose(
