@@ -39,8 +39,8 @@ class DecisionModel(Specification):
 
     Otherwise `bellman` is the operator, v = T(v), of any pytree: prices, several values, a consumption function.
 
-    Agents who follow a rule need neither. With `motion` agents have a stationary distribution over their states, and with `unknowns` a parameter, such as a
-    price, is solved for so that `clearing` is zero.
+    Agents who follow a rule need neither. With `motion` agents have a stationary distribution over their states, and
+    with `unknowns` a parameter, such as a price, is solved for so that `clearing` is zero.
 
     Attributes:
         name: identifier, ``author_author_year`` for a published model.

@@ -9,10 +9,10 @@ from estim.typing import Array, Scalar
 def save_one_asset(
     marginal: Array, cash: Array, assets: Array, gamma: Scalar | float, price: Scalar | float = 1.0
 ) -> tuple[Array, Array]:
-    """Saving and consumption with u(c) = c^(1 - gamma) / (1 - gamma), c + price a' = cash, a' >= the lowest of the grid.
+    """Saving and consumption with u(c) = c^(1 - gamma) / (1 - gamma), c + price a' = cash, a' in the grid's range or above.
 
-    Where the Euler equation c^-gamma = marginal holds, each a' tells c, and so the cash of who chooses it; between these
-    points saving is linear in cash.
+    Where the Euler equation c^-gamma = marginal holds, each a' tells c, and so the cash of who chooses it; between
+    these points saving is linear in cash.
 
     Args:
         marginal: what a unit of a' is worth tomorrow, beta E u'(c') times its return over its price, ``[..., n_a]`` at

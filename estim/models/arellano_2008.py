@@ -80,8 +80,8 @@ def parts(grid, none, n_income):
 
 
 def build(n_assets=251, n_income=51, low=-0.45, high=0.45):
-    """The model on so many points; default happens where it is better. Who is let in again owes nothing: the first point
-    above zero, as in the lecture "Default Risk and Income Fluctuations" of Sargent and Stachurski (QuantEcon)."""
+    """The model on so many points; default happens where it is better. Who is let in again owes nothing: the first
+    point above zero, as in the lecture "Default Risk and Income Fluctuations" of Sargent and Stachurski (QuantEcon)."""
     points = np.linspace(low, high, n_assets)
     none = int(np.searchsorted(points, 1e-10))
     grid, in_default, of_choices = parts(points, none, n_income)

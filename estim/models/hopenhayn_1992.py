@@ -1,6 +1,6 @@
 """Hopenhayn (1992), "Entry, Exit, and Firm Dynamics in Long Run Equilibrium", Econometrica 60(5).
 
-A firm makes phi n^theta of n workers, has the cost c each period, and leaves for good where what it expects is negative,
+A firm makes phi n^theta of n workers, pays c each period, and leaves for good where what it expects is negative,
 
     v(x) = pi(x) + beta max { C(x), 0 },    C(x) = E[ v(x') | x ],    x = ln phi,    x' = x + N(m_a, s_a^2).
 

@@ -1,9 +1,9 @@
-"""Firms that order by the (s, S) rule of Arrow, Harris and Marschak (1951), Econometrica 19, seen one by one: a firm with
+"""Firms that order by the (s, S) rule of Arrow, Harris and Marschak (1951), Econometrica 19, one by one: a firm with
 the inventory X orders up to S with probability 1 / (1 + exp((X - s) / tau)), then sells D, ln D ~ N(mu, sigma^2),
 
     X' = max(base - D, 0),    base = S or X.
 
-That it ordered is not seen. A row is a firm in two periods that follow each other (`transitions` makes them of a panel).
+That it ordered is not seen. A row is a firm in two periods one after the other (`transitions` makes them of a panel).
 Priors are ours.
 """
 

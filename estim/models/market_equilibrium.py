@@ -1,5 +1,5 @@
-"""Prices of n goods at which excess demand is zero, by Newton's method (Walras, 1874; the example is that of Sargent and
-Stachurski, "Newton's Method via JAX", QuantEcon): demand exp(-A p) + c, supply b sqrt(p), good by good,
+"""Prices of n goods at which excess demand is zero, by Newton's method (the example is that of Sargent and Stachurski,
+"Newton's Method via JAX", QuantEcon): demand exp(-A p) + c, supply b sqrt(p), good by good,
 
     e(p) = exp(-A p) + c - b sqrt(p) = 0.
 """

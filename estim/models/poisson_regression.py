@@ -1,5 +1,5 @@
-"""Poisson regression, and its maximum likelihood by Newton and Raphson (Nelder and Wedderburn, 1972, Journal of the Royal
-Statistical Society A 135): counts y with the mean exp(x'b),
+"""Poisson regression, and its maximum likelihood by Newton and Raphson (Nelder and Wedderburn, 1972, Journal of the
+Royal Statistical Society A 135): counts y with the mean exp(x'b),
 
     log p(y | x, b) = y x'b - exp(x'b) - log y!.
 

@@ -1,4 +1,4 @@
-"""A root between two bounds, by Chandrupatla's method: inverse quadratic interpolation where that is safe, else halving.
+"""A root between two bounds, by Chandrupatla's method: inverse quadratic interpolation where safe, else halving.
 
 Source: Chandrupatla (1997), Advances in Engineering Software 28(3); Scherer (2010), Computational Physics, 6.1.7.
 """

@@ -36,7 +36,7 @@ class StationaryEquilibrium:
         value: v, ``[*states]`` or the pytree of ``start``.
         policy: the best action ``[*states]`` of whole numbers; what the model's own ``policy`` returns, else None.
         action_values: r(s, a) + W(v)(s, a), ``[*states, n_actions]``; None where the model gives the operator itself.
-        distribution: the stationary distribution of individual states, of mass one; None without the model's ``motion``.
+        distribution: the stationary one of individual states, of mass one; None without the model's ``motion``.
         status: a `Status`.
         steps: iterations of the solver, the last one included.
         error: max |T(v) - v|.
