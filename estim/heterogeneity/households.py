@@ -9,7 +9,7 @@ from estim.typing import Array, Scalar
 def save_one_asset(
     marginal: Array, cash: Array, assets: Array, gamma: Scalar | float, price: Scalar | float = 1.0
 ) -> tuple[Array, Array]:
-    """Saving and consumption with u(c) = c^(1 - gamma) / (1 - gamma), c + price a' = cash, a' in the grid's range or above.
+    """Saving and consumption with u(c) = c^(1 - gamma) / (1 - gamma), c + price a' = cash, a' not below the grid.
 
     Where the Euler equation c^-gamma = marginal holds, each a' tells c, and so the cash of who chooses it; between
     these points saving is linear in cash.

@@ -1,6 +1,6 @@
 """Aiyagari (1994), "Uninsured Idiosyncratic Risk and Aggregate Saving", Quarterly Journal of Economics 109(3).
 
-Households with risky labour z save against bad times and may not borrow, c + a' = (1 + r) a + w z, a' >= 0. Their savings
+Households of risky labour z save for bad times and may not borrow, c + a' = (1 + r) a + w z, a' >= 0. Their savings
 are the capital of firms, which pay r = alpha A (N / K)^(1 - alpha) - delta and w = (1 - alpha) A (K / N)^alpha. In
 equilibrium K is what households own on average. By the endogenous grid everything is differentiable; `build_on_grid`
 has the choice on the grid that lectures solve by policy iteration, where K is known to a step of the grid.

@@ -119,9 +119,7 @@ def test_households_who_choose_on_a_grid(market):
     solution = estim.solve(on_a_grid(market))
     tolerance = 1e-4 if market else 1e-9  # theirs at a bisected K
     np.testing.assert_array_equal(solution.policy[::20], ref["policy_index_every_20"])
-    np.testing.assert_allclose(
-        solution.value[::40], ref["value_every_40"], rtol=1e-4 if market else 1e-9
-    )  # at a bisected K
+    np.testing.assert_allclose(solution.value[::40], ref["value_every_40"], rtol=tolerance)
     law, assets = solution.distribution.sum(axis=1), np.linspace(1e-10, 20.0, 200)
     assert float(law[0]) == pytest.approx(ref["mass_at_lowest"], rel=1e-6)
     if market:  # supply jumps through demand
