@@ -101,7 +101,7 @@ def inverse_gamma_2(mean: Number, std: Number) -> Distribution:
     """
     _positive_part("inverse_gamma_2", mean, std)
     shape = 2.0 + (mean / std) ** 2  # 2 when std is infinite
-    return dist.InverseGamma(np.asarray(shape), np.asarray(mean * (shape - 1.0)))
+    return dist.InverseGamma(jnp.asarray(shape), jnp.asarray(mean * (shape - 1.0)))
 
 
 @checked
