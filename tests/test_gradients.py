@@ -58,6 +58,8 @@ def test_scales_are_the_user_s():
 
 
 def test_a_jump_in_one_of_three_pieces_does_not_matter():
-    jumps = lambda p: p["x"] ** 3 + jnp.where(p["x"] > 3.0 + 1e-5, 1.0, 0.0)
-    assert check_gradients(jumps, {"x": 3.0}, step=1e-5).error > 1
-    assert check_gradients(jumps, {"x": 3.0}, step=1e-5, pieces=3).error < 1e-8
+    jumps = lambda p: p["x"] ** 3 + jnp.where(p["x"] > 3.0 + 1e-7, 1.0, 0.0)
+    assert check_gradients(jumps, {"x": 3.0}, step=1e-7).error > 1
+    assert (
+        check_gradients(jumps, {"x": 3.0}, step=1e-7, pieces=3).error < 1e-5
+    )  # the slope, half a stretch away
