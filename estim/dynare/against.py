@@ -82,8 +82,8 @@ def _pairs(
     responses = {f"{v}_{s}": ours.responses[names[s], names[v]].to_numpy() for v in variables for s in shocks}
     both = {key: path for key, path in responses.items() if f"oo_.irfs.{key}" in found}
     if both:
-        theirs = {key: number(f"oo_.irfs.{key}").ravel() for key in both}
-        yield "impulse responses", _stacked(both), _stacked(theirs)
+        drawn = {key: number(f"oo_.irfs.{key}").ravel() for key in both}
+        yield "impulse responses", _stacked(both), _stacked(drawn)
     if "oo_.var_list.1" not in found and "oo_.var_list" not in found:
         return
     listed = [n for n in _words(found, "oo_.var_list") if n in names] or variables
