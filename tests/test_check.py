@@ -222,7 +222,7 @@ def test_the_ladder_of_agents_between_prices():
 
 
 def test_the_ladder_says_where_a_grid_is_too_short():
-    *_, distribution = islice(check_model(aiyagari_1994.build(100, 9.0)), 4)
+    *_, distribution = islice(check_model(aiyagari_1994.build(100, 15.0)), 4)
     assert distribution.lines[-1].startswith("agents gather at the end of a grid")
 
 

@@ -22,6 +22,7 @@ DENSE = 512
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
 POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
 DERIVATIVE_TOLERANCE = 1e-12
+PLAIN_STEPS = 60  # where Newton's step has failed: a step costs little beside the next linear solve
 
 
 class Program(NamedTuple):
@@ -116,7 +117,14 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
 
 def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
     """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree."""
-    found = solve_fixed_point(program.operator, start, scale=_unit, tolerance=tolerance, max_steps=max_steps)
+    found = solve_fixed_point(
+        program.operator,
+        start,
+        scale=_unit,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        plain_steps=PLAIN_STEPS,
+    )
     return Found(found.value, found.error, found.error <= tolerance, found.steps)
 
 
