@@ -36,7 +36,8 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
     Raises:
         ModelError: some variable is in no equation at its own date.
     """
-    linear, reading = linearize_once(model, params), reading_of(model)
+    linear: Any = linearize_once(model, params)
+    reading = reading_of(model)
     n_lagged = len(linear.measured_lag)
     unshocked = np.zeros((n_lagged, linear.shocks.shape[1]))
     past = np.block([[linear.lag, linear.shocks], [linear.measured_lag, unshocked]])
