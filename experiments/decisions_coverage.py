@@ -2,9 +2,9 @@
 
     python experiments/decisions_coverage.py [DIRECTORY]
 
-Each data set is one line of JSON, ``{"model", "seed", "covered": {parameter: whether its 90 % band has the truth}}``, in
-DIRECTORY/coverage.jsonl; what is there is not done again, so that an interrupted run goes on. The last line sums up: the
-share of bands that cover, pooled, and the smallest count of a parameter.
+Each data set is one line of JSON in DIRECTORY/coverage.jsonl, ``{"model", "seed", "covered": {parameter: whether its
+90 % band has the truth}}``; what is there is not done again, so that an interrupted run goes on. The last line sums up:
+the share of bands that cover, pooled, and the smallest count of a parameter.
 """
 
 import json
