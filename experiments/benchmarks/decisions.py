@@ -1,5 +1,5 @@
-"""Dynamic programs: policy iteration beside value-function iteration and a Numba version of the same algorithm, and
-the likelihood of bus engines.
+"""Dynamic programs: policy iteration beside value-function iteration and a Numba version of the same algorithm;
+equilibria of agents; and the likelihood of bus engines.
 
     python experiments/benchmarks/decisions.py
 
@@ -19,7 +19,14 @@ import numba
 import numpy as np
 
 import estim
-from estim.models import optimal_savings, rust_1987
+from estim.models import (
+    aiyagari_1994,
+    arellano_2008,
+    hopenhayn_1992,
+    income_fluctuation,
+    optimal_savings,
+    rust_1987,
+)
 from estim.numerics.grids import tauchen
 
 NUM_ROUNDS, TOLERANCE, SWEEPS = 9, 1e-5, 50
@@ -104,8 +111,25 @@ def bus_contenders():
     return {"bus engines": lambda: value(posterior.start), "with gradient": lambda: both(posterior.start)}
 
 
+def equilibrium_contenders():
+    """Capital with its derivatives, entry and exit, default, and consumption by the endogenous grid, to 1e-5."""
+    solver, capital = estim.StationarySolver(), aiyagari_1994.model
+    moments = lambda p: (lambda s: s.params.K + s.mean(s.policy.a**2))(solver.solve(capital, p))
+    value, both = jax.jit(moments), jax.jit(jax.value_and_grad(moments))
+    given = jax.tree.map(np.asarray, capital.params())
+    loose = estim.StationarySolver(tolerance=1e-5)
+    saving = income_fluctuation.model
+    return {
+        "Aiyagari": lambda: value(given),
+        "Aiyagari, with gradient": lambda: both(given),
+        "Hopenhayn": lambda: estim.solve(hopenhayn_1992.model),
+        "Arellano": lambda: estim.solve(arellano_2008.model),
+        "income fluctuation": lambda: loose.solve(saving, saving.params()),
+    }
+
+
 def main():
-    contenders = savings_contenders() | bus_contenders()
+    contenders = savings_contenders() | equilibrium_contenders() | bus_contenders()
     found = {name: contenders[name]() for name in ("howard", "numba")}
     apart = float(np.abs(np.asarray(found["howard"].value) - found["numba"][0]).max())
     same = int((np.asarray(found["howard"].policy) != found["numba"][1]).sum())
@@ -118,7 +142,7 @@ def main():
                 times[name].append(1e3 * (time.perf_counter() - start))
     lines = {n: {"fastest": min(t), "median": statistics.median(t)} for n, t in times.items()}
     for name, line in lines.items():
-        print(f"{name:15s} {line['fastest']:9.2f} {line['median']:9.2f}")
+        print(f"{name:24s} {line['fastest']:9.2f} {line['median']:9.2f}")
     print(f"values apart by {apart:.1e}, policies in {same} states")
     print(json.dumps({"milliseconds": lines, "apart": apart, "policies_apart": same}))
 
