@@ -52,7 +52,7 @@ LAYERS = [
     ["samplers"],
     ["surrogate"],
     ["results"],
-    ["models", "dynare"],
+    ["models", "policy", "dynare"],
     ["ladder", "api", "paths", "foresight", "agents", "households"],
     ["experiment"],
     ["pipeline"],
