@@ -231,8 +231,8 @@ Far = names("k", "c", "z", "tau")
 
 
 def test_what_multiplies_past_and_future_reaches_further_than_a_period():
-    """A planner who may do without the tax finds the allocation of Brock and Mirman: k = alpha beta z k(-1)^alpha, where the
-    condition of the households reads k(-1) and c(+1) in one term, so that the planner's reads two periods."""
+    """A planner who may do without the tax finds the allocation of Brock and Mirman: k = alpha beta z k(-1)^alpha,
+    where the condition of the households reads k(-1) and c(+1) in one term, so that the planner's reads two periods."""
     alpha, beta = 0.36, 0.95
 
     def equations(lag, now, lead, e, p):

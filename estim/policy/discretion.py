@@ -1,14 +1,14 @@
 """Optimal policy without commitment: the Markov-perfect rule of a linear-quadratic problem.
 
-A planner who cannot bind the next one takes its rule z_{t+1} = H z_t as given, but moves the state z_t that it reacts to.
-Of the equations A E_t z_{t+1} + B z_t + C z_{t-1} + D e_t = 0 that remain without the instruments', the columns y of
-M = A H + B belong to the other variables, the columns i to the instruments:
+A planner who cannot bind the next one takes its rule z_{t+1} = H z_t as given, but moves the state z_t that it reacts
+to. Of the equations A E_t z_{t+1} + B z_t + C z_{t-1} + D e_t = 0 that remain without the instruments', the columns y
+of M = A H + B belong to the other variables, the columns i to the instruments:
 
     y_t = -M_y^-1 (M_i i_t + C z_{t-1} + D e_t),    so that    z_t = S i_t + V s_t,    s_t = (z_{t-1}, e_t).
 
-With W half the second derivatives of the loss and z' P z what the state costs from tomorrow on, the best i_t = F s_t has
-S' (W + beta P) (S F + V) = 0; then z_t = (S F + V) s_t = H z_{t-1} + G e_t and P = H' (W + beta P) H. The rule is what
-that converges to from a last period on.
+With W half the second derivatives of the loss and z' P z what the state costs from tomorrow on, the best i_t = F s_t
+has S' (W + beta P) (S F + V) = 0; then z_t = (S F + V) s_t = H z_{t-1} + G e_t and P = H' (W + beta P) H. The rule is
+what that converges to from a last period on.
 
 Source: Dennis (2007), Macroeconomic Dynamics 11; Söderlind (1999), European Economic Review 43.
 """
@@ -50,8 +50,8 @@ def discretionary_rule(
 ) -> Callable[[Any], DecisionRule]:
     """``Params -> DecisionRule``, whose state is all variables in deviations from where the model rests.
 
-    JAX may trace it; its derivative is that of the fixed point. The status is NOT_CONVERGED where the recursion does not
-    converge, SINGULAR where the equations or the loss leave something open.
+    JAX may trace it; its derivative is that of the fixed point. The status is NOT_CONVERGED where the recursion does
+    not converge, SINGULAR where the equations or the loss leave something open.
     """
     names, written = model.variables._fields, trace_equations(model).names
     rows = np.array([i for i, e in enumerate(written) if e not in instruments.values()], int)
@@ -106,7 +106,7 @@ def _solve(problem: _Problem, others: np.ndarray, chosen: np.ndarray) -> tuple[A
         jnp.zeros((m, n)),
         jnp.zeros_like(problem.shocks),
         jnp.eye(n),
-        0.5,
+        jnp.asarray(0.5),
     )
     problem = jax.tree.map(lambda x, otherwise: jnp.where(ok, x, otherwise), problem, harmless)
     H, P = jnp.where(ok, H, 0.0), jnp.where(ok, P, 0.0)
@@ -123,8 +123,8 @@ def _change(new: Array, old: Array) -> Scalar:
 def _backward(
     problem: _Problem, H: Array, P: Array, others: np.ndarray, chosen: np.ndarray
 ) -> tuple[Array, Array, Array, Array]:
-    """Today's H, P and G where tomorrow's are given, and whether they are determined: in the last period the instruments
-    may do nothing, and stay at rest."""
+    """Today's H, P and G where tomorrow's are given, and whether they are determined: in the last period the
+    instruments may do nothing, and stay at rest."""
     A, B, C, D, W, beta = problem
     n = W.shape[0]
     M = A @ H + B

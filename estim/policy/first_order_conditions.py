@@ -42,10 +42,10 @@ def ramsey_model(
     """The model in which a planner under commitment sets the instruments: its equations, and the first-order conditions
     of the planner in the place of those that said how the instruments are set.
 
-    What it gives is a `Model` like any other: its steady state is searched for, and it is solved to any order, simulated
-    and estimated. The policy is that of a planner who has been there for ever (timeless); a path that starts with
-    multipliers of zero, ``estim.simulate(..., start={"mult_euler": 0.0, ...})``, is that of one who keeps no promise of
-    the past.
+    What it gives is a `Model` like any other: its steady state is searched for, and it is solved to any order,
+    simulated and estimated. The policy is that of a planner who has been there for ever (timeless); a path that
+    starts with multipliers of zero, ``estim.simulate(..., start={"mult_euler": 0.0, ...})``, is that of one who keeps
+    no promise of the past.
 
     Args:
         model: with an equation for every variable, the instruments' too.
@@ -222,7 +222,8 @@ class _Planner:
         return levels | dict(zip(self.multipliers, map(float, found), strict=True))
 
     def _at_rest(self, multipliers: Array, rest: Array, params: Any) -> tuple[Array, Array]:
-        """What the conditions leave at these levels, linear in the multipliers: its derivative, and where they are zero."""
+        """What the conditions leave at these levels, linear in the multipliers: its derivative, and where they are
+        zero."""
         here, beta = self.model.variables(*rest), self.discount(params)  # type: ignore[operator]
         at_rest = self.model.shocks(*[0.0] * len(self.model.shocks._fields))
         worth = jnp.stack(list(jax.grad(self.objective)(here, params)))

@@ -55,7 +55,8 @@ class OptimalPolicy:
             variables follow the `rule` instead of its equations for the instruments.
         params: the parameters at which it was found, by name.
         rule: the linear decision rule of all variables.
-        value_fn: ``params -> PolicyValue`` of `model`, which JAX traces and differentiates; the worst there is where the
+        value_fn: ``params -> PolicyValue`` of `model`, which JAX traces and differentiates; the worst there is where
+            the
             policy does not exist.
         rule_fn: ``params -> DecisionRule``, too, with its status.
     """

@@ -1,9 +1,9 @@
-"""`optimal_rule`: the coefficients of a rule that serve an objective best, at given parameters or on average over draws of
-them; `rule_frontier`: what one objective costs another.
+"""`optimal_rule`: the coefficients of a rule that serve an objective best, at given parameters or on average over
+draws of them; `rule_frontier`: what one objective costs another.
 
 The mean of a quadratic objective under a linear solution is U(x) + tr(H Cov x), with H half its second derivatives; of
-other models and objectives it is that of the solution to second order. Its gradient by the coefficients is exact, and so
-is how the best coefficients move with the parameters: where dL/df = 0, df/dp = -(d2L/df2)^-1 d2L/df dp.
+other models and objectives it is that of the solution to second order. Its gradient by the coefficients is exact, and
+so is how the best coefficients move with the parameters: where dL/df = 0, df/dp = -(d2L/df2)^-1 d2L/df dp.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,8 @@ class OptimalRule:
         return float(np.mean(self._criterion.by_draw(dict(self.coefficients), draws)))
 
     def sensitivities(self) -> xr.DataArray:
-        """How the best coefficients move with the parameters, ``[coefficient, parameter]``, where no bound holds them up.
+        """How the best coefficients move with the parameters, ``[coefficient, parameter]``, where no bound holds them
+        up.
 
         Returns:
             Of draws, how they move when a parameter of all draws does.
@@ -102,12 +103,14 @@ def optimal_rule(
 
     Args:
         model: a `Model`, or the name of one in the gallery.
-        params: values that override the model's defaults, in its own units: a mapping of numbers, or of draws, arrays of
-            one shape such as those of a posterior. Of draws the mean of the objective is minimised: the rule that is best
-            on average over what is not known of the parameters.
+        params: values that override the model's defaults, in its own units: a mapping of numbers, or of draws, arrays
+            of
+            one shape such as those of a posterior. Of draws the mean of the objective is minimised: the rule that is
+            best on average over what is not known of the parameters.
         objective: ``(now, params) -> number``, what a period costs: ``now.pi**2 + 0.25 * now.y**2``.
         rule: the parameters that are chosen; the search begins at their values, of draws at the mean.
-        discount: None to minimise the objective's unconditional mean, a weighted sum of variances where it is quadratic;
+        discount: None to minimise the objective's unconditional mean, a weighted sum of variances where it is
+            quadratic;
             else a discount factor, to minimise the expected discounted sum from rest.
         maximise: whether the objective is worth something, and is to be as high as can be.
         bounds: ``{coefficient: (low, high)}``; an end may be infinite.
@@ -125,7 +128,7 @@ def optimal_rule(
     Economic Review 93, on rules that are robust to what is not known.
     """
     model = load_model(model) if isinstance(model, str) else model
-    search = _Search(model, params, {"loss": objective}, rule, discount, maximise, bounds, "optimal_rule")
+    search = RuleSearch(model, params, {"loss": objective}, rule, discount, maximise, bounds, "optimal_rule")
     found = search.best({"loss": 1.0}, search.start, num_starts, seed, tolerance, max_steps)
     return search.result(found)
 
@@ -151,8 +154,8 @@ def rule_frontier(
             that sum to one, the first and the last of them a hundredth.
 
     Returns:
-        ``objective`` ``[weights, of, draw]``, the means of the objectives under the rule that is best for the weights on
-        average over the draws, ``coefficient`` ``[weights, name]``, and whether each search ended at a minimum,
+        ``objective`` ``[weights, of, draw]``, the means of the objectives under the rule that is best for the weights
+        on average over the draws, ``coefficient`` ``[weights, name]``, and whether each search ended at a minimum,
         ``success`` ``[weights]``. Bands are
         ``frontier.objective.quantile([0.05, 0.95], "draw")``.
 
@@ -163,7 +166,7 @@ def rule_frontier(
     model = load_model(model) if isinstance(model, str) else model
     if not isinstance(objectives, Mapping) or not objectives:
         raise ArgumentError("rule_frontier: objectives must be functions by name")
-    search = _Search(model, params, objectives, rule, None, False, bounds, "rule_frontier")
+    search = RuleSearch(model, params, objectives, rule, None, False, bounds, "rule_frontier")
     names, chosen = tuple(objectives), _weights(weights, tuple(objectives))
     start, coefficients, values, success = search.start, [], [], []
     for given in chosen:
@@ -179,7 +182,7 @@ def rule_frontier(
         "name": list(rule),
         "weight": (("weights", "of"), np.array([[w.get(n, 0.0) for n in names] for w in chosen])),
     }
-    data = {
+    data: dict[str, Any] = {
         "objective": (("weights", "of", "draw"), values),
         "coefficient": (("weights", "name"), coefficients),
     }
@@ -209,11 +212,16 @@ class _Criterion:
     """The means of objectives as functions of a rule's coefficients, at draws of the other parameters."""
 
     def __init__(
-        self, model: Model, objectives: Mapping[str, Objective], discount: Discount | None, draws: Any
+        self,
+        model: Model,
+        objectives: Mapping[str, Objective],
+        discount: Discount | None,
+        draws: Any,
+        about_rest: bool,
     ) -> None:
         self.model, self.draws = model, draws
         self.names = tuple(objectives)
-        each = [mean_of(model, f, discount) for f in objectives.values()]
+        each = [mean_of(model, f, discount, about_rest) for f in objectives.values()]
         self._each = lambda coefficients, draw: jnp.stack(
             [f(model.params({**draw, **coefficients})) for f in each]
         )
@@ -229,7 +237,7 @@ class _Criterion:
         return np.asarray(self.by_draw(coefficients, self.draws)).T
 
 
-class _Search:
+class RuleSearch:
     """For the best coefficients of a rule, whatever the weights: compiled once."""
 
     def __init__(
@@ -242,6 +250,7 @@ class _Search:
         maximise: bool,
         bounds: Any,
         verb: str,
+        about_rest: bool = False,
     ) -> None:
         require_own_runtime()
         if model.het_blocks:
@@ -258,11 +267,11 @@ class _Search:
             n: period_objective(model, f, "objective" if n == "loss" else f"objective '{n}'")
             for n, f in objectives.items()
         }
-        if model.linearised:
+        if model.linearised and not about_rest:
             for f in checked_objectives.values():
                 require_quadratic(model, f, model.params(start), verb)
         self.sign = -1.0 if maximise else 1.0
-        self.criterion = _Criterion(model, checked_objectives, discount, draws)
+        self.criterion = _Criterion(model, checked_objectives, discount, draws, about_rest)
         self.box = box_around(self.start, bounds, verb)
 
     def best(
@@ -317,15 +326,25 @@ class _Search:
 _ROUNDS = 3
 
 
-def mean_of(model: Model, objective: Objective, discount: Discount | None) -> Callable[[Any], Scalar]:
+def mean_of(
+    model: Model, objective: Objective, discount: Discount | None, about_rest: bool = False
+) -> Callable[[Any], Scalar]:
     """``Params -> number``: the objective's mean, or its discounted sum from rest; infinite, with a gradient of zero,
-    where the model has no stable solution."""
+    where the model has no stable solution. `about_rest`: of a quadratic form in deviations from rest, to first
+    order."""
     if discount is not None:
         of = welfare_of(model, objective, discount)
 
         def value(params: Any) -> tuple[Scalar, Scalar]:
             found, status = of(params)
             return found.conditional, status
+
+    elif about_rest:
+
+        def value(params: Any) -> tuple[Scalar, Scalar]:
+            rule = solve_decision_rule(model, params)
+            level = objective(model.variables(*rule.steady_state), params)
+            return quadratic_mean(model, rule, objective, params) - level, rule.status
 
     elif model.linearised:
 

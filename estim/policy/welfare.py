@@ -4,9 +4,9 @@ The sum W is a variable with an equation of its own,
 
     W_t = U(x_t) + beta E_t W_{t+1},
 
-so that its second-order approximation is that of the model's solution (Schmitt-Grohé and Uribe 2007, Journal of Monetary
-Economics 54). Where the equations are linear and U is quadratic around rest, x_t - x = X m_t with m_t = T m_{t-1} + R e_t
-and H half the second derivatives of U give it in closed form:
+so that its second-order approximation is that of the model's solution (Schmitt-Grohé and Uribe 2007, Journal of
+Monetary Economics 54). Where the equations are linear and U is quadratic around rest, x_t - x = X m_t with m_t = T
+m_{t-1} + R e_t and H half the second derivatives of U give it in closed form:
 
     P = X' H X + beta T' P T,        W = U(x) / (1 - beta) + m_0' P m_0 + beta / (1 - beta) tr(P R Q R').
 """
@@ -44,8 +44,8 @@ from estim.typing import Array, Scalar
 
 
 class Welfare(NamedTuple):
-    """The expected discounted sum of an objective: ``steady`` without any shock ever, ``conditional`` on where the economy
-    is in the period before the first and no shock in the first, and ``unconditional``, its mean."""
+    """The expected discounted sum of an objective: ``steady`` without any shock ever, ``conditional`` on where the
+    economy is in the period before the first and no shock in the first, and ``unconditional``, its mean."""
 
     steady: Any
     conditional: Any
@@ -105,8 +105,8 @@ def consumption_equivalent(
     other_params: Any = None,
     measure: Literal["steady", "conditional", "unconditional"] = "conditional",
 ) -> float:
-    """By which share consumption would have to be higher in every period of a model for it to be as good as another, such
-    as a planner's (`ramsey_model`), to second order.
+    """By which share consumption would have to be higher in every period of a model for it to be as good as another,
+    such as a planner's (`ramsey_model`), to second order.
 
     Args:
         model, other: two `Model`s, or names of models in the gallery, both in levels.
@@ -257,10 +257,10 @@ class DiscountedSum:
 
 
 def with_sum(model: Model, objective: Objective, beta: Callable[[Any], Any] | None) -> Model:
-    """The model in its reference regime with one more variable, the last: the sum of the objective, discounted by `beta`,
-    or the objective itself where that is None."""
+    """The model in its reference regime with one more variable, the last: the sum of the objective, discounted by
+    `beta`, or the objective itself where that is None."""
     base, n = regimes(model).reference, len(model.variables._fields)
-    kind: Any = namedtuple("Variables", [*model.variables._fields, _fresh("welfare", model)])  # type: ignore[misc]
+    kind: Any = _record("Variables", [*model.variables._fields, _fresh("welfare", model)])
     old = lambda variables: model.variables(*variables[:n])
 
     def steady_state(params: Any) -> Any:
@@ -286,6 +286,10 @@ def with_sum(model: Model, objective: Objective, beta: Callable[[Any], Any] | No
     )
 
 
+def _record(name: str, fields: list[str]) -> Any:
+    return namedtuple(name, fields)  # type: ignore[misc]
+
+
 def _fresh(name: str, model: Model) -> str:
     while name in (*model.variables._fields, *model.shocks._fields):
         name += "_"
@@ -294,7 +298,7 @@ def _fresh(name: str, model: Model) -> str:
 
 def _with_share(model: Model, objective: Objective, consumption: str) -> tuple[Model, Objective]:
     """With a parameter for that share, and the objective at so much more consumption."""
-    kind: Any = namedtuple("Params", [*model.param_names, SHARE])  # type: ignore[misc]
+    kind: Any = _record("Params", [*model.param_names, SHARE])
     own = lambda params: type(model.prior)(*params[:-1])
     of = lambda function: None if function is None else lambda params: function(own(params))
     base = regimes(model).reference
@@ -329,7 +333,8 @@ def quadratic_welfare(
     params: Any,
     order: int = 2,
 ) -> Welfare:
-    """The sum of a quadratic objective under a linear rule, whose state in the first period is `past` ``[n_states]``."""
+    """The sum of a quadratic objective under a linear rule, whose state in the first period is `past`
+    ``[n_states]``."""
     steady, half = _around_rest(model, rule, objective, params)
     forever = steady / (1 - beta)
     if order == 1:
