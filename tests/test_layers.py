@@ -56,6 +56,7 @@ LAYERS = [
     ["ladder", "api", "paths", "foresight", "agents", "households"],
     ["experiment"],
     ["pipeline"],
+    ["cockpit"],
     ["cli"],
     ["__main__"],
 ]
