@@ -3,6 +3,7 @@
 from estim.dynare.commands import run_commands
 from estim.dynare.modfile import ModFile, convert_mod, read_mod
 from estim.dynare.reading.source import ModFileError, ModFileWarning, UnsupportedError
+from estim.dynare.writing.mod_file import write_mod
 
 __all__ = [
     "ModFile",
@@ -12,4 +13,5 @@ __all__ = [
     "convert_mod",
     "read_mod",
     "run_commands",
+    "write_mod",
 ]
