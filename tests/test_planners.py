@@ -260,12 +260,12 @@ def test_what_multiplies_past_and_future_reaches_further_than_a_period():
     )
     assert {"ahead_k", "before_k"} <= set(planned.variables._fields)
     shocks = {"e": np.array([1.0, -2.0, 0.5, 0.0])}
-    path = estim.simulate(planned, None, shocks, solver=estim.Perturbation(order=1))
+    path = estim.simulate(planned, None, shocks)
     exact = estim.simulate(
         estim.load_model("brock_mirman_1972"),
         {"alpha": alpha, "discount": beta, "rho": 0.9, "sigma": 0.02},
         np.array(shocks["e"])[:, None],
-        solver=estim.Perturbation(order=1),
+        solver=estim.FirstOrder(),
     )
     np.testing.assert_allclose(
         path.sel(variable=["k", "c", "z"]), exact.sel(variable=["k", "c", "z"]), atol=1e-9

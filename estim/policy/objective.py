@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from estim.arguments import did_you_mean
 from estim.model import Model, ModelError
+from estim.numerics.interpreted import interpreted
 from estim.solution.at_rest import solution_error
 from estim.solution.linearize import linearize
 from estim.specification_checks import is_number, listed, scalar, symbols
@@ -101,11 +102,18 @@ def require_quadratic(model: Model, objective: Objective, params: Any, why: str)
         ModelError: it is not; names the variables.
         SolutionError: the model has no steady state at these parameters.
     """
-    linear = linearize(model, params)
-    if int(linear.status) == Status.NO_STEADY_STATE:
-        raise solution_error(int(linear.status), model, params)
-    slope = jax.grad(objective)(model.variables(*linear.steady_state), params)
-    if steep := [n for n, s in slope._asdict().items() if abs(float(s)) > _TOLERANCE]:
+
+    def at_rest(params: Any) -> tuple[Any, Any]:
+        linear = linearize(model, params)
+        return linear.status, tuple(jax.grad(objective)(model.variables(*linear.steady_state), params))
+
+    # a steady state that is stated is a few operations, one that is searched for many
+    once = interpreted(at_rest, params) if model.states_rest else jax.jit(at_rest)
+    status, slopes = once(params)
+    if int(status) == Status.NO_STEADY_STATE:
+        raise solution_error(int(status), model, params)
+    slope = dict(zip(model.variables._fields, slopes, strict=True))
+    if steep := [n for n, s in slope.items() if abs(float(s)) > _TOLERANCE]:
         raise ModelError(
             f"{model.name}: {why} needs an objective that is flat at the steady state, a quadratic loss, but it "
             f"moves there with {listed(steep)}"

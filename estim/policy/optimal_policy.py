@@ -173,11 +173,14 @@ def _with_commitment(
     zero = sum_of.positions({name: 0.0 for name in closed.variables._fields if name.startswith("mult_")})
 
     @jax.jit
-    def value(params: Any) -> PolicyValue:
-        solved = sum_of.solve(params)
+    def value_of(solved: Any, params: Any) -> PolicyValue:
         steady, timeless, mean = sum_of.welfare(solved, params, {})
         from_zero = sum_of.welfare(solved, params, zero).conditional
         return _or_worst(PolicyValue(steady, timeless, from_zero, mean), solved.status, worst)
+
+    def value(params: Any) -> PolicyValue:
+        params = closed.params(params)
+        return value_of(sum_of.solve(params), params)
 
     rule_fn = lambda params: solve_decision_rule(closed, closed.params(params))
     rule = rule_fn(given)
@@ -187,7 +190,7 @@ def _with_commitment(
         model=closed,
         params=given._asdict(),
         rule=rule,
-        value_fn=lambda params: value(closed.params(params)),
+        value_fn=value,
         rule_fn=rule_fn,
         _past=np.asarray(read_of_past(closed, given)),
     )
@@ -202,19 +205,22 @@ def _without_commitment(
     _require(rule.status, model, given)
 
     @jax.jit
-    def value(params: Any) -> PolicyValue:
-        rule = of_params(params)
+    def value_of(rule: DecisionRule, params: Any) -> PolicyValue:
         at_rest = jnp.zeros_like(rule.steady_state)
         found = quadratic_welfare(model, rule, at_rest, loss, beta(params), params)
         value = PolicyValue(found.steady, found.conditional, found.conditional, found.unconditional)
         return _or_worst(value, rule.status, worst)
+
+    def value_fn(params: Any) -> PolicyValue:
+        params = model.params(params)
+        return value_of(of_params(params), params)
 
     return OptimalPolicy(
         method="discretion",
         model=model,
         params=given._asdict(),
         rule=rule,
-        value_fn=lambda params: value(model.params(params)),
+        value_fn=value_fn,
         rule_fn=lambda params: of_params(model.params(params)),
         _past=np.asarray(rule.transition),
     )
