@@ -7,8 +7,13 @@ from typing import Any
 
 
 def add_commands(add: Callable[..., Any]) -> None:
-    add("dynare", _dynare, "run the commands of a Dynare file").add_argument(
-        "mod", type=Path, help="Dynare file (.mod)"
+    dynare = add("dynare", _dynare, "run the commands of a Dynare file")
+    dynare.add_argument("mod", type=Path, help="Dynare file (.mod)")
+    dynare.add_argument(
+        "--against",
+        type=Path,
+        metavar="RESULTS",
+        help="Dynare's own results of it, NAME_results.mat, to compare with",
     )
     convert = add("convert", _convert, "write a Dynare file as a Python file, or a model as a Dynare file")
     convert.add_argument("source", help="Dynare file (.mod), Python file, or name of a gallery model")
@@ -19,10 +24,15 @@ def add_commands(add: Callable[..., Any]) -> None:
 
 
 def _dynare(arguments: argparse.Namespace) -> int:
-    from estim.dynare import read_mod, run_commands
+    from estim.dynare import compare_with_dynare, read_mod, run_commands
 
-    for text in run_commands(read_mod(arguments.mod)):
+    mod = read_mod(arguments.mod)
+    for text in run_commands(mod):
         print(text)
+    if arguments.against:
+        print(f"LARGEST DIFFERENCE FROM {arguments.against.name}, in units of its largest entry\n")
+        for what, largest, where in compare_with_dynare(mod, arguments.against):
+            print(f"{what:28s} {largest:9.1e}   {where}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Dynare's `.mod` files as estim models."""
 
+from estim.dynare.against import compare_with_dynare
 from estim.dynare.commands import run_commands
 from estim.dynare.modfile import ModFile, convert_mod, read_mod
 from estim.dynare.reading.source import ModFileError, ModFileWarning, UnsupportedError
@@ -10,6 +11,7 @@ __all__ = [
     "ModFileError",
     "ModFileWarning",
     "UnsupportedError",
+    "compare_with_dynare",
     "convert_mod",
     "read_mod",
     "run_commands",
