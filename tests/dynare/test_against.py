@@ -17,13 +17,17 @@ def test_every_object_is_dynare_s():
     found = compare_with_dynare(read_mod(MODEL), RESULTS)
     assert [d.what for d in found][:3] == ["steady state", "impulse responses", "covariances"]
     assert len(found) == 9
-    assert max(d.largest for d in found) < 2e-10  # Dynare adds 1e-14 to the variances before it draws responses
+    assert (
+        max(d.largest for d in found) < 2e-10
+    )  # Dynare adds 1e-14 to the variances before it draws responses
 
 
 def test_the_command_prints_a_line_for_each(capsys):
     assert main(["dynare", str(MODEL), "--against", str(RESULTS)]) == 0
     printed = capsys.readouterr().out
-    assert "LARGEST DIFFERENCE FROM dynare_rbc_results.mat" in printed and "autocorrelations, lag 5" in printed
+    assert (
+        "LARGEST DIFFERENCE FROM dynare_rbc_results.mat" in printed and "autocorrelations, lag 5" in printed
+    )
 
 
 def test_another_calibration_is_seen(tmp_path):
@@ -43,6 +47,8 @@ def test_what_is_no_result_of_this_model_is_refused(tmp_path):
     savemat(other, {"x": [1.0]})
     with pytest.raises(DataError, match="no solution by Dynare"):
         compare_with_dynare(read_mod(MODEL), other)
-    savemat(other, {"oo_": {"dr": {"ys": [1.0], "ghu": [1.0]}}, "M_": {"endo_names": ["z"], "exo_names": ["e"]}})
+    savemat(
+        other, {"oo_": {"dr": {"ys": [1.0], "ghu": [1.0]}}, "M_": {"endo_names": ["z"], "exo_names": ["e"]}}
+    )
     with pytest.raises(DataError, match="of another model: it has no 'y'"):
         compare_with_dynare(read_mod(MODEL), other)
