@@ -7,9 +7,10 @@ import pandas as pd
 
 from estim.dynare.modfile import ModFile
 from estim.model import Model, ModelError
+from estim.policy.discounted_sum import DiscountedSum
 from estim.policy.optimal_policy import OptimalPolicy, optimal_policy
-from estim.policy.simple_rules import OptimalRule, RuleSearch
-from estim.policy.welfare import DiscountedSum
+from estim.policy.rule_search import RuleSearch
+from estim.policy.simple_rules import OptimalRule, rule_found
 from estim.status import SolutionError
 
 
@@ -44,7 +45,7 @@ def best_rule(mod: ModFile, params: Any) -> OptimalRule:
     search = RuleSearch(
         mod.model, params, objectives, asked.rule, None, False, bounds, "osr", about_rest=True
     )
-    return search.result(search.best({"loss": 1.0}, search.start, 1, 0, 1e-10, 500))
+    return rule_found(search, search.best({"loss": 1.0}, search.start, 1, 0, 1e-10, 500))
 
 
 def planner_values(mod: ModFile, params: Any) -> dict[str, float]:

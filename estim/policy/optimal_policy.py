@@ -13,6 +13,7 @@ import xarray as xr
 from estim.arguments import ArgumentError, Number, Positive, checked
 from estim.model import Model, ModelError
 from estim.models import load_model
+from estim.policy.discounted_sum import DiscountedSum, quadratic_welfare
 from estim.policy.discretion import discretionary_rule
 from estim.policy.first_order_conditions import ramsey_model
 from estim.policy.objective import (
@@ -21,7 +22,7 @@ from estim.policy.objective import (
     replaced_equations,
     require_quadratic,
 )
-from estim.policy.welfare import DiscountedSum, checked_params, quadratic_welfare
+from estim.policy.welfare import checked_params
 from estim.representations.linear import DecisionRule
 from estim.runtime import require_own_runtime
 from estim.solution.at_rest import solution_error

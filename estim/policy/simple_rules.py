@@ -1,12 +1,11 @@
 """`optimal_rule`: the coefficients of a rule that serve an objective best, at given parameters or on average over
 draws of them; `rule_frontier`: what one objective costs another.
 
-The mean of a quadratic objective under a linear solution is U(x) + tr(H Cov x), with H half its second derivatives; of
-other models and objectives it is that of the solution to second order. Its gradient by the coefficients is exact, and
-so is how the best coefficients move with the parameters: where dL/df = 0, df/dp = -(d2L/df2)^-1 d2L/df dp.
+Gradients by the coefficients are exact, and so is how the best coefficients move with the parameters: where dL/df = 0,
+df/dp = -(d2L/df2)^-1 d2L/df dp.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from estim.analysis.pruned_moments import risk_adjusted_mean
 from estim.arguments import ArgumentError, NonNegativeReal, Number, Positive, Seed, checked, did_you_mean
-from estim.descent import Calibration, box_around, descend
-from estim.model import Model, ModelError
+from estim.descent import Calibration
+from estim.model import Model
 from estim.models import load_model
-from estim.policy.objective import Discount, Objective, period_objective, require_quadratic
-from estim.policy.welfare import quadratic_mean, welfare_of, with_sum
-from estim.runtime import require_own_runtime
-from estim.solution.perturbation import Perturbation
-from estim.solution.rational_expectations import solve_decision_rule
-from estim.status import Status
-from estim.typing import Array, Scalar
+from estim.policy.rule_search import Criterion, RuleSearch, as_draws
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class OptimalRule:
     model: Model
     success: bool
     message: str
-    _criterion: "_Criterion"
+    _criterion: "Criterion"
 
     def loss_at(self, params: Any = None) -> float:
         """The loss of these coefficients at other parameters, or its mean over other draws, such as at the mode.
@@ -60,7 +52,7 @@ class OptimalRule:
         Returns:
             The loss, infinite where the model has no stable solution under the rule.
         """
-        draws, _ = _as_draws(self._criterion.model, params, self.coefficients)
+        draws, _ = as_draws(self._criterion.model, params, self.coefficients)
         return float(np.mean(self._criterion.by_draw(dict(self.coefficients), draws)))
 
     def sensitivities(self) -> xr.DataArray:
@@ -130,7 +122,25 @@ def optimal_rule(
     model = load_model(model) if isinstance(model, str) else model
     search = RuleSearch(model, params, {"loss": objective}, rule, discount, maximise, bounds, "optimal_rule")
     found = search.best({"loss": 1.0}, search.start, num_starts, seed, tolerance, max_steps)
-    return search.result(found)
+    return rule_found(search, found)
+
+
+def rule_found(search: RuleSearch, found: Calibration) -> OptimalRule:
+    """What a search for one objective found."""
+    criterion, values = search.criterion, {name: float(found.values[name]) for name in search.rule}
+    _, gradient = criterion.value_and_gradient(
+        jax.tree.map(jnp.asarray, values), criterion.draws, jnp.ones(1)
+    )
+    return OptimalRule(
+        coefficients=values,
+        loss=search.sign * found.loss,
+        losses=criterion.by_objective(values)[0],
+        gradient={name: float(gradient[name]) for name in search.rule},
+        model=search.model.with_values(values),
+        success=found.success,
+        message=found.message,
+        _criterion=criterion,
+    )
 
 
 @checked
@@ -206,176 +216,3 @@ def _weights(given: Any, names: tuple[str, ...]) -> list[Mapping[str, float]]:
         )
     shares = np.linspace(_EDGE, 1 - _EDGE, given)
     return [dict(zip(names, (float(s), float(1 - s)), strict=True)) for s in shares]
-
-
-class _Criterion:
-    """The means of objectives as functions of a rule's coefficients, at draws of the other parameters."""
-
-    def __init__(
-        self,
-        model: Model,
-        objectives: Mapping[str, Objective],
-        discount: Discount | None,
-        draws: Any,
-        about_rest: bool,
-    ) -> None:
-        self.model, self.draws = model, draws
-        self.names = tuple(objectives)
-        each = [mean_of(model, f, discount, about_rest) for f in objectives.values()]
-        self._each = lambda coefficients, draw: jnp.stack(
-            [f(model.params({**draw, **coefficients})) for f in each]
-        )
-        self.by_draw = jax.jit(jax.vmap(self._each, in_axes=(None, 0)))
-        self.value_and_gradient = jax.jit(jax.value_and_grad(self.average))
-
-    def average(self, coefficients: Any, draws: Any, weights: Array) -> Scalar:
-        """The weighted sum of the objectives, averaged over draws."""
-        return jnp.sum(weights * jnp.mean(self.by_draw(coefficients, draws), axis=0))
-
-    def by_objective(self, coefficients: Any) -> np.ndarray:
-        """Each of them at each draw ``[n_objectives, n_draws]``."""
-        return np.asarray(self.by_draw(coefficients, self.draws)).T
-
-
-class RuleSearch:
-    """For the best coefficients of a rule, whatever the weights: compiled once."""
-
-    def __init__(
-        self,
-        model: Model,
-        params: Any,
-        objectives: Mapping[str, Objective],
-        rule: Sequence[str],
-        discount: Any,
-        maximise: bool,
-        bounds: Any,
-        verb: str,
-        about_rest: bool = False,
-    ) -> None:
-        require_own_runtime()
-        if model.het_blocks:
-            raise ModelError(f"{model.name}: {verb} is for models of equations, without household blocks")
-        if not rule:
-            raise ArgumentError(f"{verb}: rule must name the parameters that are chosen")
-        for name in (n for n in rule if n not in model.param_names):
-            hint = did_you_mean(name, model.param_names)
-            raise ModelError(f"{model.name}: the rule's coefficient {name!r} is no parameter{hint}")
-        draws, start = _as_draws(model, params, {})
-        self.model, self.verb, self.rule = model, verb, tuple(rule)
-        self.start = {name: start[name] for name in rule}
-        checked_objectives = {
-            n: period_objective(model, f, "objective" if n == "loss" else f"objective '{n}'")
-            for n, f in objectives.items()
-        }
-        if model.linearised and not about_rest:
-            for f in checked_objectives.values():
-                require_quadratic(model, f, model.params(start), verb)
-        self.sign = -1.0 if maximise else 1.0
-        self.criterion = _Criterion(model, checked_objectives, discount, draws, about_rest)
-        self.box = box_around(self.start, bounds, verb)
-
-    def best(
-        self,
-        weights: Mapping[str, float],
-        start: Any,
-        num_starts: int,
-        seed: int,
-        tolerance: float,
-        max_steps: int,
-    ) -> Calibration:
-        """From `start`; begun again where it stopped before it could tell that it is at a minimum."""
-        criterion = self.criterion
-        given = self.sign * jnp.array([float(weights.get(n, 0.0)) for n in criterion.names])
-        run = lambda f: criterion.value_and_gradient(f, criterion.draws, given)
-        found = None
-        for _ in range(_ROUNDS):
-            box = self.box._replace(start=np.array([start[n] for n in sorted(start)]))
-            found = descend(
-                run,
-                start,
-                box,
-                num_starts=num_starts,
-                seed=seed,
-                tolerance=tolerance,
-                max_steps=max_steps,
-                verb=self.verb,
-            )
-            start, num_starts = found.values, 1
-            if found.success:
-                break
-        assert found is not None
-        return found
-
-    def result(self, found: Calibration) -> OptimalRule:
-        values = {name: float(found.values[name]) for name in self.rule}
-        _, gradient = self.criterion.value_and_gradient(
-            jax.tree.map(jnp.asarray, values), self.criterion.draws, jnp.ones(1)
-        )
-        return OptimalRule(
-            coefficients=values,
-            loss=self.sign * found.loss,
-            losses=self.criterion.by_objective(values)[0],
-            gradient={name: float(gradient[name]) for name in self.rule},
-            model=self.model.with_values(values),
-            success=found.success,
-            message=found.message,
-            _criterion=self.criterion,
-        )
-
-
-_ROUNDS = 3
-
-
-def mean_of(
-    model: Model, objective: Objective, discount: Discount | None, about_rest: bool = False
-) -> Callable[[Any], Scalar]:
-    """``Params -> number``: the objective's mean, or its discounted sum from rest; infinite, with a gradient of zero,
-    where the model has no stable solution. `about_rest`: of a quadratic form in deviations from rest, to first
-    order."""
-    if discount is not None:
-        of = welfare_of(model, objective, discount)
-
-        def value(params: Any) -> tuple[Scalar, Scalar]:
-            found, status = of(params)
-            return found.conditional, status
-
-    elif about_rest:
-
-        def value(params: Any) -> tuple[Scalar, Scalar]:
-            rule = solve_decision_rule(model, params)
-            level = objective(model.variables(*rule.steady_state), params)
-            return quadratic_mean(model, rule, objective, params) - level, rule.status
-
-    elif model.linearised:
-
-        def value(params: Any) -> tuple[Scalar, Scalar]:
-            rule = solve_decision_rule(model, params)
-            return quadratic_mean(model, rule, objective, params), rule.status
-
-    else:
-        valued = with_sum(model, objective, None)
-
-        def value(params: Any) -> tuple[Scalar, Scalar]:
-            solution = Perturbation(order=2).solve(valued, params)
-            return risk_adjusted_mean(solution)[-1], solution.status
-
-    def guarded(params: Any) -> Scalar:
-        found, status = value(params)
-        return jnp.where((status == Status.OK) & jnp.isfinite(found), found, jnp.inf)
-
-    return guarded
-
-
-def _as_draws(
-    model: Model, params: Any, fixed: Mapping[str, float]
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """All parameters ``[n_draws]``, and their means as numbers."""
-    given = dict(model.params(params)._asdict()) | dict(fixed)
-    sizes = {np.shape(value) for value in given.values() if np.ndim(value)}
-    if len(sizes) > 1:
-        raise ArgumentError(f"draws of parameters have different shapes: {sorted(sizes)}")
-    size = int(np.prod(sizes.pop())) if sizes else 1
-    flat = {n: np.broadcast_to(np.asarray(v, float).reshape(-1), (size,)) for n, v in given.items()}
-    for i in {0, size // 2, size - 1}:
-        model.check_support({name: float(values[i]) for name, values in flat.items()})
-    return {n: jnp.asarray(v) for n, v in flat.items()}, {n: float(v.mean()) for n, v in flat.items()}
