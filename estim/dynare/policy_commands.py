@@ -7,6 +7,7 @@ import pandas as pd
 
 from estim.dynare.modfile import ModFile
 from estim.model import Model, ModelError
+from estim.numerics.interpreted import interpreted
 from estim.policy.discounted_sum import DiscountedSum
 from estim.policy.optimal_policy import OptimalPolicy, optimal_policy
 from estim.policy.rule_search import RuleSearch
@@ -53,18 +54,23 @@ def planner_values(mod: ModFile, params: Any) -> dict[str, float]:
     rest."""
     planner, model = _planner(mod), mod.model
     given = model.params(params)
+    given = type(given)(*map(float, given))
     if planner.instruments:
         value = discretionary(mod, params).value
         return {"unconditional": value.unconditional, "conditional": value.timeless}
     sums = DiscountedSum(model, planner.objective, planner.discount)
-    solved = sums.solve(given)
-    if int(solved.status):
-        raise SolutionError(int(solved.status), model.name)
     zero = sums.positions({name: 0.0 for name in _multipliers(model)})
-    at_rest = sums.welfare(solved, given, {})
+
+    def values(params: Any) -> Any:
+        solved = sums.solve(params)
+        return sums.welfare(solved, params, {}), sums.welfare(solved, params, zero).conditional, solved.status
+
+    at_rest, from_zero, status = interpreted(values, given)(given)
+    if int(status):
+        raise SolutionError(int(status), model.name)
     return {
         "unconditional": float(at_rest.unconditional),
-        "conditional, multipliers at zero": float(sums.welfare(solved, given, zero).conditional),
+        "conditional, multipliers at zero": float(from_zero),
         "conditional, multipliers at rest": float(at_rest.conditional),
     }
 

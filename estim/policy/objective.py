@@ -107,9 +107,7 @@ def require_quadratic(model: Model, objective: Objective, params: Any, why: str)
         linear = linearize(model, params)
         return linear.status, tuple(jax.grad(objective)(model.variables(*linear.steady_state), params))
 
-    # a steady state that is stated is a few operations, one that is searched for many
-    once = interpreted(at_rest, params) if model.states_rest else jax.jit(at_rest)
-    status, slopes = once(params)
+    status, slopes = interpreted(at_rest, params)(params)
     if int(status) == Status.NO_STEADY_STATE:
         raise solution_error(int(status), model, params)
     slope = dict(zip(model.variables._fields, slopes, strict=True))

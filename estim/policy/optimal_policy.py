@@ -13,6 +13,7 @@ import xarray as xr
 from estim.arguments import ArgumentError, Number, Positive, checked
 from estim.model import Model, ModelError
 from estim.models import load_model
+from estim.numerics.interpreted import interpreted
 from estim.policy.discounted_sum import DiscountedSum, quadratic_welfare
 from estim.policy.discretion import discretionary_rule
 from estim.policy.first_order_conditions import ramsey_model
@@ -73,7 +74,8 @@ class OptimalPolicy:
     @cached_property
     def value(self) -> PolicyValue:
         """Of the objective, computed when it is first asked for."""
-        return PolicyValue(*map(float, self.value_fn(self.params)))
+        params = self.model.params(self.params)
+        return PolicyValue(*map(float, interpreted(self.value_fn, params)(params)))
 
     @property
     def coefficients(self) -> xr.DataArray:

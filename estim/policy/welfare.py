@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from estim.arguments import ArgumentError, Number, checked, did_you_mean
 from estim.model import Model, ModelError
 from estim.models import load_model
+from estim.numerics.interpreted import interpreted
 from estim.policy.discounted_sum import Welfare, record, welfare_of
 from estim.policy.objective import Objective, discount_factor, period_objective, require_quadratic
 from estim.runtime import require_own_runtime
 from estim.solution.at_rest import solution_error
 from estim.solution.regimes import regimes
 from estim.solution.steady_state import steady_state_of
-from estim.typing import Scalar
 
 
 @checked
@@ -54,7 +53,7 @@ def welfare(
     given = checked_params(model, params)
     if model.linearised:
         require_quadratic(model, period_objective(model, objective), given, "welfare of linearised equations")
-    found, status = welfare_of(model, objective, discount, start, order)(given)
+    found, status = interpreted(welfare_of(model, objective, discount, start, order), given)(given)
     if int(status):
         raise solution_error(int(status), model, given)
     return Welfare(*map(float, found))
@@ -111,24 +110,27 @@ def consumption_equivalent(
     richer = _with_share(model, period_objective(model, objective), consumption)
     at = welfare_of(richer[0], richer[1], discount_factor(model, discount), None, 2)
 
-    def gap(share: Scalar) -> tuple[Scalar, Scalar]:
-        found, status = at(richer[0].params({**given._asdict(), SHARE: share}))
-        return getattr(found, measure) - wanted, status
+    params_at = lambda share: richer[0].params({**given._asdict(), SHARE: share})
+    run = interpreted(at, params_at(0.0))
 
-    slope = jax.jit(jax.value_and_grad(gap, has_aux=True))
-    share = 0.0
-    for _ in range(_STEPS):
-        (left, status), by_share = slope(jnp.asarray(share))
+    def gap(share: float) -> float:
+        found, status = run(params_at(share))
         if int(status):
             raise solution_error(int(status), model, given)
-        step = float(left / by_share)
-        share = max(share - step, 0.5 * (share - 1.0))  # a loss of all consumption is never reached
+        return float(getattr(found, measure)) - wanted
+
+    shares, gaps = [0.0, _FIRST], [gap(0.0), gap(_FIRST)]
+    for _ in range(_STEPS):  # a line through the last two points
+        slope = (gaps[-1] - gaps[-2]) / (shares[-1] - shares[-2])
+        step = gaps[-1] / slope if slope else np.nan
+        share = max(shares[-1] - step, 0.5 * (shares[-1] - 1.0))  # a loss of all consumption is never reached
         if abs(step) <= _TOLERANCE * (1.0 + abs(share)):
             return share
+        shares, gaps = [shares[-1], share], [gaps[-1], gap(share)]
     raise ArgumentError("consumption_equivalent: no share of consumption makes up for the difference")
 
 
-_STEPS, _TOLERANCE = 60, 1e-12
+_FIRST, _STEPS, _TOLERANCE = 1e-3, 60, 1e-11
 SHARE = "share_of_consumption_added"
 
 
