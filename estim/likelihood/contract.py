@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from estim.arguments import ArgumentError
 from estim.data.datasets import select_observables
 from estim.likelihood.failure import Outcome
+from estim.parameters import Latent
 from estim.typing import Array
 
 Gradient = Literal["exact", "none", "biased"]
@@ -55,6 +56,18 @@ class Likelihood(Protocol):
             ArgumentError: the settings do not suit these observations.
         """
         ...
+
+    def latents(self, spec: Any, solution: Any, data: Any) -> tuple[Latent, ...]:
+        """What joins the parameters in the position: nothing, for most.
+
+        Where there is something, `loglikelihood` takes its numbers, one vector, as the last argument.
+
+        Args:
+            spec: the specification.
+            solution: the shapes of what the solver gives.
+            data: what `for_data` returned.
+        """
+        return ()
 
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""

@@ -8,13 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.numerics import covariance_root, solve_discrete_lyapunov, solve_linear
+from estim.numerics import semidefinite_cholesky, solve_discrete_lyapunov, solve_linear
+from estim.numerics.semidefinite import SOLVED_COVARIANCE
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.status import Status
 from estim.typing import Array, Key, Scalar
-
-_ROUNDING = 1e-12
-"""What the solution of a Lyapunov equation leaves of a variance of zero, as a share of the largest."""
 
 
 class Rule(NamedTuple):
@@ -128,11 +126,24 @@ class PrunedStateSpace(NonlinearStateSpace):
 
         The third-order part is zero. NaN where there is no stationary distribution.
         """
+        mean, root = self.beginning
+        return self.from_vector(mean + root @ jax.random.normal(key, root.shape[1:]))
+
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """Of the parts, one after another: only that of first order is not known."""
         cov, status = first_order_covariance(self)
-        root = covariance_root(jnp.where(status == Status.OK, cov, jnp.nan), _ROUNDING)
-        first = root @ jax.random.normal(key, (len(self.states),))
-        later = [second_order_mean(self), jnp.zeros_like(first)][: self.order - 1]
-        return self.rest._replace(parts=(first, *later))
+        root = semidefinite_cholesky(jnp.where(status == Status.OK, cov, jnp.nan), SOLVED_COVARIANCE)
+        n = len(self.states)
+        nothing = jnp.zeros(n)
+        means = [nothing] if self.order == 1 else [nothing, second_order_mean(self), nothing][: self.order]
+        return jnp.concatenate(means), jnp.pad(root, ((0, (self.order - 1) * n), (0, 0)))
+
+    def to_vector(self, state: PrunedState) -> Array:
+        return jnp.concatenate(state.parts)
+
+    def from_vector(self, vector: Array) -> PrunedState:
+        return self.rest._replace(parts=tuple(jnp.split(vector, self.order)))
 
     def step(self, state: PrunedState, shock: Array) -> PrunedState:
         seen = self.measured.parts(state.parts, shock)

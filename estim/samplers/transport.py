@@ -25,10 +25,13 @@ from estim.samplers.base import TransportMap, Tuning
 from estim.typing import Array, Position, Scalar
 
 _BULK = 4.0
+_MOST_BENT = 60
 
 
-def straight(dim: int) -> TransportMap:
-    """The identity: w = z."""
+def straight(dim: int) -> TransportMap | None:
+    """The identity: w = z. None where there are so many dimensions that no map is learnt: it has dim^3 / 6 numbers."""
+    if dim > _MOST_BENT:
+        return None
     return TransportMap(np.zeros(dim), np.zeros((dim, dim)), np.zeros((dim, dim, dim)))
 
 
@@ -89,6 +92,8 @@ def follow(tuning: Tuning, z: Array) -> tuple[Position, Callable[[Scalar, Array]
 
 def gradient_at_position(tuning: Tuning, z: Array, gradient: Array) -> Array:
     """From the gradient of the log-density of z, that of the log-density of x at its position."""
+    if tuning.transport is None:
+        return solve_triangular(jnp.asarray(tuning.scale_tril), gradient, trans=1, lower=True)
     jacobian, logdet_gradient = jax.jacrev(partial(to_position, tuning))(z)
     return solve_triangular(jacobian, gradient - logdet_gradient, trans=1, lower=True)
 

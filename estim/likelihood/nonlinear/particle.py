@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 import numpy as np
 from jax.lax import stop_gradient
 
@@ -14,7 +13,7 @@ from estim.arguments import ArgumentError, NonNegative, Positive, Seed, check_fi
 from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
-from estim.likelihood.singularity import SMALLEST_SHARE
+from estim.likelihood.nonlinear.measurement_errors import ErrorDensity, error_densities, require_errors
 from estim.numerics import covariance_root, resample_systematically
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.representations.trend import without_trend
@@ -78,6 +77,13 @@ class Particle(Likelihood):
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
 
+    def check_specification(self, spec: Any) -> None:
+        """
+        Raises:
+            ArgumentError: there are no measurement errors, by which particles could be weighed.
+        """
+        require_errors(spec, "Particle")
+
     def for_data(self, observations: Array) -> tuple["Particle", ParticleData]:
         """The filter itself, and observations ``[n_periods, n_obs]`` with the key of the seed.
 
@@ -125,13 +131,6 @@ class _Cloud(NamedTuple):
     log_weights: Array
 
 
-class _Errors(NamedTuple):
-    """The errors' density in a period: ln N(v; 0, H) = -|whiten v|^2 / 2 + constant, for the numbers seen."""
-
-    whiten: Array
-    constant: Scalar
-
-
 def _likelihood(
     settings: Particle, solution: NonlinearStateSpace, observations: Array, key_data: Array
 ) -> Outcome:
@@ -139,7 +138,7 @@ def _likelihood(
     def likelihood(solution: Any, observations: Array, key_data: Array) -> Outcome:
         key = jax.random.wrap_key_data(key_data)
         y = without_trend(solution, observations)
-        errors, regular = _error_densities(solution.obs_cov, y)
+        errors, regular = error_densities(solution.obs_cov, y)
         terms = filter_particles(settings, solution, y, errors, key)
         gaps = jnp.isnan(observations)
         return outcome(
@@ -154,7 +153,7 @@ def _likelihood(
 
 
 def filter_particles(
-    settings: Particle, solution: Any, observations: Array, errors: _Errors, key: Key
+    settings: Particle, solution: Any, observations: Array, errors: ErrorDensity, key: Key
 ) -> Array:
     """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``."""
     n = settings.num_particles
@@ -162,7 +161,7 @@ def filter_particles(
     root = covariance_root(solution.shock_cov)
     even = jnp.full(n, -np.log(n))
 
-    def period(cloud: _Cloud, given: tuple[Array, Array, _Errors]):
+    def period(cloud: _Cloud, given: tuple[Array, Array, ErrorDensity]):
         t, y, error = given
         key_shocks, key_choice = jax.random.split(jax.random.fold_in(key_periods, t))
         shocks = jax.random.normal(key_shocks, (n, root.shape[0])) @ root.T
@@ -193,21 +192,3 @@ def _resample(cloud: _Cloud, uniform: Scalar) -> _Cloud:
     log_weights = cloud.log_weights[chosen]
     log_weights = log_weights - stop_gradient(log_weights) - np.log(chosen.shape[0])
     return _Cloud(jax.tree.map(lambda x: x[chosen], cloud.states), log_weights)
-
-
-def _error_densities(obs_cov: Array, observations: Array) -> tuple[_Errors, Scalar]:
-    """The density of the errors of what is seen in each period, and whether they have one in all of them."""
-
-    def one(y: Array) -> tuple[_Errors, Scalar]:
-        seen = ~jnp.isnan(y)
-        both = seen[:, None] & seen[None, :]
-        H = jnp.where(both, obs_cov, jnp.diag(jnp.where(seen, 0.0, 1.0)))
-        L = jnp.linalg.cholesky(H)
-        pivots = jnp.diagonal(L)
-        regular = (pivots * pivots > SMALLEST_SHARE * jnp.diagonal(H)).all()
-        whiten = jsl.solve_triangular(L, jnp.eye(len(y)), lower=True)
-        constant = -jnp.log(pivots).sum() - 0.5 * seen.sum() * jnp.log(2 * jnp.pi)
-        return _Errors(whiten, constant), regular
-
-    errors, regular = jax.vmap(one)(observations)
-    return errors, regular.all()
