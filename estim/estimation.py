@@ -1,7 +1,7 @@
 """From a specification, a solver and a likelihood to a posterior."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ from estim.solution.solver import Solver
 from estim.solution.table import solver_named
 from estim.specification import Specification
 from estim.status import Status
-from estim.typing import Array, ParamValues, Position
+from estim.typing import Array, Key, ParamValues, Position, Scalar
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ class ModelLikelihood:
     def _params(self, position: Position) -> Any:
         own = position[: len(self.spec.estimated)]
         return self.spec.params(self.spec.parameters.constrain_fn(own))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its value depends on random numbers."""
+        return self.likelihood.noisy
+
+    def redraw(self, data: "EstimationData", rng_key: Key, share: Scalar | float = 1.0) -> "EstimationData":
+        """The data with a share of these drawn anew."""
+        return replace(data, read=self.likelihood.redraw(data.read, rng_key, share))
 
     @property
     def gradient(self) -> str:

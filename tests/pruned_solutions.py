@@ -31,9 +31,8 @@ def pruned(a, order=2):
 
     def beyond(quadratic, risk):
         k = len(risk)
-        cubic = sum(
-            rng.normal(size=(k, v, v, v)).transpose(0, *at) for at in itertools.permutations((1, 2, 3))
-        )
+        any_order = rng.normal(size=(k, v, v, v))
+        cubic = sum(any_order.transpose(0, *at) for at in itertools.permutations((1, 2, 3)))
         return (quadratic, risk, 0.02 * cubic, 0.1 * rng.normal(size=(k, v)))[: 2 * (order - 1)]
 
     symmetric = lambda M: 0.5 * (M + M.T)

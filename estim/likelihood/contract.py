@@ -6,7 +6,7 @@ from estim.arguments import ArgumentError
 from estim.data.datasets import select_observables
 from estim.likelihood.failure import Outcome
 from estim.parameters import Latent
-from estim.typing import Array
+from estim.typing import Array, Key, Scalar
 
 Gradient = Literal["exact", "none", "biased"]
 
@@ -72,6 +72,10 @@ class Likelihood(Protocol):
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""
         ...
+
+    def redraw(self, data: Any, rng_key: Key, share: Scalar | float = 1.0) -> Any:
+        """What `for_data` returned, with a share of its random numbers drawn anew; there are none, for most."""
+        return data
 
     def logdensities(self, solution: Any, data: Any) -> Array | None:
         """ln p(y_t | y_1 .. y_{t-1}) of each period that counts, ``[n_periods - presample]``; NaN without a solution.

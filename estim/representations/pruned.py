@@ -56,11 +56,16 @@ class Rule(NamedTuple):
 
 def _form(derivatives: Array, v: Array) -> Array:
     """D[v, v] or D[v, v, v] ``[n]`` of symmetric derivatives: each product of coordinates is taken once."""
-    at, times = distinct_products(len(v), derivatives.ndim - 1)
-    products = v[at[0]]
-    for along in at[1:]:
-        products = products * v[along]
-    return (derivatives[(slice(None), *at)] * times[None]) @ products
+    degree = derivatives.ndim - 1
+    at, times = distinct_products(len(v), degree)
+    return (derivatives[(slice(None), *at)] * times[None]) @ _products(v, degree)
+
+
+def _products(v: Array, degree: int) -> Array:
+    """The products of a degree, in the order of `distinct_products`: by slices, which a batch takes in its stride."""
+    if degree == 1:
+        return v
+    return jnp.concatenate([v[i] * _products(v[i:], degree - 1) for i in range(len(v))])
 
 
 def distinct_products(size: int, degree: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -146,8 +151,10 @@ class PrunedStateSpace(NonlinearStateSpace):
         return self.rest._replace(parts=tuple(jnp.split(vector, self.order)))
 
     def step(self, state: PrunedState, shock: Array) -> PrunedState:
-        seen = self.measured.parts(state.parts, shock)
-        return PrunedState(self.motion.parts(state.parts, shock), self.measured.level + sum(seen))
+        both = jax.tree.map(lambda *rows: jnp.concatenate(rows), self.motion, self.measured)
+        found, n = both.parts(state.parts, shock), len(self.states)
+        seen = self.measured.level + sum(part[n:] for part in found)
+        return PrunedState(tuple(part[:n] for part in found), seen)
 
     def observe(self, state: PrunedState) -> Array:
         return state.observed

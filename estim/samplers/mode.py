@@ -112,7 +112,8 @@ def find_mode(
     Args:
         posterior: what is climbed.
         rng_key: of the prior draws to start from.
-        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``).
+        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``), or two
+            where shocks are among the position.
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
             transform, so that a parameter whose likelihood pushes it to a bound has its
@@ -132,7 +133,7 @@ def find_mode(
     scale = _prior_scale(posterior)
     value_and_gradient = _value_and_gradient(posterior, density)
     climb = partial(_climb, value_and_gradient, scale)
-    num_starts = num_starts or (4 if posterior.sequential else 8)
+    num_starts = num_starts or (2 if posterior.parameters.latents else 4 if posterior.sequential else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
