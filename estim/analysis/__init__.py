@@ -8,6 +8,7 @@ from estim.analysis.generalised_responses import generalised_impulse_responses
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
 from estim.analysis.identification import Identification, local_identification
 from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.likelihood_scatter import Scatter, loglikelihood_scatter
 from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
 from estim.analysis.nonlinear_history import PathDecomposition, decompose_path, smoothed_history
@@ -29,6 +30,7 @@ __all__ = [
     "PathDecomposition",
     "PriorMass",
     "RankTest",
+    "Scatter",
     "bands",
     "bridge_sampling",
     "calibration_ranks",
@@ -39,6 +41,7 @@ __all__ = [
     "historical_decomposition",
     "impulse_responses",
     "local_identification",
+    "loglikelihood_scatter",
     "lorenz_curve",
     "model_probabilities",
     "modified_harmonic_mean",

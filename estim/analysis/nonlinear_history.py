@@ -27,8 +27,8 @@ def smoothed_history(solution: NonlinearStateSpace, observations: Array, likelih
     Args:
         solution: a perturbation, or another state space that need not be linear.
         observations: ``[n_periods, n_obs]``, trend included; NaN is missing.
-        likelihood: ``estim.GaussianFilter(...)``, the default, or ``estim.Inversion(...)``, whose shocks are known: their
-            covariances are zero.
+        likelihood: ``estim.GaussianFilter(...)``, the default, or ``estim.Inversion(...)``, whose shocks are
+            known, with covariances of zero.
 
     Returns:
         Means and covariances by period of the states as vectors (of a perturbation the parts of each order, one after

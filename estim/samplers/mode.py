@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,7 @@ _MAX_RESTARTS = 20
 _STEEP = 0.1  # a largest gradient, in prior widths, above which a search has ended at no mode
 _VALLEY = 1.0  # by how much the log-density falls between two modes, at the least
 _RELEVANT = 20.0  # log points below the highest, from which on a mode is listed and not looked at closely
+_MANY = 60  # dimensions from which on a search does without a matrix of its own
 _ROUGH, _FINE = 1e-3, 1e-6  # gradients at which a search ends, of every start and of the highest
 
 
@@ -112,8 +113,8 @@ def find_mode(
     Args:
         posterior: what is climbed.
         rng_key: of the prior draws to start from.
-        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``), or two
-            where shocks are among the position.
+        num_starts: searches; by default eight, four where an evaluation is expensive (``posterior.sequential``),
+            two where shocks join the position.
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
             transform, so that a parameter whose likelihood pushes it to a bound has its
@@ -184,9 +185,7 @@ def _climb(
 
     best = np.inf
     for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
-        result = minimize(
-            objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": tolerance}
-        )
+        result = minimize(objective, np.zeros(start.size), jac=True, **_search(start.size, tolerance))
         start = start + scale * result.x
         if result.success or not result.fun < best - tolerance:
             break
@@ -262,6 +261,16 @@ def first_approximation(posterior: Posterior, rng_key: Key) -> Laplace:
     mass = found[best] + float(volume)
     one = candidates[best][None], np.array([found[best]]), np.array([mass]), scale[None]
     return Laplace(candidates[best], scale, found[best], mass, *one)
+
+
+def _search(dim: int, tolerance: float) -> dict[str, Any]:
+    """BFGS, which keeps a matrix, or where that is large L-BFGS, which remembers some steps."""
+    if dim <= _MANY:
+        return {"method": "BFGS", "options": {"gtol": tolerance}}
+    return {
+        "method": "L-BFGS-B",
+        "options": {"gtol": tolerance, "ftol": 0.0, "maxcor": 50, "maxfun": 50 * dim},
+    }
 
 
 def _scale_tril(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from numpyro.distributions import Beta, Gamma
 from scipy.linalg import solve_discrete_lyapunov
 
 import estim
+from estim import analysis
 from estim.arguments import ArgumentError
 from estim.likelihood.nonlinear.particle import Particle, ParticleData
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
@@ -265,9 +266,11 @@ def test_random_numbers_are_drawn_anew_in_part_or_all():
     assert (keys(same) != keys(all_new)).any(axis=1).all()
     value = lambda p: float(p.loglikelihood_fn(p.start))
     assert value(same) == value(posterior) != value(all_new)
+    scatter = analysis.loglikelihood_scatter(posterior, jax.random.key(1))
+    assert scatter.values.shape == (20,) and scatter.sd == np.std(scatter.values, ddof=1) > 0.01
     exact = estim.build_posterior(simulation, data, likelihood="linear_simulation")
     with pytest.raises(ArgumentError, match="depends on no random numbers"):
-        exact.redraw_fn(jax.random.key(0))
+        analysis.loglikelihood_scatter(exact, jax.random.key(0))
 
 
 @pytest.mark.parametrize("refresh", [1.0, 0.2])
