@@ -17,11 +17,12 @@ import numpyro.distributions as dist
 from jax.scipy.special import gammaincc, gammaln
 from numpyro.distributions import Distribution, biject_to, constraints
 from numpyro.distributions.transforms import AffineTransform
+from scipy.special import gammaincc as gammaincc_of_numbers
 from scipy.special import poch
 
 from estim.arguments import ArgumentError, Number, checked
 from estim.improper import flat as flat
-from estim.truncated import Truncated
+from estim.truncated import BY_SCIPY, Truncated
 from estim.typing import Array, Key
 
 
@@ -209,6 +210,9 @@ class InverseGamma1(Distribution):
     def variance(self) -> Array:
         finite = self.nu > 2.0
         return jnp.where(finite, self.s / jnp.where(finite, self.nu - 2.0, 1.0) - self.mean**2, jnp.inf)
+
+
+BY_SCIPY[InverseGamma1] = lambda d, x: gammaincc_of_numbers(0.5 * d.nu, 0.5 * d.s / x**2) if x > 0 else 0.0
 
 
 class Affine(dist.TransformedDistribution):

@@ -105,13 +105,13 @@ class Truncated(Distribution):
         return mean, jnp.sum(weight * (x - mean) ** 2) / jnp.sum(weight)
 
 
-_BY_SCIPY = {
+BY_SCIPY = {
     dist.Normal: lambda d, x: ndtr((x - d.loc) / d.scale),
     dist.Gamma: lambda d, x: gammainc(d.concentration, d.rate * x),
     dist.InverseGamma: lambda d, x: gammaincc(d.concentration, d.rate / x) if x > 0 else 0.0,
     dist.Beta: lambda d, x: betainc(d.concentration1, d.concentration0, x),
 }
-"""The distribution functions for which a model's priors need not wait until a program is compiled for each family."""
+"""Distribution functions of known numbers: a prior need not wait until a program is compiled for its family."""
 
 
 def distribution_function(base: Distribution, value: Any) -> Any:
@@ -121,9 +121,9 @@ def distribution_function(base: Distribution, value: Any) -> Any:
         NotImplementedError: the family has no distribution function.
     """
     known = not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((base, value)))
-    if not (known and type(base) in _BY_SCIPY):
+    if not (known and type(base) in BY_SCIPY):
         return _compiled(base, value)
-    return _BY_SCIPY[type(base)](base, value)
+    return BY_SCIPY[type(base)](base, value)
 
 
 @jax.jit

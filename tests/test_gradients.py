@@ -55,3 +55,11 @@ def test_scales_are_the_user_s():
     found = check_gradients(lambda p: p["x"] ** 2, {"x": 3.0}, scales={"x": 0.5})
     np.testing.assert_allclose(found.gradient, [3.0], rtol=1e-12)
     np.testing.assert_allclose(found.differences, [3.0], rtol=1e-9)
+
+
+def test_a_jump_in_one_of_three_pieces_does_not_matter():
+    jumps = lambda p: p["x"] ** 3 + jnp.where(p["x"] > 3.0 + 1e-7, 1.0, 0.0)
+    assert check_gradients(jumps, {"x": 3.0}, step=1e-7).error > 1
+    assert (
+        check_gradients(jumps, {"x": 3.0}, step=1e-7, pieces=3).error < 1e-5
+    )  # the slope, half a stretch away

@@ -140,7 +140,7 @@ def build_training_set(
         beyond = scipy.linalg.solve_triangular(scale, (unsolved - center).T, lower=True).T
         border = fit_border(z, beyond)
     scaling = (*scaling, *border)
-    return Scaling(*(jnp.asarray(leaf) for leaf in scaling)), data
+    return Scaling(*(jnp.asarray(np.asarray(leaf, float)) for leaf in scaling)), data
 
 
 def _root(position: np.ndarray, covariance: np.ndarray) -> np.ndarray:

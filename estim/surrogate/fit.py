@@ -98,20 +98,32 @@ def choose_stretches(rng_key: Key, num: int, fraction: float) -> np.ndarray:
     return chosen
 
 
-def filled_up(data: TrainingSet, share: float = 1.0) -> TrainingSet:
-    """With points of no weight, to a number of few digits: sets of about one size share compiled programs.
-
-    ``share`` of what was given was kept; where that is most of it, there is room for all of it.
-    """
-    num = len(data.z)
-    room = round(num / share) if share > 0.75 else num
-    step = 1 << max(room.bit_length() - 4, 0)
-    steps = max(-(-num // step), -(-(room - step // 4) // step))  # a point more or less is no step
-    index = np.arange(steps * step) % num
+def filled_up(data: TrainingSet, room: int) -> TrainingSet:
+    """With points of no weight, to ``room`` rounded up to few digits: sets of about one size share programs."""
+    num, step = len(data.z), 1 << max(room.bit_length() - 4, 0)
+    index = np.arange(-(-room // step) * step) % num
     real = np.arange(len(index)) < num
     filled = jax.tree.map(lambda leaf: leaf[index], data)
     known = None if data.gradient_weight is None else np.where(real, filled.gradient_weight, 0)
     return filled._replace(weight=np.where(real, filled.weight, 0), gradient_weight=known)
+
+
+MOSTLY = 0.75
+"""Where more of the evaluations than this are kept, there is room for all of them."""
+
+
+def split(
+    rng_key: Key, data: TrainingSet, num_given: int, fraction: float
+) -> tuple[TrainingSet, TrainingSet]:
+    """Points to learn from and points that judge, filled up to sizes that hardly depend on how many were kept.
+
+    Where most of ``num_given`` evaluations were kept, the sizes are those that all of them would have.
+    """
+    kept = len(data.z)
+    judge = choose_stretches(rng_key, kept, fraction)
+    of_all = choose_stretches(rng_key, num_given if kept > MOSTLY * num_given else kept, fraction)
+    take = lambda chosen: jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], data)
+    return filled_up(take(~judge), int(np.sum(~of_all))), filled_up(take(judge), int(np.sum(of_all)))
 
 
 @checked
@@ -149,16 +161,9 @@ def fit_surrogate(
     points, counts = select_points(evaluations, recipe.drop_fraction, recipe.density_temperature)
     scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations))
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
-    share = len(data.z) / np.size(evaluations.loglikelihood)
-    judges = choose_stretches(key_split, len(data.z), recipe.validation_fraction)
-
-    def part(indices: np.ndarray) -> TrainingSet:
-        return filled_up(jax.tree.map(lambda leaf: np.asarray(leaf)[indices], data), share)
-
+    teaching, judging = split(key_split, data, np.size(evaluations.loglikelihood), recipe.validation_fraction)
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
-    network, history = train_network(
-        key_train, start, part(np.flatnonzero(~judges)), part(np.flatnonzero(judges)), recipe, progress
-    )
+    network, history = train_network(key_train, start, teaching, judging, recipe, progress)
     return Surrogate(
         build_surrogate_posterior(posterior, scaling, network), scaling, network, history, counts
     )

@@ -19,6 +19,7 @@ from estim.surrogate.fit import (
     correction,
     ensemble_loglikelihoods,
     fit_surrogate,
+    split,
     surrogate_from_arrays,
     surrogate_to_arrays,
 )
@@ -171,6 +172,21 @@ def test_points_that_judge_are_stretches_of_neighbours(num, fraction):
     begins = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(int)])) == 1)
     assert len(begins) <= 5
     assert len({int(5 * begin / num) for begin in begins}) == len(begins)  # one in each fifth
+
+
+def test_what_is_learnt_has_the_same_sizes_however_many_points_were_kept():
+    def parts(kept, given):
+        data = TrainingSet(np.zeros((kept, 2)), np.arange(kept) + 0.0, np.ones(kept))
+        return split(jax.random.key(kept), data, given, 0.05)
+
+    for given in (400, 1603):
+        sizes = set()
+        for kept in range(int(0.8 * given), given + 1):
+            teaching, judging = parts(kept, given)
+            assert np.sum(teaching.weight) + np.sum(judging.weight) == kept  # every point once
+            sizes.add((len(teaching.z), len(judging.z)))
+        assert len(sizes) == 1
+    assert len(parts(300, 5000)[0].z) < 330  # few were kept: no room for the others
 
 
 def test_the_default_ensemble_is_large_enough_for_its_variance():
