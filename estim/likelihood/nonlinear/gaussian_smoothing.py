@@ -1,7 +1,7 @@
 """States and shocks of a nonlinear state space given the whole sample, where what is filtered counts as normal."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -92,4 +92,4 @@ def _smooth(rule: Rule, solution: Any, y: Array) -> Smoothed:
     return Smoothed(Gaussian(mean[:, :n], cov[:, :n, :n]), Gaussian(mean[:, n:], cov[:, n:, n:]))
 
 
-_PROGRAMS = {rule: compiled_by_structure(partial(_smooth, rule)) for rule in RULES}
+_PROGRAMS: dict[str, Any] = {rule: compiled_by_structure(partial(_smooth, rule)) for rule in get_args(Rule)}

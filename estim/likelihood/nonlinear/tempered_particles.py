@@ -21,7 +21,7 @@ _TARGET_ACCEPTANCE, _MAX_STAGES, _HALVINGS = 0.4, 50, 30
 class Stage(NamedTuple):
     """Within a period: white shocks ``shocks`` ``[n, n_shocks]`` and the states before them, the log-density of the
     errors ``logdensity`` ``[n]``, the ``power`` to which it is in, the log of the estimate so far, the ``scale`` of the
-    random walk, how many stages there were."""
+    random walk, how many ``rounds`` there were."""
 
     before: Any
     shocks: Array
@@ -29,7 +29,7 @@ class Stage(NamedTuple):
     power: Scalar
     term: Scalar
     scale: Scalar
-    count: Scalar
+    rounds: Scalar
 
 
 def temper(
@@ -80,7 +80,7 @@ def temper(
             return jnp.where(fits, middle, low), jnp.where(fits, high, middle)
 
         low, high = lax.fori_loop(0, _HALVINGS, halve, (stage.power, jnp.ones(())))
-        all_of_it = (inefficiency(stage, jnp.ones(())) <= INEFFICIENCY) | (stage.count >= _MAX_STAGES - 1)
+        all_of_it = (inefficiency(stage, jnp.ones(())) <= INEFFICIENCY) | (stage.rounds >= _MAX_STAGES - 1)
         return jnp.where(all_of_it, 1.0, jnp.where(low > stage.power, low, high))
 
     def advance(stage: Stage) -> Stage:
@@ -88,7 +88,7 @@ def temper(
         w = log_weights(stage, power)
         total = jax.nn.logsumexp(w)
         alive = jnp.isfinite(total)
-        key_choice, key_walk = jax.random.split(jax.random.fold_in(key, 1 + stage.count))
+        key_choice, key_walk = jax.random.split(jax.random.fold_in(key, 1 + stage.rounds))
         shares = jnp.where(alive, jnp.exp(w - jnp.where(alive, total, 0.0)), 1.0 / num)
         chosen = resample_systematically(shares, jax.random.uniform(key_choice))
         take = lambda tree: jax.tree.map(lambda x: x[chosen], tree)
@@ -110,7 +110,7 @@ def temper(
         push = jnp.exp(16.0 * (accepted - _TARGET_ACCEPTANCE))
         scale = stage.scale * (0.95 + 0.10 * push / (1.0 + push))
         return Stage(
-            before, shocks, logdensity, power, stage.term + total - np.log(num), scale, stage.count + 1
+            before, shocks, logdensity, power, stage.term + total - np.log(num), scale, stage.rounds + 1
         )
 
     first = jax.random.normal(jax.random.fold_in(key, 0), (num, e))
