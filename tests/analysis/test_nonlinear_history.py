@@ -9,6 +9,7 @@ from pruned_solutions import arrays, gaps, pruned
 import estim
 from estim import analysis
 from estim.arguments import ArgumentError
+from estim.likelihood.nonlinear.gaussian import filter_gaussian
 from estim.representations.paths import observed_path
 
 
@@ -21,17 +22,18 @@ def test_a_linear_solution_is_smoothed_as_by_kalman():
         np.testing.assert_allclose(found.cov, part.cov, atol=1e-7)
 
 
-def test_smoothed_shocks_of_second_order_give_the_data_back_where_errors_are_small():
-    solution = pruned(arrays() | {"H": 1e-6 * jnp.eye(2)})
-    rng = np.random.default_rng(1)
-    shocks = 0.1 * rng.normal(size=(12, 2))
-    y = observed_path(solution, solution.to_vector(solution.rest), jnp.asarray(shocks))
-    found = analysis.smoothed_history(solution, y)
-    begin = solution.to_vector(solution.rest).at[:2].set(0.0)
-    again = observed_path(solution, begin, found.shocks.mean)[4:]
-    spread = np.asarray(y).std(axis=0)
-    assert (np.abs(again - y[4:]).max(axis=0) < 0.2 * spread).all()
-    assert np.corrcoef(np.asarray(found.shocks.mean)[2:].ravel(), shocks[2:].ravel())[0, 1] > 0.98
+@pytest.mark.parametrize("rule", ["unscented", "central_difference"])
+def test_of_the_last_period_the_smoother_knows_what_the_filter_knows(rule):
+    """Of a bent solution: in the states; and of the shock what the last update says of it."""
+    solution, y = pruned(arrays()), gaps()
+    found = analysis.smoothed_history(solution, y, estim.GaussianFilter(rule=rule))
+    filtered = filter_gaussian(solution, y, rule).state
+    np.testing.assert_allclose(found.states.mean[-1], filtered.mean[-1], atol=1e-9)
+    np.testing.assert_allclose(found.states.cov[-1], filtered.cov[-1], atol=1e-9)
+    before = np.diagonal(filtered.cov, axis1=1, axis2=2)
+    after = np.diagonal(found.states.cov, axis1=1, axis2=2)
+    assert (after.sum(axis=0) < before.sum(axis=0)).all()  # later data say more
+    assert (np.diagonal(found.shocks.cov, axis1=1, axis2=2) < np.diagonal(solution.shock_cov) + 1e-9).all()
 
 
 def test_the_history_of_an_inversion_is_exact():

@@ -69,7 +69,8 @@ def _smooth(rule: Rule, solution: Any, y: Array) -> Smoothed:
     def forward(carry: Gaussian, y: Array) -> tuple[Gaussian, _Period]:
         both, _ = update(carry, y, choose, nothing, solution.obs_cov)
         a = Gaussian(both.mean[:size], both.cov[:size, :size])
-        ahead, cross = forecast(a, semidefinite_cholesky(a.cov, scale=jnp.diagonal(carry.cov)[:size]))
+        root = semidefinite_cholesky(a.cov, scale=jnp.diagonal(carry.cov)[:size])
+        ahead, cross = forecast(a, root[:, :n])  # directions of the shocks alone move nothing later
         return ahead, _Period(a, Gaussian(ahead.mean[:size], ahead.cov[:size, :size]), cross)
 
     def backward(later: Gaussian, now: _Period) -> tuple[Gaussian, Gaussian]:
