@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
 from estim.likelihood.nonlinear.measurement_errors import ErrorDensity
+from estim.numerics import many_normals
 from estim.typing import Array, Key
 
 Move = Callable[[Any, Any, Array, ErrorDensity, Array, Key], tuple[Any, Array]]
@@ -16,12 +17,12 @@ log-weight of each, ``[num_particles]``."""
 
 
 def observed_logdensity(observed: Array, y: Array, error: ErrorDensity) -> Array:
-    """ln N(y - observed; 0, H) of the numbers that are seen, for each row of ``observed`` ``[n, n_obs]``.
+    """ln N(y - observed; 0, H) of the numbers that are seen, for each column of ``observed`` ``[n_obs, n]``.
 
     -inf where a state is not finite.
     """
-    white = jnp.where(jnp.isnan(y)[None, :], 0.0, y[None, :] - observed) @ error.whiten.T
-    logdensity = error.constant - 0.5 * (white * white).sum(axis=1)
+    white = error.whiten @ jnp.where(jnp.isnan(y)[:, None], 0.0, y[:, None] - observed)
+    logdensity = error.constant - 0.5 * (white * white).sum(axis=0)
     return jnp.where(jnp.isnan(logdensity), -jnp.inf, logdensity)
 
 
@@ -30,9 +31,9 @@ def move_blindly(
 ) -> tuple[Any, Array]:
     """By the model's own shocks; the weight is the density of the errors (Gordon, Salmond and Smith 1993)."""
     num = len(jax.tree.leaves(states)[0])
-    shocks = jax.random.normal(key, (num, root.shape[1])) @ root.T
-    states = jax.vmap(solution.step)(states, shocks)
-    return states, observed_logdensity(jax.vmap(solution.observe)(states), y, error)
+    shocks = root @ many_normals(key, (root.shape[1], num))
+    states = jax.vmap(solution.step, (0, 1))(states, shocks)
+    return states, observed_logdensity(jax.vmap(solution.observe, out_axes=1)(states), y, error)
 
 
 def move_towards_the_data(
@@ -48,7 +49,7 @@ def move_towards_the_data(
     measurement is; where it is linear in the shocks given the state, all weights of a state are equal.
     """
     num, e = len(jax.tree.leaves(states)[0]), root.shape[1]
-    noise = jax.random.normal(key, (num, e))
+    noise = many_normals(key, (e, num))
 
     def aim(state: Any, xi: Array) -> tuple[Array, Array]:
         """A draw u, and ln p(u) / q(u)."""
@@ -64,9 +65,10 @@ def move_towards_the_data(
         u = jsl.cho_solve((L, True), A.T @ r) + jsl.solve_triangular(L, xi, lower=True, trans=1)
         return u, 0.5 * (xi @ xi - u @ u) - jnp.log(jnp.diagonal(L)).sum()
 
-    draws, ratio = jax.vmap(aim)(states, noise)
-    states = jax.vmap(solution.step)(states, draws @ root.T)
-    return states, observed_logdensity(jax.vmap(solution.observe)(states), y, error) + ratio
+    draws, ratio = jax.vmap(aim, (0, 1), (1, 0))(states, noise)
+    states = jax.vmap(solution.step, (0, 1))(states, root @ draws)
+    observed = jax.vmap(solution.observe, out_axes=1)(states)
+    return states, observed_logdensity(observed, y, error) + ratio
 
 
 MOVES: dict[str, Move] = {"bootstrap": move_blindly, "conditionally_optimal": move_towards_the_data}

@@ -9,7 +9,7 @@ from jax import lax
 
 from estim.likelihood.nonlinear.measurement_errors import ErrorDensity
 from estim.likelihood.nonlinear.particle_moves import observed_logdensity
-from estim.numerics import resample_systematically
+from estim.numerics import many_normals, resample_systematically
 from estim.typing import Array, Key, Scalar
 
 INEFFICIENCY = 2.0
@@ -55,7 +55,9 @@ def temper(
     seen = (~jnp.isnan(y)).sum()
 
     def look(before: Any, shocks: Array) -> Array:
-        after = jax.vmap(lambda s, u: solution.observe(solution.step(s, root @ u)))(before, shocks)
+        after = jax.vmap(lambda s, u: solution.observe(solution.step(s, root @ u)), out_axes=1)(
+            before, shocks
+        )
         return observed_logdensity(after, y, error)
 
     def distance(logdensity: Array) -> Array:
@@ -97,7 +99,7 @@ def temper(
         def walk(i: Scalar, now: tuple[Array, Array, Scalar]) -> tuple[Array, Array, Scalar]:
             shocks, logdensity, accepted = now
             key_step, key_accept = jax.random.split(jax.random.fold_in(key_walk, i))
-            tried = shocks + stage.scale * jax.random.normal(key_step, (num, e))
+            tried = shocks + stage.scale * many_normals(key_step, (e, num)).T
             found = look(before, tried)
             prior = 0.5 * ((shocks * shocks).sum(axis=1) - (tried * tried).sum(axis=1))
             ratio = power * (distance(logdensity) - distance(found)) + prior
@@ -113,7 +115,7 @@ def temper(
             before, shocks, logdensity, power, stage.term + total - np.log(num), scale, stage.rounds + 1
         )
 
-    first = jax.random.normal(jax.random.fold_in(key, 0), (num, e))
+    first = many_normals(jax.random.fold_in(key, 0), (e, num)).T
     begin = Stage(states, first, look(states, first), jnp.zeros(()), jnp.zeros(()), scale, jnp.zeros((), int))
     end = lax.while_loop(lambda stage: (stage.power < 1.0) & jnp.isfinite(stage.term), advance, begin)
     return jax.vmap(lambda s, u: solution.step(s, root @ u))(end.before, end.shocks), end.term, end.scale
