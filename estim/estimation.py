@@ -14,7 +14,7 @@ from estim.likelihood.contract import Likelihood
 from estim.likelihood.failure import Outcome
 from estim.likelihood.table import likelihood_for
 from estim.model import Model, ModelError
-from estim.parameters import Latent, with_latents
+from estim.parameters import Latent, Parameters, with_latents
 from estim.posterior import Posterior, split_by
 from estim.prior_checks import begin_at
 from estim.runtime import require_own_runtime
@@ -72,6 +72,11 @@ class ModelLikelihood:
     def _params(self, position: Position) -> Any:
         own = position[: len(self.spec.estimated)]
         return self.spec.params(self.spec.parameters.constrain_fn(own))
+
+    def over_parameters(self) -> tuple[Parameters, "ModelLikelihood"]:
+        """The parameters, and a cheap likelihood of these alone, of a likelihood that adds latents to them."""
+        near = ModelLikelihood(self.spec, self.solver.simplest, self.likelihood.over_parameters())
+        return self.spec.parameters, near
 
     @property
     def noisy(self) -> bool:

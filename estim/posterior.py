@@ -173,6 +173,15 @@ class Posterior:
             )
         return replace(self, data=self.likelihood.redraw(self.data, rng_key, share))
 
+    def over_parameters(self) -> "Posterior | None":
+        """A cheap posterior of the parameters alone, near this one, where shocks join the position; else None."""
+        if not self.parameters.latents or not hasattr(self.likelihood, "over_parameters"):
+            return None
+        parameters, likelihood = self.likelihood.over_parameters()
+        return replace(
+            self, parameters=parameters, likelihood=likelihood, start=self.start[: len(parameters.names)]
+        )
+
     def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
         """`fn`, which evaluates this posterior, over a leading axis of its arguments."""
         return over(fn, self.sequential)

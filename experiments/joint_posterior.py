@@ -2,8 +2,8 @@
 
     python experiments/joint_posterior.py
 
-An and Schorfheide's linear model with measurement errors, 80 quarters that the model itself makes. NUTS on the density of
-parameters and shocks (`estim.Joint`), and on Kalman's likelihood. Prints for each parameter the distance of the two
+An and Schorfheide's linear model with measurement errors, 80 quarters that the model itself makes. NUTS on the density
+of parameters and shocks (`estim.Joint`), and on Kalman's likelihood. Prints for each parameter the distance of the two
 means in posterior standard deviations and in combined Monte Carlo errors, the ratio of the standard deviations, and the
 effective sample sizes; the last line is JSON.
 """

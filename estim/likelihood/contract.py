@@ -69,6 +69,10 @@ class Likelihood(Protocol):
         """
         return ()
 
+    def over_parameters(self) -> Any:
+        """Of a likelihood with latents, one without them that reads the same and is near: where samplers begin."""
+        raise NotImplementedError
+
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""
         ...

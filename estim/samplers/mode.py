@@ -16,7 +16,7 @@ from estim.arguments import Positive, PositiveReal, checked
 from estim.kept import compiled_by_structure
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
-from estim.samplers.states import evaluate_point, first_gradient_state
+from estim.samplers.states import first_gradient_state
 from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position, Scalar
 
@@ -24,7 +24,6 @@ Density = Literal["position", "params"]
 Gradient = Callable[[np.ndarray], np.ndarray]
 
 _NUM_PRIOR_DRAWS = 500
-_NUM_BLIND = 50  # prior draws that are looked at where no gradient leads uphill
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
 _STEEP = 0.1  # a largest gradient, in prior widths, above which a search has ended at no mode
@@ -131,18 +130,18 @@ def find_mode(
     Raises:
         ModeError: none of the starts has a finite density.
     """
-    scale = _prior_scale(posterior)
-    value_and_gradient = _value_and_gradient(posterior, density)
-    climb = partial(_climb, value_and_gradient, scale)
+    scale = prior_scale(posterior)
+    value_and_gradient = value_and_gradient_of(posterior, density)
+    climb_from = partial(climb, value_and_gradient, scale)
     num_starts = num_starts or (2 if posterior.parameters.latents else 4 if posterior.sequential else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
-        inside = partial(_climb, _value_and_gradient(posterior), scale)
+        inside = partial(climb, value_and_gradient_of(posterior), scale)
         begin = [inside(start, _ROUGH)[1] for start in starts]
-    found = [climb(start, _ROUGH) for start in begin]
+    found = [climb_from(start, _ROUGH) for start in begin]
     highest = max(found, key=lambda f: f[0])
-    logdensity, position, gradient = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
+    logdensity, position, gradient = max(climb_from(highest[1], _FINE), highest, key=lambda f: f[0])
     ends = [(logdensity, position), *((f[0], f[1]) for f in found if f[2] <= _STEEP)]
     modes, heights = _distinct(lambda x: value_and_gradient(x)[0], ends, scale)
     heights_reached = np.array([f[0] for f in found])
@@ -170,7 +169,7 @@ def _distinct(
     return np.array([position for _, position in modes]), np.array([height for height, _ in modes])
 
 
-def _climb(
+def climb(
     value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
     scale: np.ndarray,
     start: np.ndarray,
@@ -220,8 +219,8 @@ def laplace_approximation(
     Raises:
         ModeError: the density around the mode is not finite.
     """
-    value_and_gradient = _value_and_gradient(posterior)
-    scale = _prior_scale(posterior)
+    value_and_gradient = value_and_gradient_of(posterior)
+    scale = prior_scale(posterior)
     gradient = lambda x: value_and_gradient(x)[1]
     position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
     logdensity, _ = value_and_gradient(position)
@@ -239,28 +238,6 @@ def laplace_approximation(
     masses = heights + 0.5 * position.size * np.log(2 * np.pi) + volumes
     total = float(logsumexp(masses))
     return Laplace(position, scale_tril, logdensity, total, modes, heights, masses, scale_trils)
-
-
-def first_approximation(posterior: Posterior, rng_key: Key) -> Laplace:
-    """Where chains begin and what they first assume: the `laplace_approximation` at the mode; where the likelihood has
-    no exact gradient, a normal with the widths of the prior around the best of some draws of it.
-
-    Raises:
-        ModeError: as `find_mode`.
-    """
-    if posterior.gradient == "exact":
-        return laplace_approximation(posterior, find_mode(posterior, rng_key))
-    draws = np.asarray(posterior.sample_prior(rng_key, _NUM_BLIND))
-    candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
-    found = [float(evaluate_point(posterior, jnp.asarray(x)).logdensity) for x in candidates]
-    best = int(np.argmax(found))
-    if not np.isfinite(found[best]):
-        raise ModeError(f"posterior.start and {_NUM_BLIND} prior draws have no density")
-    scale = np.diag(_prior_scale(posterior))
-    volume = 0.5 * len(scale) * np.log(2 * np.pi) + np.log(np.diag(scale)).sum()
-    mass = found[best] + float(volume)
-    one = candidates[best][None], np.array([found[best]]), np.array([mass]), scale[None]
-    return Laplace(candidates[best], scale, found[best], mass, *one)
 
 
 def _search(dim: int, tolerance: float) -> dict[str, Any]:
@@ -296,7 +273,7 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     wide = np.asarray(posterior.initial.sample(jax.random.fold_in(rng_key, 1), 25 * num))
     draws = np.stack([near, wide], axis=1).reshape(50 * num, -1)
     candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
-    value_and_gradient = _value_and_gradient(posterior)
+    value_and_gradient = value_and_gradient_of(posterior)
     starts = list(islice((x for x in candidates if np.isfinite(value_and_gradient(x)[0])), num))
     if not starts:
         status = int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status)
@@ -328,7 +305,7 @@ def _hessian(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: 
     return (hessian + hessian.T) / 2
 
 
-def _prior_scale(posterior: Posterior) -> np.ndarray:
+def prior_scale(posterior: Posterior) -> np.ndarray:
     """Half-widths of the central 68 % of prior draws of the position, ``[dim]``."""
     draws = np.asarray(posterior.sample_prior(jax.random.key(0), _NUM_PRIOR_DRAWS))
     low, high = np.quantile(draws, [0.16, 0.84], axis=0)
@@ -340,7 +317,7 @@ def _logdet(posterior: Posterior, position: Position) -> tuple[Scalar, Position]
     return jax.value_and_grad(posterior.logdet_fn)(position)
 
 
-def _value_and_gradient(
+def value_and_gradient_of(
     posterior: Posterior, density: Density = "position"
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """``position -> (log-density, gradient [dim])``; -inf and NaN where either is not finite."""

@@ -25,8 +25,9 @@ from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
+from estim.samplers.first_approximation import first_approximation
 from estim.samplers.joining import Chunk, to_draws
-from estim.samplers.mode import Laplace, first_approximation
+from estim.samplers.mode import Laplace
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.particles import PopulationState
 from estim.samplers.registry import Algorithm, Spread, algorithm_named, require_gradient

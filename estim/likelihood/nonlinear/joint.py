@@ -11,6 +11,7 @@ from estim.arguments import ArgumentError, NonNegative, check_fields
 from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.measurement_errors import error_densities, require_errors
 from estim.numerics import semidefinite_cholesky
 from estim.parameters import Latent
@@ -75,6 +76,10 @@ class Joint(Likelihood):
         begin = (Latent("start", ("direction",), (tuple(range(1, directions + 1)),)),) if directions else ()
         periods = tuple(range(1, len(data) + 1))
         return (*begin, Latent("shocks", ("period", "shock"), (periods, spec.shocks._fields)))
+
+    def over_parameters(self) -> GaussianFilter:
+        """A likelihood of the parameters alone that reads the same, from which a sampler may begin."""
+        return GaussianFilter("extended", self.presample)
 
     def loglikelihood(self, solution: Any, data: Array, latents: Array | None = None) -> Outcome:
         """Log-density of the observations given ``latents`` z, one vector, and its status.
