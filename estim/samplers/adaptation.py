@@ -172,7 +172,9 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     both = zip(adaptation.visited, _visited(info), strict=True)
     visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in both))
     w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
-    transport: TransportMap = learn_transport_map(w, visited.gradient @ scale_tril)
+    transport: TransportMap = learn_transport_map(
+        w, visited.gradient @ scale_tril, tuning.transport.log_scale.shape[1]
+    )
     return tuning._replace(transport=transport), adaptation._replace(visited=visited)
 
 

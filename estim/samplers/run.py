@@ -280,7 +280,8 @@ def _blank_state(
 ) -> RunState:
     """A `RunState` of the right structure, shapes and types, in which nothing is learnt yet."""
     dim = len(posterior.start)
-    bend = straight(dim) if row.uses_gradient else None
+    leading = dim - sum(len(latent.names) for latent in posterior.parameters.latents)
+    bend = straight(dim, leading) if row.uses_gradient else None
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
     one = jax.eval_shape(build(tuning=tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
