@@ -27,7 +27,7 @@ from scipy.io import loadmat
 
 from estim.dynare import ModFileError, read_mod
 from estim.dynare.modfile import translate
-from estim.solution import solve_decision_rule
+from estim.solution import solve_decision_rule_once
 from estim.status import Status
 
 MODEL = re.compile(r"^\s*model\s*(\([^;]*\))?\s*;", re.MULTILINE | re.IGNORECASE)
@@ -103,7 +103,7 @@ def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, st
             translate(path)
             return "read", "", 0.0
         mod = read_mod(path)
-        rule = solve_decision_rule(mod.model, mod.model.params(params_at(mod, solutions)))
+        rule = solve_decision_rule_once(mod.model, mod.model.params(params_at(mod, solutions)))
         if int(rule.status):
             return "read", Status(int(rule.status)).message, 0.0
         if not solutions:

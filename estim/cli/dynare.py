@@ -7,24 +7,44 @@ from typing import Any
 
 
 def add_commands(add: Callable[..., Any]) -> None:
-    add("dynare", _dynare, "run the commands of a Dynare file").add_argument(
-        "mod", type=Path, help="Dynare file (.mod)"
+    dynare = add("dynare", _dynare, "run the commands of a Dynare file")
+    dynare.add_argument("mod", type=Path, help="Dynare file (.mod)")
+    dynare.add_argument(
+        "--against",
+        type=Path,
+        metavar="RESULTS",
+        help="Dynare's own results of it, NAME_results.mat, to compare with",
     )
-    convert = add("convert", _convert, "write a Dynare file as a Python file")
-    convert.add_argument("mod", type=Path, help="Dynare file (.mod)")
-    convert.add_argument("target", type=Path, help="Python file to write")
+    convert = add("convert", _convert, "write a Dynare file as a Python file, or a model as a Dynare file")
+    convert.add_argument("source", help="Dynare file (.mod), Python file, or name of a gallery model")
+    convert.add_argument(
+        "target", type=Path, help="file to write: a .mod file is Dynare's, others are Python"
+    )
+    convert.add_argument("--to", choices=("mod", "py"), help="what to write, whatever the target is called")
 
 
 def _dynare(arguments: argparse.Namespace) -> int:
-    from estim.dynare import read_mod, run_commands
+    from estim.dynare import compare_with_dynare, read_mod, run_commands
 
-    for text in run_commands(read_mod(arguments.mod)):
+    mod = read_mod(arguments.mod)
+    for text in run_commands(mod):
         print(text)
+    if arguments.against:
+        print(f"LARGEST DIFFERENCE FROM {arguments.against.name}, in units of its largest entry\n")
+        for what, largest, where in compare_with_dynare(mod, arguments.against):
+            print(f"{what:28s} {largest:9.1e}   {where}")
     return 0
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from estim.dynare import convert_mod
+    from estim.dynare import convert_mod, write_mod
+    from estim.experiment.files import load_model_and_data
 
-    print(f"{arguments.mod} → {convert_mod(arguments.mod, arguments.target)}")
+    to = arguments.to or ("mod" if arguments.target.suffix == ".mod" else "py")
+    if to == "mod":
+        model, data = load_model_and_data(arguments.source)
+        written = write_mod(model, arguments.target, data)
+    else:
+        written = convert_mod(arguments.source, arguments.target)
+    print(f"{arguments.source} → {written}")
     return 0

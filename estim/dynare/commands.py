@@ -11,7 +11,7 @@ from scipy.linalg import eigvals
 from estim.dynare.modfile import Command, ModFile
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.numerics import semidefinite_cholesky
-from estim.solution import linearize, solve_decision_rule
+from estim.solution import linearize_once, solve_decision_rule_once
 from estim.status import SolutionError, Status
 
 _SMALL, _LARGE = 1e-10, 1e8
@@ -38,7 +38,7 @@ def run_commands(mod: ModFile) -> Iterator[str]:
 
 
 def _rule(mod: ModFile, command: Command) -> Any:
-    rule = solve_decision_rule(mod.model, mod.model.params(command.params))
+    rule = solve_decision_rule_once(mod.model, mod.model.params(command.params))
     if int(rule.status):
         raise SolutionError(int(rule.status), mod.model.name)
     return jax.tree.map(
@@ -47,7 +47,7 @@ def _rule(mod: ModFile, command: Command) -> Any:
 
 
 def _steady(mod: ModFile, command: Command) -> str:
-    linear = linearize(mod.model, mod.model.params(command.params))
+    linear = linearize_once(mod.model, mod.model.params(command.params))
     if int(linear.status) == Status.NO_STEADY_STATE:
         raise SolutionError(int(linear.status), mod.model.name)
     levels = pd.Series(np.asarray(linear.steady_state), index=mod.model.variables._fields)
@@ -56,7 +56,7 @@ def _steady(mod: ModFile, command: Command) -> str:
 
 def _check(mod: ModFile, command: Command) -> str:
     """The roots z of A z^2 + B z + C, those of equations without dynamics left out."""
-    linear = jax.tree.map(np.asarray, linearize(mod.model, mod.model.params(command.params)))
+    linear = linearize_once(mod.model, mod.model.params(command.params))
     n = len(linear.now)
     zero, one = np.zeros((n, n)), np.eye(n)
     left = np.block([[zero, one], [-linear.lag, -linear.now]])
@@ -64,7 +64,7 @@ def _check(mod: ModFile, command: Command) -> str:
     roots = roots[np.isfinite(roots) & (np.abs(roots) > _SMALL) & (np.abs(roots) < _LARGE)]
     roots = roots[np.argsort(np.abs(roots))]
     table = pd.DataFrame({"modulus": np.abs(roots), "real": roots.real, "imaginary": roots.imag})
-    status = int(solve_decision_rule(mod.model, mod.model.params(command.params)).status)
+    status = int(solve_decision_rule_once(mod.model, mod.model.params(command.params)).status)
     verdict = f"{int((np.abs(roots) > 1 + 1e-6).sum())} eigenvalue(s) larger than 1 in modulus: "
     verdict += "there is one stable solution" if not status else Status(status).message
     return _titled("EIGENVALUES", f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n{verdict}")
@@ -82,7 +82,7 @@ def _policy(mod: ModFile, rule: Any, params: dict[str, float], variables: tuple[
     """Rows: the constant, what the equations read of the past, the shocks at one standard deviation."""
     names = list(mod.model.variables._fields)
     lagged = np.flatnonzero(
-        np.abs(np.asarray(linearize(mod.model, mod.model.params(params)).lag)).any(axis=0)
+        np.abs(np.asarray(linearize_once(mod.model, mod.model.params(params)).lag)).any(axis=0)
     )
     move = rule.policy @ rule.transition @ np.linalg.pinv(rule.policy[lagged])
     states = [f"{names[i]}(-1)" for i in lagged]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 
 from estim.ladder.rung import Rung
@@ -10,7 +9,8 @@ from estim.model import Model
 from estim.numerics.matching import unmatched
 from estim.solution.at_rest import at_rest, equations_left, levels
 from estim.solution.incidence import Incidence, incidence
-from estim.solution.linearize import LinearModel, linearize
+from estim.solution.linearize import LinearModel
+from estim.solution.on_host import linearize_once
 from estim.status import Status
 
 _SHIFTS = 0.7 * np.exp(0.9j), 1.3 * np.exp(2.0j)  # dates apart, as numbers that are no root
@@ -74,10 +74,10 @@ def _idle(model: Model, found: Incidence) -> list[str]:
 def linear_at_rest(model: Model) -> LinearModel:
     """The equations linearised at the steady state of the defaults, or at the nearest to one that is found."""
     params = model.params()
-    linear = jax.jit(lambda params: linearize(model, params))(params)
+    linear = linearize_once(model, params)
     if int(linear.status) == Status.NO_STEADY_STATE and not model.states_rest:
         nearest, _ = at_rest(model, params)
-        return jax.jit(lambda params, levels: linearize(model, params, levels))(params, nearest)
+        return linearize_once(model, params, nearest)
     return linear
 
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax import lax
 from jax.extend import core
+from scipy.linalg import lapack
 
 from estim.numerics.reads import CALLS
 
@@ -49,11 +50,107 @@ def _outputs(eqn: core.JaxprEqn, x: list[Any]) -> Sequence[Any]:
         return [_PLAIN[name](*x)]
     if name == "integer_pow":
         return [np.power(x[0], float(params["y"]))]
-    if name == "convert_element_type" and np.ndim(x[0]) == 0:
-        return [np.dtype(params["new_dtype"]).type(x[0])]
+    if name == "while":
+        return _loop(params, x)
+    if name == "cond":
+        branch = params["branches"][min(max(int(x[0]), 0), len(params["branches"]) - 1)]
+        return _run(branch.jaxpr, branch.consts, x[1:])
+    if name == "custom_linear_solve":
+        return _linear_solve(params, x)
+    if name in _SHAPED and (y := _SHAPED[name](params, *x)) is not None:
+        return y
     y = eqn.primitive.bind(*x, **eqn.primitive.get_bind_params(params))
     return [np.asarray(v) for v in (y if eqn.primitive.multiple_results else [y])]
 
+
+def _loop(params: dict[str, Any], x: list[Any]) -> list[Any]:
+    """A `while` of JAX."""
+    asks, does = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+    condition, body, carry = params["cond_jaxpr"], params["body_jaxpr"], list(x[does:])
+    while _run(condition.jaxpr, condition.consts, [*x[:asks], *carry])[0]:
+        carry = _run(body.jaxpr, body.consts, [*x[asks:does], *carry])
+    return carry
+
+
+def _linear_solve(params: dict[str, Any], x: list[Any]) -> list[Any]:
+    """By the program that solves."""
+    lengths, solve = params["const_lengths"], params["jaxprs"].solve
+    before = lengths.matvec + lengths.vecmat
+    return _run(solve.jaxpr, solve.consts, [*x[before : before + lengths.solve], *x[sum(lengths) :]])
+
+
+def _lu(params: dict[str, Any], x: Any) -> list[Any] | None:
+    if np.ndim(x) != 2 or not np.size(x):
+        return None
+    factors, pivots, _ = lapack.dgetrf(x)
+    order = np.arange(len(x))
+    for i, j in enumerate(pivots):
+        order[[i, j]] = order[[j, i]]
+    return [factors, pivots.astype(np.int32), order.astype(np.int32)]
+
+
+def _triangular(params: dict[str, Any], a: Any, b: Any) -> list[Any] | None:
+    if np.ndim(a) != 2 or not params["left_side"] or params["conjugate_a"]:
+        return None
+    options = {"lower": params["lower"], "trans": params["transpose_a"], "unitdiag": params["unit_diagonal"]}
+    return [lapack.dtrtrs(a, b, **options)[0]]
+
+
+def _broadcast(params: dict[str, Any], x: Any) -> list[Any]:
+    sizes = np.ones(len(params["shape"]), int)
+    sizes[list(params["broadcast_dimensions"])] = np.shape(x)
+    return [np.broadcast_to(np.reshape(x, sizes), params["shape"])]
+
+
+def _iota(params: dict[str, Any]) -> list[Any]:
+    along, shape = params["dimension"], params["shape"]
+    return _broadcast(
+        {"shape": shape, "broadcast_dimensions": (along,)}, np.arange(shape[along], dtype=params["dtype"])
+    )
+
+
+def _dot(params: dict[str, Any], a: Any, b: Any) -> list[Any] | None:
+    (left, right), batch = params["dimension_numbers"]
+    return [np.tensordot(a, b, (left, right))] if batch == ((), ()) else None
+
+
+def _put(params: dict[str, Any], into: Any, at: Any, values: Any) -> list[Any] | None:
+    """Numbers put at points of an array that is known to have them."""
+    numbers = params["dimension_numbers"]
+    every = tuple(range(np.ndim(into)))
+    plain = numbers.inserted_window_dims == numbers.scatter_dims_to_operand_dims == every
+    if not (plain and params["unique_indices"] and np.ndim(at) == 2 and not numbers.operand_batching_dims):
+        return None
+    result = np.array(into)
+    result[tuple(np.asarray(at).T)] = values
+    return [result]
+
+
+_SHAPED: dict[str, Callable[..., list[Any] | None]] = {
+    "convert_element_type": lambda params, x: [np.asarray(x).astype(params["new_dtype"])[()]],
+    "iota": _iota,
+    "reshape": lambda params, x: (
+        [np.reshape(x, params["new_sizes"])] if params["dimensions"] is None else None
+    ),
+    "squeeze": lambda params, x: [np.squeeze(x, params["dimensions"])],
+    "argmax": lambda params, x: [np.argmax(x, params["axes"][0]).astype(params["index_dtype"])],
+    "stack": lambda params, *x: [np.stack(x, params["axis"])],
+    "unstack": lambda params, x: list(np.moveaxis(x, params["axis"], 0)),
+    "concatenate": lambda params, *x: [np.concatenate(x, params["dimension"])],
+    "split": lambda params, x: np.split(x, np.cumsum(params["sizes"])[:-1], params["axis"]),
+    "broadcast_in_dim": _broadcast,
+    "transpose": lambda params, x: [np.transpose(x, params["permutation"])],
+    "reduce_sum": lambda params, x: [np.sum(x, params["axes"])],
+    "reduce_max": lambda params, x: [np.max(x, params["axes"])],
+    "reduce_min": lambda params, x: [np.min(x, params["axes"])],
+    "reduce_and": lambda params, x: [np.all(x, params["axes"])],
+    "reduce_or": lambda params, x: [np.any(x, params["axes"])],
+    "dot_general": _dot,
+    "scatter": _put,
+    "lu": _lu,
+    "triangular_solve": _triangular,
+}
+"""Operations on arrays, by their parameters; None where this case is JAX's."""
 
 _CALLS = (*CALLS, "custom_jvp_call", "closed_call")
 _PLAIN: dict[str, Callable[..., Any]] = {
@@ -87,6 +184,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "and": np.bitwise_and,
     "or": np.bitwise_or,
     "select_n": lambda which, *cases: np.where(which, *cases[::-1]) if len(cases) == 2 else cases[int(which)],
+    "not": lambda x: np.logical_not(x) if np.asarray(x).dtype == bool else np.invert(x),
+    "is_finite": np.isfinite,
     "stop_gradient": lambda x: x,
     "copy": lambda x: x,
 }

@@ -4,6 +4,7 @@ from estim.representations.linear import DecisionRule, StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.solution.incidence import Incidence, incidence
 from estim.solution.linearize import LinearModel, linearize
+from estim.solution.on_host import linearize_once, solve_decision_rule_once
 from estim.solution.rational_expectations import (
     solve_decision_rule,
     solve_state_space,
@@ -22,7 +23,9 @@ __all__ = [
     "impulse_responses",
     "incidence",
     "linearize",
+    "linearize_once",
     "solve_decision_rule",
+    "solve_decision_rule_once",
     "solve_state_space",
     "solve_state_space_in_variables",
     "steady_state_of",

@@ -78,7 +78,7 @@ def _respond(
     if determined:
         nothing = jnp.zeros((future[0].shape[1], past[0].shape[1]))
         found = _solve(now, right, nothing)
-        return on_host_where_needed(_respond_on_host, ~found[2], found, now, *past, *future)
+        return on_host_where_needed(respond_on_host, ~found[2], found, now, *past, *future)
     guess = _guess(now, *past, *future)
     return _solve(now + future[0] @ (guess @ past[1]), right, guess)
 
@@ -105,16 +105,16 @@ def _respond_jvp(determined: bool, primals, tangents):
 
 
 @np.errstate(all="ignore")
-def _respond_on_host(
+def respond_on_host(
     now: np.ndarray, l: np.ndarray, n: np.ndarray, j: np.ndarray, p: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """`_respond` in NumPy, where B is singular."""
-    guess = _guess(now, l, n, j, p)
-    scaled, rows, columns = _scaled(now + j @ (guess @ n))
-    right = -rows * np.concatenate([l, j], axis=1)
-    regular = bool(np.isfinite(scaled).all()) and np.linalg.cond(scaled) < 1.0 / _PIVOT
-    xy = columns * np.linalg.solve(scaled, right) if regular else np.zeros_like(right)
-    return xy, guess, regular
+    """`_respond` in NumPy, whether B is singular or not."""
+    right = -np.concatenate([l, j], axis=1)
+    for guess in (np.zeros((j.shape[1], n.shape[0])), _guess(now, l, n, j, p)):
+        scaled, rows, columns = _scaled(now + j @ (guess @ n))
+        if np.isfinite(scaled).all() and np.linalg.cond(scaled) < 1.0 / _PIVOT:
+            return columns * np.linalg.solve(scaled, rows * right), guess, True
+    return np.zeros_like(right), guess, False
 
 
 def _guess(now: Any, l: Any, n: Any, j: Any, p: Any) -> Any:

@@ -23,7 +23,7 @@ from estim.solution.incidence import Incidence, VertexCover, incidence, minimum_
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import solve_policy
 from estim.status import Status
-from estim.typing import Array, Scalar
+from estim.typing import Array
 
 _IN_NAME_ONLY = 1e-11
 
@@ -185,14 +185,14 @@ def _solve_once(model: Model, params) -> LinearSolution:
 
 def solve_linearized(model: Model, params, linear: LinearModel) -> LinearSolution:
     """The solution of a model's equations that are linearised at `params` already; JAX may trace it."""
-    reading = _reading(model)
+    reading = reading_of(model)
     n_equations = linear.now.shape[0]
 
     unshocked = jnp.zeros((linear.measured_lag.shape[0], linear.shocks.shape[1]))
     past = jnp.block([[linear.lag, linear.shocks], [linear.measured_lag, unshocked]])
-    loading, combination = _factor(past, reading.past)
+    loading, combination = factor(past, reading.past)
     n, s = jnp.split(combination, [n_equations], axis=1)
-    j, p = _factor(linear.lead, reading.future)
+    j, p = factor(linear.lead, reading.future)
 
     l, measured_lag = jnp.split(loading, [n_equations])
     policy, transition, status = solve_policy(
@@ -204,7 +204,9 @@ def solve_linearized(model: Model, params, linear: LinearModel) -> LinearSolutio
         policy=policy,
         steady_state=linear.steady_state,
         status=jnp.select(
-            [linear.status != Status.OK, _in_name_only(linear)], [linear.status, Status.SINGULAR], status
+            [linear.status != Status.OK, in_name_only(lax.stop_gradient(linear))],
+            [linear.status, Status.SINGULAR],
+            status,
         ),
         shock_cov=shock_correlation(model, params),
     )
@@ -212,22 +214,22 @@ def solve_linearized(model: Model, params, linear: LinearModel) -> LinearSolutio
     return LinearSolution(rule, n, design, linear.measured_now, linear.obs_intercept)
 
 
-def _in_name_only(linear: LinearModel) -> Scalar:
+def in_name_only(linear: LinearModel) -> Any:
     """Is some variable in its equations by rounding errors of other terms only, its level at rest considered?"""
-    size = jnp.abs(linear.lead) + jnp.abs(linear.now) + jnp.abs(linear.lag)
-    size = lax.stop_gradient(size * (1.0 + jnp.abs(linear.steady_state))[None, :])
+    size = (abs(linear.lead) + abs(linear.now) + abs(linear.lag)) * (1.0 + abs(linear.steady_state))[None, :]
     rows = size.max(axis=1, keepdims=True)
     return ~(size > _IN_NAME_ONLY * rows).any(axis=0).all()
 
 
 def dated_variables(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """The positions of the variables that are read of last period, the measurement's too, and of the next period."""
-    reading = _reading(model)
+    reading = reading_of(model)
     return reading.lagged, reading.led
 
 
 @kept_on_model
-def _reading(model: Model) -> _Reading:
+def reading_of(model: Model) -> _Reading:
+    """Which combinations of the past and of the future the equations read."""
     found = incidence(model)
     determined = _check_dates(model, found)
     unshocked = np.zeros((found.measured_lag.shape[0], found.shocks.shape[1]), bool)
@@ -241,8 +243,8 @@ def _reading(model: Model) -> _Reading:
     )
 
 
-def _factor(matrix: Array, cover: VertexCover) -> tuple[Array, Array]:
-    """``matrix = loading @ combination`` with as many columns and rows between as `cover` has.
+def factor(matrix: Any, cover: VertexCover, xp: Any = jnp) -> tuple[Any, Any]:
+    """``matrix = loading @ combination`` with as many columns and rows between as `cover` has; by JAX or NumPy.
 
     A covered row contributes its own combination of the columns left uncovered, a covered
     column the column's variable itself.
@@ -250,8 +252,8 @@ def _factor(matrix: Array, cover: VertexCover) -> tuple[Array, Array]:
     rows, columns = cover
     uncovered = np.ones(matrix.shape[1])
     uncovered[columns] = 0.0
-    loading = jnp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
-    combination = jnp.concatenate([matrix[rows] * uncovered[None, :], np.eye(matrix.shape[1])[columns]])
+    loading = xp.concatenate([np.eye(matrix.shape[0])[:, rows], matrix[:, columns]], axis=1)
+    combination = xp.concatenate([matrix[rows] * uncovered[None, :], np.eye(matrix.shape[1])[columns]])
     return loading, combination
 
 

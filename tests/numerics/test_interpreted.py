@@ -15,6 +15,25 @@ PROGRAMS = {
     "choices": lambda x, y: (jnp.where(x > y, x, y * 2), jnp.minimum(x, y), jnp.abs(x - y), x >= y),
     "a program within": lambda x, y: jax.jit(lambda a: (a * y, jnp.sin(a)))(x),
     "what NumPy lacks": lambda x, y: (norm.cdf(x), jnp.linalg.solve(jnp.eye(2) * x, jnp.ones(2) * y)),
+    "arrays": lambda x, y: (
+        jnp.stack([x, y]) @ jnp.array([[1.0, 2.0], [3.0, 4.0]]),
+        jnp.concatenate([jnp.ones((2, 1)) * x, jnp.full((2, 2), y)], axis=1).T.sum(axis=0),
+        jnp.zeros((2, 3))
+        .at[(np.array([0, 1]), np.array([2, 0]))]
+        .set(jnp.stack([x, y]), unique_indices=True),
+        jnp.split(jnp.arange(6.0) * x, [2, 3]),
+        jnp.isfinite(jnp.stack([x, jnp.inf * y])).all() | ~(x > y),
+        jnp.argmax(jnp.stack([y, x, y])),
+        jnp.eye(3)[:, None, :].reshape(9) * x,
+    ),
+    "a matrix": lambda x, y: jnp.linalg.solve(
+        jnp.array([[1.0, 3.0], [2.0, 0.1]]) + jnp.diag(jnp.stack([x, y])), jnp.stack([y, x])
+    ),
+    "loops and branches": lambda x, y: (
+        jax.lax.while_loop(lambda c: c[0] < 40, lambda c: (c[0] * 1.5 + y, c[1] + 1), (x, 0)),
+        jax.lax.cond(x > y, lambda a: a + 1.0, lambda a: a * y, x),
+        jax.lax.switch(2, [lambda a: a, lambda a: -a, lambda a: a * a], x),
+    ),
     "constants": lambda x, y: (jnp.asarray(2.0), x),
 }
 

@@ -21,7 +21,7 @@ from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
 from estim.numerics.interpreted import interpreted
-from estim.solution.linearize import linearize
+from estim.solution.on_host import linearize_once
 from estim.solution.search_steady_state import search
 from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
 from estim.solution.steady_state import steady_state_of
@@ -108,8 +108,7 @@ def _found(static_residuals: StaticResiduals, levels: Any, model: Model) -> bool
 
 def _solved(model: Model) -> bool:
     """Does the steady state hold as `linearize` judges it, in units of each equation's terms?"""
-    status = jax.jit(lambda p: linearize(model, p).status)(_floats(model.params()))
-    return int(status) != Status.NO_STEADY_STATE
+    return int(linearize_once(model, model.params()).status) != Status.NO_STEADY_STATE
 
 
 def _stages(system: System, model: Model) -> list[Any]:

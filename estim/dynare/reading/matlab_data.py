@@ -29,7 +29,19 @@ try:
     found = loadmat(sys.argv[1])
 except Exception as error:
     sys.exit(f"{error}"[:300])
-found = {k: np.asarray(v) for k, v in found.items() if not k.startswith("__") and np.asarray(v).dtype.kind in "biufc"}
+def flat(name, value, depth):
+    value = np.asarray(value)
+    if value.dtype.kind in "biufcU":
+        yield name, value
+    elif depth and value.dtype.names and value.size == 1:
+        for field in value.dtype.names:
+            yield from flat(f"{name}.{field}", value.flat[0][field], depth - 1)
+    elif depth and value.dtype.kind == "O":
+        for k, entry in enumerate(value.flat, 1):
+            yield from flat(f"{name}.{k}", entry, depth - 1)
+depth = int(sys.argv[2])
+found = dict(x for k, v in found.items() if not k.startswith("__") for x in flat(k, v, depth))
+found = {k: v for k, v in found.items() if depth or v.dtype.kind != "U"}
 if sum(v.nbytes for v in found.values()) > 1 << 28:
     sys.exit("more than 256 MiB of numbers")
 kept = io.BytesIO()
@@ -40,7 +52,16 @@ _SECONDS = 120
 
 
 def saved_vectors(path: Path) -> dict[str, np.ndarray]:
-    """The numeric variables of a `.mat` file.
+    """The numeric variables of a `.mat` file; raises as `saved_tree`."""
+    return saved_tree(path, 0)
+
+
+def saved_tree(path: Path, depth: int) -> dict[str, np.ndarray]:
+    """The numbers and words of a `.mat` file, those in structs and cells too: ``oo_.dr.ghx``, ``M_.endo_names.1``.
+
+    Args:
+        path: the file.
+        depth: how far into structs and cells; 0 for the numeric variables alone.
 
     It is read in a process of its own: what is wrong in such a file can end the process that reads it.
 
@@ -49,7 +70,7 @@ def saved_vectors(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-P", "-c", _LOAD, str(path.resolve())],
+            [sys.executable, "-P", "-c", _LOAD, str(path.resolve()), str(depth)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,

@@ -15,7 +15,7 @@ from scipy.linalg import schur, solve_discrete_lyapunov
 from estim.dynare.reading.settings import StochSimulSettings
 from estim.model import Model
 from estim.numerics import semidefinite_cholesky
-from estim.solution import DecisionRule, solve_decision_rule
+from estim.solution import DecisionRule, solve_decision_rule_once
 from estim.status import SolutionError
 from estim.typing import ParamValues
 
@@ -52,7 +52,7 @@ def stoch_simul(model: Model, params: ParamValues, asked: StochSimulSettings) ->
     Raises:
         SolutionError: the model has no unique stable solution.
     """
-    rule = solve_decision_rule(model, model.params(params))
+    rule = solve_decision_rule_once(model, model.params(params))
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
     root = semidefinite_cholesky(rule.shock_cov)

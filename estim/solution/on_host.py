@@ -1,0 +1,87 @@
+"""A model solved once, by NumPy: for what is asked of one point, compiling would take longer than all the rest.
+
+The same equations, the same states and the same verdict as `solve_decision_rule`, whose compiled program is for many
+points; here every verdict is one by roots.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from estim.kept import kept_on_model
+from estim.model import Model
+from estim.numerics.interpreted import interpreted
+from estim.numerics.roots import solve_by_roots
+from estim.representations.linear import DecisionRule
+from estim.solution.equations import shock_correlation
+from estim.solution.linearize import LinearModel, linearize
+from estim.solution.policy import respond_on_host
+from estim.solution.rational_expectations import factor, in_name_only, reading_of
+from estim.status import Status
+
+
+def linearize_once(model: Model, params: Any, variables: Any | None = None) -> LinearModel:
+    """As `linearize`, of numbers."""
+    if variables is None:
+        return _linearized(model)(_numbers(params))
+    given = _numbers(params), _numbers(variables)
+    return interpreted(partial(linearize, model), *given)(*given)
+
+
+def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
+    """As `solve_decision_rule`, of numbers; its arrays are NumPy's.
+
+    Raises:
+        ModelError: some variable is in no equation at its own date.
+    """
+    linear: Any = linearize_once(model, params)
+    reading = reading_of(model)
+    n_lagged = len(linear.measured_lag)
+    unshocked = np.zeros((n_lagged, linear.shocks.shape[1]))
+    past = np.block([[linear.lag, linear.shocks], [linear.measured_lag, unshocked]])
+    loading, combination = factor(past, reading.past, np)
+    n, s = np.split(combination, [len(linear.now)], axis=1)
+    j, p = factor(linear.lead, reading.future, np)
+    policy, transition, status = solve_policy_once(linear.now, loading[: len(linear.now)], n, j, p)
+    if int(linear.status) != Status.OK:
+        status = Status(int(linear.status))
+    elif in_name_only(linear):
+        status = Status.SINGULAR
+    correlation = _correlation(model)(_numbers(params))
+    arrays: Any = transition, s, policy, linear.steady_state, np.array(int(status)), correlation
+    return DecisionRule(*arrays)
+
+
+def solve_policy_once(
+    now: np.ndarray, l: np.ndarray, n: np.ndarray, j: np.ndarray, p: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Status]:
+    """As `solve_policy`: X of x_t = X m_t, T of m_{t+1} = T m_t, and the status."""
+    n_states = l.shape[1]
+    useless = np.zeros((len(now), n_states)), np.zeros((n_states, n_states))
+    if not all(np.isfinite(a).all() for a in (now, l, n, j, p)):
+        return *useless, Status.NOT_FINITE
+    xy, guess, regular = respond_on_host(now, l, n, j, p)
+    if not regular:
+        return *useless, Status.SINGULAR
+    x, y = np.split(xy, [n_states], axis=1)
+    ahead, behind = n @ xy, p @ xy
+    e, h = np.split(ahead, [n_states], axis=1)
+    g, f = np.split(behind, [n_states], axis=1)
+    v, status = solve_by_roots(e, h, g - guess, f)
+    return x + y @ v, e + h @ v, status
+
+
+def _numbers(values: Any) -> Any:
+    return type(values)(*map(float, values))
+
+
+@kept_on_model
+def _linearized(model: Model) -> Callable[[Any], LinearModel]:
+    return interpreted(partial(linearize, model), _numbers(model.params()))
+
+
+@kept_on_model
+def _correlation(model: Model) -> Callable[[Any], np.ndarray]:
+    return interpreted(partial(shock_correlation, model), _numbers(model.params()))
