@@ -71,7 +71,7 @@ class Likelihood(Protocol):
 
     def over_parameters(self) -> Any:
         """Of a likelihood with latents, one without them that reads the same and is near: where samplers begin."""
-        raise NotImplementedError
+        return self
 
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""
