@@ -33,9 +33,8 @@ def first_approximation(posterior: Posterior, rng_key: Key) -> Laplace:
     if posterior.gradient != "exact":
         return _around_the_best(posterior, rng_key)
     if (parameters := posterior.over_parameters()) is not None:
-        return laplace_approximation(
-            posterior, _best_shocks(posterior, find_mode(parameters, rng_key).position)
-        )
+        params = find_mode(parameters, rng_key).position
+        return laplace_approximation(posterior, jnp.asarray(_best_shocks(posterior, params)))
     return laplace_approximation(posterior, find_mode(posterior, rng_key))
 
 
