@@ -1,15 +1,17 @@
 """The equations at rest as a system of equations: residuals, derivatives, and what they leave undetermined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 
 from estim.numerics import solve_linear
 from estim.numerics.interpreted import interpreted
-from estim.solution.sparse_derivatives import SparseRow, dense, sparse_jacobian
+from estim.solution.sparse_derivatives import SparseRow, sparse_jacobian
 from estim.typing import Array
 
 type StaticResiduals = Callable[[Any, Any, Any, Any], dict[str, Any]]
@@ -37,34 +39,64 @@ def read_system(
 
     Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
     """
-    n = len(kind._fields)
-    value, partials = _derivatives(static_residuals, kind, levels, params)
-    return _system(jnp, jnp.stack(value), dense(partials, 3 * n).reshape(n, 3, n), _own(partials, n), levels)
+    n, traced = len(kind._fields), _traced(static_residuals, kind, params)
+    value, entries = traced.compiled(list(jnp.unstack(levels)), [jnp.asarray(p, float) for p in params])
+    by_date = jnp.zeros((n, 3 * n)).at[traced.at].set(entries, unique_indices=True)
+    return _system(jnp, value, by_date.reshape(n, 3, n), traced.own, levels)
 
 
 def system_on_host(
     static_residuals: StaticResiduals, kind: type[Any], params: Any
 ) -> Callable[[np.ndarray, Any], StaticSystem]:
     """`read_system` as a function of levels and parameters like `params`, computed by NumPy."""
-    n, at, own = len(kind._fields), [], np.zeros(0)
-
-    def derivatives(levels: Sequence[Any], params: Any) -> tuple[list[Any], list[Any]]:
-        nonlocal at, own
-        value, partials = _derivatives(static_residuals, kind, levels, params)
-        at, own = [(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n)
-        return value, [jnp.asarray(entry, float) for row in partials for entry in row.values()]
-
-    floats = lambda tree: jax.tree.map(lambda x: np.float64(x), tree)
-    run = interpreted(derivatives, [1.0] * n, floats(params))
+    n, traced = len(kind._fields), _traced(static_residuals, kind, params)
 
     def system(levels: np.ndarray, params: Any) -> StaticSystem:
-        value, entries = run(list(levels), floats(params))
+        value, entries = traced.on_host(list(map(float, levels)), list(map(float, params)))
         by_date = np.zeros((n, 3 * n))
-        by_date[tuple(np.transpose(at))] = entries
+        by_date[traced.at] = entries
         with np.errstate(all="ignore"):
-            return _system(np, np.array(value, float), by_date.reshape(n, 3, n), own, levels)
+            return _system(np, value, by_date.reshape(n, 3, n), traced.own, levels)
 
     return system
+
+
+class _Traced(NamedTuple):
+    """Residuals ``[n]`` and their derivatives that are not zero by structure ``[m]``, of levels and parameters.
+
+    ``at`` are the rows and columns of the latter, ``own`` is `_own`'s.
+    """
+
+    compiled: Callable[..., Any]
+    on_host: Callable[..., Any]
+    at: tuple[np.ndarray, np.ndarray]
+    own: np.ndarray
+
+
+_TRACED: WeakKeyDictionary[StaticResiduals, _Traced] = WeakKeyDictionary()
+"""A search asks for the same derivatives many times, and to trace them takes longer than all the rest."""
+
+
+def _traced(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> _Traced:
+    if static_residuals not in _TRACED:
+        n = len(kind._fields)
+        found: list[Any] = []
+
+        def derivatives(levels: list[Any], numbers: list[Any]) -> tuple[Array, Array]:
+            value, partials = _derivatives(static_residuals, kind, levels, type(params)(*numbers))
+            found[:] = [[(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n)]
+            entries = [jnp.asarray(entry, float) for row in partials for entry in row.values()]
+            return jnp.stack(value), jnp.stack(entries) if entries else jnp.zeros(0)
+
+        scalar = jax.ShapeDtypeStruct((), float)
+        program = jax.make_jaxpr(derivatives)([scalar] * n, [scalar] * len(params))
+        again = lambda levels, numbers: core.jaxpr_as_fun(program)(*levels, *numbers)
+        at, own = found
+        rows = tuple(np.transpose(at).astype(int)) if at else (np.zeros(0, int),) * 2
+        _TRACED[static_residuals] = _Traced(
+            jax.jit(again), interpreted(again, [1.0] * n, [1.0] * len(params)), rows, own
+        )
+    return _TRACED[static_residuals]
 
 
 def _derivatives(
