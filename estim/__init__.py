@@ -30,6 +30,7 @@ _HOME = {
     "estim.households": ("household_steady_state",),
     "estim.jacobians": ("sensitivities",),
     "estim.ladder": ("check_model",),
+    "estim.likelihood.cross_section": ("CrossSection",),
     "estim.likelihood.moment_matching": ("EstimatedMoments", "MomentMatching"),
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),
