@@ -1,5 +1,5 @@
-"""Roots of a few equations by Newton's method with the whole matrix of derivatives: searched for, with derivatives by the
-implicit function theorem, and one step as an operator, whose fixed point is the root."""
+"""Roots of a few equations by Newton's method with the whole matrix of derivatives: a search, with derivatives by the
+implicit function theorem; and one step as an operator, whose fixed point is the root."""
 
 from collections.abc import Callable
 
