@@ -9,10 +9,13 @@ from estim.likelihood.cross_section import CrossSection
 from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
+from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.inversion import Inversion
+from estim.likelihood.nonlinear.joint import Joint
 from estim.likelihood.nonlinear.linear_simulation import LinearSimulation
 from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.likelihood.nonlinear.quadratic import QuadraticKalman
 from estim.likelihood.panel import Panel
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
@@ -27,6 +30,9 @@ LIKELIHOODS: dict[str, Any] = {
     "toeplitz": Toeplitz,
     "whittle": Whittle,
     "inversion": Inversion,
+    "joint": Joint,
+    "gaussian_filter": GaussianFilter,
+    "quadratic_kalman": QuadraticKalman,
     "linear_simulation": LinearSimulation,
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
