@@ -46,6 +46,7 @@ def check_gradients(
     step: float = 1e-4,
     scales: Any = None,
     pieces: int = 1,
+    product_step: float | None = None,
 ) -> GradientCheck:
     """Compare first and second derivatives of a function with finite differences, entry by entry.
 
@@ -58,6 +59,8 @@ def check_gradients(
         scales: like `point`: a usual change of each entry. By default its size, but at least 0.01.
         pieces: how many neighbouring stretches, each of four steps, the differences are the median of: a kink or a
             jump in fewer than half of them does not matter.
+        product_step: of the differences of the gradient, where it is another: a value found by iteration has fewer
+            digits than its gradient, and needs longer steps.
 
     Returns:
         The derivatives by both ways, and how far they are apart at most.
@@ -77,10 +80,14 @@ def check_gradients(
     direction = np.random.default_rng(0).choice([-1.0, 1.0], x.size) * np.linspace(0.5, 1.0, x.size)
     here = np.zeros(x.size)
     _, gradient, product = (np.asarray(a) for a in evaluate(here, direction))
-    along = lambda move, output: _difference(lambda k: evaluate(k * move, direction)[output], step, pieces)
-    differences = np.array([along(step * e, 0) for e in np.eye(x.size)])
+
+    def along(move: np.ndarray, output: int, step: float) -> np.ndarray:
+        return _difference(lambda k: evaluate(k * step * move, direction)[output], step, pieces)
+
+    differences = np.array([along(e, 0, step) for e in np.eye(x.size)])
+    product_differences = along(direction, 1, step if product_step is None else product_step)
     names = [jax.tree_util.keystr(path, simple=True, separator=".") for path in _paths(point)]
-    return GradientCheck(tuple(names), gradient, differences, product, along(step * direction, 1))
+    return GradientCheck(tuple(names), gradient, differences, product, product_differences)
 
 
 def _difference(at: Callable[[float], Any], step: float, pieces: int) -> np.ndarray:

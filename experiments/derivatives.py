@@ -21,7 +21,7 @@ import estim
 from estim.estimation import model_loglikelihood
 from estim.gradients import GradientCheck, check_gradients
 
-SMOOTH, KINKED = {"step": 1e-4}, {"step": 1e-7, "pieces": 3}
+SMOOTH, KINKED = {"step": 1e-4}, {"step": 1e-6, "product_step": 1e-7, "pieces": 3}
 
 
 def check(model: estim.Model, num_directions: int = 0) -> GradientCheck:
