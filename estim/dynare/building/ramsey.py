@@ -88,7 +88,9 @@ def hold_instruments(c: Contents) -> None:
         return
     for name in c.discretion.instruments:
         stated = c.steady_state is not None or c.steady_code is not None
-        level = 0.0 if c.linear else c.initial.get(name, 0.0)  # a linear model rests at zero, wherever a path begins
+        level = (
+            0.0 if c.linear else c.initial.get(name, 0.0)
+        )  # a linear model rests at zero, wherever a path begins
         rest = Call("STEADY_STATE", (Name(name),)) if stated else Number(level)
         c.equations.append(Equation(Name(name), rest, {"name": instrument_equation(name)}, c.discretion.at))
 
