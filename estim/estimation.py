@@ -1,7 +1,7 @@
 """From a specification, a solver and a likelihood to a posterior."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from estim.likelihood.contract import Likelihood
 from estim.likelihood.failure import Outcome
 from estim.likelihood.table import likelihood_for
 from estim.model import Model, ModelError
+from estim.parameters import Latent, Parameters, with_latents
 from estim.posterior import Posterior, split_by
 from estim.prior_checks import begin_at
 from estim.runtime import require_own_runtime
@@ -22,7 +23,7 @@ from estim.solution.solver import Solver
 from estim.solution.table import solver_named
 from estim.specification import Specification
 from estim.status import Status
-from estim.typing import Array, ParamValues, Position
+from estim.typing import Array, Key, ParamValues, Position, Scalar
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class ModelLikelihood:
 
     def __call__(self, position: Position, data: "EstimationData", given: Any = None) -> Outcome:
         """At a position, given what `prepare` returned where the posterior is split."""
-        return self.at(self._params(position), data, given)
+        latents = position[len(self.spec.estimated) :]
+        return self.at(self._params(position), data, given, latents if latents.size else None)
 
     def prepare(self, position: Position, data: "EstimationData") -> Any:
         """The part of the solution that the solver's slow parameters enter."""
@@ -51,13 +53,39 @@ class ModelLikelihood:
         """What the solver gives at a position."""
         return self.solver.solve(self.spec, self._params(position), data.once)
 
-    def at(self, params: Any, data: "EstimationData", given: Any = None) -> Outcome:
-        """At the specification's Params."""
+    def at(
+        self, params: Any, data: "EstimationData", given: Any = None, latents: Array | None = None
+    ) -> Outcome:
+        """At the specification's Params, and at the latents of the likelihood where it has any."""
         solution = self.solver.solve(self.spec, params, data.once if given is None else given)
-        return self.likelihood.loglikelihood(solution, data.read)
+        behind = () if latents is None else (latents,)
+        return self.likelihood.loglikelihood(solution, data.read, *behind)
+
+    def latents(self, data: "EstimationData") -> tuple[Latent, ...]:
+        """What the likelihood adds to the position."""
+        if getattr(type(self.likelihood), "latents", Likelihood.latents) is Likelihood.latents:
+            return ()
+        params = jax.tree.map(lambda x: jnp.asarray(x, float), self.spec.params())
+        solution = jax.eval_shape(lambda p, once: self.solver.solve(self.spec, p, once), params, data.once)
+        return self.likelihood.latents(self.spec, solution, data.read)
 
     def _params(self, position: Position) -> Any:
-        return self.spec.params(self.spec.parameters.constrain_fn(position))
+        own = position[: len(self.spec.estimated)]
+        return self.spec.params(self.spec.parameters.constrain_fn(own))
+
+    def over_parameters(self) -> tuple[Parameters, "ModelLikelihood"]:
+        """The parameters, and a cheap likelihood of these alone, of a likelihood that adds latents to them."""
+        near = ModelLikelihood(self.spec, self.solver.simplest, self.likelihood.over_parameters())
+        return self.spec.parameters, near
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its value depends on random numbers."""
+        return self.likelihood.noisy
+
+    def redraw(self, data: "EstimationData", rng_key: Key, share: Scalar | float = 1.0) -> "EstimationData":
+        """The data with a share of these drawn anew."""
+        return replace(data, read=self.likelihood.redraw(data.read, rng_key, share))
 
     @property
     def gradient(self) -> str:
@@ -124,13 +152,16 @@ def build_posterior(
         raise ModelError(f"{model.name}: there is nothing to estimate: no parameter has a prior distribution")
     check_covariances(model, model.params())
     once = evaluation.solver.solve_once(model)
+    given = EstimationData(read, once)
+    parameters = with_latents(model.parameters, evaluation.latents(given))
     start = {n: v for n, v in model.start_values.items() if n in model.estimated}
+    latents_at_mean = dict.fromkeys(parameters.names[len(model.estimated) :], 0.0)
     slow = evaluation.solver.slow(model)
     return Posterior(
-        model.parameters,
+        parameters,
         evaluation,
-        EstimationData(read, once),
-        model.parameters.unconstrain_fn(begin_at(model.priors, start)),
+        given,
+        parameters.unconstrain_fn(begin_at(model.priors, start) | latents_at_mean),
         split_by(model.priors, slow) if slow else None,
         evaluation.solver.sequential,
     )

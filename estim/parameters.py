@@ -7,7 +7,8 @@ compiled in a fraction of the time.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import jax
@@ -48,6 +49,26 @@ class Initial(NamedTuple):
     logdensity_fn: LogDensity
 
 
+class Latent(NamedTuple):
+    """Numbers that a likelihood adds to the position: independent, standard normal, in the order of their coordinates.
+
+    ``name``; ``dims``, the names of the dimensions, and ``coords``, the labels along each.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    coords: tuple[tuple[Any, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(map(len, self.coords))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of each number, such as ``shocks[3, eps_R]``."""
+        return tuple(f"{self.name}[{', '.join(map(str, at))}]" for at in product(*self.coords))
+
+
 class Parameters(NamedTuple):
     """The estimated parameters, one component of the position ``[dim]`` each, in the order of ``names``.
 
@@ -58,6 +79,7 @@ class Parameters(NamedTuple):
         logprior_fn: log-prior of the values plus ``logdet_fn``.
         sample_prior: ``(rng_key, num) -> [num, dim]`` positions.
         initial: the prior without its joint term and with mass one, see `Initial`.
+        latents: what stands behind the parameters in the position, see `with_latents`; nothing for most.
     """
 
     names: tuple[str, ...]
@@ -67,6 +89,7 @@ class Parameters(NamedTuple):
     logprior_fn: LogDensity
     sample_prior: Callable[[Key, int], Array]
     initial: Initial
+    latents: tuple[Latent, ...] = ()
 
 
 class NormalCDF(ParameterFreeTransform):
@@ -208,6 +231,49 @@ def parameterise(priors: Mapping[Names, Distribution], joint_prior: JointPrior |
         jax.jit(logprior),
         separate if joint_prior is None else partial(sample, joint_block),
         Initial(separate, lambda position: separate_and_values(position)[0] - mass()),
+    )
+
+
+@lru_cache(maxsize=8)
+def with_latents(parameters: Parameters, latents: tuple[Latent, ...]) -> Parameters:
+    """The same with latents behind the parameters, independent of them and standard normal; as they are where there
+    are none."""
+    added = tuple(name for latent in latents for name in latent.names)
+    if not added:
+        return parameters
+    n, names = len(parameters.names), (*parameters.names, *added)
+
+    def normal(position: Position) -> Scalar:
+        z = position[n:]
+        return -0.5 * (z @ z + len(added) * math.log(2.0 * math.pi))
+
+    def beside(sample: Callable[[Key, int], Array], rng_key: Key, num: int) -> Array:
+        key_own, key_latents = jax.random.split(rng_key)
+        return jnp.concatenate(
+            [sample(key_own, num), jax.random.normal(key_latents, (num, len(added)))], axis=1
+        )
+
+    def constrain(position: Position) -> dict[str, Scalar]:
+        own = parameters.constrain_fn(position[:n])
+        return own | dict(zip(added, jnp.unstack(position[n:]), strict=True))
+
+    def unconstrain(values: ParamValues) -> Position:
+        latent = [jnp.asarray(values[name], float) for name in added]
+        return jnp.concatenate([parameters.unconstrain_fn(values), jnp.stack(latent)])
+
+    own, initial = parameters, parameters.initial
+    return Parameters(
+        names,
+        jax.jit(constrain),
+        jax.jit(unconstrain),
+        jax.jit(lambda position: own.logdet_fn(position[:n])),
+        jax.jit(lambda position: own.logprior_fn(position[:n]) + normal(position)),
+        partial(beside, own.sample_prior),
+        Initial(
+            partial(beside, initial.sample),
+            lambda position: initial.logdensity_fn(position[:n]) + normal(position),
+        ),
+        latents,
     )
 
 

@@ -152,6 +152,36 @@ class Posterior:
         """Whether the derivative of the value is that of the log-likelihood: "exact", "none" or "biased"."""
         return getattr(self.likelihood, "gradient", "exact")
 
+    @property
+    def noisy(self) -> bool:
+        """Whether the log-likelihood depends on random numbers, which `redraw_fn` draws anew."""
+        return getattr(self.likelihood, "noisy", False)
+
+    def redraw_fn(self, rng_key: Key, share: Scalar | float = 1.0) -> "Posterior":
+        """The same posterior with other random numbers behind its log-likelihood.
+
+        Args:
+            rng_key: of the new ones.
+            share: of them that are new, each by chance: with a small one the log-likelihood changes little.
+
+        Raises:
+            ArgumentError: there are none.
+        """
+        if not self.noisy:
+            raise ArgumentError(
+                "redraw_fn: the log-likelihood of this posterior depends on no random numbers"
+            )
+        return replace(self, data=self.likelihood.redraw(self.data, rng_key, share))
+
+    def over_parameters(self) -> "Posterior | None":
+        """A cheap posterior of the parameters alone, near this one, where shocks join the position; else None."""
+        if not self.parameters.latents or not hasattr(self.likelihood, "over_parameters"):
+            return None
+        parameters, likelihood = self.likelihood.over_parameters()
+        return replace(
+            self, parameters=parameters, likelihood=likelihood, start=self.start[: len(parameters.names)]
+        )
+
     def over[T](self, fn: Callable[..., T]) -> Callable[..., T]:
         """`fn`, which evaluates this posterior, over a leading axis of its arguments."""
         return over(fn, self.sequential)

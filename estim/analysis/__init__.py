@@ -8,8 +8,10 @@ from estim.analysis.generalised_responses import generalised_impulse_responses
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
 from estim.analysis.identification import Identification, local_identification
 from estim.analysis.impulse_responses import impulse_responses
+from estim.analysis.likelihood_scatter import Scatter, loglikelihood_scatter
 from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
+from estim.analysis.nonlinear_history import PathDecomposition, decompose_path, smoothed_history
 from estim.analysis.overidentification import Overidentification, overidentification_test
 from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
 from estim.analysis.pruned_moments import pruned_as_linear, risk_adjusted_mean, stochastic_steady_state
@@ -25,17 +27,21 @@ __all__ = [
     "Identification",
     "Moments",
     "Overidentification",
+    "PathDecomposition",
     "PriorMass",
     "RankTest",
+    "Scatter",
     "bands",
     "bridge_sampling",
     "calibration_ranks",
+    "decompose_path",
     "forecast",
     "generalised_impulse_responses",
     "gini",
     "historical_decomposition",
     "impulse_responses",
     "local_identification",
+    "loglikelihood_scatter",
     "lorenz_curve",
     "model_probabilities",
     "modified_harmonic_mean",
@@ -51,6 +57,7 @@ __all__ = [
     "sample_smoothed",
     "simulate",
     "smooth",
+    "smoothed_history",
     "solve_draws",
     "stochastic_steady_state",
     "theoretical_moments",

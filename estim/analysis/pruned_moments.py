@@ -1,24 +1,20 @@
 """The moments of a pruned perturbation of first and second order, in closed form.
 
-With x1 and x2 the states' parts of first and second order, z = (x1, x2, x1 x1') follows a linear law of motion, whose
-news are the shocks e, the products x1 e' and the products e e' less their mean. They are uncorrelated over time, and
-their covariance follows from that of v = (x1, e), which is normal:
-
-    Cov(v_a v_b, v_c v_d) = W_ac W_bd + W_ad W_bc,        W = E v v'
+The states, their second-order parts and the products of the former follow a linear law of motion, whose news are
+uncorrelated over time: see `estim.representations.augmented`.
 
 Source: Andreasen, Fernández-Villaverde and Rubio-Ramírez (2018), Review of Economic Studies 85, sec. 4.
 """
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from estim.arguments import ArgumentError, checked
+from estim.representations.augmented import augmented
 from estim.representations.linear import StateSpace
 from estim.representations.pruned import (
     PrunedStateSpace,
     Rule,
-    distinct_products,
     first_order_covariance,
     inputs_covariance,
     second_order_mean,
@@ -85,48 +81,12 @@ def _mean(solution: PrunedStateSpace, rule: Rule) -> Array:
 @jax.jit
 def _as_linear(solution: PrunedStateSpace) -> StateSpace:
     cov, _ = first_order_covariance(solution)
-    W = inputs_covariance(solution, cov)
-    n, size = len(solution.states), len(W)
-    motion = solution.motion
-    if solution.order == 1:
-        T, R, Q = motion.linear[:, :n], motion.linear[:, n:], solution.shock_cov
-        of_state, of_news = solution.measured.linear[:, :n], solution.measured.linear[:, n:]
-    else:
-        (a, b), times = distinct_products(size, 2)
-        old = b < n  # products of states, which the state holds; the others are news
-        (i, j), _ = distinct_products(n, 2)
-        H = motion.linear
-        # x_i x_j = (H v)_i (H v)_j, by the distinct products of v
-        product = (H[i][:, a] * H[j][:, b] + H[i][:, b] * H[j][:, a]) * (0.5 * times)[None, :]
-        half = lambda rule: 0.5 * rule.quadratic[:, a, b] * times[None, :]
-        zero = lambda rows, columns: jnp.zeros((rows, columns))
-        squares, news = int(old.sum()), int((~old).sum())
-        quadratic = half(motion)
-        T = jnp.block(
-            [
-                [H[:, :n], zero(n, n), zero(n, squares)],
-                [zero(n, n), H[:, :n], quadratic[:, old]],
-                [zero(squares, 2 * n), product[:, old]],
-            ]
-        )
-        R = jnp.block(
-            [
-                [H[:, n:], zero(n, news)],
-                [zero(n, size - n), quadratic[:, ~old]],
-                [zero(squares, size - n), product[:, ~old]],
-            ]
-        )
-        c, d = a[~old], b[~old]
-        of_products = W[np.ix_(c, c)] * W[np.ix_(d, d)] + W[np.ix_(c, d)] * W[np.ix_(d, c)]
-        Q = jax.scipy.linalg.block_diag(solution.shock_cov, of_products)
-        G, seen = solution.measured.linear, half(solution.measured)
-        of_state = jnp.concatenate([G[:, :n], G[:, :n], seen[:, old]], axis=1)
-        of_news = jnp.concatenate([G[:, n:], seen[:, ~old]], axis=1)
-    n_obs, n_z = of_state.shape
+    law = augmented(solution)
+    n_obs, n_z = law.measured.shape
     return StateSpace(
-        transition=jnp.pad(jnp.concatenate([T, of_state]), ((0, 0), (0, n_obs))),
-        selection=jnp.concatenate([R, of_news]),
-        state_cov=Q,
+        transition=jnp.pad(jnp.concatenate([law.transition, law.measured]), ((0, 0), (0, n_obs))),
+        selection=jnp.concatenate([law.selection, law.measured_news]),
+        state_cov=law.news_cov(jnp.zeros(len(cov)), cov),
         design=jnp.eye(n_obs, n_z + n_obs, n_z),
         obs_intercept=_mean(solution, solution.measured),
         obs_cov=solution.obs_cov,

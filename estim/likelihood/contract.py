@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal, Protocol
 from estim.arguments import ArgumentError
 from estim.data.datasets import select_observables
 from estim.likelihood.failure import Outcome
-from estim.typing import Array
+from estim.parameters import Latent
+from estim.typing import Array, Key, Scalar
 
 Gradient = Literal["exact", "none", "biased"]
 
@@ -56,9 +57,29 @@ class Likelihood(Protocol):
         """
         ...
 
+    def latents(self, spec: Any, solution: Any, data: Any) -> tuple[Latent, ...]:
+        """What joins the parameters in the position: nothing, for most.
+
+        Where there is something, `loglikelihood` takes its numbers, one vector, as the last argument.
+
+        Args:
+            spec: the specification.
+            solution: the shapes of what the solver gives.
+            data: what `for_data` returned.
+        """
+        return ()
+
+    def over_parameters(self) -> Any:
+        """Of a likelihood with latents, one without them that reads the same and is near: where samplers begin."""
+        return self
+
     def loglikelihood(self, solution: Any, data: Any) -> Outcome:
         """Log-likelihood and status, given what `for_data` returned."""
         ...
+
+    def redraw(self, data: Any, rng_key: Key, share: Scalar | float = 1.0) -> Any:
+        """What `for_data` returned, with a share of its random numbers drawn anew; there are none, for most."""
+        return data
 
     def logdensities(self, solution: Any, data: Any) -> Array | None:
         """ln p(y_t | y_1 .. y_{t-1}) of each period that counts, ``[n_periods - presample]``; NaN without a solution.

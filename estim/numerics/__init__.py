@@ -5,6 +5,7 @@ from estim.numerics.covariance_root import covariance_root
 from estim.numerics.doubling import solve_expectations
 from estim.numerics.inequality import gini, lorenz_curve, top_share
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
+from estim.numerics.normals import many_normals
 from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
 from estim.numerics.segments import scan_in_segments
@@ -22,6 +23,7 @@ __all__ = [
     "follow_recursion",
     "gini",
     "lorenz_curve",
+    "many_normals",
     "matrix_powers",
     "resample_systematically",
     "scan_in_segments",

@@ -1,5 +1,5 @@
-"""Roots of a few equations by Newton's method with the whole matrix of derivatives, differentiable by the implicit
-function theorem."""
+"""Roots of a few equations by Newton's method with the whole matrix of derivatives: a search, with derivatives by the
+implicit function theorem; and one step as an operator, whose fixed point is the root."""
 
 from collections.abc import Callable
 
@@ -58,3 +58,18 @@ def solve_equations(
         return solve_linear(jax.jacfwd(linear)(b), b[:, None])[0][:, 0]
 
     return jax.lax.custom_root(residual, jax.lax.stop_gradient(start), search, tangent)
+
+
+def newton_step(f: Callable[[Array], Array], x: Array) -> Array:
+    """x - f'(x)^-1 f(x), with the Jacobian of f by forward mode.
+
+    At a root the step's derivative in x is zero, and in what f depends on it is -f'(x)^-1 df: that of the root.
+
+    Args:
+        f: ``[n] -> [n]``.
+        x: ``[n]``.
+
+    Returns:
+        The next point ``[n]``; not finite where the Jacobian is singular.
+    """
+    return x - jnp.linalg.solve(jax.jacfwd(f)(x), f(x))

@@ -16,7 +16,8 @@ from estim.results.analysis import implications, thin
 from estim.results.contents import count_draws, finished_routes, read_route
 from estim.results.store import RunDirectory
 from estim.samplers.constrain import constrain, unconstrain
-from estim.samplers.mode import Laplace, find_mode, first_approximation, laplace_approximation
+from estim.samplers.first_approximation import first_approximation
+from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.states import first_gradient_state
 from estim.typing import Key
 
@@ -34,7 +35,7 @@ def find_laplace(
         progress("posterior mode", 0, 1, "")
         with run.timed("posterior mode"):
             key_mode, key_prior = random.split(rng_key)
-            if posterior.gradient == "exact":
+            if posterior.gradient == "exact" and not posterior.parameters.latents:
                 mode = find_mode(posterior, key_mode, num_starts=num_starts)
                 laplace = laplace_approximation(posterior, mode, step=step)
                 reached = {"logdensities": mode.logdensities, "listed": mode.heights}

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.display import line, table
-from estim.numerics import covariance_root, solve_discrete_lyapunov
+from estim.numerics import semidefinite_cholesky, solve_discrete_lyapunov
+from estim.numerics.semidefinite import SOLVED_COVARIANCE
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -55,10 +56,25 @@ class StateSpace(NamedTuple):
 
     def start(self, key: Key) -> Array:
         """A draw of s_0 ``[n_states]`` from the stationary distribution; NaN where there is none."""
+        mean, root = self.beginning
+        return mean + root @ jax.random.normal(key, mean.shape)
+
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """Mean and a root of the covariance of s_0, see `estim.representations.nonlinear`; NaN where it has none."""
         R = self.selection
         cov, status = solve_discrete_lyapunov(self.transition, R @ self.state_cov @ R.T)
-        root = covariance_root(jnp.where(status == Status.OK, cov, jnp.nan), _ROUNDING)
-        return root @ jax.random.normal(key, (cov.shape[0],))
+        return self.rest, semidefinite_cholesky(
+            jnp.where(status == Status.OK, cov, jnp.nan), SOLVED_COVARIANCE
+        )
+
+    def to_vector(self, state: Array) -> Array:
+        """The state itself ``[n_states]``."""
+        return state
+
+    def from_vector(self, vector: Array) -> Array:
+        """The same."""
+        return vector
 
     def step(self, state: Array, shock: Array) -> Array:
         """T s + R e for a shock e ``[n_shocks]``, in the units of the model's file."""
@@ -67,10 +83,6 @@ class StateSpace(NamedTuple):
     def observe(self, state: Array) -> Array:
         """Z s + d ``[n_obs]``, without measurement error and trend."""
         return self.design @ state + self.obs_intercept
-
-
-_ROUNDING = 1e-12
-"""What the solution of a Lyapunov equation leaves of a variance of zero, as a share of the largest."""
 
 
 class DecisionRule(NamedTuple):

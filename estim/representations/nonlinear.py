@@ -51,6 +51,25 @@ class NonlinearStateSpace(ABC):
             f"a {type(self).__name__} has no state at rest, from which shocks could be inferred"
         )
 
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """Of `start`, where it is normal: the mean ``[n]`` of the state as a vector, a root ``[n, k]`` of its variance.
+
+        The root moves smoothly with the parameters. NaN where there is no stationary distribution.
+
+        Raises:
+            ArgumentError: the start of this state space is no normal vector.
+        """
+        raise ArgumentError(f"a {type(self).__name__} does not begin as a vector that is normal")
+
+    def to_vector(self, state: Any) -> Array:
+        """The numbers of a state that the next step reads ``[n]``; all of them by default."""
+        return ravel_pytree(state)[0]
+
+    def from_vector(self, vector: Array) -> Any:
+        """A state from these numbers; what no step reads of it means nothing."""
+        return ravel_pytree(self.rest)[1](vector)
+
     @abstractmethod
     def step(self, state: Any, shock: Array) -> Any:
         """The state a period later, after shocks ``[n_shocks]``."""
@@ -97,8 +116,19 @@ class SimulatedStateSpace(NonlinearStateSpace):
         if self.specification.start_errors is None:
             return self.rest
         flat, unravel = ravel_pytree(self.rest)
-        spread = ravel_pytree(self.specification.start_errors(self.params))[0]
-        return unravel(flat + spread * jax.random.normal(key, flat.shape))
+        return unravel(flat + self._spread * jax.random.normal(key, flat.shape))
+
+    @property
+    def _spread(self) -> Array:
+        """Standard deviations of the numbers that the simulation starts from ``[n]``."""
+        return ravel_pytree(self.specification.start_errors(self.params))[0]
+
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """The simulation's start, known but for its `start_errors`."""
+        mean = ravel_pytree(self.rest)[0]
+        known = self.specification.start_errors is None
+        return mean, jnp.zeros((mean.size, 0)) if known else jnp.diag(self._spread)
 
     @property
     def rest(self) -> Any:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from estim.arguments import ArgumentError
 from estim.numerics import covariance_root, solve_discrete_lyapunov
 from estim.numerics.guess_and_verify import Verified, a_period_later, guess_and_verify, shadows
 from estim.representations.nonlinear import NonlinearStateSpace
@@ -111,6 +112,17 @@ class PiecewiseLinear(NamedTuple):
         root = covariance_root(jnp.where(status == Status.OK, cov, jnp.nan), 1e-12)
         now = root @ jax.random.normal(key, (cov.shape[0],))
         return PiecewiseState(now, jnp.zeros_like(now), self.never, jnp.asarray(Status.OK.value))
+
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """
+        Raises:
+            ArgumentError: a state holds the regimes that are expected, which are no normal numbers.
+        """
+        raise ArgumentError(
+            "where constraints bind at times the state is no normal vector: take likelihood='piecewise_kalman', or "
+            "'inversion' with as many shocks as observables"
+        )
 
     def step(self, state: PiecewiseState, shock: Array) -> PiecewiseState:
         """A period later, after shocks ``[n_shocks]``; NaN where no regimes are found."""

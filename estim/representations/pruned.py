@@ -8,13 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.numerics import covariance_root, solve_discrete_lyapunov, solve_linear
+from estim.numerics import semidefinite_cholesky, solve_discrete_lyapunov, solve_linear
+from estim.numerics.semidefinite import SOLVED_COVARIANCE
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.status import Status
 from estim.typing import Array, Key, Scalar
-
-_ROUNDING = 1e-12
-"""What the solution of a Lyapunov equation leaves of a variance of zero, as a share of the largest."""
 
 
 class Rule(NamedTuple):
@@ -58,11 +56,16 @@ class Rule(NamedTuple):
 
 def _form(derivatives: Array, v: Array) -> Array:
     """D[v, v] or D[v, v, v] ``[n]`` of symmetric derivatives: each product of coordinates is taken once."""
-    at, times = distinct_products(len(v), derivatives.ndim - 1)
-    products = v[at[0]]
-    for along in at[1:]:
-        products = products * v[along]
-    return (derivatives[(slice(None), *at)] * times[None]) @ products
+    degree = derivatives.ndim - 1
+    at, times = distinct_products(len(v), degree)
+    return (derivatives[(slice(None), *at)] * times[None]) @ _products(v, degree)
+
+
+def _products(v: Array, degree: int) -> Array:
+    """The products of a degree, in the order of `distinct_products`: by slices, which a batch takes in its stride."""
+    if degree == 1:
+        return v
+    return jnp.concatenate([v[i] * _products(v[i:], degree - 1) for i in range(len(v))])
 
 
 def distinct_products(size: int, degree: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -128,15 +131,30 @@ class PrunedStateSpace(NonlinearStateSpace):
 
         The third-order part is zero. NaN where there is no stationary distribution.
         """
+        mean, root = self.beginning
+        return self.from_vector(mean + root @ jax.random.normal(key, root.shape[1:]))
+
+    @property
+    def beginning(self) -> tuple[Array, Array]:
+        """Of the parts, one after another: only that of first order is not known."""
         cov, status = first_order_covariance(self)
-        root = covariance_root(jnp.where(status == Status.OK, cov, jnp.nan), _ROUNDING)
-        first = root @ jax.random.normal(key, (len(self.states),))
-        later = [second_order_mean(self), jnp.zeros_like(first)][: self.order - 1]
-        return self.rest._replace(parts=(first, *later))
+        root = semidefinite_cholesky(jnp.where(status == Status.OK, cov, jnp.nan), SOLVED_COVARIANCE)
+        n = len(self.states)
+        nothing = jnp.zeros(n)
+        means = [nothing] if self.order == 1 else [nothing, second_order_mean(self), nothing][: self.order]
+        return jnp.concatenate(means), jnp.pad(root, ((0, (self.order - 1) * n), (0, 0)))
+
+    def to_vector(self, state: PrunedState) -> Array:
+        return jnp.concatenate(state.parts)
+
+    def from_vector(self, vector: Array) -> PrunedState:
+        return self.rest._replace(parts=tuple(jnp.split(vector, self.order)))
 
     def step(self, state: PrunedState, shock: Array) -> PrunedState:
-        seen = self.measured.parts(state.parts, shock)
-        return PrunedState(self.motion.parts(state.parts, shock), self.measured.level + sum(seen))
+        both = jax.tree.map(lambda *rows: jnp.concatenate(rows), self.motion, self.measured)
+        found, n = both.parts(state.parts, shock), len(self.states)
+        seen = self.measured.level + sum(part[n:] for part in found)
+        return PrunedState(tuple(part[:n] for part in found), seen)
 
     def observe(self, state: PrunedState) -> Array:
         return state.observed

@@ -165,14 +165,17 @@ def _learnt(tuning: Tuning, adaptation: Adaptation, info: Info, k: int) -> tuple
     gradient, information = _average(adaptation.gradient, adaptation.information, gradients, weight)
     scale_tril = _geometric_mean(scale_tril, information)
     mean = mean + scale_tril @ (gradient @ scale_tril)
+    tuning = tuning._replace(mean=mean, scale_tril=scale_tril)
+    adaptation = adaptation._replace(gradient=gradient, information=information)
+    if tuning.transport is None:
+        return tuning, adaptation
     both = zip(adaptation.visited, _visited(info), strict=True)
     visited = Visited(*(np.concatenate(rows)[-_KEPT:] for rows in both))
     w = np.linalg.solve(scale_tril, (visited.position - mean).T).T
-    transport: TransportMap = learn_transport_map(w, visited.gradient @ scale_tril)
-    return (
-        tuning._replace(mean=mean, scale_tril=scale_tril, transport=transport),
-        adaptation._replace(gradient=gradient, information=information, visited=visited),
+    transport: TransportMap = learn_transport_map(
+        w, visited.gradient @ scale_tril, tuning.transport.log_scale.shape[1]
     )
+    return tuning._replace(transport=transport), adaptation._replace(visited=visited)
 
 
 def _average(

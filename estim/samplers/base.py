@@ -52,8 +52,8 @@ class Info(NamedTuple):
 class TransportMap(NamedTuple):
     """How a posterior departs from a Gaussian, by the map of `estim.samplers.transport`.
 
-    ``skew`` ``[dim]`` is e, ``log_scale`` ``[dim, dim]`` has the rows a_i, ``shift`` ``[dim, dim, dim]``
-    the matrices B_i.
+    ``skew`` ``[dim]`` is e, ``log_scale`` ``[dim, m]`` has the rows a_i, ``shift`` ``[dim, m, m]`` the matrices B_i,
+    which read the m leading coordinates; all of them in most cases.
     """
 
     skew: Array | np.ndarray

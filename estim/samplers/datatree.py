@@ -1,5 +1,6 @@
 """Draws as ArviZ's DataTree: its groups, under its names."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from estim.devices import map_positions
+from estim.parameters import Latent
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
@@ -34,9 +36,8 @@ def draws_datatree(
     stats = {"lp": np.asarray(draws.loglikelihood) + np.asarray(draws.logprior)} | dict(draws.stats)
     prior_params = None if prior is None else constrain(posterior, prior)
     groups["log_prior"] = {"log_prior": np.asarray(draws.logprior)}
-    return build_datatree(
-        draws.param_names, constrain(posterior, draws.position), stats, data, prior_params, groups
-    )
+    params, latents = constrain(posterior, draws.position), posterior.parameters.latents
+    return build_datatree(draws.param_names, params, stats, data, prior_params, groups, latents)
 
 
 def _given_data(draws: Any, posterior: Posterior, data: pd.DataFrame, prior: Any) -> dict[str, Any]:
@@ -97,25 +98,42 @@ def build_datatree(
     data: pd.DataFrame | None,
     prior: np.ndarray | None,
     further: Mapping[str, Any],
+    latents: tuple[Latent, ...] = (),
 ) -> "DataTree":
-    """Of parameters ``[chain, draw, n]``, statistics, data, prior draws ``[n, n_params]`` and `further` groups."""
+    """Of parameters ``[chain, draw, n]``, statistics, data, prior draws ``[n, n_params]`` and `further` groups.
+
+    What stands behind the parameters, `latents`, are variables with dimensions of their own.
+    """
     import arviz_base
 
     groups: dict[str, Any] = {
-        "posterior": {name: params[..., i] for i, name in enumerate(names)},
+        "posterior": _by_variable(names, params, latents),
         "sample_stats": dict(stats),
         **further,
     }
     if prior is not None:
-        groups["prior"] = {name: prior[None, :, i] for i, name in enumerate(names)}
+        groups["prior"] = _by_variable(names, prior[None], latents)
     coords: dict[str, Any] = {}
-    dims: dict[str, list[str]] = {}
+    dims: dict[str, list[str]] = {latent.name: list(latent.dims) for latent in latents}
+    for latent in latents:
+        coords |= {dim: list(labels) for dim, labels in zip(latent.dims, latent.coords, strict=True)}
     if data is not None:
         groups["observed_data"] = {name: data[name].to_numpy() for name in data.columns}
         coords["date"] = data.index.astype(str).to_numpy()
-        dims = {name: ["date"] for name in data.columns}
+        dims |= {name: ["date"] for name in data.columns}
     if "log_likelihood" in further:
         terms = further["log_likelihood"]["y"].shape[-1]
         coords["counted"] = coords["date"][len(coords["date"]) - terms :]
         dims["y"] = ["counted"]
     return arviz_base.from_dict(groups, coords=coords, dims=dims)
+
+
+def _by_variable(names: Any, values: np.ndarray, latents: tuple[Latent, ...]) -> dict[str, np.ndarray]:
+    """The parameters of ``values`` ``[..., n]`` by name, and the latents behind them, each an array."""
+    sizes = [math.prod(latent.shape) for latent in latents]
+    own = len(names) - sum(sizes)
+    found = {name: values[..., i] for i, name in enumerate(names[:own])}
+    blocks = np.split(values[..., own:], np.cumsum(sizes)[:-1], axis=-1) if latents else []
+    for latent, block in zip(latents, blocks, strict=True):
+        found[latent.name] = block.reshape(*values.shape[:-1], *latent.shape)
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from estim.arguments import Positive, PositiveReal, checked
 from estim.kept import compiled_by_structure
 from estim.posterior import Posterior
 from estim.samplers.base import Tuning
-from estim.samplers.states import evaluate_point, first_gradient_state
+from estim.samplers.states import first_gradient_state
 from estim.stopping import raise_if_stopped
 from estim.typing import Key, Position, Scalar
 
@@ -24,12 +24,12 @@ Density = Literal["position", "params"]
 Gradient = Callable[[np.ndarray], np.ndarray]
 
 _NUM_PRIOR_DRAWS = 500
-_NUM_BLIND = 50  # prior draws that are looked at where no gradient leads uphill
 _FLATTEST = 0.1
 _MAX_RESTARTS = 20
 _STEEP = 0.1  # a largest gradient, in prior widths, above which a search has ended at no mode
 _VALLEY = 1.0  # by how much the log-density falls between two modes, at the least
 _RELEVANT = 20.0  # log points below the highest, from which on a mode is listed and not looked at closely
+_MANY = 60  # dimensions from which on a search does without a matrix of its own
 _ROUGH, _FINE = 1e-3, 1e-6  # gradients at which a search ends, of every start and of the highest
 
 
@@ -112,7 +112,8 @@ def find_mode(
     Args:
         posterior: what is climbed.
         rng_key: of the prior draws to start from.
-        num_starts: searches; by default eight, or four where an evaluation is expensive (``posterior.sequential``).
+        num_starts: searches; by default eight, four where an evaluation is expensive (``posterior.sequential``),
+            two where shocks join the position.
         density: of what the mode is taken. ``"position"``, the density that samplers
             explore and `laplace_approximation` needs: it includes the log-determinant of the
             transform, so that a parameter whose likelihood pushes it to a bound has its
@@ -129,18 +130,18 @@ def find_mode(
     Raises:
         ModeError: none of the starts has a finite density.
     """
-    scale = _prior_scale(posterior)
-    value_and_gradient = _value_and_gradient(posterior, density)
-    climb = partial(_climb, value_and_gradient, scale)
-    num_starts = num_starts or (4 if posterior.sequential else 8)
+    scale = prior_scale(posterior)
+    value_and_gradient = value_and_gradient_of(posterior, density)
+    climb_from = partial(climb, value_and_gradient, scale)
+    num_starts = num_starts or (2 if posterior.parameters.latents else 4 if posterior.sequential else 8)
     starts = finite_starts(posterior, rng_key, num_starts)
     begin = list(starts)
     if density == "params":
-        inside = partial(_climb, _value_and_gradient(posterior), scale)
+        inside = partial(climb, value_and_gradient_of(posterior), scale)
         begin = [inside(start, _ROUGH)[1] for start in starts]
-    found = [climb(start, _ROUGH) for start in begin]
+    found = [climb_from(start, _ROUGH) for start in begin]
     highest = max(found, key=lambda f: f[0])
-    logdensity, position, gradient = max(climb(highest[1], _FINE), highest, key=lambda f: f[0])
+    logdensity, position, gradient = max(climb_from(highest[1], _FINE), highest, key=lambda f: f[0])
     ends = [(logdensity, position), *((f[0], f[1]) for f in found if f[2] <= _STEEP)]
     modes, heights = _distinct(lambda x: value_and_gradient(x)[0], ends, scale)
     heights_reached = np.array([f[0] for f in found])
@@ -168,7 +169,7 @@ def _distinct(
     return np.array([position for _, position in modes]), np.array([height for height, _ in modes])
 
 
-def _climb(
+def climb(
     value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
     scale: np.ndarray,
     start: np.ndarray,
@@ -183,9 +184,7 @@ def _climb(
 
     best = np.inf
     for _ in range(_MAX_RESTARTS):  # a line search that fails far out goes on with a fresh Hessian
-        result = minimize(
-            objective, np.zeros(start.size), jac=True, method="BFGS", options={"gtol": tolerance}
-        )
+        result = minimize(objective, np.zeros(start.size), jac=True, **_search(start.size, tolerance))
         start = start + scale * result.x
         if result.success or not result.fun < best - tolerance:
             break
@@ -220,8 +219,8 @@ def laplace_approximation(
     Raises:
         ModeError: the density around the mode is not finite.
     """
-    value_and_gradient = _value_and_gradient(posterior)
-    scale = _prior_scale(posterior)
+    value_and_gradient = value_and_gradient_of(posterior)
+    scale = prior_scale(posterior)
     gradient = lambda x: value_and_gradient(x)[1]
     position = np.asarray(mode.position if isinstance(mode, Mode) else mode, float)
     logdensity, _ = value_and_gradient(position)
@@ -241,26 +240,14 @@ def laplace_approximation(
     return Laplace(position, scale_tril, logdensity, total, modes, heights, masses, scale_trils)
 
 
-def first_approximation(posterior: Posterior, rng_key: Key) -> Laplace:
-    """Where chains begin and what they first assume: the `laplace_approximation` at the mode; where the likelihood has
-    no exact gradient, a normal with the widths of the prior around the best of some draws of it.
-
-    Raises:
-        ModeError: as `find_mode`.
-    """
-    if posterior.gradient == "exact":
-        return laplace_approximation(posterior, find_mode(posterior, rng_key))
-    draws = np.asarray(posterior.sample_prior(rng_key, _NUM_BLIND))
-    candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
-    found = [float(evaluate_point(posterior, jnp.asarray(x)).logdensity) for x in candidates]
-    best = int(np.argmax(found))
-    if not np.isfinite(found[best]):
-        raise ModeError(f"posterior.start and {_NUM_BLIND} prior draws have no density")
-    scale = np.diag(_prior_scale(posterior))
-    volume = 0.5 * len(scale) * np.log(2 * np.pi) + np.log(np.diag(scale)).sum()
-    mass = found[best] + float(volume)
-    one = candidates[best][None], np.array([found[best]]), np.array([mass]), scale[None]
-    return Laplace(candidates[best], scale, found[best], mass, *one)
+def _search(dim: int, tolerance: float) -> dict[str, Any]:
+    """BFGS, which keeps a matrix, or where that is large L-BFGS, which remembers some steps."""
+    if dim <= _MANY:
+        return {"method": "BFGS", "options": {"gtol": tolerance}}
+    return {
+        "method": "L-BFGS-B",
+        "options": {"gtol": tolerance, "ftol": 0.0, "maxcor": 50, "maxfun": 50 * dim},
+    }
 
 
 def _scale_tril(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: float) -> np.ndarray:
@@ -286,7 +273,7 @@ def finite_starts(posterior: Posterior, rng_key: Key, num: int) -> np.ndarray:
     wide = np.asarray(posterior.initial.sample(jax.random.fold_in(rng_key, 1), 25 * num))
     draws = np.stack([near, wide], axis=1).reshape(50 * num, -1)
     candidates = np.concatenate([np.asarray(posterior.start)[None], draws])
-    value_and_gradient = _value_and_gradient(posterior)
+    value_and_gradient = value_and_gradient_of(posterior)
     starts = list(islice((x for x in candidates if np.isfinite(value_and_gradient(x)[0])), num))
     if not starts:
         status = int(posterior.evaluate_fn(jnp.asarray(candidates[0])).status)
@@ -318,7 +305,7 @@ def _hessian(gradient: Gradient, position: np.ndarray, scale: np.ndarray, step: 
     return (hessian + hessian.T) / 2
 
 
-def _prior_scale(posterior: Posterior) -> np.ndarray:
+def prior_scale(posterior: Posterior) -> np.ndarray:
     """Half-widths of the central 68 % of prior draws of the position, ``[dim]``."""
     draws = np.asarray(posterior.sample_prior(jax.random.key(0), _NUM_PRIOR_DRAWS))
     low, high = np.quantile(draws, [0.16, 0.84], axis=0)
@@ -330,7 +317,7 @@ def _logdet(posterior: Posterior, position: Position) -> tuple[Scalar, Position]
     return jax.value_and_grad(posterior.logdet_fn)(position)
 
 
-def _value_and_gradient(
+def value_and_gradient_of(
     posterior: Posterior, density: Density = "position"
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """``position -> (log-density, gradient [dim])``; -inf and NaN where either is not finite."""

@@ -16,6 +16,7 @@ from estim.samplers.hmc import build_hmc
 from estim.samplers.multiple_proposal import build_multiple_proposal, default_num_proposals
 from estim.samplers.nuts import build_nuts
 from estim.samplers.population import sample_populations
+from estim.samplers.pseudo_marginal import build_pseudo_marginal
 from estim.samplers.random_walk import build_random_walk
 from estim.samplers.smc import FIRST_STEP, TARGET_ACCEPTANCE, build_smc
 
@@ -69,6 +70,7 @@ def _by_fourth_root(dim: int) -> float:
 ALGORITHMS: dict[str, Algorithm] = {
     "rwmh": Algorithm(with_fast_moves(build_random_walk), _by_root(2.38), lambda **_: 0.25, "random_walk"),
     "mpmh": Algorithm(with_fast_moves(build_multiple_proposal), _by_root(2.2), _move_rate, "candidates"),
+    "pseudo_marginal": Algorithm(build_pseudo_marginal, _by_root(2.38), lambda **_: 0.2, "random_walk"),
     "hmc": Algorithm(build_hmc, _by_fourth_root, lambda **_: 0.8, "hamiltonian", uses_gradient=True),
     "chees": Algorithm(build_chees, _by_fourth_root, lambda **_: 0.8, "hamiltonian", uses_gradient=True),
     "delayed_acceptance": Algorithm(

@@ -25,8 +25,9 @@ from estim.runtime import available_memory, require_own_runtime
 from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
+from estim.samplers.first_approximation import first_approximation
 from estim.samplers.joining import Chunk, to_draws
-from estim.samplers.mode import Laplace, first_approximation
+from estim.samplers.mode import Laplace
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.particles import PopulationState
 from estim.samplers.registry import Algorithm, Spread, algorithm_named, require_gradient
@@ -279,7 +280,8 @@ def _blank_state(
 ) -> RunState:
     """A `RunState` of the right structure, shapes and types, in which nothing is learnt yet."""
     dim = len(posterior.start)
-    bend = straight(dim) if row.uses_gradient else None
+    leading = dim - sum(len(latent.names) for latent in posterior.parameters.latents)
+    bend = straight(dim, leading) if row.uses_gradient else None
     tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), np.ones(()), bend)
     one = jax.eval_shape(build(tuning=tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)

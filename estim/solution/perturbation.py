@@ -45,6 +45,11 @@ class Perturbation(Solver):
     sequential: ClassVar[bool] = False
     states_rest: ClassVar[bool] = True
 
+    @property
+    def simplest(self) -> "Perturbation":
+        """Of first order."""
+        return Perturbation(order=1)
+
     def __post_init__(self) -> None:
         check_fields(self)
 

@@ -20,6 +20,11 @@ class Solver(Protocol):
     states_rest: ClassVar[bool]
     """The specification's own ``steady_state`` is all of it, and can be looked at equation by equation."""
 
+    @property
+    def simplest(self) -> Any:
+        """The solver of the same representation that is cheapest: itself, for most."""
+        return self
+
     def solve_once(self, spec: Any) -> Any:
         """What the estimated parameters leave as it is, solved at the defaults: a pytree of arrays, or None.
 

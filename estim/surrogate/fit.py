@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.arguments import checked
+from estim.arguments import ArgumentError, checked
 from estim.evaluations import Evaluations
 from estim.networks.mlp import (
     NetworkParams,
@@ -138,7 +138,7 @@ def fit_surrogate(
     """Learns the log-likelihood of ``posterior`` from points at which it is known.
 
     Args:
-        posterior: gives the exact prior; its likelihood is not called.
+        posterior: gives the exact prior; its likelihood is not called. One over shocks too is refused.
         evaluations: any leading shape; points with gradients (where finite) teach by them too.
         rng_key: initial weights, the split and the order of the points.
         recipe: a name in `RECIPES` or a `Recipe`.
@@ -148,9 +148,16 @@ def fit_surrogate(
         The `Surrogate`, whose posterior every sampler takes.
 
     Raises:
+        ArgumentError: the posterior is one over shocks too.
         ValueError: an unknown recipe, or too few finite points.
     """
     recipe = get_recipe(recipe)
+    if latents := sum(len(latent.names) for latent in posterior.parameters.latents):
+        raise ArgumentError(
+            f"fit_surrogate: the posterior is a density of parameters and shocks together: its position holds "
+            f"{latents} shocks beside {len(posterior.start) - latents} parameters, too many for a network; take "
+            "'nuts', or another likelihood"
+        )
     points, counts = select_points(evaluations, recipe.drop_fraction, recipe.density_temperature)
     scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations))
     key_network, key_split, key_train = jax.random.split(rng_key, 3)

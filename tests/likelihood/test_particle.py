@@ -1,6 +1,7 @@
 """The particle filter: Kalman's likelihood without bias, the score as particles grow, failures as values."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +14,9 @@ from numpyro.distributions import Beta, Gamma
 from scipy.linalg import solve_discrete_lyapunov
 
 import estim
+from estim import analysis
 from estim.arguments import ArgumentError
-from estim.likelihood.nonlinear.particle import Particle
+from estim.likelihood.nonlinear.particle import Particle, ParticleData
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.models import load_model
 from estim.representations.linear import StateSpace
@@ -221,3 +223,73 @@ def test_gradient_samplers_refuse_it_by_name_and_others_take_it():
         estim.sample(posterior, "nuts", jax.random.key(0), num_samples=5)
     draws = estim.sample(posterior, "rwmh", jax.random.key(0), num_samples=20, num_warmup=20, num_chains=2)
     assert np.isfinite(draws.loglikelihood).all()
+
+
+METHODS = {"conditionally_optimal": 60, "tempered": 200}
+
+
+@cache
+def estimates(method):
+    """By one program for all tests of a method: of linear models with correlated shocks and errors, and gaps."""
+    particle = Particle(num_particles=METHODS[method], method=method, presample=2)
+    given = lambda y, key: ParticleData(y, key)
+    return jax.jit(
+        jax.vmap(lambda s, y, key: particle.loglikelihood(s, given(y, key)).value, (None, None, 0))
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_are_without_bias_too(method):
+    values = estimates(method)(noisy(), gaps(), KEYS)
+    is_unbiased(values, kalman_loglikelihood(noisy(), gaps(), presample=2))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_with_small_errors_they_scatter_less_than_the_bootstrap(method):
+    """Of as many particles; where the measurement is linear given the state, by much."""
+    small = noisy()._replace(obs_cov=0.02 * noisy().obs_cov)
+    values = np.asarray(estimates(method)(small, gaps(), KEYS))
+    particle = replace(PARTICLE, num_particles=METHODS[method])
+    blind = [particle.loglikelihood(small, ParticleData(jnp.asarray(gaps()), key)).value for key in KEYS]
+    # a ratio of two variances of 20 runs has a standard error of 0.46 in logs
+    assert values.var(ddof=1) * np.exp(2 * 0.46) < np.var(blind, ddof=1)
+
+
+def test_random_numbers_are_drawn_anew_in_part_or_all():
+    data = pd.DataFrame({"X": np.asarray(random_observations(2, n_obs=1))[:, 0]})
+    posterior = estim.build_posterior(simulation, data, likelihood=Particle(num_particles=50))
+    assert posterior.noisy
+    keys = lambda p: np.asarray(jax.random.key_data(p.data.read.key))
+    same, some, all_new = (posterior.redraw_fn(jax.random.key(5), share) for share in (0.0, 0.3, 1.0))
+    changed = (keys(same) != keys(some)).any(axis=1)
+    assert 0 < changed.sum() < len(changed) == len(data) + 1
+    assert (keys(same) != keys(all_new)).any(axis=1).all()
+    value = lambda p: float(p.loglikelihood_fn(p.start))
+    assert value(same) == value(posterior) != value(all_new)
+    scatter = analysis.loglikelihood_scatter(posterior, jax.random.key(1))
+    assert scatter.values.shape == (20,) and scatter.sd == np.std(scatter.values, ddof=1) > 0.01
+    exact = estim.build_posterior(simulation, data, likelihood="linear_simulation")
+    with pytest.raises(ArgumentError, match="depends on no random numbers"):
+        analysis.loglikelihood_scatter(exact, jax.random.key(0))
+
+
+def test_pseudo_marginal_draws_are_those_of_the_exact_posterior():
+    """With thirty particles the estimate scatters; the draws are those of Kalman's likelihood all the same."""
+    data = pd.DataFrame({"X": np.asarray(random_observations(2, n_obs=1))[:, 0]})
+    key, settings = jax.random.key(1), dict(num_samples=2_000, num_warmup=500, num_chains=4)
+    posterior = estim.build_posterior(simulation, data, likelihood=Particle(num_particles=30))
+    found = estim.sample(posterior, "pseudo_marginal", key, refresh=0.3, **settings).position
+    exact = estim.build_posterior(simulation, data, likelihood="linear_simulation")
+    expected = estim.sample(exact, "rwmh", key, **settings).position
+    for i in range(2):
+        by_chain = [p[..., i].mean(axis=1) for p in (found, expected)]
+        error = np.hypot(*[m.std(ddof=1) / 2 for m in by_chain])
+        assert abs(by_chain[0].mean() - by_chain[1].mean()) < 5 * error + 1e-3
+        assert 0.8 < found[..., i].std() / expected[..., i].std() < 1.25
+
+
+def test_a_model_without_measurement_errors_is_refused_by_name():
+    model = load_model("brock_mirman_1972")
+    data = pd.DataFrame(np.zeros((3, 1)), columns=model.observables._fields)
+    with pytest.raises(ArgumentError, match="density of measurement errors, and brock_mirman_1972 has none"):
+        estim.build_posterior(model, data, solver=estim.Perturbation(), likelihood=Particle())

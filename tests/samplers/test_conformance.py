@@ -21,6 +21,7 @@ from estim.status import Status
 
 VARIANTS = {
     "rwmh": ("rwmh", {}, 16000),
+    "pseudo_marginal": ("pseudo_marginal", {}, 16000),
     "mpmh": ("mpmh", {}, 6000),
     "mpmh-chain": ("mpmh", {"selection": "chain", "num_draws": 3}, 18000),
     "mpmh-independent": ("mpmh", {"construction": "independent"}, 2000),

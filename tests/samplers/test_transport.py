@@ -143,3 +143,69 @@ def test_a_gaussian_stays_straight():
     w = np.random.default_rng(2).normal(size=(50, DIM))
     for part in learn_transport_map(w, -w):
         np.testing.assert_allclose(part, 0.0, atol=1e-12)
+
+
+LEADING = 2
+
+
+def few_leading(size):
+    """As `random_tuning`, bent by the first two coordinates alone."""
+    full = random_tuning(size)
+    skew, log_scale, shift = full.transport
+    bend = TransportMap(skew, log_scale[:, :LEADING], shift[:, :LEADING, :LEADING])
+    return full._replace(transport=bend)
+
+
+def test_a_map_that_few_coordinates_bend():
+    """The same as one of all coordinates whose other coefficients are zero: bijection, Jacobian and gradients."""
+    few = few_leading(0.5)
+    skew, log_scale, shift = few.transport
+    wide = ((0, 0), (0, DIM - LEADING))
+    full = few._replace(
+        transport=TransportMap(skew, np.pad(log_scale, wide), np.pad(shift, (*wide, wide[1])))
+    )
+    z, gradient = np.random.default_rng(1).normal(size=(2, DIM))
+
+    @partial(jax.jit, static_argnums=0)
+    def at(which):
+        tuning = (few, full)[which]
+        x, logdet = to_position(tuning, z)
+        return x, logdet, to_coordinates(tuning, x), gradient_at_position(tuning, z, gradient)
+
+    (x, logdet, back, pulled), expected = at(0), at(1)
+    np.testing.assert_allclose(back, z, rtol=1e-8)
+    for found, other in zip((x, logdet, pulled), (expected[0], expected[1], expected[3]), strict=True):
+        np.testing.assert_allclose(found, other, rtol=1e-9)
+    jacobian = jax.jacfwd(lambda z: to_position(few, z)[0])(z)
+    slope = jax.grad(lambda z: to_position(few, z)[1])(z)
+    np.testing.assert_allclose(jacobian.T @ pulled + slope, gradient, rtol=1e-9)
+
+
+def test_shocks_whose_mean_and_scale_a_parameter_moves_are_straightened():
+    """x_i given x_0 is N(0.3 x_0^2, exp(0.4 x_0)): the map leaves less of it, and no room for pairs of shocks."""
+    rng, dim = np.random.default_rng(0), 6
+
+    def logdensity(x):
+        scale = jnp.exp(0.2 * x[0])
+        white = (x[1:] - 0.3 * (x[0] ** 2 - 1)) / scale
+        return -0.5 * x[0] ** 2 - 0.5 * white @ white - (dim - 1) * jnp.log(scale)
+
+    first = rng.normal(size=(2_000, 1))
+    points = np.concatenate(
+        [first, 0.3 * (first**2 - 1) + np.exp(0.2 * first) * rng.normal(size=(2_000, dim - 1))], 1
+    )
+    gradients = np.asarray(jax.jit(jax.vmap(jax.grad(logdensity)))(points))
+    bend = learn_transport_map(points, gradients, 1)
+    assert bend.log_scale.shape == (dim, 1) and bend.shift.shape == (dim, 1, 1)
+    tuning = Tuning(np.zeros(dim), np.eye(dim), np.ones(()), transport=bend)
+
+    @jax.jit
+    @jax.vmap
+    def crooked(z):
+        both = lambda z: (lambda x, logdet: logdensity(x) + logdet)(*to_position(tuning, z))
+        return jax.grad(both)(z) + z
+
+    z = rng.normal(size=(2_000, dim))
+    plain = np.asarray(jax.jit(jax.vmap(jax.grad(logdensity)))(z)) + z
+    left, before = (np.median(g**2, axis=0) for g in (np.asarray(crooked(z)), plain))
+    assert (left < 0.25 * before).all()

@@ -150,6 +150,30 @@ def test_the_closed_form_of_growth_and_its_derivatives_by_parameters():
         assert all(np.isfinite(x).all() for x in jax.tree.leaves((slopes, found)))
 
 
+def test_gradients_of_third_order_in_every_parameter():
+    """Of all numbers of the rules, weighed at random, beside central differences."""
+    model, rng = CASES["brock_mirman"].model, np.random.default_rng(0)
+    names, at = zip(*CASES["brock_mirman"].values.items(), strict=True)
+    weights = jax.tree.map(
+        lambda a: rng.normal(size=a.shape), rules_of_third_order(model, dict(zip(names, at, strict=True)))
+    )
+
+    def value(x):
+        found = rules_of_third_order(model, dict(zip(names, x, strict=True)))
+        return sum(jax.tree.leaves(jax.tree.map(lambda w, a: (w * a).sum(), weights, found)))
+
+    x = jnp.asarray(at)
+    gradient = jax.jit(jax.grad(value))(x)
+    steps = 1e-5 * np.diag(np.asarray(x))
+    differences = [(value(x + h) - value(x - h)) / (2 * h.sum()) for h in steps]
+    np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-7 * np.abs(gradient).max())
+
+
+def rules_of_third_order(model, values):
+    solution = SOLVERS[3].solve(model, model.params(values))
+    return solution.variables, solution.measured
+
+
 def of_order(solution, order):
     """The same solution with the terms up to an order only."""
     keep = {1: 2, 2: 4}[order]

@@ -1,12 +1,11 @@
-"""`Particle`: the bootstrap particle filter, whose key makes it a function of the parameters."""
+"""`Particle`: particle filters, whose key makes them functions of the parameters."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg as jsl
 import numpy as np
 from jax.lax import stop_gradient
 
@@ -14,7 +13,9 @@ from estim.arguments import ArgumentError, NonNegative, Positive, Seed, check_fi
 from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
-from estim.likelihood.singularity import SMALLEST_SHARE
+from estim.likelihood.nonlinear.measurement_errors import ErrorDensity, error_densities, require_errors
+from estim.likelihood.nonlinear.particle_moves import MOVES
+from estim.likelihood.nonlinear.tempered_particles import temper
 from estim.numerics import covariance_root, resample_systematically
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.representations.trend import without_trend
@@ -25,21 +26,26 @@ from estim.typing import Array, Key, Scalar
 class ParticleData(NamedTuple):
     """What the filter reads: observations ``[n_periods, n_obs]``, NaN where missing, and the key of its draws.
 
-    Another key is another draw of the same log-likelihood.
+    Another key is another draw of the same log-likelihood. There may be one for the start and each period instead,
+    ``[n_periods + 1]``.
     """
 
     observations: Array
     key: Key
 
 
+Method = Literal["bootstrap", "conditionally_optimal", "tempered"]
+
+
 @dataclass(frozen=True)
 class Particle(Likelihood):
-    """The bootstrap filter of Gordon, Salmond and Smith (1993): states are drawn, and weighed by what is observed.
+    """A particle filter: states are drawn, and weighed by what is observed.
 
-    Particles move by the model's own shocks; the measurement errors, added and normal, give their weights. Where
-    these have become unequal, particles are resampled systematically. exp(value) is an unbiased estimate of the
-    likelihood, whatever the number of particles, and the value itself is too low by about half its variance; both
-    fall as 1 / `num_particles`. Measurement errors that are small beside what a shock moves make the variance large.
+    Particles move by shocks, and the measurement errors, added and normal, give their weights (the bootstrap filter of
+    Gordon, Salmond and Smith 1993). Where these have become unequal, particles are resampled systematically.
+    exp(value) is an unbiased estimate of the likelihood, whatever the number of particles, and the value itself is too
+    low by about half its variance; both fall as 1 / `num_particles`. Measurement errors that are small beside what a
+    shock moves make the variance large.
 
     The draws depend on `seed` alone (common random numbers), so that the value is a function of the parameters. It is
     no continuous one: where a parameter moves a weight past a level of the resampling, another particle is taken,
@@ -51,8 +57,16 @@ class Particle(Likelihood):
     particles grow it tends to the gradient of the log-likelihood, with a variance that grows faster than the sample.
     Samplers that move by gradients need the derivative of the very density that they accept by, and refuse it.
 
+    **The method** says where shocks are drawn. Small measurement errors leave the bootstrap filter few particles of any
+    weight; the others see today's observation before they move, and need a tenth or a hundredth of the particles.
+
     Attributes:
         num_particles: how many.
+        method: "bootstrap": shocks from the model; "conditionally_optimal": from their distribution given what is
+            observed and the state before, exact where the measurement is linear in the shocks, and by its
+            linearisation with the weights that make up for it elsewhere; "tempered": errors that are first large and
+            then as they are, particles resampled and moved after each step (Herbst and Schorfheide 2019), which has no
+            derivatives.
         seed: of the draws.
         ess_fraction: particles are resampled where the effective sample size of their weights is below this share
             of them: 0 never, 1 in every period.
@@ -62,21 +76,33 @@ class Particle(Likelihood):
         ArgumentError: a setting is out of its range.
 
     Source: Gordon, Salmond and Smith (1993), IEE Proceedings F 140; Herbst and Schorfheide (2015), Bayesian Estimation
-    of DSGE Models, ch. 8; Ścibior and Wood (2021), "Differentiable Particle Filtering without Modifying the Forward
-    Pass", arXiv:2106.10314.
+    of DSGE Models, ch. 8, and (2019), Journal of Econometrics 210; Ścibior and Wood (2021), "Differentiable Particle
+    Filtering without Modifying the Forward Pass", arXiv:2106.10314.
     """
 
     num_particles: Positive = 1000
+    method: Method = "bootstrap"
     seed: Seed = 0
     ess_fraction: Annotated[float, within(0, 1)] = 0.5
     presample: NonNegative = 0
 
     reads: ClassVar[type] = NonlinearStateSpace
     noisy: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "biased"
+
+    @property
+    def gradient(self) -> Gradient:  # type: ignore[override]
+        """No derivative of the tempered filter, of the others one that is no gradient of the value."""
+        return "none" if self.method == "tempered" else "biased"
 
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
+
+    def check_specification(self, spec: Any) -> None:
+        """
+        Raises:
+            ArgumentError: there are no measurement errors, by which particles could be weighed.
+        """
+        require_errors(spec, "Particle")
 
     def for_data(self, observations: Array) -> tuple["Particle", ParticleData]:
         """The filter itself, and observations ``[n_periods, n_obs]`` with the key of the seed.
@@ -86,6 +112,14 @@ class Particle(Likelihood):
         """
         check_presample(self.presample, observations)
         return self, ParticleData(jnp.asarray(observations, float), jax.random.key(self.seed))
+
+    def redraw(self, data: ParticleData, rng_key: Key, share: Scalar | float = 1.0) -> ParticleData:
+        """The same data with other random numbers: of a share of the periods, each by chance."""
+        num = len(data.observations) + 1
+        before = data.key if data.key.ndim else jax.random.split(data.key, num)
+        key_new, key_which = jax.random.split(rng_key)
+        anew = jax.random.uniform(key_which, (num,)) < share
+        return data._replace(key=jnp.where(anew, jax.random.split(key_new, num), before))
 
     def loglikelihood(self, solution: NonlinearStateSpace, data: ParticleData) -> Outcome:
         """An estimate of the log-likelihood, every constant included, and its status.
@@ -125,13 +159,6 @@ class _Cloud(NamedTuple):
     log_weights: Array
 
 
-class _Errors(NamedTuple):
-    """The errors' density in a period: ln N(v; 0, H) = -|whiten v|^2 / 2 + constant, for the numbers seen."""
-
-    whiten: Array
-    constant: Scalar
-
-
 def _likelihood(
     settings: Particle, solution: NonlinearStateSpace, observations: Array, key_data: Array
 ) -> Outcome:
@@ -139,7 +166,7 @@ def _likelihood(
     def likelihood(solution: Any, observations: Array, key_data: Array) -> Outcome:
         key = jax.random.wrap_key_data(key_data)
         y = without_trend(solution, observations)
-        errors, regular = _error_densities(solution.obs_cov, y)
+        errors, regular = error_densities(solution.obs_cov, y)
         terms = filter_particles(settings, solution, y, errors, key)
         gaps = jnp.isnan(observations)
         return outcome(
@@ -154,26 +181,29 @@ def _likelihood(
 
 
 def filter_particles(
-    settings: Particle, solution: Any, observations: Array, errors: _Errors, key: Key
+    settings: Particle, solution: Any, observations: Array, errors: ErrorDensity, key: Key
 ) -> Array:
-    """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``."""
+    """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``.
+
+    Args:
+        key: one for all, or one for the start and each period ``[n_periods + 1]``.
+    """
     n = settings.num_particles
-    key_start, key_periods = jax.random.split(key)
+    keys = key if key.ndim else jax.random.split(key, len(observations) + 1)
     root = covariance_root(solution.shock_cov)
     even = jnp.full(n, -np.log(n))
+    states = jax.vmap(solution.start)(jax.random.split(keys[0], n))
+    given = keys[1:], observations, errors
 
-    def period(cloud: _Cloud, given: tuple[Array, Array, _Errors]):
-        t, y, error = given
-        key_shocks, key_choice = jax.random.split(jax.random.fold_in(key_periods, t))
-        shocks = jax.random.normal(key_shocks, (n, root.shape[0])) @ root.T
-        states = jax.vmap(solution.step)(cloud.states, shocks)
-        forecast_error = jnp.where(
-            jnp.isnan(y)[None, :], 0.0, y[None, :] - jax.vmap(solution.observe)(states)
-        )
-        scaled = forecast_error @ error.whiten.T
-        logdensity = error.constant - 0.5 * (scaled * scaled).sum(axis=1)
-        logdensity = jnp.where(jnp.isnan(logdensity), -jnp.inf, logdensity)  # where a state is not finite
-        joint = cloud.log_weights + logdensity
+    def tempered(carry: tuple[Any, Scalar], now: tuple[Key, Array, ErrorDensity]):
+        states, term, scale = temper(solution, carry[0], *now[1:], root, carry[1], now[0])
+        return (states, scale), term
+
+    def period(cloud: _Cloud, now: tuple[Key, Array, ErrorDensity]):
+        key, y, error = now
+        key_shocks, key_choice = jax.random.split(key)
+        states, weights = MOVES[settings.method](solution, cloud.states, y, error, root, key_shocks)
+        joint = cloud.log_weights + weights
         term = jax.nn.logsumexp(joint)
         alive = jnp.isfinite(term)
         cloud = _Cloud(states, jnp.where(alive, joint - jnp.where(alive, term, 0.0), even))
@@ -182,9 +212,9 @@ def filter_particles(
         choose = lambda cloud: _resample(cloud, jax.random.uniform(key_choice))
         return jax.lax.cond(unequal, choose, lambda cloud: cloud, cloud), term
 
-    states = jax.vmap(solution.start)(jax.random.split(key_start, n))
-    periods = jnp.arange(len(observations))
-    return jax.lax.scan(period, _Cloud(states, even), (periods, observations, errors))[1]
+    if settings.method == "tempered":
+        return jax.lax.scan(tempered, (states, jnp.asarray(0.3)), given)[1]
+    return jax.lax.scan(period, _Cloud(states, even), given)[1]
 
 
 def _resample(cloud: _Cloud, uniform: Scalar) -> _Cloud:
@@ -193,21 +223,3 @@ def _resample(cloud: _Cloud, uniform: Scalar) -> _Cloud:
     log_weights = cloud.log_weights[chosen]
     log_weights = log_weights - stop_gradient(log_weights) - np.log(chosen.shape[0])
     return _Cloud(jax.tree.map(lambda x: x[chosen], cloud.states), log_weights)
-
-
-def _error_densities(obs_cov: Array, observations: Array) -> tuple[_Errors, Scalar]:
-    """The density of the errors of what is seen in each period, and whether they have one in all of them."""
-
-    def one(y: Array) -> tuple[_Errors, Scalar]:
-        seen = ~jnp.isnan(y)
-        both = seen[:, None] & seen[None, :]
-        H = jnp.where(both, obs_cov, jnp.diag(jnp.where(seen, 0.0, 1.0)))
-        L = jnp.linalg.cholesky(H)
-        pivots = jnp.diagonal(L)
-        regular = (pivots * pivots > SMALLEST_SHARE * jnp.diagonal(H)).all()
-        whiten = jsl.solve_triangular(L, jnp.eye(len(y)), lower=True)
-        constant = -jnp.log(pivots).sum() - 0.5 * seen.sum() * jnp.log(2 * jnp.pi)
-        return _Errors(whiten, constant), regular
-
-    errors, regular = jax.vmap(one)(observations)
-    return errors, regular.all()

@@ -1,0 +1,140 @@
+"""`Joint`: the density of the observations given the shocks, which join the parameters in the position."""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from estim.arguments import ArgumentError, NonNegative, check_fields
+from estim.kept import compiled_by_structure
+from estim.likelihood.contract import Gradient, Likelihood, check_presample
+from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.nonlinear.gaussian import GaussianFilter
+from estim.likelihood.nonlinear.measurement_errors import error_densities, require_errors
+from estim.numerics import semidefinite_cholesky
+from estim.parameters import Latent
+from estim.representations.nonlinear import NonlinearStateSpace
+from estim.representations.paths import observed_path
+from estim.representations.trend import without_trend
+from estim.status import Status
+from estim.typing import Array
+
+
+@dataclass(frozen=True)
+class Joint(Likelihood):
+    """No filter: the shocks of every period and the state before the first are sampled together with the parameters.
+
+        ln p(y | parameters, z) = sum_t ln N(y_t - y_t(parameters, z); 0, H),        z ~ N(0, I)
+
+    Given parameters and shocks the path is known, and what it misses of the data are the measurement errors. The shocks
+    are z times a root of their covariance and the state before the first period is its mean plus a root of its
+    covariance times z, so that z is standard normal whatever the parameters are. It has a component for each shock of
+    each period: the position has hundreds of dimensions, in which "nuts" is at home, and the draws of z are the
+    smoothed shocks (`estim.likelihood.nonlinear.joint.drawn_shocks`). Integrated over z the density is the likelihood
+    itself, with no approximation beyond that of the solution.
+
+    Attributes:
+        presample: periods at the start whose observations are not counted.
+
+    Raises:
+        ArgumentError: a setting is out of its range.
+
+    Source: Childers, Fernández-Villaverde, Perla, Rackauckas and Wu (2022), "Differentiable State-Space Models and
+    Hamiltonian Monte Carlo Estimation", NBER Working Paper 30573.
+    """
+
+    presample: NonNegative = 0
+
+    reads: ClassVar[type] = NonlinearStateSpace
+    noisy: ClassVar[bool] = False
+    gradient: ClassVar[Gradient] = "exact"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "likelihood.")
+
+    def check_specification(self, spec: Any) -> None:
+        """
+        Raises:
+            ArgumentError: there are no measurement errors, or they are not added.
+        """
+        require_errors(spec, "Joint")
+
+    def for_data(self, observations: Array) -> tuple["Joint", Array]:
+        """The likelihood itself, and observations ``[n_periods, n_obs]``.
+
+        Raises:
+            ArgumentError: the presample is as long as the observations.
+        """
+        check_presample(self.presample, observations)
+        return self, jnp.asarray(observations, float)
+
+    def latents(self, spec: Any, solution: Any, data: Array) -> tuple[Latent, ...]:
+        """The state before the first period, as many numbers as its distribution has directions, and the shocks."""
+        directions = jax.eval_shape(lambda s: s.beginning[1], solution).shape[1]
+        begin = (Latent("start", ("direction",), (tuple(range(1, directions + 1)),)),) if directions else ()
+        periods = tuple(range(1, len(data) + 1))
+        return (*begin, Latent("shocks", ("period", "shock"), (periods, spec.shocks._fields)))
+
+    def over_parameters(self) -> GaussianFilter:
+        """A likelihood of the parameters alone that reads the same, from which a sampler may begin."""
+        return GaussianFilter("extended", self.presample)
+
+    def loglikelihood(self, solution: Any, data: Array, latents: Array | None = None) -> Outcome:
+        """Log-density of the observations given ``latents`` z, one vector, and its status.
+
+        Raises:
+            ArgumentError: there are no latents, or measurement errors are not added to what is observed.
+        """
+        if latents is None:
+            raise ArgumentError(
+                "likelihood Joint is a density of parameters and shocks together: take "
+                "build_posterior(model, data, likelihood='joint'), whose position holds both"
+            )
+        if solution.obs_cov is None:
+            raise ArgumentError(
+                "likelihood Joint needs measurement errors that are added to what is observed"
+            )
+        return _compiled(self)(solution, data, latents)
+
+
+class Drawn(NamedTuple):
+    """``start`` ``[n]``, the state before the first period as a vector, and ``shocks`` ``[n_periods, n_shocks]`` in the
+    units of the model's file."""
+
+    start: Array
+    shocks: Array
+
+
+def drawn_shocks(solution: Any, latents: Array) -> Drawn:
+    """Start and shocks of latents z: the components of the start, then the shocks period by period."""
+    mean, root = solution.beginning
+    before, white = latents[: root.shape[1]], latents[root.shape[1] :].reshape(-1, solution.num_shocks)
+    return Drawn(mean + root @ before, white @ semidefinite_cholesky(solution.shock_cov).T)
+
+
+@lru_cache(maxsize=8)
+def _compiled(settings: Joint) -> Any:
+    return compiled_by_structure(partial(_likelihood, settings))
+
+
+def _likelihood(settings: Joint, solution: Any, observations: Array, latents: Array) -> Outcome:
+    @impossible_if_not_finite
+    def likelihood(solution: Any, observations: Array, latents: Array) -> Outcome:
+        y = without_trend(solution, observations)
+        errors, regular = error_densities(solution.obs_cov, y)
+        missed = jnp.where(jnp.isnan(y), 0.0, y - observed_path(solution, *drawn_shocks(solution, latents)))
+        white = jnp.einsum("tij,tj->ti", errors.whiten, missed)
+        each = errors.constant - 0.5 * (white * white).sum(axis=1)
+        gaps = jnp.isnan(observations)
+        return outcome(
+            each[settings.presample :].sum(),
+            (solution.status == Status.OK, solution.status),
+            ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+            (regular, Status.SINGULAR_OBSERVABLES.value),
+            (solution.beginning, Status.NO_STATIONARY_START.value),
+            (missed, Status.NOT_FINITE.value),
+        )
+
+    return likelihood(solution, observations, latents)
