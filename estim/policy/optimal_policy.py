@@ -70,12 +70,12 @@ class OptimalPolicy:
     value_fn: Callable[[Any], PolicyValue]
     rule_fn: Callable[[Any], DecisionRule]
     _past: np.ndarray
+    _value: Callable[[], PolicyValue]
 
     @cached_property
     def value(self) -> PolicyValue:
         """Of the objective, computed when it is first asked for."""
-        params = self.model.params(self.params)
-        return PolicyValue(*map(float, interpreted(self.value_fn, params)(params)))
+        return PolicyValue(*map(float, self._value()))
 
     @property
     def coefficients(self) -> xr.DataArray:
@@ -196,6 +196,7 @@ def _with_commitment(
         value_fn=value,
         rule_fn=rule_fn,
         _past=np.asarray(read_of_past(closed, given)),
+        _value=lambda: interpreted(value, given)(given),
     )
 
 
@@ -226,6 +227,7 @@ def _without_commitment(
         value_fn=value_fn,
         rule_fn=lambda params: of_params(model.params(params)),
         _past=np.asarray(rule.transition),
+        _value=lambda: value_of(rule, given),
     )
 
 
