@@ -1,6 +1,7 @@
 """Optimal policy in a file: a planner with commitment or without, and the best coefficients of a simple rule."""
 
 import re
+from collections.abc import Callable
 
 from estim.dynare.reading.contents import Contents, Discretion
 from estim.dynare.reading.parser import parse_expression
@@ -94,3 +95,20 @@ def osr(c: Contents, s: Statement) -> None:
         what = "'osr_params'" if not c.rule else "an 'optim_weights' block"
         raise c.source.error(f"'osr' needs {what} above it", s.at)
     c.note("stoch_simul")
+
+
+POLICY_HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
+    handler.__name__: handler
+    for handler in (
+        planner_objective,
+        ramsey_model,
+        ramsey_constraints,
+        discretionary_policy,
+        evaluate_planner_objective,
+        optim_weights,
+        osr_params,
+        osr_params_bounds,
+        osr,
+    )
+}
+"""What follows a statement, by its keyword; `ramsey_policy` stands for two others."""
