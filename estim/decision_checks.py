@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from estim.arguments import ArgumentError, check_fields, shown
+from estim.arguments import ArgumentError, check_fields, did_you_mean, shown
 from estim.simulation_checks import param_symbols
 from estim.specification_checks import check_names, check_prior_tuple, check_values, quoted, scalar, trace
 from estim.tracing import ModelError
@@ -26,8 +26,10 @@ def check_decision_parts(spec: Any) -> None:
     _check_form(spec)
     if (spec.log_probability or spec.draw) and not spec.observables._fields:
         raise ModelError(f"{spec.name}: log_probability and draw need 'observables', the columns of a row")
-    used = _check_functions(spec)
-    if spec.log_probability is None and (idle := [n for n in spec.estimated if n not in used]):
+    used = _check_functions(spec) | set(spec.unknowns)
+    _check_equilibrium(spec)
+    untraced = (spec.log_probability, spec.motion, spec.measurement, spec.clearing)
+    if not any(untraced) and (idle := [n for n in spec.estimated if n not in used]):
         raise ModelError(f"{spec.name}: the prior gives {quoted(idle)}, which no function of the model uses")
 
 
@@ -38,10 +40,37 @@ def _check_form(spec: Any) -> None:
             raise ModelError(f"{spec.name}: with bellman, the operator itself, there is no {others[0]}")
         if spec.start is None:
             raise ModelError(f"{spec.name}: bellman needs start, params -> value, where the search begins")
+    elif spec.follows_a_rule:
+        if spec.log_probability is None and spec.motion is None:
+            raise ModelError(f"{spec.name}: give reward and continuation, or the operator bellman itself")
     elif spec.reward is None or spec.continuation is None:
         raise ModelError(f"{spec.name}: give reward and continuation, or the operator bellman itself")
-    elif spec.policy is not None:
-        raise ModelError(f"{spec.name}: policy is for bellman; with reward it is the best action")
+    elif others := [n for n in ("policy", "follow") if getattr(spec, n) is not None]:
+        raise ModelError(f"{spec.name}: {others[0]} is for bellman; with reward it is the best action")
+    if spec.follow is not None and spec.policy is None:
+        raise ModelError(f"{spec.name}: follow needs policy, (value, params) -> what is followed")
+
+
+def _check_equilibrium(spec: Any) -> None:
+    """Do unknown, clearing and distribution go together?"""
+    if bool(spec.unknowns) != (spec.clearing is not None):
+        raise ModelError(f"{spec.name}: unknowns and clearing belong together: give both or neither")
+    if len(spec.unknowns) > 1:
+        raise ModelError(f"{spec.name}: one unknown is solved for, not {quoted(spec.unknowns)}")
+    for name in spec.unknowns:
+        if name not in spec.param_names:
+            hint = did_you_mean(name, spec.param_names)
+            raise ModelError(f"{spec.name}: the unknown '{name}' is not among the parameters{hint}")
+        if name in spec.estimated:
+            raise ModelError(
+                f"{spec.name}: the unknown '{name}' has a prior; it is solved for: give a number"
+            )
+    if spec.population is not None and spec.motion is None:
+        raise ModelError(f"{spec.name}: population is where motion begins, and there is none")
+    if spec.measurement is not None and spec.motion is None:
+        raise ModelError(
+            f"{spec.name}: measurement is over the stationary distribution, and there is no motion"
+        )
 
 
 def _check_functions(spec: Any) -> set[str]:
@@ -76,7 +105,20 @@ def _check_functions(spec: Any) -> set[str]:
     if spec.bellman is not None:
         trace_one("bellman", _like(spec, "bellman", kept[0]), value=kept[0], params=params)
         if spec.policy is not None:
-            trace_one("policy", jax.tree.leaves, value=kept[0], params=params)
+            policies: list[Any] = []
+
+            def policy(result: Any) -> list[Any]:
+                policies.append(
+                    jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), result)
+                )
+                return jax.tree.leaves(result)
+
+            trace_one("policy", policy, value=kept[0], params=params)
+            if spec.follow is not None:
+                given = {"policy": policies[0], "value": kept[0], "params": params}
+                trace_one("follow", _like(spec, "follow", kept[0]), **given)
+        return used
+    if spec.follows_a_rule:
         return used
     trace_one("reward", rewards, params=params)
     full = kept[-1].shape

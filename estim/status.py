@@ -28,6 +28,7 @@ class Status(IntEnum):
     NO_SHOCKS = 14
     INFINITE_VALUE = 15
     IMPOSSIBLE_ROW = 16
+    NOT_CLEARED = 17
 
     @property
     def message(self) -> str:
@@ -68,6 +69,7 @@ _MESSAGES = {
         "below one)"
     ),
     Status.IMPOSSIBLE_ROW: "a row of the data is impossible: its probability is zero",
+    Status.NOT_CLEARED: "no market clearing: what is to be zero has the same sign at both bounds of the unknown",
     Status.SINGULAR: "singular: the equations do not determine every variable (some say the same, or contradict)",
 }
 

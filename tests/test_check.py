@@ -15,7 +15,7 @@ from estim import priors
 from estim.accounts import Accounts
 from estim.ladder import check_model
 from estim.model import Model
-from estim.models import list_models, load_model
+from estim.models import aiyagari_1994, list_models, load_model, optimal_savings
 
 
 class Two(NamedTuple):
@@ -209,3 +209,24 @@ def test_a_dynamic_program_climbs_from_its_fixed_point():
     assert "spectral radius of discounting at most 0.96" in rungs[0].lines[1]
     (only,) = check_model("markov_asset_pricing")
     assert only.passed
+
+
+def test_the_ladder_of_agents_between_prices():
+    rungs = list(islice(check_model(aiyagari_1994.build(100, 40.0)), 4))
+    assert [rung.passed for rung in rungs] == [True] * 4
+    found, market, policies, distribution = (" ".join((rung.title, *rung.lines)) for rung in rungs)
+    assert "The fixed point is found solved" in found
+    assert "The market clears K = 8." in market
+    assert "c from 0.13" in policies and "rises along axis 0, rises along axis 1" in policies
+    assert "mass 1, " in distribution and "axis 1, of 100: 0.0" in distribution
+
+
+def test_the_ladder_says_where_a_grid_is_too_short():
+    *_, distribution = islice(check_model(aiyagari_1994.build(100, 15.0)), 4)
+    assert distribution.lines[-1].startswith("agents gather at the end of a grid")
+
+
+def test_the_ladder_of_choices_on_a_grid():
+    _, policies = check_model(optimal_savings.build(30, 10))
+    assert "the best action from 0 to 29; rises along axis 0, rises along axis 1" in policies.lines
+    assert policies.lines[-1].startswith("the last of 30 actions is taken in")

@@ -63,12 +63,13 @@ def killed(tmp_path_factory):
         load_experiment(home / "ar1.py"),
         num_starts=1,
         routes={
-            "rwmh": Route("rwmh", num_samples=400, num_chains=4, num_warmup=60),
+            "rwmh": Route("rwmh", num_samples=200, num_chains=4, num_warmup=60, thin=2),
             "smc": Route("smc", num_samples=100, num_chains=3),
             "delayed_acceptance": Route("delayed_acceptance", num_samples=300, num_chains=4, num_warmup=60),
         },
         surrogate=SurrogateRoute(
             train_on=("rwmh", "smc"),
+            max_points=700,
             num_samples=20,
             num_warmup=200,
             num_certificate=400,

@@ -159,7 +159,7 @@ IMPOSSIBLE = {
     "surrogate.num_chains=300": r"num_chains must be a whole number that is a multiple of 256, not 300",
     "surrogate.num_chains=0": r"num_chains must be a whole number that is a multiple of 256, not 0",
     "surrogate.thin=0": r"thin must be a whole number from 1 on",
-    "surrogate.num_certificate=9999999": r"three fifths of these are draws, of which there are only .* = 819200",
+    "surrogate.num_certificate=9999999": r"three fifths of these are draws, of which there are only .* = 102400",
     "surrogate.max_points=50": r"surrogate\.max_points=50: 100 points are kept, where 13 parameters need 140",
     "surrogate.train_on=mpmh": r"train_on must be a list, not 'mpmh'",
     "surrogate.train_on=[]": r"train_on must name a route",

@@ -53,10 +53,11 @@ LAYERS = [
     ["samplers"],
     ["surrogate"],
     ["results"],
-    ["models", "dynare"],
+    ["models", "policy", "dynare"],
     ["ladder", "api", "paths", "foresight", "agents", "households"],
     ["experiment"],
     ["pipeline"],
+    ["cockpit"],
     ["cli"],
     ["__main__"],
 ]

@@ -9,6 +9,7 @@ import pytest
 import estim
 from estim.arguments import ArgumentError
 from estim.cli import main
+from estim.cockpit.opening import open_cockpit
 from estim.experiment import load_experiment
 from estim.pipeline import run_experiment
 
@@ -206,3 +207,19 @@ def test_tables_and_figures_for_a_paper(run, tmp_path):
     assert set(sheets["parameters"]["parameter"]) == {"rho", "sigma"}
     with pytest.raises(ValueError, match="choose a folder outside"):
         run.export(run.path / "export")
+
+
+def test_the_cockpit_of_a_run(run):
+    """It begins at the medians, shows the posterior's responses around those there, and finds the centre likely."""
+    cockpit = open_cockpit(str(run.path), horizon=8, num_draws=DRAWS)
+    answer = cockpit.settle({})
+    starts = {lever.name: lever.start for lever in cockpit.levers}
+    draws = run._params(run.route).reshape(-1, len(run.param_names))
+    np.testing.assert_allclose([starts[n] for n in run.param_names], np.median(draws, axis=0), rtol=1e-6)
+    low, high = np.array(answer["bands"])
+    paths = run.impulse_responses(8, num_draws=DRAWS).values[..., 0]
+    np.testing.assert_allclose(high.T, np.quantile(paths, 0.95, axis=0), rtol=1e-10, atol=1e-12)
+    assert (low[0, 0] <= answer["paths"][0][0] <= high[0, 0]) and answer["likely"]["further"] > 0.5
+    away = cockpit.settle({f"estimated:{run.param_names[0]}": cockpit.levers[0].low})["likely"]
+    assert away["density"] < answer["likely"]["density"] and away["further"] < answer["likely"]["further"]
+    assert cockpit.parts == ["YGR", "INFL"] and set(answer["gradient"]) == {"YGR", "INFL"}

@@ -43,7 +43,7 @@ model = Model(
 )
 experiment = Experiment(
     model=model, data="us_nk", start="1984Q1", end="1989Q4", surrogate=None,
-    routes={"rwmh": Route("rwmh", num_samples=2500, num_chains=4, num_warmup=40)},
+    routes={"rwmh": Route("rwmh", num_samples=1250, num_chains=4, num_warmup=40, thin=2)},
 )
 """
 
@@ -78,7 +78,7 @@ def four_routes(experiment, tmp_path_factory):
     """All four routes to a posterior of two parameters, quickly, and what was told on the way."""
     told = []
     routes = {
-        "rwmh": Route("rwmh", num_samples=6_000, num_chains=4, num_warmup=200),
+        "rwmh": Route("rwmh", num_samples=2_000, num_chains=4, num_warmup=200, thin=3),
         "nuts": Route("nuts", num_samples=600, num_chains=4, num_warmup=100),
         "mpmh": Route("mpmh", num_samples=2000, num_chains=4, num_warmup=100, settings={"num_proposals": 4}),
     }
@@ -117,10 +117,11 @@ def test_draws_are_parameters_within_their_support(four_routes):
         assert tree["observed_data"]["YGR"].sizes == {"date": 24}
 
 
-def test_every_evaluated_point_is_kept(four_routes):
+def test_of_the_evaluated_points_those_are_kept_that_something_learns_from(four_routes):
     run, _ = four_routes
-    assert len(read_evaluations(run, "rwmh")["position"]) == 4 * 6_000
-    assert len(read_evaluations(run, "mpmh")["position"]) == 4 * 2000 * 4
+    assert read_evaluations(run, "rwmh") == {}
+    assert 2000 <= len(read_evaluations(run, "mpmh")["position"]) <= 2000 + 4 * 2000 * 4 / 16
+    assert read_route(run, "rwmh").params.shape[1] == 2_000  # one in three
     assert read_route(run, "rwmh").num_evaluations == 4 * (6_000 + 200)
     assert read_route(run, "surrogate").num_evaluations == 0
 
@@ -209,15 +210,13 @@ def test_a_killed_run_continues_to_the_same_draws_bit_for_bit(experiment, tmp_pa
     process = subprocess.run([sys.executable, "-c", KILL, experiment.source, str(killed)], env=os.environ)
     assert process.returncode == -signal.SIGKILL
     held = read_route(RunDirectory(killed), "rwmh").params.shape[1]
-    assert 0 < held < 2500, "the run was to be killed on its way"
+    assert 0 < held < 1250, "the run was to be killed on its way"
 
     resumed = run_experiment(load_experiment(killed / "settings.json"), killed)
     uninterrupted = run_experiment(experiment, whole)
     for field in ("params", "loglikelihood", "logprior"):
         values = [getattr(read_route(run, "rwmh"), field) for run in (resumed, uninterrupted)]
         np.testing.assert_array_equal(*values)
-    evaluations = [read_evaluations(run, "rwmh") for run in (resumed, uninterrupted)]
-    np.testing.assert_array_equal(*[e["position"] for e in evaluations])
 
 
 def test_ctrl_c_keeps_the_finished_draws(experiment, tmp_path):

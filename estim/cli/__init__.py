@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from estim.cli import data, dynare, models, results, runs
+from estim.cli import cockpit, data, dynare, models, results, runs
 from estim.cli.console import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED, message
 
 __all__ = ["EXIT_ERROR", "EXIT_FAILED", "EXIT_INTERRUPTED", "main"]
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=command)
         return added
 
-    for group in (runs, results, models, dynare):
+    for group in (runs, results, models, dynare, cockpit):
         group.add_commands(add)
     text = "list, show or fetch data"
     actions = commands.add_parser("data", help=text, description=text)

@@ -9,7 +9,9 @@ import pandas as pd
 from scipy.linalg import eigvals
 
 from estim.dynare.modfile import Command, ModFile
-from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
+from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
+from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
+from estim.model import ModelError
 from estim.numerics import semidefinite_cholesky
 from estim.solution import linearize_once, solve_decision_rule_once
 from estim.status import SolutionError, Status
@@ -27,13 +29,21 @@ def run_commands(mod: ModFile) -> Iterator[str]:
     Returns:
         The text of one command after the other; a command that estim does not have says so.
     """
+    chosen: dict[str, float] = {}  # by `osr`: the file's later commands see them
     for command in mod.commands:
         if command.refused:
             yield f"line {command.line}: {command.refused} is not supported by estim: passed over"
             continue
+        command = command._replace(params=command.params | chosen)
         try:
-            yield _COMMANDS[command.name](mod, command)
-        except SolutionError as error:
+            if command.name == "osr":
+                found = best_rule(mod, command.params)
+                chosen |= found.coefficients
+                command = command._replace(params=command.params | chosen)
+                yield _titled("OPTIMAL SIMPLE RULE", show_rule(found))
+            else:
+                yield _COMMANDS[command.name](mod, command)
+        except (SolutionError, ModelError) as error:
             yield f"{command.name} (line {command.line}): {error}"
 
 
@@ -110,6 +120,20 @@ def _tables(found: StochSimul) -> list[str]:
     return [_titled(title, show(frame)) for title, frame in tables.items() if frame.size]
 
 
+def _discretionary(mod: ModFile, command: Command) -> str:
+    policy = discretionary(mod, command.params)
+    ours = lambda names: tuple(mod.names[name] for name in names)
+    asked = mod.stoch_simul._replace(variables=ours(mod.stoch_simul.variables))
+    asked = asked._replace(shocks=ours(mod.stoch_simul.shocks))
+    rule = policy.coefficients.sel(variable=list(asked.variables)).to_pandas().T
+    table = _titled("POLICY AND TRANSITION FUNCTIONS", rule.to_string(float_format="{:.6f}".format))
+    return "\n".join([table, *_tables(describe(mod.model, policy.rule, asked))])
+
+
+def _evaluate(mod: ModFile, command: Command) -> str:
+    return _titled("VALUE OF THE PLANNER'S OBJECTIVE", show_values(planner_values(mod, command.params)))
+
+
 def _estimation(mod: ModFile, command: Command) -> str:
     return _titled(
         "ESTIMATION",
@@ -122,4 +146,11 @@ def _titled(title: str, text: str) -> str:
     return f"{title}\n\n{text}\n"
 
 
-_COMMANDS = {"steady": _steady, "check": _check, "stoch_simul": _stoch_simul, "estimation": _estimation}
+_COMMANDS = {
+    "steady": _steady,
+    "check": _check,
+    "stoch_simul": _stoch_simul,
+    "estimation": _estimation,
+    "discretionary_policy": _discretionary,
+    "evaluate_planner_objective": _evaluate,
+}

@@ -1,6 +1,6 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import pandas as pd
 from estim.arguments import checked
 from estim.data.datasets import DataError
 from estim.dynare.building.build import build, module_text
+from estim.dynare.building.ramsey import instrument_equation
 from estim.dynare.building.system import System, build_system
 from estim.dynare.data import find_table, prepare, read_file, read_table, sample
 from estim.dynare.macro.processor import expand
@@ -39,6 +40,25 @@ class Command(NamedTuple):
     refused: str = ""
 
 
+class Planner(NamedTuple):
+    """Who sets instruments in a file: ``objective`` ``(now, params) -> number``, what a period is worth, ``discount``
+    ``params -> number``, and the ``instruments`` of a planner without commitment with the equations of the model whose
+    place they take; none where the planner's own conditions are in the model."""
+
+    objective: Callable[[Any, Any], Any]
+    discount: Callable[[Any], Any]
+    instruments: dict[str, str]
+
+
+class RuleSearch(NamedTuple):
+    """What `osr` asks for, by the model's names: the ``rule``'s coefficients, their ``bounds``, and the ``weights``
+    of the variances and covariances of variables."""
+
+    rule: tuple[str, ...]
+    bounds: dict[str, tuple[float, float]]
+    weights: dict[tuple[str, str], float]
+
+
 class ModFile(NamedTuple):
     """A `.mod` file as estim reads it.
 
@@ -55,6 +75,8 @@ class ModFile(NamedTuple):
         at_stoch_simul: the values at which its `stoch_simul` command is computed, where they are not the
             model's own: a command sees the values above it.
         commands: its commands in order, with what they see; `estim dynare` runs them.
+        planner: who sets policy in it (`planner_objective`), or None.
+        rule_search: what its `osr` command asks for, or None.
     """
 
     model: Model
@@ -66,6 +88,8 @@ class ModFile(NamedTuple):
     names: dict[str, str]
     at_stoch_simul: dict[str, float]
     commands: tuple[Command, ...] = ()
+    planner: Planner | None = None
+    rule_search: RuleSearch | None = None
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -158,6 +182,28 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         names=names,
         at_stoch_simul=fields.at_stoch_simul(),
         commands=tuple(_commands(contents, fields)),
+        planner=_planner(contents, model, names),
+        rule_search=_rule_search(contents, fields, names),
+    )
+
+
+def _planner(c: Contents, model: Model, names: dict[str, str]) -> Planner | None:
+    written = getattr(model.measurement, "__globals__", {})  # the module's own names
+    if "objective" not in written:
+        return None
+    chosen = c.discretion.instruments if c.discretion and not c.planner else ()
+    instruments = {names[name]: instrument_equation(name) for name in chosen}
+    return Planner(written["objective"], written["planner_discount"], instruments)
+
+
+def _rule_search(c: Contents, fields: Fields, names: dict[str, str]) -> RuleSearch | None:
+    ours = {key[1]: i for key, i in fields.identifiers.items() if key[0] == "parameter"}
+    if not c.rule_weights or not c.rule or any(name not in ours for name in c.rule):
+        return None
+    return RuleSearch(
+        tuple(ours[name] for name in c.rule),
+        {ours[name]: bounds for name, bounds in c.rule_bounds.items() if name in c.rule},
+        {(names[a], names[b]): weight for (a, b), weight in c.rule_weights.items()},
     )
 
 

@@ -72,8 +72,9 @@ class Route:
 
     Attributes:
         algorithm: a name in `estim.samplers.registry.ALGORITHMS`.
-        num_samples: draws a chain after warm-up; of ``smc``, particles of each of `num_chains` runs.
+        num_samples: draws kept, a chain, after warm-up; of ``smc``, particles of each of `num_chains` runs.
         num_warmup: steps of adaptation a chain, which are not kept; ``smc`` has none.
+        thin: draws made for each that is kept: neighbours on a slow chain are alike, and take room on the disk.
         settings: the algorithm's own, see there. What is a posterior there is the name of what the same run makes:
             of ``delayed_acceptance`` ``approximation`` is ``"surrogate"``, and need not be given.
 
@@ -86,6 +87,7 @@ class Route:
     num_chains: Positive = 4
     num_warmup: NonNegative = 500
     settings: Mapping[str, Any] = field(default_factory=dict)
+    thin: Positive = 1
 
     def __post_init__(self) -> None:
         with refused():
@@ -94,6 +96,8 @@ class Route:
             settings = check_settings(known, self.settings, f"algorithm {self.algorithm!r}", "settings")
             if is_population(self.algorithm) and self.num_samples < 2:
                 raise ArgumentError("num_samples=1: a population has two particles or more")
+            if is_population(self.algorithm) and self.thin > 1:
+                raise ArgumentError(f"thin={self.thin}: the particles of a population are no chain")
             made = {name: SURROGATE for name in posteriors_asked_for(self.algorithm)}
             object.__setattr__(self, "settings", made | settings)
 
@@ -129,10 +133,10 @@ class SurrogateRoute:
     train_on: tuple[str, ...] = ("mpmh", "nuts")
     recipe: str = "estim"
     max_points: Positive = 40_000
-    num_samples: Positive = 1_600
+    num_samples: Positive = 200
     num_chains: Annotated[int, multiple_of(TILE)] = 512
     num_warmup: NonNegative = 2_000
-    thin: Positive = 10
+    thin: Positive = 80
     num_refinement: NonNegative = 0
     num_certificate: Annotated[int, at_least(100)] = 4_000
     settings: Mapping[str, Any] = field(default_factory=lambda: {"max_steps": 16_000, "learning_rate": 5e-3})
@@ -194,9 +198,11 @@ def check_needs(routes: Mapping[str, Route], surrogate: SurrogateRoute | None) -
 
 
 FULL = {
-    "rwmh": Route("rwmh", num_samples=50_000, num_chains=8, num_warmup=2_000),
+    "rwmh": Route("rwmh", num_samples=2_500, num_chains=8, num_warmup=2_000, thin=20),
     "nuts": Route("nuts", num_samples=2_000, num_chains=4, num_warmup=200),
-    "mpmh": Route("mpmh", num_samples=44_000, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}),
+    "mpmh": Route(
+        "mpmh", num_samples=5_500, num_chains=4, num_warmup=1_000, settings={"num_proposals": 4}, thin=8
+    ),
 }
 DEFAULTS = FULL | {
     name: Route(name, num_samples=2_000)
@@ -206,7 +212,7 @@ DEFAULTS = FULL | {
 """A route for each algorithm that needs nothing else to be made, by its name."""
 QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
     "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
-    "mpmh": replace(FULL["mpmh"], num_samples=4_400, num_warmup=250),
+    "mpmh": replace(FULL["mpmh"], num_samples=550, num_warmup=250),
 }
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "full": {"routes": FULL, "surrogate": SurrogateRoute()},
@@ -217,6 +223,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             train_on=("hmc", "mpmh"),
             max_points=8_000,
             num_samples=150,
+            thin=10,
             num_certificate=1_000,
             settings={"max_steps": 5_000, "learning_rate": 5e-3},
         ),

@@ -16,7 +16,7 @@ from estim.arguments import ArgumentError, Positive, checked, shown
 from estim.covariances import check_covariances
 from estim.decision import DecisionModel
 from estim.estimation import build_posterior
-from estim.ladder import density
+from estim.ladder import decisions, density
 from estim.ladder.determinacy import stable_solution
 from estim.ladder.equations import equations, independence, linear_at_rest, steady_state
 from estim.ladder.households import households
@@ -28,7 +28,6 @@ from estim.samplers.states import evaluate_point
 from estim.simulation import Simulation
 from estim.solution.simulate import simulate
 from estim.solution.table import default_solver
-from estim.status import Status
 
 __all__ = ["Rung", "check_model"]
 
@@ -41,7 +40,8 @@ def check_model(
 
     A model without a prior is calibrated: its ladder ends with the likelihood. That of a `Simulation` begins with a
     path, and its accounts where it declares any; likelihood, prior draws and gradient follow where it is linear. That
-    of a `DecisionModel` begins with its fixed point. Of heterogeneous agents the steady state is looked at too.
+    of a `DecisionModel` begins with its fixed point, the market that clears, policies and the distribution. Of
+    heterogeneous agents the steady state is looked at too.
 
     Args:
         model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of one in the gallery.
@@ -92,7 +92,14 @@ def _(model: Model, data: Any, num_draws: int) -> Iterator[Rung]:
 
 @_climb.register
 def _(model: DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
-    yield _fixed_point(model)
+    rung, solution = decisions.fixed_point(model)
+    yield rung
+    if model.unknowns:
+        yield decisions.market(model, solution)
+    if solution.policy is not None:
+        yield decisions.policies(model, solution)
+    if solution.distribution is not None and solution.shares is None:
+        yield decisions.distribution(model, solution)
     if data is None and model.draw is not None:
         data = simulate_agents(model, None, 400, rng_key=jax.random.key(0))
     if data is not None:
@@ -140,16 +147,3 @@ def _climb_posterior(
     if compare and comparable(posterior, data, model.observables._fields):
         yield units(posterior, data, positions)
     yield density.gradient(posterior, evaluate)
-
-
-def _fixed_point(model: DecisionModel) -> Rung:
-    check_covariances(model, model.params())
-    solver = default_solver(model)
-    found = solver.solve(model, model.params(), solver.at_defaults(model))
-    status = Status(int(found.status))
-    lines = [status.message]
-    if status == Status.OK:
-        steps, error, radius = (np.max(np.asarray(x)) for x in (found.steps, found.error, found.radius))
-        bound = "" if np.isnan(radius) else f"; spectral radius of discounting at most {radius:.6g}"
-        lines.append(f"{steps} steps, largest residual {error:.1e}{bound}")
-    return Rung("The fixed point is found", status == Status.OK, tuple(lines))

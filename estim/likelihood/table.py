@@ -5,6 +5,7 @@ from typing import Any
 
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
 from estim.likelihood.contract import Likelihood
+from estim.likelihood.cross_section import CrossSection
 from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
@@ -36,6 +37,7 @@ LIKELIHOODS: dict[str, Any] = {
     "particle": Particle,
     "piecewise_kalman": PiecewiseKalman,
     "panel": Panel,
+    "cross_section": CrossSection,
     "moment_matching": MomentMatching,
 }
 
@@ -50,9 +52,12 @@ DEFAULTS: dict[type, Any] = {
 
 
 def default_likelihood(representation: type, spec: Any = None) -> Any:
-    """The row that a representation gets: of a simulation that is linear the exact one."""
+    """The row that a representation gets: of a simulation that is linear the exact one, of agents whose states are
+    measured the cross-section."""
     if representation is SimulatedStateSpace and spec is not None and spec.adds_errors and spec.is_linear:
         return LinearSimulation
+    if representation is StationaryEquilibrium and spec is not None and spec.measurement is not None:
+        return CrossSection
     return DEFAULTS[representation]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -31,3 +32,15 @@ def compute_where[T](needed: Scalar, compute: Callable[..., T], otherwise: T, *a
         return jnp.array(False), compute(*inputs)
 
     return lax.while_loop(lambda carry: carry[0], once, (jnp.asarray(needed), otherwise))[1]
+
+
+@jax.custom_jvp
+def moving_where(moves: Scalar, params: Any) -> Any:
+    """`params` themselves, so that nothing is computed twice, whose derivative is zero where they do not move."""
+    return params
+
+
+@moving_where.defjvp
+def _(given: Any, tangents: Any) -> Any:
+    (moves, params), (_, along) = given, tangents
+    return params, jax.tree.map(lambda t: jnp.where(moves, t, 0.0), along)

@@ -36,11 +36,12 @@ def solve_fixed_point(
     scale: Callable[[Array], Array] = jnp.abs,
     tolerance: Scalar | float = 1e-11,
     max_steps: int = 60,
+    plain_steps: int = PLAIN_STEPS,
 ) -> FixedPoint:
     """Solve x = f(x) from `start` (any pytree). Not differentiable: see `attach_derivative`.
 
     A Newton step that does not shrink the residual (or leaves the domain) is taken back, and
-    some plain steps x <- f(x) are taken instead. Ends when the relative error is below `tolerance`,
+    `plain_steps` x <- f(x) are taken instead. Ends when the relative error is below `tolerance`,
     after `max_steps`, or where even plain steps leave the domain.
     """
     x0, unravel = ravel_pytree(start)
@@ -62,7 +63,7 @@ def solve_fixed_point(
             return x + unit * d, y, error
 
         def retreat():
-            restart = jax.lax.fori_loop(0, PLAIN_STEPS, lambda _, x: flat(x), plain)
+            restart = jax.lax.fori_loop(0, plain_steps, lambda _, x: flat(x), plain)
             return restart, restart, jnp.inf
 
         branches = (lambda: (y, y, error), advance, retreat)

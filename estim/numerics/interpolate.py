@@ -79,6 +79,7 @@ def lottery(grid: Array, choice: Array) -> Lottery:
 
     A choice beyond the grid goes to its end point.
     """
+    grid = jnp.asarray(grid)
     index = bracket(grid, choice)
     left, right = take(grid, index), take(grid, index + 1)
     return Lottery(index, jnp.clip((choice - left) / (right - left), 0.0, 1.0))

@@ -34,7 +34,7 @@ def interpreted(fn: Callable[..., Any], *example: Any) -> Callable[..., Any]:
 
 
 def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *inputs), strict=True))
+    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*map(np.asarray, consts), *inputs), strict=True))
     read = lambda atom: atom.val if isinstance(atom, core.Literal) else known[atom]
     for eqn in jaxpr.eqns:
         x = [read(a) for a in eqn.invars]

@@ -37,9 +37,13 @@ def parts_of(
     key = partial(key_of, experiment.seed)
     routes, surrogate = experiment.routes, experiment.surrogate
     step = _WIDE_STEP if solver_named(model, experiment.solver).slow(model) else _STEP
+    taught = dict.fromkeys(surrogate.train_on, surrogate.max_points) if surrogate else {}
     parts = [
         Part(MODE, lambda _: find_laplace(run, posterior, experiment.num_starts, step, key(MODE), progress)),
-        *(_route(run, posterior, name, route, key(name), progress) for name, route in routes.items()),
+        *(
+            _route(run, posterior, name, route, key(name), progress, taught.get(name, 0))
+            for name, route in routes.items()
+        ),
     ]
     drawn = tuple(map(_part_of, routes))
     if surrogate:
@@ -61,11 +65,18 @@ def _part_of(route: str) -> str:
 
 
 def _route(
-    run: RunDirectory, posterior: Posterior, name: str, route: Route, rng_key: Key, progress: Progress
+    run: RunDirectory,
+    posterior: Posterior,
+    name: str,
+    route: Route,
+    rng_key: Key,
+    progress: Progress,
+    num_points: int,
 ) -> Part:
     def work(results: Results) -> None:
         made = {setting: results[needed].posterior for setting, needed in route.needs.items()}
-        sample_route(run, posterior, partial(results.__getitem__, MODE), name, route, rng_key, progress, made)
+        mode = partial(results.__getitem__, MODE)
+        sample_route(run, posterior, mode, name, route, rng_key, progress, made, num_points)
 
     needs = tuple(dict.fromkeys(route.needs.values()))
     return Part(_part_of(name), work, needs, uses=(MODE,), exclusive=True)

@@ -30,7 +30,7 @@ from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
 from estim.typing import Key
 
-_NUM_SHOWN = 20_000
+_NUM_SHOWN = 10_000
 
 
 def train(

@@ -33,12 +33,14 @@ def sample_route(
     rng_key: Key,
     progress: Progress,
     made: Mapping[str, Posterior],
+    num_points: int = 0,
 ) -> None:
     """The draws of one route, a chunk after another, from where the directory left off.
 
     Args:
         laplace: called when the steps are compiled: the mode may be sought meanwhile.
         made: what settings of the route stand for, by setting.
+        num_points: about how many of its evaluations something learns from; only these are kept.
     """
     if count_draws(run, name) >= route.num_samples:
         return
@@ -47,7 +49,7 @@ def sample_route(
         posterior,
         route.algorithm,
         rng_key,
-        num_samples=route.num_samples,
+        num_samples=route.num_samples * route.thin,
         num_chains=route.num_chains,
         num_warmup=route.num_warmup,
         laplace=laplace,
@@ -55,8 +57,35 @@ def sample_route(
         progress=of_route(progress, name),
         **{**route.settings, **made},
     )
+    drawn = sum(int(n) for chunk in run.read_chunks(name, "num_draws") for n in chunk.values())
     for state, chunk in chunks:
-        run.append_chunk(name, _chunk_arrays(posterior, state, chunk))
+        arrays = _chunk_arrays(posterior, state, chunk)
+        if not num_points:
+            arrays = {k: v for k, v in arrays.items() if not k.startswith(_POINTS)}
+        if not isinstance(chunk, PopulationChunk) and "params" in arrays:
+            arrays = _thinned(arrays, route, drawn, num_points, chunk.info.evaluations.status.shape)
+            drawn += int(arrays["num_draws"])
+        run.append_chunk(name, arrays)
+
+
+_DRAWS, _POINTS = ("params", "loglikelihood", "logprior", "stats."), "evaluations."
+
+
+def _thinned(
+    arrays: dict[str, np.ndarray], route: Route, drawn: int, num_points: int, shape: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+    """What is kept of a chunk after `drawn` draws of each chain: those whose number `thin` divides, and the evaluations
+    ``[step, chain, ...]`` of so many steps, evenly spread, that there will be about `num_points`. No chunk matters."""
+    num, steps = arrays["params"].shape[1], shape[0]
+    draws_a_step, points_a_step = num // steps, int(np.prod(shape[1:]))
+    draws = (drawn + 1 + np.arange(num)) % route.thin == 0
+    every = route.num_samples * route.thin // draws_a_step * points_a_step // max(num_points, 1)
+    taught = np.repeat((drawn // draws_a_step + np.arange(steps)) % max(every, 1) == 0, points_a_step)
+    kept = {
+        k: v[:, draws] if k.startswith(_DRAWS) else v[taught] if k.startswith(_POINTS) else v
+        for k, v in arrays.items()
+    }
+    return kept | {"num_draws": np.asarray(num)}
 
 
 _PHASES = {"warmup": "warm-up", "temper": "tempering", "sample": "sampling"}

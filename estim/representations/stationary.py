@@ -17,6 +17,7 @@ from estim.typing import Array, Scalar
         "value",
         "policy",
         "action_values",
+        "distribution",
         "status",
         "steps",
         "error",
@@ -31,10 +32,11 @@ class StationaryEquilibrium:
 
     Attributes:
         specification: the `DecisionModel`, the static part.
-        params: its Params.
+        params: its Params, the unknown at its solution.
         value: v, ``[*states]`` or the pytree of ``start``.
         policy: the best action ``[*states]`` of whole numbers; what the model's own ``policy`` returns, else None.
         action_values: r(s, a) + W(v)(s, a), ``[*states, n_actions]``; None where the model gives the operator itself.
+        distribution: the stationary one of individual states, of mass one; None without the model's ``motion``.
         status: a `Status`.
         steps: iterations of the solver, the last one included.
         error: max |T(v) - v|.
@@ -49,6 +51,7 @@ class StationaryEquilibrium:
     value: Any
     policy: Any
     action_values: Array | None
+    distribution: Array | None
     status: Scalar
     steps: Scalar
     error: Scalar
@@ -60,6 +63,11 @@ class StationaryEquilibrium:
         """Log-probability of each action in each state ``[*states, n_actions]``; 0 and -inf without taste shocks."""
         assert self.action_values is not None, "the operator itself has no actions"
         return self.specification.log_choice(self.action_values, self.params)
+
+    def mean(self, outcome: Array) -> Scalar:
+        """Of an outcome in each individual state ``[*states]``, over the stationary distribution."""
+        assert self.distribution is not None, "without motion there is no distribution"
+        return jnp.vdot(self.distribution, outcome)
 
     @property
     def choice(self) -> Array:

@@ -70,10 +70,14 @@ def count_draws(run: RunDirectory, route: str) -> int:
 
 
 def read_evaluations(run: RunDirectory, route: str) -> dict[str, Array]:
-    """Every point that a route evaluated: the fields of `Evaluations` by name, leading axis ``[n]``."""
+    """The points of a route that a surrogate learns from, by the fields of `Evaluations`, leading axis ``[n]``.
+
+    Empty where nothing does: only what teaches is kept.
+    """
     prefix = "evaluations."
     chunks = [chunk for chunk in run.read_chunks(route, prefix) if chunk]
-    return {key.removeprefix(prefix): np.concatenate([c[key] for c in chunks]) for key in chunks[0]}
+    keys = chunks[0] if chunks else ()
+    return {key.removeprefix(prefix): np.concatenate([c[key] for c in chunks]) for key in keys}
 
 
 def read_data(run: RunDirectory) -> pd.DataFrame:

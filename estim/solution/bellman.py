@@ -22,6 +22,7 @@ DENSE = 512
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
 POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
 DERIVATIVE_TOLERANCE = 1e-12
+PLAIN_STEPS = 60  # where Newton's step has failed: a step costs little beside the next linear solve
 
 
 class Program(NamedTuple):
@@ -31,11 +32,13 @@ class Program(NamedTuple):
         operator: T, ``value -> value``.
         improve: ``value -> (T(v), policy)``.
         follow: ``(policy, value) -> value``, T with the policy held fixed, whose derivative at v is T's.
+        change: ``(ahead, value) -> number``, what is to be small when the search by plain steps ends.
     """
 
     operator: Callable[[Any], Any]
     improve: Callable[[Any], tuple[Any, Any]]
     follow: Callable[[Any, Any], Any]
+    change: Callable[[Any, Any], Scalar]
 
 
 class Found(NamedTuple):
@@ -49,7 +52,7 @@ class Found(NamedTuple):
 
 def iterate_values(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
     """v <- T(v) until no element changes by more than `tolerance`."""
-    return _iterate(program.operator, start, tolerance, max_steps)
+    return _iterate(program.operator, program.change, start, tolerance, max_steps)
 
 
 def iterate_optimistically(
@@ -61,14 +64,20 @@ def iterate_optimistically(
         _, policy = program.improve(value)
         return jax.lax.fori_loop(0, sweeps, lambda _, v: program.follow(policy, v), value)
 
-    return _iterate(step, start, tolerance, max_steps)
+    return _iterate(step, program.change, start, tolerance, max_steps)
 
 
-def _iterate(step: Callable[[Any], Any], start: Any, tolerance: float, max_steps: int) -> Found:
+def _iterate(
+    step: Callable[[Any], Any],
+    change: Callable[[Any, Any], Scalar],
+    start: Any,
+    tolerance: float,
+    max_steps: int,
+) -> Found:
     def advance(state):
         value, _, steps = state
         ahead = step(value)
-        return ahead, distance(ahead, value), steps + 1
+        return ahead, change(ahead, value), steps + 1
 
     def unsolved(state):
         _, error, steps = state
@@ -81,31 +90,41 @@ def _iterate(step: Callable[[Any], Any], start: Any, tolerance: float, max_steps
     return Found(value, error, error <= tolerance, jnp.asarray(steps))
 
 
-def iterate_policies(program: Program, start: Array, tolerance: float, max_steps: int) -> Found:
+def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
     """Howard's policy iteration: v <- the value of the best policy at v, by a linear solve.
 
     From v, v + (I - T_sigma'(v))^-1 (T(v) - v), which is the policy's value where T_sigma is affine and Newton's step
     where it is not. Ends one step after max |T(v) - v| has come below `tolerance` times 1 + max |v|.
     """
+    x0, unravel = ravel_pytree(start)
 
     def advance(state):
-        value, _, steps = state
-        ahead, policy = program.improve(value)
-        move = _solve_one_minus_derivative(program, policy, value, ahead - value)
-        return value + move, jnp.array([largest(ahead - value), 1 + largest(value)]), steps + 1
+        x, _, steps = state
+        ahead, policy = program.improve(unravel(x))
+        follow = lambda x: ravel_pytree(program.follow(policy, unravel(x)))[0]
+        left = ravel_pytree(ahead)[0] - x
+        move = _solve_linearised(follow, x, left, POLICY_TOLERANCE)
+        return x + move, jnp.array([largest(left), 1 + largest(x)]), steps + 1
 
     def unsolved(state):
         _, (error, unit), steps = state
         return (error > tolerance * unit) & (error < jnp.inf) & (steps < max_steps)
 
-    first = advance((start, jnp.zeros(2), 0))
-    value, (error, unit), steps = jax.lax.while_loop(unsolved, advance, first)
-    return Found(value, error, error <= tolerance * unit, jnp.asarray(steps))
+    first = advance((x0, jnp.zeros(2), 0))
+    x, (error, unit), steps = jax.lax.while_loop(unsolved, advance, first)
+    return Found(unravel(x), error, error <= tolerance * unit, jnp.asarray(steps))
 
 
 def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
     """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree."""
-    found = solve_fixed_point(program.operator, start, scale=_unit, tolerance=tolerance, max_steps=max_steps)
+    found = solve_fixed_point(
+        program.operator,
+        start,
+        scale=_unit,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        plain_steps=PLAIN_STEPS,
+    )
     return Found(found.value, found.error, found.error <= tolerance, found.steps)
 
 
@@ -132,12 +151,6 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
     periods = _solve_linearised(lambda x: ravel_pytree(follow(unravel(x)))[0], flat, ones, 1e-8)
     finite = jnp.isfinite(periods).all() & (periods > 0.5).all()
     return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
-
-
-def _solve_one_minus_derivative(program: Program, policy: Any, value: Array, b: Array) -> Array:
-    shape = value.shape
-    follow = lambda x: program.follow(policy, x.reshape(shape)).reshape(-1)
-    return _solve_linearised(follow, value.reshape(-1), b.reshape(-1), POLICY_TOLERANCE).reshape(shape)
 
 
 def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: float) -> Array:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from estim.kept import kept_on_model
@@ -18,7 +19,7 @@ from estim.representations.linear import DecisionRule
 from estim.solution.equations import shock_correlation
 from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import respond_on_host
-from estim.solution.rational_expectations import factor, in_name_only, reading_of
+from estim.solution.rational_expectations import factor, in_name_only, reading_of, solve_decision_rule
 from estim.status import Status
 
 
@@ -49,6 +50,8 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
         status = Status(int(linear.status))
     elif in_name_only(linear):
         status = Status.SINGULAR
+    if status == Status.NOT_CONVERGED:  # of the roots; where they cannot be put in order, doubling may tell
+        return jax.tree.map(np.asarray, solve_decision_rule(model, params))
     correlation = _correlation(model)(_numbers(params))
     arrays: Any = transition, s, policy, linear.steady_state, np.array(int(status)), correlation
     return DecisionRule(*arrays)

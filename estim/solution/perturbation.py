@@ -134,4 +134,5 @@ def _to_first_order(model: Model, params: Any) -> tuple[Linearized, Scalar]:
 @kept_on_model
 def _rest_of_defaults(model: Model) -> Array:
     with jax.ensure_compile_time_eval():
-        return jnp.stack([jnp.asarray(x, float) for x in steady_state_of(model)(model.params())])
+        rest = jax.jit(steady_state_of(model))(model.params())  # a search is many operations
+        return jnp.stack([jnp.asarray(x, float) for x in rest])

@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from estim.arguments import ArgumentError, Positive, PositiveReal, check_fields
 from estim.decision import DecisionModel
 from estim.kept import kept_on_model
+from estim.numerics.branch import moving_where
 from estim.representations.stationary import StationaryEquilibrium
 from estim.solution.bellman import (
     DENSE,
@@ -24,6 +26,8 @@ from estim.solution.bellman import (
     iterate_policies,
     iterate_values,
 )
+from estim.solution.clearing import solve_cleared
+from estim.solution.population import Point, attach_distribution, settle, starting_point
 from estim.solution.solver import Solver
 from estim.status import Status
 from estim.typing import Array, Scalar
@@ -65,44 +69,58 @@ class StationarySolver(Solver):
         Raises:
             ArgumentError: the method needs rewards and the model gives the operator itself.
         """
-        if self.method in ("howard", "optimistic") and not spec.chooses:
+        if self.method in ("howard", "optimistic") and not spec.chooses and spec.follow is None:
             raise ArgumentError(
                 f"solver.method='{self.method}' follows a policy, and {spec.name} gives the operator itself: take "
-                "'newton' or 'vfi', or write reward and continuation"
+                "'newton' or 'vfi', or write reward and continuation, or follow"
             )
         params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
         return _compiled(spec)(self, params)
 
-    def search(self, spec: DecisionModel, params: Any) -> Found:
+    def search(self, spec: DecisionModel, params: Any, start: Any) -> Found:
         """The fixed point without derivatives."""
         program = as_program(spec, params)
         # XLA:CPU (jaxlib 0.12) multiplies a matrix and a constant, as zeros are, wrongly where it fuses much with it.
-        start = jax.lax.optimization_barrier(spec.first_value(params))
+        start = jax.lax.optimization_barrier(start)
         settings = (self.tolerance, self.max_steps)
+        follows = spec.chooses or spec.follow is not None
         if self.method == "vfi":
             return iterate_values(program, start, *settings)
         if self.method == "optimistic":
             return iterate_optimistically(program, start, *settings, self.sweeps)
-        if self.method == "newton" or not spec.chooses:
+        if self.method == "newton" or not follows:
             return iterate_newton(program, start, *settings)
-        if (
-            self.method == "auto" and start.size > DENSE
-        ):  # each policy's exact value is worth little until near the end
+        if self.method == "auto" and ravel_pytree(start)[0].size > DENSE:
+            # each policy's exact value is worth little until near the end
             start = iterate_optimistically(program, start, 1e-4, self.max_steps, self.sweeps).value
         return iterate_policies(program, start, *settings)
 
 
 def as_program(spec: DecisionModel, params: Any) -> Program:
     """The operators at given parameters; what does not depend on the value is computed once."""
+    change = spec.change or distance
     if not spec.chooses:
         operator = lambda value: spec.operator(value, params)
-        return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value))
+        if spec.follow is None:
+            return Program(
+                operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
+            )
+        read, step = spec.policy, spec.follow
+        assert read is not None
+
+        def improve_operator(value: Any) -> tuple[Any, Any]:
+            policy = read(value, params)
+            return step(policy, value, params), policy
+
+        return Program(operator, improve_operator, lambda policy, value: step(policy, value, params), change)
     assert spec.reward is not None and spec.continuation is not None
     reward, continuation = jnp.asarray(spec.reward(params), float), spec.continuation
     values = lambda value: spec.action_values(reward, value, params)
     operator = lambda value: spec.best(values(value), params)
     if spec.taste is not None:
-        return Program(operator, lambda value: (operator(value), ()), lambda _, value: operator(value))
+        return Program(
+            operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
+        )
 
     def improve(value: Array) -> tuple[Array, Array]:
         of_actions = values(value)
@@ -112,7 +130,7 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
     def follow(policy: Array, value: Array) -> Array:
         return take(reward, policy) + take(continuation(value, params), policy)
 
-    return Program(operator, improve, follow)
+    return Program(operator, improve, follow, change)
 
 
 def take(of_actions: Array, policy: Array) -> Array:
@@ -141,16 +159,37 @@ def _solve(spec: DecisionModel, solver: StationarySolver, params: Any) -> Statio
 
 
 def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> StationaryEquilibrium:
+    search, attach = partial(_search, spec, solver), partial(_attach, spec)
+    if spec.unknowns:
+        return solve_cleared(spec, params, search, attach, solver.tolerance)
     fixed = jax.lax.stop_gradient(params)
-    found = jax.lax.stop_gradient(solver.search(spec, fixed))
-    program = as_program(spec, fixed)
+    return attach(params, search(fixed, starting_point(spec, fixed)))
+
+
+def _search(spec: DecisionModel, solver: StationarySolver, params: Any, near: Point) -> Point:
+    """Value and distribution at these parameters, from those `near`, without derivatives."""
+    found = jax.lax.stop_gradient(solver.search(spec, params, near.value))
+    program = as_program(spec, params)
     ahead, policy = program.improve(found.value)
     radius = _radius(spec, program, policy, found)
-    status = _status(found, radius)
+    error = distance(ahead, found.value)
+    point = Point(found.value, near.distribution, _status(found, radius), found.steps, error, radius)
+    return point if spec.motion is None else settle(point, _attach_value(spec, params, point))
+
+
+def _attach(spec: DecisionModel, params: Any, point: Point) -> StationaryEquilibrium:
+    """The solution at a point that was found, with its derivatives."""
     # Where there is no solution its derivative would be NaN: the parameters that it reads do not move then.
-    moving = _moving_where(status == Status.OK, params)
+    moving = moving_where(point.status == Status.OK, params)
+    solution = _attach_value(spec, moving, point)
+    return solution if spec.motion is None else attach_distribution(solution, moving, point)
+
+
+def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryEquilibrium:
+    """What follows from the value."""
+    _, policy = as_program(spec, jax.lax.stop_gradient(moving)).improve(point.value)
     live = as_program(spec, moving)
-    value = attach_value_derivative(partial(live.follow, policy), found.value)
+    value = attach_value_derivative(partial(live.follow, policy), point.value)
     if spec.chooses:
         assert spec.reward is not None
         of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
@@ -158,21 +197,8 @@ def _solve_one(spec: DecisionModel, solver: StationarySolver, params: Any) -> St
     else:
         of_actions = None
         policy = None if spec.policy is None else spec.policy(value, moving)
-    return StationaryEquilibrium(
-        spec, params, value, policy, of_actions, status, found.steps, distance(ahead, found.value), radius
-    )
-
-
-@jax.custom_jvp
-def _moving_where(moves: Scalar, params: Any) -> Any:
-    """`params` themselves, so that nothing is computed twice, whose derivative is zero where they do not move."""
-    return params
-
-
-@_moving_where.defjvp
-def _(given: Any, tangents: Any) -> Any:
-    (moves, params), (_, along) = given, tangents
-    return params, jax.tree.map(lambda t: jnp.where(moves, t, 0.0), along)
+    _, _, status, steps, error, radius = point
+    return StationaryEquilibrium(spec, moving, value, policy, of_actions, None, status, steps, error, radius)
 
 
 def _radius(spec: DecisionModel, program: Program, policy: Any, found: Found) -> Scalar:

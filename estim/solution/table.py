@@ -30,7 +30,7 @@ def default_solver(spec: Any) -> Solver:
     if isinstance(spec, Simulation):
         return Simulated()
     if isinstance(spec, DecisionModel):
-        return StationarySolver()
+        return StationarySolver(**spec.solver)
     return SequenceSpace() if isinstance(spec, Model) and spec.het_blocks else FirstOrder()
 
 

@@ -131,7 +131,7 @@ WRONG = {  # text, line, column, words
         HEAD.replace("y c", "y c r") + MODEL + "discretionary_policy(planner_discount=0.9);",
         9,
         1,
-        "a model that optimal policy ('discretionary_policy') closes is not supported",
+        "'discretionary_policy' needs a 'planner_objective' above it",
     ),
 }
 
@@ -151,7 +151,6 @@ PASSED_OVER = {
     "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",
     "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
-    "osr y;": "optimal policy ('osr')",
     "shocks(surprise); var e; periods 1; values 1; end;": "an occasionally binding constraint ('shocks(surprise)')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",

@@ -1,10 +1,15 @@
 """Optimal policy under commitment: the linear-quadratic case by hand, derivatives by differences, invariances."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from estim.dynare import ModFileError, read_mod
+import estim
+from estim.dynare import ModFileError, read_mod, run_commands
 from estim.dynare.building.derivative import _OUTER, derivative
+from estim.dynare.policy_commands import best_rule, discretionary, planner_values
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.source import Source
 from estim.dynare.reading.syntax import Binary, Call, Name, Number, children, rebuild
@@ -107,3 +112,124 @@ def test_what_is_wrong_is_said(command, tmp_path):
     with pytest.raises(ModFileError) as caught:
         read_mod(tmp_path / "m.mod")
     assert WRONG[command] in str(caught.value)
+
+
+# --- without commitment, simple rules, and what a policy is worth ---
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "optimal_policy.json").read_text())
+CANONICAL = """
+var pinf x i rn u; varexo e_r e_u;
+parameters bet sig kap lam_x lam_i rho_r rho_u f_pi f_x f_i;
+{calibration} f_pi = 1.5; f_x = 0.5; f_i = 0.5;
+{model};
+[name='pc'] pinf = bet*pinf(+1) + kap*x + u;
+[name='is'] x = x(+1) - (i - pinf(+1) - rn)/sig;
+{rule}
+[name='natural'] rn = rho_r*rn(-1) + e_r;
+[name='cost'] u = rho_u*u(-1) + e_u;
+end;
+shocks; var e_r; stderr {sd[e_r]}; var e_u; stderr {sd[e_u]}; end;
+planner_objective {sign}(pinf^2 + lam_x*x^2 + lam_i*i^2);
+{commands}
+"""
+DISCRETION = (
+    "discretionary_policy(instruments=(i), irf=20, planner_discount=bet, discretionary_tol=1e-12, order=1);"
+)
+RAMSEY = "ramsey_model(instruments=(i), planner_discount=bet); stoch_simul(order=1, irf=0);"
+OSR = """
+optim_weights; pinf 1; x {lam_x}; i {lam_i}; end;
+osr_params f_pi f_x f_i;
+{bounds}
+osr(opt_algo=9, irf=0);
+stoch_simul(order=1, irf=0) pinf i;
+"""
+RULE = "[name='rule'] i = f_i*i(-1) + f_pi*pinf + f_x*x;"
+
+
+def canonical(tmp_path, commands, ref=REFERENCE["linear_quadratic"][0], **other):
+    calibration = " ".join(f"{name} = {value};" for name, value in ref["params"].items())
+    asked = {"model": "model(linear)", "rule": "", "sign": "", "sd": ref["shock_sd"], **other}
+    text = CANONICAL.format(commands=commands, calibration=calibration, **asked)
+    (tmp_path / "m.mod").write_text(text)
+    return read_mod(tmp_path / "m.mod")
+
+
+def test_discretion(tmp_path):
+    ref = REFERENCE["linear_quadratic"][1]
+    mod = canonical(tmp_path, DISCRETION + "evaluate_planner_objective;", ref)
+    policy, want = discretionary(mod, mod.commands[0].params), ref["discretion"]
+    sd = [ref["shock_sd"][name] for name in ("e_r", "e_u")]
+    for name, answers in want["rule"].items():
+        found = policy.coefficients.sel(variable=name, to=["e_r", "e_u"]) / sd
+        np.testing.assert_allclose(found, [answers["rn"], answers["u"]], atol=1e-8)
+    worth = planner_values(mod, mod.commands[1].params)
+    assert worth["conditional"] == pytest.approx(want["loss_conditional"], rel=1e-8)
+    assert worth["unconditional"] == pytest.approx(want["loss_unconditional"], rel=1e-8)
+    tables, value = run_commands(mod)
+    assert "THEORETICAL MOMENTS" in tables and f"{want['loss_conditional']:.6g}"[:6] in value
+
+
+def test_commitment_and_what_it_is_worth(tmp_path):
+    ref = REFERENCE["linear_quadratic"][0]
+    mod, want = canonical(tmp_path, RAMSEY + "evaluate_planner_objective;", ref), ref["commitment"]
+    worth = planner_values(mod, mod.commands[-1].params)
+    assert worth["unconditional"] == pytest.approx(want["loss_unconditional"], rel=1e-8)
+    zero = worth["conditional, multipliers at zero"]
+    assert zero == pytest.approx(want["loss_conditional_zero_multipliers"], rel=1e-8)
+
+
+def test_the_conditions_of_a_file_are_those_of_the_package(tmp_path):
+    mod = canonical(tmp_path, DISCRETION)
+    planner = mod.planner
+    ours = estim.ramsey_model(
+        mod.model, planner.objective, instruments=planner.instruments, discount=planner.discount
+    )
+    theirs = canonical(tmp_path, RAMSEY).model
+    paths = [estim.impulse_responses(m, horizon=8).sel(variable=["pinf", "x", "i"]) for m in (ours, theirs)]
+    np.testing.assert_allclose(*paths, atol=1e-10)
+
+
+def test_a_simple_rule_and_what_commands_below_it_see(tmp_path):
+    ref = REFERENCE["linear_quadratic"][0]
+    weights = {name: ref["params"][name] for name in ("lam_x", "lam_i")}
+    mod = canonical(tmp_path, OSR.format(bounds="", **weights), rule=RULE)
+    found, want = best_rule(mod, mod.commands[0].params), ref["simple_rule"]
+    assert found.loss == pytest.approx(want["objective"], rel=1e-8)
+    for name, value in want["optimum"].items():
+        assert found.coefficients[name] == pytest.approx(value, abs=1e-6)
+    rule, tables = run_commands(mod)
+    assert f"{want['optimum']['f_pi']:.3f}" in rule
+    assert f"{want['variances']['i']:.3f}" in tables
+    inside = "osr_params_bounds; f_pi, 1.1, 1 + 1/5; end;"
+    asked = canonical(tmp_path, OSR.format(bounds=inside, **weights), rule=RULE).rule_search
+    assert asked.rule == ("f_pi", "f_x", "f_i") and asked.bounds == {"f_pi": (1.1, 1.2)}
+    assert asked.weights == {("pinf", "pinf"): 1.0, ("x", "x"): 0.05, ("i", "i"): 0.1}
+
+
+def test_a_constraint_binds_the_planner(tmp_path):
+    limit = "ramsey_constraints; i > -0.5; end;"
+    mod = canonical(tmp_path, limit + RAMSEY, model="model", sign="-")
+    shocks = {"e_r": np.array([-5.0, 0.0, 0.0, 0.0, 0.0, 0.0])}
+    path = estim.simulate(mod.model, None, shocks, solver=estim.OccasionallyBinding())
+    rate = path.sel(variable="i").values
+    assert (rate > -0.5 - 1e-9).all() and (np.abs(rate + 0.5) < 1e-9).sum() >= 2
+    assert estim.simulate(canonical(tmp_path, RAMSEY).model, None, shocks).sel(variable="i").min() < -0.5
+
+
+WRONG_POLICY = {
+    "discretionary_policy(planner_discount=bet);": "needs its instruments: instruments=(NAME, ...)",
+    "discretionary_policy(instruments=(r), planner_discount=bet);": "unknown name 'r'",
+    "osr;": "'osr' needs 'osr_params' above it",
+    "osr_params f_pi; osr;": "'osr' needs an 'optim_weights' block above it",
+    "osr_params x; osr;": "'x' is not a parameter",
+    "ramsey_constraints; i + 1; end;" + RAMSEY: "expected an inequality, such as i > 0",
+    "ramsey_constraints; i + x > 0; end;" + RAMSEY: "a constraint of the planner that bounds no variable",
+    "ramsey_constraints; i > 0; i < 1; end;" + RAMSEY: "two constraints of the planner on 'i'",
+}
+
+
+@pytest.mark.parametrize("commands", WRONG_POLICY)
+def test_what_is_wrong_with_a_policy_is_said(commands, tmp_path):
+    with pytest.raises(ModFileError) as caught:
+        canonical(tmp_path, commands)
+    assert WRONG_POLICY[commands] in str(caught.value)

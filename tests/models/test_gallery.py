@@ -141,11 +141,12 @@ def test_conformance(name):
 
 @pytest.mark.parametrize("name", list_models(DecisionModel))
 def test_dynamic_programs_say_what_they_are(name):
-    """They are solved in `test_stationary`, and estimated in `test_panel`."""
+    """They are solved in `test_stationary`, `test_clearing` and `test_dynamic_programs`, estimated in `test_panel` and
+    `test_cross_section`."""
     model = load_model(name)
     assert model.name == name
     assert model.reference
-    assert bool(model.estimated) == (model.log_probability is not None)
+    assert bool(model.estimated) == bool(model.log_probability or model.measurement)
 
 
 def test_unknown_name():

@@ -14,7 +14,8 @@ from estim.accounts import Accounts
 from estim.models import load_model
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-SIM, PC = load_model("godley_lavoie_2007_sim"), load_model("godley_lavoie_2007_pc")
+SIM, PC, BMW = (load_model(f"godley_lavoie_2007_{name}") for name in ("sim", "pc", "bmw"))
+SWINGS = {"a1w": 0.75, "a1r": 0.4, "gamma": 0.25, "labour": 190.0}  # an accelerator strong enough for cycles
 POINTS_OF_SIM, POINTS_OF_PC = (
     json.loads((REFERENCE / f"{name}.json").read_text())["points"] for name in ("sfc_sim", "sfc_pc")
 )
@@ -90,11 +91,79 @@ def test_sensitivities_of_pc(point):
             np.testing.assert_allclose(getattr(rest, variable)[param], slope, rtol=1e-6, err_msg=param)
 
 
-@pytest.mark.parametrize("model, params", [(SIM, {}), (PC, {}), (PC, {"premium": 0.05})])
+def by_hand(p, income, capital, wealth, rate, demand, years):
+    """BMWK period by period: income, capital, deposits, unemployment."""
+    rest = BMW.start(BMW.params(p))
+    p, found = BMW.params(p), []
+    for year in range(years):
+        worn = p.delta * capital
+        invested = p.gamma * (p.kappa * income - capital) + worn
+        profit_free = p.a1r * rate * wealth + p.a2 * wealth + p.a0 + (demand if year == 0 else 0.0)
+        income = (invested + profit_free - p.a1w * (rate * wealth + worn)) / (1 - p.a1w)
+        wages = income - rate * wealth - worn
+        wealth, capital = wealth + wages + rate * wealth - (income - invested), capital + invested - worn
+        idle = 1 - income / (p.productivity * p.labour)
+        rate = p.r - p.response * (idle - rest.u)
+        found.append((income, capital, wealth, idle))
+    return np.array(found)
+
+
+def test_bmw_rests_where_the_book_says():
+    """Y = a0 / ((1 - a1)(1 - delta kappa) - a2 kappa), 200 in the book, and 28 more of it with a0 = 28."""
+    for a0, income in ((25.0, 200.0), (28.0, 224.0)):
+        rest = BMW.start(BMW.params({"a0": a0, "a1w": 0.75, "a1r": 0.75}))
+        assert float(rest.Y) == pytest.approx(income, rel=1e-12)
+        assert float(rest.K) == float(rest.L) == float(rest.M) == pytest.approx(income)
+        path = BMW.compiled_path({"a0": a0, "a1w": 0.75, "a1r": 0.75}, np.zeros((50, 2)))
+        np.testing.assert_allclose(path.states.Y, income, rtol=1e-12)
+
+
+@pytest.mark.parametrize("more", [{}, {"response": 0.4}], ids=["the rate stays", "it answers"])
+def test_bmw_by_hand(more):
+    p = SWINGS | more
+    rest = BMW.start(BMW.params(p))
+    want = by_hand(p, float(rest.Y), float(rest.K), float(rest.M), 0.04, 4.0, 30)
+    s = BMW.compiled_path(p, np.eye(30)[:1].T * np.array([[4.0, 0.0]])).states
+    np.testing.assert_allclose(np.stack([s.Y, s.K, s.M, s.u], axis=1), want, rtol=1e-10)
+
+
+def test_a_rate_that_answers_unemployment_damps_the_cycle():
+    """Found by gradient; with the best response nothing swings any more, and every way away from it costs something."""
+    shocks = np.random.default_rng(1).normal(size=(60, 2)) * np.array([1.0, 0.0])
+    rest = BMW.start(BMW.params(SWINGS))
+
+    def parts(policy):
+        s = BMW.path(SWINGS | policy, shocks).states
+        debt = s.L / s.Y - rest.L / rest.Y
+        return {
+            "unemployment": jnp.mean((100 * (s.u - rest.u)) ** 2),
+            "volatility": jnp.mean(jnp.diff(s.Y) ** 2),
+            "debt": jnp.mean((100 * debt) ** 2),
+        }
+
+    weights = {"volatility": 0.1, "debt": 0.05}
+    best = estim.control(parts, {"response": 0.0}, weights=weights, bounds={"response": (0.0, 1.5)})
+    loss = lambda response: float(
+        sum(weights.get(n, 1.0) * x for n, x in jax.jit(parts)({"response": response}).items())
+    )
+    assert best.success and 0.05 < best.policy["response"] < 1.45
+    assert best.loss < 0.7 * loss(0.0)
+    assert min(loss(best.policy["response"] + d) for d in (-0.02, 0.02)) > best.loss
+    slope = estim.sensitivities(lambda x: parts({"response": x})["unemployment"], 0.3)
+    ends = [parts({"response": 0.3 + d})["unemployment"] for d in (1e-5, -1e-5)]
+    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-5, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "model, params", [(SIM, {}), (PC, {}), (PC, {"premium": 0.05}), (BMW, SWINGS | {"response": 0.4})]
+)
 def test_the_accounts_balance_every_period(model, params):
     shocks = np.random.default_rng(0).normal(size=(200, 2))
     found = model.imbalances(params, shocks)
-    assert {"stock cash", "flow taxes", "saving of households", "saving of government"} <= set(found)
+    if model is not BMW:
+        assert {"stock cash", "flow taxes", "saving of households", "saving of government"} <= set(found)
+    else:
+        assert {"stock loans", "flow wages", "saving of banks", "saving of firms' capital"} <= set(found)
     for identity, gaps in found.items():
         assert gaps.shape == (200,) and np.abs(gaps).max() < 1e-12, identity
 

@@ -68,12 +68,57 @@ def add_first_order_conditions(c: Contents) -> None:
     c.initial |= levels | _multipliers(c, conditions, multipliers, discount, levels)
     for name in multipliers:
         c.variables[name] = Symbol(name, "multiplier", at)
+    limits = _limits(c)
     for name, parts in conditions.items():
         left: Expression = ZERO
         for multiplier, lag, partial in parts:
             term = partial if multiplier is None else Binary("*", Name(multiplier), partial)
             left = simplify(Binary("+", left, _dated(c, _discounted(shift(c, term, -lag), discount, -lag))))
-        c.equations.append(Equation(left, Number(0.0), {"name": f"planner: {name}"}, at))
+        place = at
+        if name in limits:
+            sign, c.slacks[limits[name][2]], place = limits[name]
+            left = simplify(Unary("-", left)) if sign > 0 else left
+        c.equations.append(Equation(left, Number(0.0), {"name": f"planner: {name}"}, place))
+
+
+def hold_instruments(c: Contents) -> None:
+    """Where a planner without commitment sets them, the instruments stay at rest: the model that the planner takes
+    over."""
+    if c.discretion is None or len([e for e in c.equations if "static" not in e.tags]) >= len(c.variables):
+        return
+    for name in c.discretion.instruments:
+        stated = c.steady_state is not None or c.steady_code is not None
+        level = (
+            0.0 if c.linear else c.initial.get(name, 0.0)
+        )  # a linear model rests at zero, wherever a path begins
+        rest = Call("STEADY_STATE", (Name(name),)) if stated else Number(level)
+        c.equations.append(Equation(Name(name), rest, {"name": instrument_equation(name)}, c.discretion.at))
+
+
+def instrument_equation(name: str) -> str:
+    """The name of the equation that holds an instrument at rest."""
+    return f"instrument: {name}"
+
+
+def _limits(c: Contents) -> dict[str, tuple[int, Expression, int]]:
+    """By variable: 1 for a lower bound and -1 for an upper one, what is not negative, where it stands.
+
+    A planner who maximises and cannot go lower leaves the derivative of the Lagrangian negative there.
+    """
+    found: dict[str, tuple[int, Expression, int]] = {}
+    for item in c.limits:
+        match item.left:
+            case Binary(operator, Name(name, 0), bound) if name in c.variables:
+                sign = 1 if operator in (">", ">=") else -1
+            case Binary(operator, bound, Name(name, 0)) if name in c.variables:
+                sign = -1 if operator in (">", ">=") else 1
+            case _:
+                raise c.source.unsupported("a constraint of the planner that bounds no variable", item.at)
+        if name in found:
+            raise c.source.unsupported(f"two constraints of the planner on '{name}'", item.at)
+        room = Binary("-", Name(name), bound) if sign > 0 else Binary("-", bound, Name(name))
+        found[name] = sign, room, item.at
+    return found
 
 
 def _fresh(c: Contents, name: str) -> str:

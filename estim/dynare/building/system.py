@@ -11,7 +11,7 @@ from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
 from estim.dynare.building.constraints import constraints
 from estim.dynare.building.linear_steady_state import closed_form
 from estim.dynare.building.linearity import require_linear
-from estim.dynare.building.ramsey import add_first_order_conditions
+from estim.dynare.building.ramsey import add_first_order_conditions, hold_instruments
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.functions import STEADY_STATE
 from estim.dynare.reading.syntax import (
@@ -89,16 +89,13 @@ def build_system(c: Contents) -> System:
     """Raises ModelFileError when the file's equations, variables and values do not fit together."""
     if not c.equations:
         raise c.source.error("the file has no model", max(len(c.source.text.rstrip()) - 1, 0))
+    hold_instruments(c)
     if c.planner is not None:
         add_first_order_conditions(c)
     dynamic = [e for e in c.equations if "static" not in e.tags]
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):
         if len(written) != len(c.variables):
-            if (
-                policy := next((w for w in c.passed_over if w.startswith("optimal policy")), None)
-            ) is not None:
-                raise c.source.unsupported(f"a model that {policy} closes", c.passed_over[policy])
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             message += without_equation(list(c.variables), [_read_by(c, q) for q in written])
             raise c.source.error(message, c.equations[0].at)

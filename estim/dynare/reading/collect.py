@@ -23,8 +23,19 @@ from estim.dynare.reading.occbin import (
     other_regime,
     settle_constraints,
 )
-from estim.dynare.reading.planner import planner_objective, ramsey_model, ramsey_policy
-from estim.dynare.reading.scanner import COMPUTING, IDLE, statement_begins
+from estim.dynare.reading.planner import (
+    discretionary_policy,
+    evaluate_planner_objective,
+    optim_weights,
+    osr,
+    osr_params,
+    osr_params_bounds,
+    planner_objective,
+    ramsey_constraints,
+    ramsey_model,
+    ramsey_policy,
+)
+from estim.dynare.reading.scanner import COMPUTING, IDLE, POLICY, statement_begins
 from estim.dynare.reading.shocks import shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
@@ -48,7 +59,7 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
-COMPUTED = ("steady", "check", "stoch_simul", "estimation")
+COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY))
 """Commands that `estim dynare` runs."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
@@ -336,6 +347,13 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "planner_objective": planner_objective,
     "ramsey_model": ramsey_model,
     "ramsey_policy": lambda c, s: perform(c, ramsey_policy(c, s)),
+    "ramsey_constraints": ramsey_constraints,
+    "discretionary_policy": discretionary_policy,
+    "evaluate_planner_objective": evaluate_planner_objective,
+    "optim_weights": optim_weights,
+    "osr_params": osr_params,
+    "osr_params_bounds": osr_params_bounds,
+    "osr": osr,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
     "estimated_params": estimated_params,

@@ -8,7 +8,7 @@ import difflib
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,6 +79,15 @@ class Values:
     initial: dict[str, float]
 
 
+class Discretion(NamedTuple):
+    """A planner without commitment: the objective, the discount factor, the instruments, an offset."""
+
+    objective: Expression
+    discount: Expression
+    instruments: tuple[str, ...]
+    at: int
+
+
 @dataclass
 class Contents:
     """The file's declarations, equations and settings; dictionaries keep its order.
@@ -91,6 +100,8 @@ class Contents:
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
     ``objective`` is a planner's, ``planner`` the one who closes the model: an objective, a discount factor, an offset;
+    ``discretion`` one without commitment, ``limits`` the inequalities of `ramsey_constraints`; ``rule`` are the
+    parameters of `osr_params`, with their ``rule_bounds``, and ``rule_weights`` those of pairs of variables;
     ``not_estimated`` is why the priors are left out;
     ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
     `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
@@ -128,6 +139,11 @@ class Contents:
     slacks: dict[int, Expression] = field(default_factory=dict)
     objective: Expression | None = None
     planner: tuple[Expression, Expression, int] | None = None
+    discretion: Discretion | None = None
+    limits: list[Equation] = field(default_factory=list)
+    rule: list[str] = field(default_factory=list)
+    rule_bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    rule_weights: dict[tuple[str, str], float] = field(default_factory=dict)
     not_estimated: str = ""
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0

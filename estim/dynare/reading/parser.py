@@ -50,6 +50,9 @@ _RULES = {
     "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
     "planner_objective": "single",
+    "ramsey_constraints": "inequalities",
+    "optim_weights": "weights",
+    "osr_params_bounds": "bounds",
     "=": "assignments",
 }
 """The start rule of a keyword; every other statement is a `command`."""
@@ -232,6 +235,7 @@ class _Statements(_Expressions):
 
     model = assignments = shocks = estimated_params = observation_trends = _all
     tags = partitions = homotopy = sigma = sigma_row = occbin = _all
+    inequalities = weights = bounds = _all
 
     # --- model, assignments ---
     def tag(self, name, text):
@@ -304,6 +308,17 @@ class _Statements(_Expressions):
 
     def single(self, expression):
         return expression
+
+    # --- optimal policy ---
+    @v_args(meta=True)
+    def inequality(self, meta, items):
+        return Equation(items[0], Number(0.0), {}, self._at(meta))
+
+    def weight(self, first, second, value):
+        return (str(first), str(second or first)), value, self._at(first)
+
+    def bound(self, name, low, high):
+        return str(name), (low, high), self._at(name)
 
     # --- estimation ---
     def estimated(self, target, *fields):

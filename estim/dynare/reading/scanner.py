@@ -13,7 +13,7 @@ from estim.dynare.reading.source import Source
 BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
-    "occbin_constraints",
+    *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
 }
 
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
@@ -22,7 +22,8 @@ PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
     "load_params_and_steady_state",
-    *("planner_objective", "ramsey_model", "ramsey_policy"),
+    *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
+    *("discretionary_policy", "osr_params", "osr"),
 }
 """Commands that are followed, beside declarations."""
 
@@ -55,24 +56,20 @@ SKIPPED = {
     *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
     *(
         "initval_file",
-        "evaluate_planner_objective",
         "external_function",
-        "osr_params",
     ),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 
 IGNORED_BLOCKS = {
     *("verbatim", "histval", "shock_groups", "conditional_forecast_paths", "init2shocks"),
-    *("irf_calibration", "moment_calibration", "osr_params_bounds"),
+    *("irf_calibration", "moment_calibration"),
 }
 
 UNSUPPORTED_BLOCKS = {
     "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
     "heteroskedastic_shocks": "'heteroskedastic_shocks'",
-    "ramsey_constraints": "optimal policy ('ramsey_constraints')",
-    "optim_weights": "optimal policy ('optim_weights')",
     "matched_moments": "the method of moments ('matched_moments')",
     "matched_irfs": "the method of moments ('matched_irfs')",
     "matched_irfs_weights": "the method of moments ('matched_irfs_weights')",
@@ -92,10 +89,6 @@ UNSUPPORTED_COMMANDS = {
             *("perfect_foresight_with_expectation_errors_setup", "perfect_foresight_with_expectation_errors_solver"),
         ),
         "a perfect-foresight simulation",
-    ),
-    **dict.fromkeys(
-        ("discretionary_policy", "osr"),
-        "optimal policy",
     ),
     **dict.fromkeys(
         (
@@ -122,7 +115,15 @@ REFUSED = {
 """Statements that change the model in a way that estim does not know."""
 
 COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED
-COMPUTING = {"steady", "check", "stoch_simul", "estimation", "ramsey_policy", *SKIPPED, *UNSUPPORTED_COMMANDS}
+POLICY = {"discretionary_policy", "osr", "evaluate_planner_objective"}
+"""Commands of optimal policy that compute."""
+
+COMPUTING = {
+    *("steady", "check", "stoch_simul", "estimation", "ramsey_policy"),
+    *POLICY,
+    *SKIPPED,
+    *UNSUPPORTED_COMMANDS,
+}
 """After the last of these, values no longer matter."""
 
 _KNOWN = {

@@ -55,6 +55,11 @@ def stoch_simul(model: Model, params: ParamValues, asked: StochSimulSettings) ->
     rule = solve_decision_rule_once(model, model.params(params))
     if int(rule.status):
         raise SolutionError(int(rule.status), model.name)
+    return describe(model, rule, asked)
+
+
+def describe(model: Model, rule: DecisionRule, asked: StochSimulSettings) -> StochSimul:
+    """The tables of a linear rule of the model's variables; arguments as in `stoch_simul`."""
     root = semidefinite_cholesky(rule.shock_cov)
     rule = jax.tree.map(np.asarray, rule._replace(selection=rule.selection @ root))
     variables, shocks = list(asked.variables), list(model.shocks._fields)

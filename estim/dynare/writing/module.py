@@ -6,6 +6,7 @@ what runs.
 
 from collections.abc import Iterable, Mapping
 
+from estim.dynare.building.auxiliary import shift
 from estim.dynare.building.system import System
 from estim.dynare.reading.expressions import Writer
 from estim.dynare.reading.fields import build_fields
@@ -71,6 +72,7 @@ class _Module:
         yield from self._shock_correlation()
         yield from self._measurement()
         yield from self._joint_prior()
+        yield from self._planner()
         yield self._model()
 
     def _idle(self) -> str:
@@ -200,6 +202,20 @@ class _Module:
         factors = [f"semidefinite_cholesky({self._correlation(group)})" for group in groups]
         legal = [f"jnp.isfinite({factor}).all()" for factor in factors]
         yield function("joint_prior(p)", [*lines, f"return jnp.where({' & '.join(legal)}, 0.0, -jnp.inf)"])
+
+    def _planner(self) -> Iterable[str]:
+        """What a period is worth to a planner, and the discount factor."""
+        c = self.contents
+        asked = c.planner[:2] if c.planner else c.discretion[:2] if c.discretion else None
+        if asked is None:
+            return
+        objective, discount = shift(c, asked[0], 0), shift(c, asked[1], 0)
+        if any(n.lag for n in names(objective)):
+            return
+        worth = self.write.dynamic(objective)
+        lines = ["_, implied = at_rest(p)"] if self.system.implied and "implied." in worth else []
+        yield function("objective(now, p)", [*lines, f"return {worth}"])
+        yield function("planner_discount(p)", [f"return {self.write.parameter(discount)}"])
 
     def _model(self) -> str:
         arguments = {"name": quote(self.name), "variables": "Variables", "shocks": "Shocks"}

@@ -1,0 +1,37 @@
+"""A cockpit for a model by its name, in a file, or as a run estimated it."""
+
+from pathlib import Path
+from typing import Any
+
+from estim.cockpit.moves import Cockpit, Estimated
+from estim.experiment.files import load_model_and_data
+from estim.model import Model
+from estim.pipeline.run import load_run
+from estim.user_code import import_file
+
+
+def open_cockpit(name: str, horizon: int = 40, num_draws: int = 200) -> Cockpit:
+    """The cockpit of a model of the gallery, of a Python or Dynare file, or of a run.
+
+    A Python file may define ``objectives``, a function of the paths by name that gives numbers by name, each of which
+    is to be kept small.
+
+    Args:
+        name: the model's, or the path of a file or of a run directory.
+        horizon: number of periods.
+        num_draws: of a run, for bands.
+    """
+    if not Path(name).is_dir():
+        model, _ = load_model_and_data(name)
+        return Cockpit(model, horizon, _objectives(name))
+    run = load_run(name)
+    model = run.model
+    draws = run._params(run.route).reshape(-1, len(run.param_names)).astype(float)
+    if not isinstance(model, Model):
+        return Cockpit(model, horizon)
+    responses = run.impulse_responses(horizon, num_draws=num_draws).values
+    return Cockpit(model, horizon, None, Estimated(run.posterior, draws, responses))
+
+
+def _objectives(name: str) -> Any:
+    return getattr(import_file(Path(name)), "objectives", None) if name.endswith(".py") else None

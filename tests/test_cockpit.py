@@ -1,0 +1,196 @@
+"""The cockpit: its answers against the verbs, its gradients against differences, and its page in a headless browser."""
+
+import socket
+import threading
+import time
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import ar1
+from webdriver import CHROMIUM, DRIVER, browser
+
+import estim
+from estim.cli import main
+from estim.cockpit.levers import levers_of
+from estim.cockpit.moves import Cockpit, Estimated
+from estim.models import load_model
+
+served = pytest.mark.skipif(
+    not all(map(find_spec, ("starlette", "uvicorn"))), reason="starlette and uvicorn are not installed"
+)
+seen = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
+sim = load_model("godley_lavoie_2007_sim")
+SIM = Cockpit(sim, 30)
+one = ar1()
+AR1 = Cockpit(one, 12)
+
+
+def test_a_simulation_shows_its_path():
+    answer = SIM.move({"estimated:alpha1": 0.7, "shocks:consumption": 0.0, "shocks:spending": 2.0})
+    shocks = np.zeros((30, 2))
+    shocks[0, sim.shocks._fields.index("spending")] = 2.0
+    path = estim.simulate(sim, {"alpha1": 0.7}, shocks)
+    assert answer["exact"] and {"Y", "C", "H"} <= set(SIM.view.series)
+    want = path.sel(variable=SIM.view.series)
+    np.testing.assert_allclose(np.array(answer["paths"]).T, want, rtol=1e-12)
+    income = SIM.view.series.index("Y")
+    assert answer["parts"]["Y"] == pytest.approx(np.var(answer["paths"][income]), rel=1e-10)
+
+
+def test_a_model_shows_its_responses():
+    rho = next(v for v in AR1.levers if v.name == "rho")
+    answer = AR1.move({f"{rho.group}:rho": 0.5})
+    responses = estim.impulse_responses(one, {"rho": 0.5}, horizon=12)
+    first = one.shocks._fields[0]
+    np.testing.assert_allclose(answer["paths"][0], responses.sel(shock=first)[:, 0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("cockpit", [SIM, AR1], ids=["simulation", "model"])
+def test_bars_are_gradients_times_a_tenth_of_the_range(cockpit):
+    answer, part = cockpit.settle({}), cockpit.parts[0]
+    for i, lever in enumerate(cockpit.levers):
+        key, step = f"{lever.group}:{lever.name}", 1e-5 * (lever.high - lever.low)
+        ends = [cockpit.move({key: lever.start + s * step})["parts"][part] for s in (1, -1)]
+        want = (ends[0] - ends[1]) / (2 * step) * 0.1 * (lever.high - lever.low)
+        assert answer["gradient"][part][i] == pytest.approx(want, rel=1e-4, abs=1e-7)
+
+
+def test_a_slow_model_is_linearised_first():
+    slow = Cockpit(sim, 30)
+    slow.seconds = 1.0
+    by_differences, by_algebra = slow.settle({})["gradient"]["Y"], SIM.settle({})["gradient"]["Y"]
+    np.testing.assert_allclose(by_differences, by_algebra, rtol=2e-3, atol=1e-6)
+    near, exact = (slow.move({"estimated:alpha1": 0.61}), SIM.move({"estimated:alpha1": 0.61}))
+    assert not near["exact"] and exact["exact"]
+    apart = np.abs(np.array(near["paths"]) - exact["paths"]).max()
+    away = np.abs(np.array(SIM.move({})["paths"]) - exact["paths"]).max()
+    assert 0 < apart < 0.2 * away
+    assert slow.settle({"estimated:alpha1": 0.61})["exact"] and slow.move({"estimated:alpha1": 0.61})["exact"]
+
+
+def test_where_there_is_no_solution_it_says_so():
+    rho = next(v for v in AR1.levers if v.name == "rho")
+    broken = Cockpit(one, 12)
+    broken.levers = [v._replace(high=2.0) if v.name == "rho" else v for v in broken.levers]
+    assert "failed" in broken.move({f"{rho.group}:rho": 1.5})
+    assert AR1.vector({f"{rho.group}:rho": 99.0})[AR1.levers.index(rho)] == rho.high
+
+
+def test_levers_span_prior_and_posterior():
+    draws = np.full((50, len(one.estimated)), 0.5) + np.linspace(0, 0.1, 50)[:, None]
+    for lever in levers_of(one, draws):
+        assert lever.low <= lever.start <= lever.high
+        assert (lever.likely is not None) == (lever.group == "estimated")
+    assert [v.group for v in levers_of(one)] == sorted(
+        (v.group for v in levers_of(one)), key=["estimated", "calibrated", "shocks"].index
+    )
+
+
+def test_a_run_has_bands_and_says_how_likely(rng_key):
+    data = np.sin(np.arange(40.0))
+    posterior = estim.build_posterior(one, pd.DataFrame({"X": data}))
+    names, rng = posterior.param_names, np.random.default_rng(0)
+    draws = np.array([[float(one.params()._asdict()[n]) for n in names]]) * np.exp(
+        0.05 * rng.normal(size=(60, len(names)))
+    )
+    each = [
+        estim.impulse_responses(one, dict(zip(names, row, strict=True)), horizon=12).values[:, :1]
+        for row in draws[:20]
+    ]
+    cockpit = Cockpit(one, 12, None, Estimated(posterior, draws, np.array(each)))
+    answer = cockpit.move({})
+    low, high = np.array(answer["bands"])
+    assert low.shape == (1, 12) and (low <= high).all() and low[0, 0] <= answer["paths"][0][0] <= high[0, 0]
+    edge = {f"estimated:{names[0]}": next(v for v in cockpit.levers if v.name == names[0]).low}
+    assert cockpit.move(edge)["likely"]["further"] < answer["likely"]["further"]
+    assert cockpit.move(edge)["likely"]["density"] < answer["likely"]["density"]
+
+
+# --- the page ---
+
+
+class Served(NamedTuple):
+    url: str
+    port: int
+
+
+@pytest.fixture(scope="module")
+def page():
+    import uvicorn
+
+    from estim.cockpit.server import application
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application(SIM), host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield Served(f"http://127.0.0.1:{port}/", port)
+    server.should_exit = True
+    thread.join(10)
+
+
+MOVE = """
+const lever = document.getElementById(arguments[0]);
+lever.value = arguments[1];
+lever.dispatchEvent(new Event("input"));"""
+LOOK = """return {
+  path: document.querySelector("[id='panel 0'] .now")?.getAttribute("points"),
+  state: document.getElementById("state").textContent,
+  bars: document.querySelectorAll(".bar").length,
+  part: document.getElementById("part loss")?.textContent,
+  wide: document.documentElement.scrollWidth, window: window.innerWidth,
+  elsewhere: performance.getEntriesByType("resource").map(r => new URL(r.name).host),
+  host: location.host}"""
+
+
+def when(window, holds):
+    for _ in range(200):
+        if holds(found := window.run(LOOK)):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found)
+
+
+@served
+@seen
+@pytest.mark.parametrize("width, dark", [(1280, False), (390, True)], ids=["wide", "narrow and dark"])
+def test_a_lever_moves_the_path(page, width, dark):
+    with browser(port=9541) as window:
+        window.resize(width, dark)
+        window.open(page.url)
+        before = when(window, lambda found: found["path"] and found["bars"] > 0)
+        window.run(MOVE, "estimated:alpha1", 900)
+        after = when(
+            window, lambda found: found["path"] != before["path"] and found["part"] != before["part"]
+        )
+        assert after["state"] == "exact" and after["bars"] == min(12, len(SIM.levers))
+        assert after["wide"] <= after["window"]
+        assert set(after["elsewhere"]) <= {after["host"]}
+        assert window.errors() == []
+
+
+@served
+def test_only_this_machine_is_answered(page):
+    from http.client import HTTPConnection
+
+    for host, status in ((f"127.0.0.1:{page.port}", 200), ("elsewhere.example", 400)):
+        asked = HTTPConnection("127.0.0.1", page.port, timeout=30)
+        asked.request("GET", "/contents", headers={"Host": host})
+        assert asked.getresponse().status == status
+    asked = HTTPConnection("127.0.0.1", page.port, timeout=30)
+    asked.request(
+        "POST", "/move", body='{"estimated:alpha1": "x"}', headers={"Content-Type": "application/json"}
+    )
+    assert asked.getresponse().status == 400
+
+
+def test_a_model_that_is_none_is_an_error(capsys):
+    assert main(["cockpit", "no_such_model"]) == 2
+    assert "no_such_model" in capsys.readouterr().err
