@@ -6,8 +6,8 @@
     sources.json         where model and data came from
     environment.json     versions, machine, date
     mode.npz             posterior mode and its covariance
-    NAME/chunk-00000.npz draws of route NAME in the model's units, every point that it evaluated as an
-                         unconstrained position, the sampler's state at the end
+    NAME/chunk-00000.npz draws of route NAME in the model's units, of its evaluations those that a surrogate
+                         learns from, as unconstrained positions, the sampler's state at the end
     surrogate/...        the network's weights, its chain, the certificate
     report.html
     manifest.csv         the format, and a checksum of every other file
