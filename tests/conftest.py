@@ -24,6 +24,7 @@ os.environ |= {
     "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
 }
 
+import hypothesis
 import jax
 import pytest
 
@@ -32,6 +33,8 @@ import estim  # noqa: F401  (configures JAX before anything else)
 gc.set_threshold(100_000, 50, 50)
 gc.freeze()
 jax.config.update("jax_numpy_rank_promotion", "raise")
+hypothesis.settings.register_profile("no test asserts a time", deadline=None)
+hypothesis.settings.load_profile("no test asserts a time")
 
 
 LONG = Path(__file__).with_name("long.txt")
