@@ -150,9 +150,7 @@ def test_dynamic_programs_say_what_they_are(name):
 
 
 def test_unknown_name():
-    with pytest.raises(
-        ModelError, match="there is no model 'smets'; the gallery has aiyagari_1994, an_schorfheide_2007, "
-    ):
+    with pytest.raises(ModelError, match="there is no model 'smets'; the gallery has aiyagari_1994, an_"):
         load_model("smets")
 
 

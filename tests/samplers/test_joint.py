@@ -18,6 +18,7 @@ KERNELS = {
     "chees": {"max_num_steps": 10},
     "delayed_acceptance": {"num_inner": 2},
     "nuts": {"max_num_doublings": 3},
+    "pseudo_marginal": {},  # of a posterior without random numbers
 }
 STEP_SIZE = {"hmc": 0.25, "nuts": 0.25, "chees": 0.25}
 
