@@ -5,7 +5,7 @@ points; here every verdict is one by roots.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -21,6 +21,9 @@ from estim.solution.linearize import LinearModel, linearize
 from estim.solution.policy import respond_on_host
 from estim.solution.rational_expectations import factor, in_name_only, reading_of, solve_decision_rule
 from estim.status import Status
+
+_EXACT = 1e-11
+"""What a solution may leave of an equation, in units of its terms: of a model in usual units rounding leaves 1e-16."""
 
 
 def linearize_once(model: Model, params: Any, variables: Any | None = None) -> LinearModel:
@@ -50,7 +53,9 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
         status = Status(int(linear.status))
     elif in_name_only(linear):
         status = Status.SINGULAR
-    if status == Status.NOT_CONVERGED:  # of the roots; where they cannot be put in order, doubling may tell
+    if (
+        status == Status.NOT_CONVERGED
+    ):  # by roots, which cannot be put in order, or are not exact: doubling may tell
         return jax.tree.map(np.asarray, solve_decision_rule(model, params))
     correlation = _correlation(model)(_numbers(params))
     arrays: Any = transition, s, policy, linear.steady_state, np.array(int(status)), correlation
@@ -73,7 +78,23 @@ def solve_policy_once(
     e, h = np.split(ahead, [n_states], axis=1)
     g, f = np.split(behind, [n_states], axis=1)
     v, status = solve_by_roots(e, h, g - guess, f)
-    return x + y @ v, e + h @ v, status
+    policy, transition = x + y @ v, e + h @ v
+    if status == Status.OK and _left(policy, transition, now, l, j @ p) > _EXACT:
+        status = Status.NOT_CONVERGED
+    return policy, transition, status
+
+
+def _left(
+    policy: np.ndarray, transition: np.ndarray, now: np.ndarray, l: np.ndarray, lead: np.ndarray
+) -> float:
+    """What A X T + B X + L leaves, in units of the largest terms of each equation."""
+    terms = (lead, policy, transition), (now, policy), (l,)
+    left = np.add.reduce([reduce(np.matmul, factors) for factors in terms])
+    size = np.add.reduce([reduce(np.matmul, map(np.abs, factors)) for factors in terms])
+    largest = size.max(axis=1, initial=0.0)
+    return float(
+        (np.abs(left).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)).max(initial=0.0)
+    )
 
 
 def _numbers(values: Any) -> Any:
