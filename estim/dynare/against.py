@@ -75,8 +75,8 @@ def _pairs(
 ) -> Iterator[tuple[str, pd.Series, pd.Series]]:
     """Of each object both versions, labelled alike."""
     number = lambda name: np.asarray(found[name], float)
-    ys = pd.Series(number("oo_.dr.ys").ravel()[: len(_words(found, "M_.endo_names"))])
-    ys.index = pd.Index(_words(found, "M_.endo_names"))
+    named = zip(_words(found, "M_.endo_names"), number("oo_.dr.ys").ravel(), strict=True)
+    ys = pd.Series(dict(named))
     rest = pd.Series({n: float(ours.moments["mean"][names[n]]) for n in variables})
     yield "steady state", rest.dropna(), ys[rest.dropna().index]
     responses = {f"{v}_{s}": ours.responses[names[s], names[v]].to_numpy() for v in variables for s in shocks}

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar, Literal, Protocol
 
+import jax.numpy as jnp
+
 from estim.arguments import ArgumentError
 from estim.data.datasets import select_observables
 from estim.likelihood.failure import Outcome
@@ -44,7 +46,8 @@ class Likelihood(Protocol):
         return select_observables(data, spec.observables._fields, spec.name).to_numpy()
 
     def for_data(self, observations: Array) -> tuple["Likelihood", Any]:
-        """The likelihood for data of this shape with these gaps, and what it reads of them.
+        """The likelihood for data of this shape with these gaps, and what it reads of them: itself and these numbers,
+        for most.
 
         What is decided by looking at numbers is decided here: the likelihood that is returned is the static part of
         a compiled program, the arrays with it an argument.
@@ -53,9 +56,10 @@ class Likelihood(Protocol):
             observations: ``[n_periods, n_obs]``; NaN is missing. Traced ones count as having gaps.
 
         Raises:
-            ArgumentError: the settings do not suit these observations.
+            ArgumentError: the settings do not suit these observations, such as a presample that is as long.
         """
-        ...
+        check_presample(getattr(self, "presample", 0), observations)
+        return self, jnp.asarray(observations, float)
 
     def latents(self, spec: Any, solution: Any, data: Any) -> tuple[Latent, ...]:
         """What joins the parameters in the position: nothing, for most.

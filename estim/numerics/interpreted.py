@@ -23,12 +23,17 @@ def interpreted(fn: Callable[..., Any], *example: Any) -> Callable[..., Any]:
         ``fn`` on NumPy's floats; what NumPy has no operation for, JAX computes. Invalid operations give NaN.
     """
     program, shape = jax.make_jaxpr(fn, return_shape=True)(*example)
-    structure = jax.tree.structure(shape)
+    structure, run = jax.tree.structure(shape), interpreted_program(program)
+    return lambda *arguments: jax.tree.unflatten(structure, run(*jax.tree.leaves(arguments)))
 
-    def run(*arguments: Any) -> Any:
+
+def interpreted_program(program: core.ClosedJaxpr) -> Callable[..., list[Any]]:
+    """The same of a program that is traced already: from its inputs to its outputs, one after another."""
+
+    def run(*inputs: Any) -> list[Any]:
+        flat = [np.float64(x) if np.ndim(x) == 0 else np.asarray(x) for x in inputs]
         with np.errstate(all="ignore"):
-            flat = [np.float64(x) if np.ndim(x) == 0 else np.asarray(x) for x in jax.tree.leaves(arguments)]
-            return jax.tree.unflatten(structure, _run(program.jaxpr, program.consts, flat))
+            return _run(program.jaxpr, program.consts, flat)
 
     return run
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax.extend import core
 
 from estim.numerics import solve_linear
-from estim.numerics.interpreted import interpreted
+from estim.numerics.interpreted import interpreted_program
 from estim.solution.sparse_derivatives import SparseRow, sparse_jacobian
 from estim.typing import Array
 
@@ -40,7 +40,7 @@ def read_system(
     Dates are kept apart to know what cancels between them: ``x - rho*x(-1)`` says nothing where rho = 1.
     """
     n, traced = len(kind._fields), _traced(static_residuals, kind, params)
-    value, entries = traced.compiled(list(jnp.unstack(levels)), [jnp.asarray(p, float) for p in params])
+    value, entries = traced.compiled(*jnp.unstack(levels), *(jnp.asarray(p, float) for p in params))
     by_date = jnp.zeros((n, 3 * n)).at[traced.at].set(entries, unique_indices=True)
     return _system(jnp, value, by_date.reshape(n, 3, n), traced.own, levels)
 
@@ -52,7 +52,7 @@ def system_on_host(
     n, traced = len(kind._fields), _traced(static_residuals, kind, params)
 
     def system(levels: np.ndarray, params: Any) -> StaticSystem:
-        value, entries = traced.on_host(list(map(float, levels)), list(map(float, params)))
+        value, entries = traced.on_host(*map(float, levels), *map(float, params))
         by_date = np.zeros((n, 3 * n))
         by_date[traced.at] = entries
         with np.errstate(all="ignore"):
@@ -90,12 +90,10 @@ def _traced(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> 
 
         scalar = jax.ShapeDtypeStruct((), float)
         program = jax.make_jaxpr(derivatives)([scalar] * n, [scalar] * len(params))
-        again = lambda levels, numbers: core.jaxpr_as_fun(program)(*levels, *numbers)
         at, own = found
         rows = tuple(np.transpose(at).astype(int)) if at else (np.zeros(0, int),) * 2
-        _TRACED[static_residuals] = _Traced(
-            jax.jit(again), interpreted(again, [1.0] * n, [1.0] * len(params)), rows, own
-        )
+        compiled, on_host = jax.jit(core.jaxpr_as_fun(program)), interpreted_program(program)
+        _TRACED[static_residuals] = _Traced(compiled, on_host, rows, own)
     return _TRACED[static_residuals]
 
 

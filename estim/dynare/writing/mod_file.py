@@ -47,17 +47,13 @@ def write_mod(model: Model, target: str | Path, data: pd.DataFrame | None = None
         ModFileWarning: of priors that Dynare does not have; the file then estimates nothing.
     """
     target = Path(target)
-    lines = _Writer(model).sections(None if data is None else f"{target.stem}_data.csv")
-    text = "\n\n".join(lines) + "\n"
+    writer, beside = _Writer(model), target.with_name(f"{target.stem}_data.csv")
+    text = "\n\n".join(writer.sections(None if data is None else beside.name)) + "\n"
     if data is not None:
-        _with_new_names(model, data).to_csv(target.with_name(f"{target.stem}_data.csv"))
+        frame = data[list(model.observables._fields)].rename(columns=writer.observables)
+        frame.set_axis(frame.index.map(str), axis=0).to_csv(beside)
     target.write_text(text, encoding="utf-8")
     return target
-
-
-def _with_new_names(model: Model, data: pd.DataFrame) -> pd.DataFrame:
-    frame = data[list(model.observables._fields)].rename(columns=_Writer(model).observables)
-    return frame.set_axis(frame.index.map(str), axis=0)
 
 
 class _Writer:

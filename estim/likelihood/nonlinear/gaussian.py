@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
 from estim.kept import compiled_by_structure
-from estim.likelihood.contract import Gradient, Likelihood, check_presample
+from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.state_space.filtering import update
 from estim.likelihood.state_space.start import Gaussian
@@ -53,15 +53,6 @@ class GaussianFilter(Likelihood):
 
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
-
-    def for_data(self, observations: Array) -> tuple["GaussianFilter", Array]:
-        """The filter itself, and observations ``[n_periods, n_obs]``.
-
-        Raises:
-            ArgumentError: the presample is as long as the observations.
-        """
-        check_presample(self.presample, observations)
-        return self, jnp.asarray(observations, float)
 
     def loglikelihood(self, solution: Any, data: Array) -> Outcome:
         """The filter's log-density of the observations, every constant included, and its status.
@@ -134,12 +125,17 @@ def _likelihood(settings: GaussianFilter, solution: Any, observations: Array) ->
     @impossible_if_not_finite
     def likelihood(solution: Any, observations: Array) -> Outcome:
         found = filter_gaussian(solution, without_trend(solution, observations), settings.rule)
-        gaps = jnp.isnan(observations)
-        return outcome(
-            found.logdensity[settings.presample :].sum(),
-            (solution.status == Status.OK, solution.status),
-            ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
-            (solution.beginning, Status.NO_STATIONARY_START.value),
-        )
+        return filtered_outcome(found, solution, observations, settings.presample)
 
     return likelihood(solution, observations)
+
+
+def filtered_outcome(found: GaussianFiltered, solution: Any, observations: Array, presample: int) -> Outcome:
+    """The sum of the periods that count, and why there is none."""
+    gaps = jnp.isnan(observations)
+    return outcome(
+        found.logdensity[presample:].sum(),
+        (solution.status == Status.OK, solution.status),
+        ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+        (solution.beginning, Status.NO_STATIONARY_START.value),
+    )

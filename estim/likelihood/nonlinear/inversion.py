@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
 from estim.kept import compiled_by_structure
-from estim.likelihood.contract import Gradient, Likelihood, check_presample
+from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.nonlinear.newton_inversion import invert_by_newton
 from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
@@ -66,15 +66,6 @@ class Inversion(Likelihood):
                 f"likelihood Inversion takes what is observed as exact, and {spec.name} has measurement errors: leave "
                 "them out, or take likelihood='particle'"
             )
-
-    def for_data(self, observations: Array) -> tuple["Inversion", Array]:
-        """The filter itself, and observations ``[n_periods, n_obs]``.
-
-        Raises:
-            ArgumentError: the presample is as long as the observations.
-        """
-        check_presample(self.presample, observations)
-        return self, jnp.asarray(observations, float)
 
     def loglikelihood(self, solution: Any, data: Array) -> Outcome:
         """Log-density of the observations, every constant included, and its status.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
 from estim.kept import compiled_by_structure
-from estim.likelihood.contract import Gradient, Likelihood, check_presample
+from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.measurement_errors import error_densities, require_errors
@@ -60,15 +60,6 @@ class Joint(Likelihood):
             ArgumentError: there are no measurement errors, or they are not added.
         """
         require_errors(spec, "Joint")
-
-    def for_data(self, observations: Array) -> tuple["Joint", Array]:
-        """The likelihood itself, and observations ``[n_periods, n_obs]``.
-
-        Raises:
-            ArgumentError: the presample is as long as the observations.
-        """
-        check_presample(self.presample, observations)
-        return self, jnp.asarray(observations, float)
 
     def latents(self, spec: Any, solution: Any, data: Array) -> tuple[Latent, ...]:
         """The state before the first period, as many numbers as its distribution has directions, and the shocks."""

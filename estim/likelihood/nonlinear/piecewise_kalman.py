@@ -10,7 +10,7 @@ import jax.scipy.linalg as jsl
 from jax import lax
 
 from estim.arguments import NonNegative, check_fields
-from estim.likelihood.contract import Gradient, Likelihood, check_presample
+from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import SMALLEST_SHARE
 from estim.likelihood.state_space.filtering import leave_out_missing, normal_logdensity
@@ -74,15 +74,6 @@ class PiecewiseKalman(Likelihood):
 
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
-
-    def for_data(self, observations: Array) -> tuple["PiecewiseKalman", Array]:
-        """The filter itself, and observations ``[n_periods, n_obs]``.
-
-        Raises:
-            ArgumentError: the presample is as long as the observations.
-        """
-        check_presample(self.presample, observations)
-        return self, jnp.asarray(observations, float)
 
     def loglikelihood(self, solution: PiecewiseLinear, data: Array) -> Outcome:
         """Log-density of the observations, every constant included, and its status."""

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from estim.arguments import ArgumentError, NonNegative, check_fields
-from estim.likelihood.contract import Gradient, Likelihood, check_presample
-from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
-from estim.likelihood.nonlinear.gaussian import GaussianFiltered
+from estim.likelihood.contract import Gradient, Likelihood
+from estim.likelihood.failure import Outcome, impossible_if_not_finite
+from estim.likelihood.nonlinear.gaussian import GaussianFiltered, filtered_outcome
 from estim.likelihood.state_space.filtering import update
 from estim.likelihood.state_space.start import Gaussian
 from estim.representations.augmented import augmented
@@ -47,15 +47,6 @@ class QuadraticKalman(Likelihood):
 
     def __post_init__(self) -> None:
         check_fields(self, "likelihood.")
-
-    def for_data(self, observations: Array) -> tuple["QuadraticKalman", Array]:
-        """The filter itself, and observations ``[n_periods, n_obs]``.
-
-        Raises:
-            ArgumentError: the presample is as long as the observations.
-        """
-        check_presample(self.presample, observations)
-        return self, jnp.asarray(observations, float)
 
     def loglikelihood(self, solution: PrunedStateSpace, data: Array) -> Outcome:
         """The filter's log-density of the observations, every constant included, and its status.
@@ -128,12 +119,6 @@ def _likelihood(presample: int, solution: PrunedStateSpace, observations: Array)
     @impossible_if_not_finite
     def likelihood(solution: Any, observations: Array) -> Outcome:
         found = filter_quadratic(solution, without_trend(solution, observations))
-        gaps = jnp.isnan(observations)
-        return outcome(
-            found.logdensity[presample:].sum(),
-            (solution.status == Status.OK, solution.status),
-            ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
-            (solution.beginning, Status.NO_STATIONARY_START.value),
-        )
+        return filtered_outcome(found, solution, observations, presample)
 
     return likelihood(solution, observations)
