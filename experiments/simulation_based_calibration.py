@@ -11,9 +11,9 @@ root: the level before the first period is fixed, and the likelihood is the diff
 estimated 200 times by NUTS, multi-proposal Metropolis, the surrogate and the correction; the one-asset HANK model of
 Auclert et al. (2021), its household fixed, 60 times by the same.
 
-All data sets of a case share their compiled programs. Replications are done in blocks of five, a file each, that
-another call does not do again: stop it whenever you like, and call it again. What there is so far is drawn in
-ranks.png; the last line is JSON.
+All data sets of a case share their compiled programs. Each replication is a row of CASE.csv, which another call does
+not do again: stop it whenever you like, and call it again. What there is so far is drawn in ranks.png; the last line
+is JSON.
 """
 
 import argparse
@@ -40,7 +40,8 @@ from estim.samplers.mode import find_mode, laplace_approximation
 from estim.surrogate.correct import resample_draws, weigh_draws
 from estim.surrogate.recipe import get_recipe
 
-NUM_DRAWS, BLOCK, SEED = 99, 5, 20260
+NUM_DRAWS, SEED = 99, 20260
+FOLDER = Path(__file__).parent / "results" / "simulation_based_calibration"
 PUBLIC = {
     "rwmh": "random-walk MH",
     "mpmh": "multi-proposal MH",
@@ -106,17 +107,17 @@ UNIT_ROOT = Model(
     prior=GrowthParams(),
 )
 EVERY = {
-    "rwmh": {"num_samples": 3000, "num_warmup": 500},
-    "mpmh": {"num_samples": 1500, "num_warmup": 300, "num_proposals": 4},
-    "hmc": {"num_samples": 300, "num_warmup": 100, "num_steps": 4},
-    "chees": {"num_samples": 300, "num_warmup": 100},
-    "nuts": {"num_samples": 200, "num_warmup": 100, "max_num_doublings": 5},
-    "smc": {"num_samples": 200},
-    "delayed_acceptance": {"num_samples": 400, "num_warmup": 100},
+    "rwmh": {"num_samples": 1_000, "num_warmup": 300},
+    "mpmh": {"num_samples": 500, "num_warmup": 200, "num_proposals": 4},
+    "hmc": {"num_samples": 120, "num_warmup": 100, "num_steps": 4},
+    "chees": {"num_samples": 120, "num_warmup": 100},
+    "nuts": {"num_samples": 100, "num_warmup": 100, "max_num_doublings": 5},
+    "smc": {"num_samples": 125},
+    "delayed_acceptance": {"num_samples": 160, "num_warmup": 80},
 }
 LARGE = {
-    "nuts": {"num_samples": 200, "num_warmup": 150, "max_num_doublings": 6},
-    "mpmh": {"num_samples": 6000, "num_warmup": 1000, "num_proposals": 4},
+    "nuts": {"num_samples": 200, "num_warmup": 100, "max_num_doublings": 6},
+    "mpmh": {"num_samples": 7_000, "num_warmup": 1_000, "num_proposals": 4},
 }
 
 
@@ -139,7 +140,7 @@ class Case:
 CASES = {
     "stationary": Case(STATIONARY, 500, EVERY),
     "unit_root": Case(UNIT_ROOT, 500, EVERY, likelihood={"start": "diffuse"}),
-    "an_schorfheide_2007": Case("an_schorfheide_2007", 200, LARGE, training={"max_steps": 6_000}),
+    "an_schorfheide_2007": Case("an_schorfheide_2007", 200, LARGE, training={"max_steps": 2_000}),
     "hank": Case(
         "auclert_et_al_2021_one_asset",
         60,
@@ -219,7 +220,7 @@ class Replications:
         weighted = weigh_draws(posterior, surrogate, learnt.position, num_evaluations=1_000)
         corrected = resample_draws(weighted, keys[5], NUM_DRAWS)
         found = {name: (rank(values, truth), effective(values)) for name, values in draws.items()}
-        found["surrogate"] = rank(learnt.position, truth), effective(learnt.position[:16])
+        found["surrogate"] = rank(learnt.position, truth), effective(learnt.position)
         found["correction"] = rank(corrected[None], truth), weighted.effective_sample_size
         return found
 
@@ -229,33 +230,42 @@ def rank(draws: Any, truth: np.ndarray) -> np.ndarray:
 
 
 def effective(draws: Any) -> float:
-    """The smallest effective sample size ``[chain, draw, dim]``, of the surrogate that of a few of its chains."""
+    """The smallest effective sample size ``[chain, draw, dim]``."""
     values = np.asarray(draws, float)
     return float(np.min(az.array_stats.ess(values, method="bulk", chain_axis=0, draw_axis=1)))
 
 
-def do_block(folder: Path, replications: Replications, block: int) -> None:
-    case, rows = replications.case, []
-    for number in range(block * BLOCK, min((block + 1) * BLOCK, case.num_replications)):
-        rows.append(replications.one(number))
-    arrays = {}
-    for route in case.names:
-        arrays[f"ranks.{route}"] = np.array([row[route][0] for row in rows])
-        arrays[f"effective.{route}"] = np.array([row[route][1] for row in rows])
-    part = folder / f".block-{block:04d}.npz"
-    np.savez(part, **arrays)
-    part.rename(folder / f"block-{block:04d}.npz")  # there as a whole, or not at all
-
-
-def read_blocks(folder: Path, case: Case) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Ranks ``[n, dim]`` and effective sample sizes ``[n]`` by route, of the blocks that are there."""
-    blocks = [np.load(path) for path in sorted(folder.glob("block-*.npz"))]
-    return {
-        route: tuple(
-            np.concatenate([b[f"{what}.{route}"] for b in blocks]) for what in ("ranks", "effective")
+def calibrate(name: str, folder: Path, end: float = np.inf) -> pd.DataFrame:
+    """All replications of a case, or those that are done by `end`: by route, ranks and the effective sample size."""
+    replications, path = Replications(name), folder / f"{name}.csv"
+    columns = pd.MultiIndex.from_product(
+        [replications.case.names, [*replications.blank.param_names, "effective"]]
+    )
+    table = pd.DataFrame(columns=columns.set_names(["route", "rank of"]), dtype=int)
+    if path.exists():
+        table = pd.read_csv(path, header=[0, 1], index_col=0)
+        if not table.columns.equals(columns):
+            raise SystemExit(f"{path} is not of this experiment: move it, or choose another --folder")
+    for number in range(replications.case.num_replications):
+        if number in table.index or time.monotonic() > end:
+            continue
+        begun, found = time.monotonic(), replications.one(number)
+        table.loc[number] = np.concatenate(
+            [[*found[r][0], round(found[r][1])] for r in replications.case.names]
         )
-        for route in case.names
-        if blocks
+        part = path.with_suffix(".part")
+        table.astype(int).to_csv(part)
+        part.rename(path)  # there as a whole, or as it was
+        print(f"{name}: {number + 1}, {time.monotonic() - begun:.0f} s", flush=True)
+    return table
+
+
+def by_route(table: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Ranks ``[n, dim]`` and effective sample sizes ``[n]``."""
+    routes = table.columns.unique("route")
+    return {
+        r: (table[r].drop(columns="effective").to_numpy(int), table[r]["effective"].to_numpy())
+        for r in routes
     }
 
 
@@ -276,12 +286,11 @@ def summary(found: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
 
 def draw(folder: Path, found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]) -> None:
     """Empirical distribution of the ranks less the uniform one, a line for each parameter, in its envelope."""
-    cases = {name: routes for name, routes in found.items() if routes}
-    columns = [route for route in PUBLIC if any(route in routes for routes in cases.values())]
+    columns = [route for route in PUBLIC if any(route in routes for routes in found.values())]
     figure, axes = plt.subplots(
-        len(cases), len(columns), figsize=(2.1 * len(columns), 2.1 * len(cases)), squeeze=False, sharex=True
+        len(found), len(columns), figsize=(2.1 * len(columns), 2.1 * len(found)), squeeze=False, sharex=True
     )
-    for row, (name, routes) in zip(axes, cases.items(), strict=True):
+    for row, (name, routes) in zip(axes, found.items(), strict=True):
         for axis, route in zip(row, columns, strict=True):
             if route not in routes:
                 axis.set_axis_off()
@@ -329,7 +338,7 @@ def main() -> None:
     parser.add_argument(
         "--exact", type=int, help="only the exact ranks of so many data sets with a unit root"
     )
-    parser.add_argument("--folder", type=Path, default=Path("calibration"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--minutes", type=float, default=np.inf)
     arguments = parser.parse_args()
@@ -342,19 +351,13 @@ def main() -> None:
             )
         )
         return
-    chosen, end = arguments.case or list(CASES), time.monotonic() + 60 * arguments.minutes
-    for name in chosen:
-        folder, replications = arguments.folder / name, None
-        folder.mkdir(parents=True, exist_ok=True)
-        for block in range(-(-CASES[name].num_replications // BLOCK)):
-            if (folder / f"block-{block:04d}.npz").exists() or time.monotonic() > end:
-                continue
-            replications = replications or Replications(name)
-            begun = time.monotonic()
-            do_block(folder, replications, block)
-            print(f"{name}: block {block}, {time.monotonic() - begun:.0f} s", flush=True)
-    found = {name: read_blocks(arguments.folder / name, CASES[name]) for name in chosen}
-    if any(found.values()):
+    end, found = time.monotonic() + 60 * arguments.minutes, {}
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.case or CASES:
+        table = calibrate(name, arguments.folder, end)
+        if len(table):
+            found[name] = by_route(table)
+    if found:
         draw(arguments.folder, found)
     print(json.dumps({name: summary(routes) for name, routes in found.items()}))
 

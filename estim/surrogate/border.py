@@ -24,6 +24,12 @@ RIDGES = (0.01, 0.1, 1.0, 10.0)
 
 ITERATIONS = 100
 
+MANY = 3_000
+"""Points of each kind that a first border is learnt from: of more, every so many, each standing for its neighbours.
+The second is learnt from these and from all points that the first may have on the wrong side."""
+
+SURE = 0.01
+"""Chance of the wrong side below which a point is one of many."""
 
 CURVED = 10.0
 """How many times the penalty of a normal that of a curvature is: borders are planes unless the points say otherwise."""
@@ -49,6 +55,27 @@ def distance_weights(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + (beyond / 3) ** 2)
 
 
+class Points(NamedTuple):
+    """Features ``[n, ...]`` of whitened points, whether they have a solution, and their weights ``[n]``."""
+
+    features: np.ndarray
+    known: np.ndarray
+    weight: np.ndarray
+
+    def of(self, rows: np.ndarray) -> "Points":
+        return Points(*(leaf[rows] for leaf in self))
+
+    def thinned(self, whole: np.ndarray) -> "Points":
+        """All points of ``whole`` ``[n]``, and of the others every so many of each kind, heavier by as much."""
+        kept, weight = [np.flatnonzero(whole)], self.weight.copy()
+        for kind in (self.known, ~self.known):
+            others = np.flatnonzero(kind & ~whole)
+            some = others[:: max(1, -(-len(others) // MANY))]
+            weight[some] *= len(others) / max(1, len(some))
+            kept.append(some)
+        return self._replace(weight=weight).of(np.sort(np.concatenate(kept)))
+
+
 def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
     """By the likelihood of who has a solution.
 
@@ -59,16 +86,20 @@ def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
     if not len(unsolved):
         return no_border(dim)
     z = np.concatenate([solved, unsolved])
-    known = np.arange(len(z)) < len(solved)
-    features, weight = quadratic_features(z), distance_weights(z)
-    start = np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
-    best = RIDGES[1]
+    points = Points(quadratic_features(z), np.arange(len(z)) < len(solved), distance_weights(z))
+    best, start = RIDGES[1], np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
+    some = points.thinned(np.zeros(len(z), bool))
     if len(unsolved) >= 10 * SIDES:
-        half = np.arange(len(z)) % 2 == 0
-        fits = [_fit(features[half], known[half], weight[half], ridge, start) for ridge in RIDGES]
-        losses = [_loss(fit, features[~half], known[~half], weight[~half], 0.0)[0] for fit in fits]
-        best = RIDGES[int(np.argmin(losses))]
-    sides, bent = _parts(_fit(features, known, weight, best, start), dim)
+        half = np.arange(len(some.known)) % 2 == 0
+        fits = [_fit(some.of(half), ridge, start) for ridge in RIDGES]
+        chosen = int(np.argmin([_loss(fit, some.of(~half), 0.0)[0] for fit in fits]))
+        best, start = RIDGES[chosen], fits[chosen]
+    first = _fit(some, best, start)
+    if len(some.known) < len(z):
+        chance = np.exp(log_expit(_margins(first, points.features)).sum(axis=1))
+        near = np.where(points.known, 1 - chance, chance) > SURE
+        first = _fit(points.thinned(near), best, first)
+    sides, bent = _parts(first, dim)
     return Border(sides[:, 0], sides[:, 1:], symmetric(bent, dim) / 2)
 
 
@@ -76,6 +107,21 @@ def _parts(coefficients: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """``[SIDES, 1 + dim]`` of the sides, and of the products of components in the first."""
     sides, bent = np.split(coefficients, [SIDES * (dim + 1)])
     return sides.reshape(SIDES, dim + 1), bent
+
+
+def _split(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The affine ones and the products of components."""
+    dim = round((np.sqrt(8 * features.shape[1] + 1) - 3) / 2)  # of (dim + 1)(dim + 2)/2
+    return features[:, : dim + 1], features[:, dim + 1 :]
+
+
+def _margins(coefficients: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """``m`` ``[n, SIDES]``."""
+    affine, products = _split(features)
+    sides, bent = _parts(coefficients, affine.shape[1] - 1)
+    margin = affine @ sides.T
+    margin[:, 0] += products @ bent
+    return margin
 
 
 def _first_sides(unsolved: np.ndarray) -> np.ndarray:
@@ -93,27 +139,22 @@ def _first_sides(unsolved: np.ndarray) -> np.ndarray:
     return np.column_stack([2 * np.array(far), -2 * centers])
 
 
-def _fit(
-    features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float, start: np.ndarray
-) -> np.ndarray:
-    given = (features, known, weight, ridge)
-    return minimize(_loss, start, given, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}).x
+def _fit(points: Points, ridge: float, start: np.ndarray) -> np.ndarray:
+    options = {"maxiter": ITERATIONS}
+    return minimize(_loss, start, (points, ridge), jac=True, method="L-BFGS-B", options=options).x
 
 
-def _loss(
-    coefficients: np.ndarray, features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
-) -> tuple[float, np.ndarray]:
+def _loss(coefficients: np.ndarray, points: Points, ridge: float) -> tuple[float, np.ndarray]:
     """Minus the penalised log-likelihood, and its gradient: log P where there is a solution, log(1 - P) elsewhere."""
-    dim = round((np.sqrt(8 * features.shape[1] + 1) - 3) / 2)  # of (dim + 1)(dim + 2)/2 features
-    sides, bent = _parts(coefficients, dim)
-    affine, products = features[:, : dim + 1], features[:, dim + 1 :]
-    margin = affine @ sides.T
-    margin[:, 0] += products @ bent
+    affine, products = _split(points.features)
+    sides, bent = _parts(coefficients, affine.shape[1] - 1)
+    margin = _margins(coefficients, points.features)
     log_p = np.minimum(log_expit(margin).sum(axis=1), -1e-12)
     log_fails = np.log(-np.expm1(log_p))
     penalty = np.sum(sides[:, 1:] ** 2) + CURVED * bent @ bent
-    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * penalty
-    by_log_p = weight * np.where(known, -1.0, np.exp(log_p - log_fails))  # d loss / d log P
+    loss = -points.weight @ np.where(points.known, log_p, log_fails) + 0.5 * ridge * penalty
+    # d loss / d log P
+    by_log_p = points.weight * np.where(points.known, -1.0, np.exp(log_p - log_fails))
     by_margin = by_log_p[:, None] * expit(-margin)
     by_sides = by_margin.T @ affine
     by_sides[:, 1:] += ridge * sides[:, 1:]
