@@ -8,6 +8,7 @@ import numpy as np
 
 from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
+from estim.samplers.constrain import constrain
 from estim.surrogate.correct import WeightedDraws, surrogate_logdensity, usable_logdensity, weigh_draws
 from estim.surrogate.estimates import (
     Estimate,
@@ -59,7 +60,7 @@ class Certificate(NamedTuple):
         quantities: names of the parameters and of the user's functions.
         margins: of the draws, mean, standard deviation, 5 and 95 % quantile, ``[4, quantities]``.
         shift: these by quantity, ``[4, quantities]``: mean, standard deviation, 5 % and 95 % quantile, true less
-            surrogate's, of the unconstrained position and of the functions.
+            surrogate's, of the parameters in their own units and of the functions.
         shift_error: their standard errors.
         draw_error: the Monte Carlo errors of the draws' own figures, alike.
         largest_error: largest error of the log-posterior, centred, inside the 99 % region.
@@ -219,7 +220,7 @@ def certify_weighted(
     def quantities(position: np.ndarray) -> np.ndarray:
         position = np.asarray(position, float)
         own = [np.asarray(f(position), float)[:, None] for f in (functions or {}).values()]
-        return np.concatenate([position, *own], axis=1)
+        return np.concatenate([constrain(posterior, position), *own], axis=1)
 
     names = (*posterior.param_names, *(functions or ()))
     flat = quantities(np.reshape(draws, (-1, plain.shape[1])))
