@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
-from estim.surrogate.tails import quadratic_features, symmetric
+from estim.surrogate.tails import affine_size, quadratic_features, symmetric
 
 SIDES = 4
 
@@ -111,8 +111,8 @@ def _parts(coefficients: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _split(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The affine ones and the products of components."""
-    dim = round((np.sqrt(8 * features.shape[1] + 1) - 3) / 2)  # of (dim + 1)(dim + 2)/2
-    return features[:, : dim + 1], features[:, dim + 1 :]
+    size = affine_size(features)
+    return features[:, :size], features[:, size:]
 
 
 def _margins(coefficients: np.ndarray, features: np.ndarray) -> np.ndarray:

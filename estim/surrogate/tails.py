@@ -23,8 +23,11 @@ BENDS = (0.25, 0.5, 1.0, 2.0)
 """Where exponential tails begin, as shares of the depth at which a Gaussian's bulk ends."""
 
 ITERATIONS = 5
-MAX_POINTS = 3_000
+MAX_COMPARED = 3_000
 """Points by which tails are compared, evenly spaced."""
+
+MAX_FITTED = 20_000
+"""Points that the chosen one is fitted to, evenly spaced: a network learns what it leaves of all of them."""
 
 GAIN = 0.9
 """Of the squared error of Gaussian tails: a heavier one must stay below it."""
@@ -60,6 +63,11 @@ def quadratic_features(z: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
 
 
+def affine_size(features: np.ndarray) -> int:
+    """How many of the features are 1 or a component: dim + 1 of (dim + 1)(dim + 2)/2."""
+    return round((np.sqrt(8 * features.shape[1] + 1) - 1) / 2)
+
+
 def symmetric(coefficients: np.ndarray, dim: int) -> np.ndarray:
     """The matrix ``C + C'`` of the coefficients of z_i z_j, i <= j: twice that of the quadratic form."""
     matrix = np.zeros((dim, dim))
@@ -68,40 +76,45 @@ def symmetric(coefficients: np.ndarray, dim: int) -> np.ndarray:
 
 
 def fit_quadratic(
-    z: np.ndarray, values: np.ndarray, weight: np.ndarray
+    features: np.ndarray, values: np.ndarray, weight: np.ndarray
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """Weighted least-squares quadratic, concave: intercept, slope ``[dim]``, curvature ``[dim, dim]``.
 
     Directions that bend down by less than FLATTEST, or up, are given that curvature, and the rest is
     refitted: far from the data, where a network goes on in a straight line, the surrogate falls
     in every direction, and its posterior has a finite mass.
+
+    Args:
+        features: of `quadratic_features`, ``[n, ...]``.
+        values, weight: ``[n]``.
     """
-    dim = z.shape[1]
-    features = quadratic_features(z)
+    dim = affine_size(features) - 1
+    affine = features[:, : dim + 1]
     root = np.sqrt(weight)[:, None]
     # A ridge of 1e-6 of the points' weight keeps directions that they do not span at zero.
-    gram = (root * features).T @ (root * features) + 1e-6 * len(z) * np.eye(features.shape[1])
+    gram = (root * features).T @ (root * features) + 1e-6 * len(values) * np.eye(features.shape[1])
     coefficients = scipy.linalg.solve(gram, features.T @ (weight * values), assume_a="pos")
     eigenvalues, eigenvectors = np.linalg.eigh(symmetric(coefficients[dim + 1 :], dim))
     curvature = (eigenvectors * np.minimum(eigenvalues, -FLATTEST)) @ eigenvectors.T
-    rest = values - 0.5 * np.einsum("ni,ij,nj->n", z, curvature, z)
-    affine = features[:, : dim + 1]
+    rest = values - 0.5 * np.sum((affine[:, 1:] @ curvature) * affine[:, 1:], axis=1)
     coefficients = np.linalg.lstsq(root * affine, root[:, 0] * rest, rcond=None)[0]
     return coefficients[0], coefficients[1:], curvature
 
 
 def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
     """The quadratic with the tail that fits best, to ``values`` ``[n]`` at ``z`` ``[n, dim]``."""
-    gaussian = fit_tail(z, values, weight, 1.0, 1.0)
     dim = z.shape[1]
+    most = np.linspace(0, len(z) - 1, min(len(z), MAX_FITTED)).astype(int)
+    points = quadratic_features(z[most]), values[most], weight[most]
+    gaussian = fit_tail(*points, 1.0, 1.0)
     if (
         len(z) < 2 * (dim + 1) * (dim + 2) // 2
     ):  # fewer points than would tell a tail from a bend of the middle
         return gaussian
-    some = np.linspace(0, len(z) - 1, min(len(z), MAX_POINTS)).astype(int)
+    some = np.linspace(0, len(most) - 1, min(len(most), MAX_COMPARED)).astype(int)
     bulk = dim / 2 + np.sqrt(2 * dim)
     tails = [(1.0, 1.0), *((0.5, b * bulk) for b in BENDS), *((0.0, (nu + dim) / 2) for nu in FREEDOM)]
-    given = z[some], values[some], weight[some]
+    given = [part[some] for part in points]
     errors = {tail: _error(*given, *tail) for tail in tails}
     for ratio in (1.25, 1.12):  # between the values tried
         power, bend = min(errors, key=errors.__getitem__)
@@ -113,25 +126,26 @@ def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
                 if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)
             }
     best = min(errors, key=errors.__getitem__)
-    return fit_tail(z, values, weight, *best) if errors[best] < GAIN * errors[1.0, 1.0] else gaussian
+    return fit_tail(*points, *best) if errors[best] < GAIN * errors[1.0, 1.0] else gaussian
 
 
-def _error(z: np.ndarray, values: np.ndarray, weight: np.ndarray, power: float, bend: float) -> float:
-    hill = fit_tail(z, values, weight, power, bend)
-    return float(np.average((values - hill(z)) ** 2, weights=weight))
+def _error(features: np.ndarray, values: np.ndarray, weight: np.ndarray, power: float, bend: float) -> float:
+    hill = fit_tail(features, values, weight, power, bend)
+    return float(np.average((values - hill(features[:, 1 : affine_size(features)])) ** 2, weights=weight))
 
 
-def fit_tail(z: np.ndarray, values: np.ndarray, weight: np.ndarray, power: float, bend: float) -> Hill:
+def fit_tail(features: np.ndarray, values: np.ndarray, weight: np.ndarray, power: float, bend: float) -> Hill:
     """The quadratic of one tail: least squares of what it must be, the fall undone, by repeated linearisation."""
-    intercept, slope, curvature = fit_quadratic(z, values, weight)
+    intercept, slope, curvature = fit_quadratic(features, values, weight)
     hill = _hill(intercept, slope, curvature, power, bend)
     if power == 1:
         return hill
+    z = features[:, 1 : affine_size(features)]
     top = values.max()  # the highest value seen, until the quadratic's own top is known
     for _ in range(ITERATIONS):
         depth = _undo(np.maximum(top - values, -bend / 2), power, bend)
         steep = (1 + np.maximum(depth, 0) / bend) ** (power - 1)
-        fitted = fit_quadratic(z, -depth, weight * steep**2)
+        fitted = fit_quadratic(features, -depth, weight * steep**2)
         hill = _hill(*fitted, power, bend)
         hill = hill._replace(intercept=hill.intercept - hill.top, top=0.0)
         top = float(np.average(values - hill(z), weights=weight))

@@ -11,7 +11,7 @@ from estim.evaluations import Evaluations
 from estim.surrogate.dataset import build_training_set, density_weights, select_points
 from estim.surrogate.recipe import RECIPES, get_recipe
 from estim.surrogate.scaling import base_loglikelihood
-from estim.surrogate.tails import FLATTEST, fit_quadratic
+from estim.surrogate.tails import FLATTEST, fit_quadratic, quadratic_features
 
 
 def cubic(x):
@@ -68,10 +68,10 @@ def test_weights_fall_below_the_bulk_and_average_one():
 def test_quadratic_is_recovered_and_falls_in_every_direction():
     z = np.random.default_rng(0).normal(size=(500, 2))
     values = 3.0 + z @ [1.0, -2.0] - 0.5 * (2.0 * z[:, 0] ** 2 + z[:, 1] ** 2 + z[:, 0] * z[:, 1])
-    intercept, slope, curvature = fit_quadratic(z, values, np.ones(500))
+    intercept, slope, curvature = fit_quadratic(quadratic_features(z), values, np.ones(500))
     np.testing.assert_allclose(curvature, [[-2.0, -0.5], [-0.5, -1.0]], atol=1e-4)
     np.testing.assert_allclose([intercept, *slope], [3.0, 1.0, -2.0], atol=1e-4)
-    _, _, curvature = fit_quadratic(z, values + 2 * z[:, 1] ** 2, np.ones(500))
+    _, _, curvature = fit_quadratic(quadratic_features(z), values + 2 * z[:, 1] ** 2, np.ones(500))
     assert np.linalg.eigvalsh(curvature).max() == pytest.approx(-FLATTEST)
 
 

@@ -42,7 +42,7 @@ def test_the_points_choose_the_tail(shape):
     far, there = points_of(shape, rng=1)
     beyond = np.sum(far**2, axis=1) > np.quantile(np.sum(z**2, axis=1), 0.99)
     assert np.abs(hill(far) - there)[beyond].max() < 0.05 * np.ptp(there)
-    gaussian = fit_tail(z, values, np.ones(len(z)), 1.0, 1.0)
+    gaussian = fit_tail(quadratic_features(z), values, np.ones(len(z)), 1.0, 1.0)
     if expected < 1:
         wrong = [np.abs(h(far) - there)[beyond].max() for h in (gaussian, hill)]
         assert wrong[1] < 0.2 * wrong[0]
