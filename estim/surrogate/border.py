@@ -42,6 +42,12 @@ class Border(NamedTuple):
     normal: np.ndarray
     curvature: np.ndarray
 
+    def chance(self, z: np.ndarray) -> np.ndarray:
+        """P(solution | z) ``[n]``."""
+        margin = z @ self.normal.T + self.offset
+        margin[:, 0] += np.sum((z @ self.curvature) * z, axis=1)
+        return np.exp(log_expit(margin).sum(axis=1))
+
 
 def no_border(dim: int) -> Border:
     """Sides infinitely far away."""
@@ -56,9 +62,9 @@ def distance_weights(z: np.ndarray) -> np.ndarray:
 
 
 class Points(NamedTuple):
-    """Features ``[n, ...]`` of whitened points, whether they have a solution, and their weights ``[n]``."""
+    """Whitened points ``[n, dim]``, whether they have a solution, and their weights ``[n]``."""
 
-    features: np.ndarray
+    z: np.ndarray
     known: np.ndarray
     weight: np.ndarray
 
@@ -86,20 +92,24 @@ def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
     if not len(unsolved):
         return no_border(dim)
     z = np.concatenate([solved, unsolved])
-    points = Points(quadratic_features(z), np.arange(len(z)) < len(solved), distance_weights(z))
+    points = Points(z, np.arange(len(z)) < len(solved), distance_weights(z))
     best, start = RIDGES[1], np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
     some = points.thinned(np.zeros(len(z), bool))
     if len(unsolved) >= 10 * SIDES:
         half = np.arange(len(some.known)) % 2 == 0
         fits = [_fit(some.of(half), ridge, start) for ridge in RIDGES]
-        chosen = int(np.argmin([_loss(fit, some.of(~half), 0.0)[0] for fit in fits]))
+        chosen = int(np.argmin([_loss(fit, *_features(some.of(~half)), 0.0)[0] for fit in fits]))
         best, start = RIDGES[chosen], fits[chosen]
     first = _fit(some, best, start)
     if len(some.known) < len(z):
-        chance = np.exp(log_expit(_margins(first, points.features)).sum(axis=1))
+        chance = _border(first, dim).chance(z)
         near = np.where(points.known, 1 - chance, chance) > SURE
         first = _fit(points.thinned(near), best, first)
-    sides, bent = _parts(first, dim)
+    return _border(first, dim)
+
+
+def _border(coefficients: np.ndarray, dim: int) -> Border:
+    sides, bent = _parts(coefficients, dim)
     return Border(sides[:, 0], sides[:, 1:], symmetric(bent, dim) / 2)
 
 
@@ -109,19 +119,9 @@ def _parts(coefficients: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
     return sides.reshape(SIDES, dim + 1), bent
 
 
-def _split(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The affine ones and the products of components."""
-    size = affine_size(features)
-    return features[:, :size], features[:, size:]
-
-
-def _margins(coefficients: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """``m`` ``[n, SIDES]``."""
-    affine, products = _split(features)
-    sides, bent = _parts(coefficients, affine.shape[1] - 1)
-    margin = affine @ sides.T
-    margin[:, 0] += products @ bent
-    return margin
+def _features(points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `_loss` is given."""
+    return quadratic_features(points.z), points.known, points.weight
 
 
 def _first_sides(unsolved: np.ndarray) -> np.ndarray:
@@ -140,21 +140,23 @@ def _first_sides(unsolved: np.ndarray) -> np.ndarray:
 
 
 def _fit(points: Points, ridge: float, start: np.ndarray) -> np.ndarray:
-    options = {"maxiter": ITERATIONS}
-    return minimize(_loss, start, (points, ridge), jac=True, method="L-BFGS-B", options=options).x
+    given, options = (*_features(points), ridge), {"maxiter": ITERATIONS}
+    return minimize(_loss, start, given, jac=True, method="L-BFGS-B", options=options).x
 
 
-def _loss(coefficients: np.ndarray, points: Points, ridge: float) -> tuple[float, np.ndarray]:
+def _loss(
+    coefficients: np.ndarray, features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
+) -> tuple[float, np.ndarray]:
     """Minus the penalised log-likelihood, and its gradient: log P where there is a solution, log(1 - P) elsewhere."""
-    affine, products = _split(points.features)
+    affine, products = features[:, : affine_size(features)], features[:, affine_size(features) :]
     sides, bent = _parts(coefficients, affine.shape[1] - 1)
-    margin = _margins(coefficients, points.features)
+    margin = affine @ sides.T
+    margin[:, 0] += products @ bent
     log_p = np.minimum(log_expit(margin).sum(axis=1), -1e-12)
     log_fails = np.log(-np.expm1(log_p))
     penalty = np.sum(sides[:, 1:] ** 2) + CURVED * bent @ bent
-    loss = -points.weight @ np.where(points.known, log_p, log_fails) + 0.5 * ridge * penalty
-    # d loss / d log P
-    by_log_p = points.weight * np.where(points.known, -1.0, np.exp(log_p - log_fails))
+    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * penalty
+    by_log_p = weight * np.where(known, -1.0, np.exp(log_p - log_fails))  # d loss / d log P
     by_margin = by_log_p[:, None] * expit(-margin)
     by_sides = by_margin.T @ affine
     by_sides[:, 1:] += ridge * sides[:, 1:]

@@ -114,14 +114,14 @@ def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
     some = np.linspace(0, len(most) - 1, min(len(most), MAX_COMPARED)).astype(int)
     bulk = dim / 2 + np.sqrt(2 * dim)
     tails = [(1.0, 1.0), *((0.5, b * bulk) for b in BENDS), *((0.0, (nu + dim) / 2) for nu in FREEDOM)]
-    given = [part[some] for part in points]
-    errors = {tail: _error(*given, *tail) for tail in tails}
+    few = points[0][some], points[1][some], points[2][some]
+    errors = {tail: _error(*few, *tail) for tail in tails}
     for ratio in (1.25, 1.12):  # between the values tried
         power, bend = min(errors, key=errors.__getitem__)
         if power < 1:
             near = [(power, bend / ratio), (power, bend * ratio)]
             errors |= {
-                tail: _error(*given, *tail)
+                tail: _error(*few, *tail)
                 for tail in near
                 if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)
             }

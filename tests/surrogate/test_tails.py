@@ -7,13 +7,13 @@ import pytest
 from helpers_surrogate import gaussian_posterior, gaussian_surrogate, make_posterior
 from scipy.optimize import check_grad
 
-from estim.surrogate.border import SIDES, Points, _loss, fit_border, no_border
+from estim.surrogate.border import SIDES, _loss, fit_border, no_border
 from estim.surrogate.correct import surrogate_logdensity
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import fit_surrogate
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import propose
-from estim.surrogate.scaling import Scaling, base_loglikelihood, fall, log_solvable
+from estim.surrogate.scaling import base_loglikelihood, fall, log_solvable
 from estim.surrogate.tails import fit_hill, fit_tail, quadratic_features
 
 SHAPES = {
@@ -101,20 +101,16 @@ def test_a_border_is_learnt_from_a_share_of_many_points():
     z = 1.5 * rng.normal(size=(20_000, 2))
     inside = z[:, 0] + 0.3 * z[:, 1] ** 2 < 2
     border = fit_border(z[inside], z[~inside])
-    scaling = Scaling(*map(jnp.asarray, np.zeros(len(Scaling._fields))))
-    names = ("border_offset", "border_normal", "border_curvature")
-    scaling = scaling._replace(**dict(zip(names, map(jnp.asarray, border), strict=True)))
     fresh = rng.normal(size=(20_000, 2))
-    solved = np.exp(log_solvable(scaling, jnp.asarray(fresh))) > 0.5
-    assert np.mean(solved != (fresh[:, 0] + 0.3 * fresh[:, 1] ** 2 < 2)) < 2e-3
+    assert np.mean((border.chance(fresh) > 0.5) != (fresh[:, 0] + 0.3 * fresh[:, 1] ** 2 < 2)) < 2e-3
 
 
 def test_gradient_of_the_borders_likelihood():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(200, 3))
-    points = Points(quadratic_features(z), z[:, 0] < 0.3, rng.uniform(size=200))
+    known, features, weight = z[:, 0] < 0.3, quadratic_features(z), rng.uniform(size=200)
     start = rng.normal(size=SIDES * 4 + 6)
-    given = (points, 0.1)
+    given = (features, known, weight, 0.1)
     value, gradient = (
         (lambda i: lambda x: _loss(x, *given)[i])(0),
         (lambda i: lambda x: _loss(x, *given)[i])(1),
