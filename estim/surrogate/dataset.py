@@ -20,6 +20,11 @@ REACH = 20.0
 MAX_UNSOLVED = 10_000
 """Points without a solution that a border is learnt from."""
 
+NUM_STARTS = 16
+"""Points far from one another at which chains of the surrogate begin, out of MAX_CANDIDATES."""
+
+MAX_CANDIDATES = 10_000
+
 SMALLEST = 1e-6
 """Unit of what the network learns, in log-likelihood, at the least."""
 
@@ -141,6 +146,22 @@ def build_training_set(
         border = fit_border(z, beyond)
     scaling = (*scaling, *border)
     return Scaling(*(jnp.asarray(np.asarray(leaf, float)) for leaf in scaling)), data
+
+
+def far_apart(z: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Indices of at most NUM_STARTS points ``z`` ``[n, dim]``, each far from those before it, the heaviest first.
+
+    Of those that are not far below the bulk: whose ``weight`` ``[n]`` is a tenth of the largest at least. Source:
+    farthest-first traversal, Gonzalez (1985).
+    """
+    good = np.flatnonzero(weight >= 0.1 * weight.max())
+    good = good[:: -(-len(good) // MAX_CANDIDATES)]
+    chosen = [int(np.argmax(weight[good]))]
+    nearest = np.full(len(good), np.inf)
+    while len(chosen) < min(NUM_STARTS, len(good)):
+        nearest = np.minimum(nearest, np.sum((z[good] - z[good[chosen[-1]]]) ** 2, axis=1))
+        chosen.append(int(np.argmax(nearest)))
+    return good[chosen]
 
 
 def _root(position: np.ndarray, covariance: np.ndarray) -> np.ndarray:

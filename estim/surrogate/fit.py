@@ -19,7 +19,7 @@ from estim.networks.mlp import (
 from estim.networks.train import History, TrainingSet, train_network
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.surrogate.dataset import build_training_set, select_points, unsolved_positions
+from estim.surrogate.dataset import build_training_set, far_apart, select_points, unsolved_positions
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, Position, Scalar
@@ -34,6 +34,8 @@ class Surrogate(NamedTuple):
         network: parameters of the ensemble, ``[num_members, ...]``.
         history: losses by epoch.
         counts: evaluations used, and those dropped, by reason.
+        starts: positions ``[k, dim]`` far from one another that were learnt from, at which some of its chains begin:
+            in every mode that the points know.
     """
 
     posterior: Posterior
@@ -41,6 +43,7 @@ class Surrogate(NamedTuple):
     network: NetworkParams
     history: History
     counts: dict[str, int]
+    starts: np.ndarray | None = None
 
 
 def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Position) -> Array:
@@ -164,9 +167,9 @@ def fit_surrogate(
     teaching, judging = split(key_split, data, np.size(evaluations.loglikelihood), recipe.validation_fraction)
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(key_train, start, teaching, judging, recipe, progress)
-    return Surrogate(
-        build_surrogate_posterior(posterior, scaling, network), scaling, network, history, counts
-    )
+    learnt = build_surrogate_posterior(posterior, scaling, network)
+    starts = np.asarray(points.position)[far_apart(np.asarray(data.z), np.asarray(data.weight))]
+    return Surrogate(learnt, scaling, network, history, counts, starts)
 
 
 def surrogate_to_arrays(surrogate: Surrogate) -> dict[str, np.ndarray]:
@@ -176,6 +179,7 @@ def surrogate_to_arrays(surrogate: Surrogate) -> dict[str, np.ndarray]:
         "network": network_to_arrays(surrogate.network),
         "history": surrogate.history._asdict(),
         "counts": surrogate.counts,
+        "starts": {} if surrogate.starts is None else {"position": surrogate.starts},
     }
     return {
         f"{group}/{name}": np.asarray(v) for group, values in groups.items() for name, v in values.items()
@@ -192,4 +196,5 @@ def surrogate_from_arrays(posterior: Posterior, arrays: Mapping[str, np.ndarray]
     scaling = Scaling(**group("scaling", jnp.asarray))
     network = network_from_arrays(group("network"))
     posterior = build_surrogate_posterior(posterior, scaling, network)
-    return Surrogate(posterior, scaling, network, History(**group("history")), group("counts", int))
+    starts = group("starts").get("position")
+    return Surrogate(posterior, scaling, network, History(**group("history")), group("counts", int), starts)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
@@ -219,7 +220,8 @@ def sample_surrogate(
 ) -> Draws:
     """Random-walk Metropolis on the surrogate's posterior, whose prior is exact.
 
-    Groups of SUPERCHAIN neighbouring chains begin at one point, so that `nested_rhat` sees whether they forgot it.
+    Groups of SUPERCHAIN neighbouring chains begin at one point, so that `nested_rhat` sees whether they forgot it:
+    every second group at one of the surrogate's `starts`, as far as these go, the others in a normal around its points.
 
     Args:
         surrogate: of `fit_surrogate`.
@@ -270,8 +272,10 @@ def sample_surrogate(
         return parts[0] if len(parts) == 1 else jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
 
     clock = time.perf_counter()
-    z = jax.random.normal(key_start, (num_tiles, TILE // SUPERCHAIN, dim), jnp.float32)
-    z = jnp.repeat(z, SUPERCHAIN, axis=1)
+    z = np.array(jax.random.normal(key_start, (num_chains // SUPERCHAIN, dim), jnp.float32))
+    if surrogate.starts is not None:
+        z[1::2][: len(surrogate.starts)] = _whitened(surrogate.scaling, surrogate.starts)[: len(z) // 2]
+    z = np.repeat(z, SUPERCHAIN, axis=0).reshape(num_tiles, TILE, dim)
     states = start_all(*learnt, jax.device_put(z, spread))
     proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
     rounds = -(-num_warmup // (chunk_draws * thin))
@@ -313,6 +317,12 @@ def sample_surrogate(
         seconds=seconds,
         failures={},
     )
+
+
+def _whitened(scaling: Scaling, position: np.ndarray) -> np.ndarray:
+    """``z`` ``[n, dim]`` of positions ``[n, dim]``."""
+    centred = (position - np.asarray(scaling.center)).T
+    return scipy.linalg.solve_triangular(np.asarray(scaling.scale), centred, lower=True).T
 
 
 def _open_store(out: Path | None, num_chains: int, num_samples: int, dim: int) -> dict[str, np.ndarray]:

@@ -121,9 +121,7 @@ def fit_hill(z: np.ndarray, values: np.ndarray, weight: np.ndarray) -> Hill:
         if power < 1:
             near = [(power, bend / ratio), (power, bend * ratio)]
             errors |= {
-                tail: _error(*few, *tail)
-                for tail in near
-                if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)
+                tail: _error(*few, *tail) for tail in near if tail[1] >= (dim + FREEDOM[0]) / 2 * (power == 0)
             }
     best = min(errors, key=errors.__getitem__)
     return fit_tail(*points, *best) if errors[best] < GAIN * errors[1.0, 1.0] else gaussian

@@ -8,6 +8,9 @@ import scipy.stats
 from arviz_stats.base import array_stats
 from helpers_surrogate import gaussian_surrogate, make_posterior
 
+from estim.evaluations import Evaluations
+from estim.surrogate.fit import fit_surrogate, surrogate_from_arrays, surrogate_to_arrays
+from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import TILE, sample_surrogate, standard_normal
 
 MEAN = np.array([1.0, -2.0, 0.5])
@@ -96,3 +99,20 @@ def test_proposal_noise_is_standard_normal():
 def test_chains_come_in_tiles(surrogate):
     with pytest.raises(ValueError, match=f"num_chains=100 is not a multiple of {TILE}"):
         sample_surrogate(surrogate, jax.random.key(0), num_samples=1, num_chains=100)
+
+
+def test_chains_begin_in_every_mode_that_the_points_know():
+    rng = np.random.default_rng(0)
+    right, left = rng.normal([7.0, 0.0], size=(3_000, 2)), rng.normal([-7.0, 0.0], size=(60, 2))
+    points = np.concatenate([right, left])
+    both = lambda x: np.logaddexp(*(-0.5 * np.sum((x - [c, 0.0]) ** 2, axis=-1) for c in (-7.0, 7.0)))
+    evaluations = Evaluations(points, both(points), np.zeros(len(points)), np.zeros(len(points), int))
+    flat = make_posterior(lambda x: 0.0 * x[0], 2, prior_sd=1e3)
+    surrogate = fit_surrogate(
+        flat, evaluations, jax.random.key(0), recipe=Recipe(max_steps=400, hidden=(32,), num_members=1)
+    )
+    assert len(surrogate.starts) == 16
+    again = surrogate_from_arrays(flat, surrogate_to_arrays(surrogate))
+    np.testing.assert_array_equal(again.starts, surrogate.starts)
+    draws = sample_surrogate(surrogate, jax.random.key(1), num_samples=4, num_warmup=0)
+    assert 0.02 < np.mean(draws.position[:, 0, 0] < 0) < 0.5
