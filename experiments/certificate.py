@@ -1,13 +1,14 @@
 """How often is a certificate wrong? Three hundred adversarial posteriors whose margins are known.
 
-    python experiments/certificate.py [--folder FOLDER] [--half even|odd] [--minutes MINUTES]
+    python experiments/certificate.py [--file FILE] [--half even|odd] [--minutes MINUTES]
 
 For each of the problems of certificate_problems.py a surrogate is taught, sampled, certified and, where its
 certificate asks for it, corrected. *Wrong* is a posterior some mean of which is off by more than 0.1 posterior
 standard deviations, some standard deviation by more than 5 %, or some 5 or 95 % quantile by more than 0.15. A false
 "safe" is wrong and called safe; a false alarm is another word for what is not wrong. Even numbers were looked at while
 the certificate was made, odd ones are held out. A mode that no point of the teacher ever saw is beyond the
-claim and counted apart. A file for each problem, that another call does not do again; the last line is JSON.
+claim and counted apart. A line of the file for each problem, that another call does not do again: remove the file when
+the certificate has changed. The last line is JSON.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from certificate_problems import FAMILIES, Problem, dimension, make_problem
 import estim
 from estim.surrogate.settle import settle
 
+FILE = Path(__file__).parent / "results" / "certificate.jsonl"
 NUM_PROBLEMS = 300
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
@@ -142,30 +144,22 @@ def count(lines: list[dict]) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("runs/certificate"))
+    parser.add_argument("--file", type=Path, default=FILE)
     parser.add_argument("--half", choices=("even", "odd"), default="even")
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--every", type=int, default=1, help="only each so many-th problem of the half")
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
     numbers = range(arguments.half == "odd", NUM_PROBLEMS, 2)[:: arguments.every]
+    lines = [json.loads(line) for line in arguments.file.open()] if arguments.file.exists() else []
     end = time.perf_counter() + 60 * arguments.minutes
-    for number in sorted(numbers, key=dimension):  # those of one dimension share compiled programs
-        file = arguments.folder / f"{number:03}.json"
-        if not file.exists() and time.perf_counter() < end:
-            line = run(make_problem(number))
-            file.write_text(json.dumps(line))
-            print(
-                number,
-                line["family"],
-                line["dim"],
-                line["verdict"],
-                line["wrong"],
-                line["seconds"],
-                flush=True,
-            )
-    files = [arguments.folder / f"{number:03}.json" for number in numbers]
-    lines = [json.loads(file.read_text()) for file in files if file.exists()]
+    for number in sorted(set(numbers) - {line["number"] for line in lines}, key=dimension):  # share programs
+        if time.perf_counter() > end:
+            break
+        lines.append(run(make_problem(number)))
+        with arguments.file.open("a") as file:
+            file.write(json.dumps(lines[-1]) + "\n")
+        print(*(lines[-1][k] for k in ("number", "family", "dim", "verdict", "wrong", "seconds")), flush=True)
+    lines = [line for line in lines if line["number"] in numbers]
     print(json.dumps({"half": arguments.half} | table(lines)))
 
 
