@@ -10,10 +10,13 @@ from estim.arguments import ArgumentError, checked
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.gaussian_smoothing import smooth_gaussian
 from estim.likelihood.nonlinear.inversion import Inversion, inverted
+from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.likelihood.nonlinear.piecewise_smoothing import smooth_piecewise
 from estim.likelihood.state_space.smoothing import Smoothed
 from estim.likelihood.state_space.start import Gaussian
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.representations.paths import observed_path
+from estim.representations.piecewise import PiecewiseLinear
 from estim.representations.trend import without_trend
 from estim.typing import Array
 
@@ -25,25 +28,28 @@ def smoothed_history(solution: NonlinearStateSpace, observations: Array, likelih
     Draws of `estim.Joint` carry their shocks with them, and need no smoother.
 
     Args:
-        solution: a perturbation, or another state space that need not be linear.
+        solution: a perturbation, a piecewise-linear solution, or another state space that need not be linear.
         observations: ``[n_periods, n_obs]``, trend included; NaN is missing.
-        likelihood: ``estim.GaussianFilter(...)``, the default, or ``estim.Inversion(...)``, whose shocks are
-            known, with covariances of zero.
+        likelihood: ``estim.GaussianFilter(...)``, of a piecewise-linear solution ``estim.PiecewiseKalman(...)``, which
+            are the defaults, or ``estim.Inversion(...)``, whose shocks are known, with covariances of zero.
 
     Returns:
         Means and covariances by period of the states as vectors (of a perturbation the parts of each order, one after
-        another) and of the shocks in the units of the model's file.
+        another; of a piecewise-linear solution all variables, in deviations from rest) and of the shocks in the units
+        of the model's file.
 
     Raises:
         ArgumentError: the likelihood has no rule.
     """
-    return _smoothed(GaussianFilter() if likelihood is None else likelihood, solution, observations)
+    default = PiecewiseKalman() if isinstance(solution, PiecewiseLinear) else GaussianFilter()
+    return _smoothed(default if likelihood is None else likelihood, solution, observations)
 
 
 @singledispatch
 def _smoothed(likelihood: Any, solution: Any, observations: Array) -> Smoothed:
     raise ArgumentError(
-        f"smoothed_history: {type(likelihood).__name__} has no rule; take estim.GaussianFilter() or estim.Inversion()"
+        f"smoothed_history: {type(likelihood).__name__} has no rule; take estim.GaussianFilter(), "
+        "estim.PiecewiseKalman() or estim.Inversion()"
     )
 
 
@@ -53,17 +59,23 @@ def _(likelihood: GaussianFilter, solution: Any, observations: Array) -> Smoothe
 
 
 @_smoothed.register
+def _(likelihood: PiecewiseKalman, solution: Any, observations: Array) -> Smoothed:
+    return smooth_piecewise(solution, observations)
+
+
+@_smoothed.register
 def _(likelihood: Inversion, solution: Any, observations: Array) -> Smoothed:
     paired = likelihood.paired or tuple(range(observations.shape[1]))
-    shocks = inverted(solution, without_trend(solution, observations), paired).shocks
+    found = inverted(solution, without_trend(solution, observations), paired)
+    known = lambda x: Gaussian(x, jnp.zeros((*x.shape, x.shape[1])))
+    if isinstance(solution, PiecewiseLinear):
+        return Smoothed(known(found.variables), known(found.shocks))
 
     def step(state: Any, shock: Array) -> tuple[Any, Array]:
         state = solution.step(state, shock)
         return state, solution.to_vector(state)
 
-    states = jax.lax.scan(step, solution.rest, shocks)[1]
-    known = lambda x: Gaussian(x, jnp.zeros((*x.shape, x.shape[1])))
-    return Smoothed(known(states), known(shocks))
+    return Smoothed(known(jax.lax.scan(step, solution.rest, found.shocks)[1]), known(found.shocks))
 
 
 class PathDecomposition(NamedTuple):

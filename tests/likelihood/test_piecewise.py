@@ -9,13 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 from bounded import Observables, bounded
 
 import estim
+from estim.analysis import smoothed_history
 from estim.arguments import ArgumentError
 from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
-from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
+from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman, filter_piecewise
 from estim.status import Status
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -124,3 +126,45 @@ def test_as_many_shocks_as_observables(observed):
 
 
 PIECEWISE = {"name": "occasionally_binding", "horizon": 12}
+
+
+def test_smoothed_variables_and_shocks_are_those_of_a_dense_gaussian(observed):
+    """Given the regimes of the filter all variables are normal, and their moments given the data a regression."""
+    solution = estim.OccasionallyBinding(horizon=12).solve(NOISY, NOISY.params())
+    y = observed.at[2, 0].set(jnp.nan)
+    filtered = filter_piecewise(solution, y)
+    assert np.sum(filtered.binding.any(axis=1)) > 3
+    (n, e), periods = solution.selection.shape, len(y)
+    T, R, Q = (np.asarray(x) for x in (solution.transition, solution.selection, solution.shock_cov))
+    at_first = scipy.linalg.solve_discrete_lyapunov(T, R @ Q @ R.T)
+    prior = scipy.linalg.block_diag(at_first, *[Q] * periods)  # of (x_0, e_1, .., e_T)
+    x, mean = np.eye(n, n + e * periods), np.zeros(n)  # how x_t depends on them
+    rows, means, xs = [], [], []
+    for t in range(periods):
+        law = solution.law(filtered.binding[t])
+        chosen = np.eye(e, n + e * periods, n + e * t)
+        now = law.transition @ x + law.selection @ chosen
+        mean_now = law.transition @ mean + law.constant
+        rows.append(solution.measured_now @ now + solution.measured_lag @ x)
+        means.append(solution.measured_now @ mean_now + solution.measured_lag @ mean + solution.obs_intercept)
+        x, mean = now, mean_now
+        xs.append((x, mean))
+    seen = ~np.isnan(np.ravel(y))
+    reads, surprise = np.concatenate(rows)[seen], (np.ravel(y) - np.concatenate(means))[seen]
+    errors = np.kron(np.eye(periods), solution.obs_cov)[np.ix_(seen, seen)]
+    gain = np.linalg.solve(reads @ prior @ reads.T + errors, reads @ prior).T
+    given, left = gain @ surprise, prior - gain @ reads @ prior
+    states, shocks = smoothed_history(solution, y)
+    for t, (x, mean) in enumerate(xs):
+        np.testing.assert_allclose(states.mean[t], mean + x @ given, atol=1e-9)
+        np.testing.assert_allclose(states.cov[t], x @ left @ x.T, atol=1e-9)
+        part = slice(n + e * t, n + e * (t + 1))
+        np.testing.assert_allclose(shocks.mean[t], given[part], atol=1e-9)
+        np.testing.assert_allclose(shocks.cov[t], left[part, part], atol=1e-9)
+
+
+def test_the_history_of_an_inversion_is_its_shocks(solutions):
+    y = table("inversion_data")
+    found = smoothed_history(solutions[0], y, Inversion())
+    sd = np.array([*NUMBERS["points"][0]["shock_sd"].values()])
+    np.testing.assert_allclose(np.asarray(found.shocks.mean) * sd, NUMBERS["shocks"], atol=1e-8)
