@@ -10,6 +10,8 @@ from estim.arguments import ArgumentError, checked
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.gaussian_smoothing import smooth_gaussian
 from estim.likelihood.nonlinear.inversion import Inversion, inverted
+from estim.likelihood.nonlinear.particle import Particle
+from estim.likelihood.nonlinear.particle_smoothing import smooth_particles
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
 from estim.likelihood.nonlinear.piecewise_smoothing import smooth_piecewise
 from estim.likelihood.state_space.smoothing import Smoothed
@@ -31,7 +33,8 @@ def smoothed_history(solution: NonlinearStateSpace, observations: Array, likelih
         solution: a perturbation, a piecewise-linear solution, or another state space that need not be linear.
         observations: ``[n_periods, n_obs]``, trend included; NaN is missing.
         likelihood: ``estim.GaussianFilter(...)``, of a piecewise-linear solution ``estim.PiecewiseKalman(...)``, which
-            are the defaults, or ``estim.Inversion(...)``, whose shocks are known, with covariances of zero.
+            are the defaults, ``estim.Inversion(...)``, whose shocks are known, with covariances of zero, or
+            ``estim.Particle(...)``, whose particles remember twenty periods: later data are not heard.
 
     Returns:
         Means and covariances by period of the states as vectors (of a perturbation the parts of each order, one after
@@ -49,7 +52,7 @@ def smoothed_history(solution: NonlinearStateSpace, observations: Array, likelih
 def _smoothed(likelihood: Any, solution: Any, observations: Array) -> Smoothed:
     raise ArgumentError(
         f"smoothed_history: {type(likelihood).__name__} has no rule; take estim.GaussianFilter(), "
-        "estim.PiecewiseKalman() or estim.Inversion()"
+        "estim.PiecewiseKalman(), estim.Particle() or estim.Inversion()"
     )
 
 
@@ -61,6 +64,11 @@ def _(likelihood: GaussianFilter, solution: Any, observations: Array) -> Smoothe
 @_smoothed.register
 def _(likelihood: PiecewiseKalman, solution: Any, observations: Array) -> Smoothed:
     return smooth_piecewise(solution, observations)
+
+
+@_smoothed.register
+def _(likelihood: Particle, solution: Any, observations: Array) -> Smoothed:
+    return smooth_particles(likelihood, solution, observations)
 
 
 @_smoothed.register

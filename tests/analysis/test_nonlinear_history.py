@@ -1,5 +1,6 @@
 """Smoothed shocks of nonlinear solutions, and what each of them did."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +21,21 @@ def test_a_linear_solution_is_smoothed_as_by_kalman():
     for found, part in zip(analysis.smoothed_history(space, y), expected, strict=True):
         np.testing.assert_allclose(found.mean, part.mean, atol=1e-7)
         np.testing.assert_allclose(found.cov, part.cov, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "conditionally_optimal", "tempered"])
+def test_particles_remember_what_kalman_smooths(method):
+    """Within the scatter of their means; of a period, with the data up to twenty periods later."""
+    space = random_state_space(0)._replace(obs_cov=6.0 * jnp.eye(2), obs_trend=jnp.array([0.05, -0.1]))
+    y = jnp.asarray(random_observations(0, missing=0.3)).at[3].set(jnp.nan)
+    found = analysis.smoothed_history(space, y, estim.Particle(num_particles=20_000, method=method))
+    expected = estim.smooth(space, y)
+    for particles, part in zip(
+        jax.tree.map(np.asarray, found), jax.tree.map(np.asarray, expected), strict=True
+    ):
+        sd = np.sqrt(np.diagonal(part.cov, axis1=1, axis2=2)).max(axis=0)
+        assert np.abs((particles.mean - part.mean) / sd).max() < 0.15
+        assert np.abs((particles.cov - part.cov) / np.outer(sd, sd)).max() < 0.25
 
 
 @pytest.mark.parametrize("rule", ["unscented", "central_difference"])
@@ -64,5 +80,5 @@ def test_what_each_shock_did_and_what_is_left_over(order):
 
 
 def test_refusals():
-    with pytest.raises(ArgumentError, match="Particle has no rule; take"):
-        analysis.smoothed_history(pruned(arrays()), gaps(), estim.Particle())
+    with pytest.raises(ArgumentError, match="QuadraticKalman has no rule; take"):
+        analysis.smoothed_history(pruned(arrays()), gaps(), estim.QuadraticKalman())

@@ -1,5 +1,6 @@
 """`Particle`: particle filters, whose key makes them functions of the parameters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -167,7 +168,7 @@ def _likelihood(
         key = jax.random.wrap_key_data(key_data)
         y = without_trend(solution, observations)
         errors, regular = error_densities(solution.obs_cov, y)
-        terms = filter_particles(settings, solution, y, errors, key)
+        terms, _ = filter_particles(settings, solution, y, errors, key)
         gaps = jnp.isnan(observations)
         return outcome(
             terms[settings.presample :].sum(),
@@ -181,12 +182,19 @@ def _likelihood(
 
 
 def filter_particles(
-    settings: Particle, solution: Any, observations: Array, errors: ErrorDensity, key: Key
-) -> Array:
-    """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``.
+    settings: Particle,
+    solution: Any,
+    observations: Array,
+    errors: ErrorDensity,
+    key: Key,
+    read: Callable[[Any, Array], Any] = lambda states, log_weights: (),
+) -> tuple[Array, Any]:
+    """Estimates of p(y_t | y_1 .. y_{t-1}), in logs ``[n_periods]``, and what is read of the particles, by period.
 
     Args:
         key: one for all, or one for the start and each period ``[n_periods + 1]``.
+        read: of states with a leading axis ``[num_particles]`` and the logs of their weights, of sum one, once what
+            is observed has weighed them.
     """
     n = settings.num_particles
     keys = key if key.ndim else jax.random.split(key, len(observations) + 1)
@@ -197,7 +205,7 @@ def filter_particles(
 
     def tempered(carry: tuple[Any, Scalar], now: tuple[Key, Array, ErrorDensity]):
         states, term, scale = temper(solution, carry[0], *now[1:], root, carry[1], now[0])
-        return (states, scale), term
+        return (states, scale), (term, read(states, even))
 
     def period(cloud: _Cloud, now: tuple[Key, Array, ErrorDensity]):
         key, y, error = now
@@ -210,7 +218,7 @@ def filter_particles(
         size = jnp.exp(-jax.nn.logsumexp(2 * stop_gradient(cloud.log_weights)))
         unequal = size < settings.ess_fraction * n
         choose = lambda cloud: _resample(cloud, jax.random.uniform(key_choice))
-        return jax.lax.cond(unequal, choose, lambda cloud: cloud, cloud), term
+        return jax.lax.cond(unequal, choose, lambda cloud: cloud, cloud), (term, read(*cloud))
 
     if settings.method == "tempered":
         return jax.lax.scan(tempered, (states, jnp.asarray(0.3)), given)[1]
