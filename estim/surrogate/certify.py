@@ -237,7 +237,7 @@ def certify_weighted(
     weights = weighted.weight, weighted.surrogate_weight
     learnt, values = margins(flat), quantities(weighted.position)
     shift, shift_error = jackknife(partial(margin_shifts, learnt), values, *weights)
-    draw_error = margin_errors(flat)
+    draw_error = margin_errors(flat, effective_draws)
     apart, apart_error = jackknife(divergences, *weights)
     total_variation = Estimate(float(apart[1]), float(apart_error[1]))
     findings = Findings(

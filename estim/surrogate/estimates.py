@@ -14,6 +14,10 @@ NUM_GROUPS = 30
 """Groups of neighbouring draws that the jackknife leaves out in turn."""
 
 
+MAX_TAIL = 20_000
+"""Draws from which the tail of a variance's terms is estimated."""
+
+
 class Estimate(NamedTuple):
     """A Monte Carlo estimate and its standard error."""
 
@@ -182,16 +186,27 @@ def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.nda
     return np.array([pareto_khat(column) for column in log_terms.T])
 
 
-def margin_errors(draws: np.ndarray) -> np.ndarray:
+def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
     """Monte Carlo errors of mean, sd and quantiles of `LEVELS` of draws ``[n, k]`` in their sd, ``[4, k]``.
 
-    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Source: Flegal, Haran and
-    Jones (2008).
+    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Of a standard deviation
+    whose terms (x - mean)^2 have a tail index k-hat above one half, and so no variance, batches tell too little: the
+    mean of n of them errs by about n^(k-hat - 1) of itself. Sources: Flegal, Haran and Jones (2008); Vehtari, Simpson,
+    Gelman, Yao and Gabry (2024).
+
+    Args:
+        effective: numbers of effective draws ``[k]``.
     """
     groups = np.array_split(draws, NUM_GROUPS)
     found = np.stack([np.stack([g.mean(0), g.std(0), *np.quantile(g, LEVELS, axis=0)]) for g in groups])
     with np.errstate(divide="ignore", invalid="ignore"):
-        return found.std(axis=0, ddof=1) / np.sqrt(NUM_GROUPS) / draws.std(axis=0)
+        error = found.std(axis=0, ddof=1) / np.sqrt(NUM_GROUPS) / draws.std(axis=0)
+        some = draws[:: -(-len(draws) // MAX_TAIL)]
+        terms = 2 * np.log(np.abs(some - draws.mean(axis=0)))
+        khat = np.array([pareto_khat(column) if np.isfinite(column).any() else np.inf for column in terms.T])
+        heavy = np.where(khat > 0.5, 0.5 * effective ** (np.minimum(khat, 1) - 1), 0.0)
+    error[1] = np.fmax(error[1], heavy)
+    return error
 
 
 def missing_mass(log_ratio: np.ndarray) -> Estimate:

@@ -160,7 +160,7 @@ def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampl
 def say_enough(position: np.ndarray, tolerance: float) -> bool:
     """Whether chains have met and their own errors leave room for the surrogate's."""
     rhat, effective = convergence(position)
-    error = margin_errors(np.asarray(position, float).reshape(-1, position.shape[-1]))
+    error = margin_errors(np.asarray(position, float).reshape(-1, position.shape[-1]), effective)
     small = [np.all(4 * row < looser * tolerance) for row, looser in zip(error, LOOSER.values(), strict=True)]
     met = np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
     return bool(met and all(small))
