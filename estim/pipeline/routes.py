@@ -5,6 +5,7 @@ A route that needs what the run makes, as delayed acceptance needs the surrogate
 
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -52,8 +53,10 @@ def sample_route(
         num_samples=route.num_samples * route.thin,
         num_chains=route.num_chains,
         num_warmup=route.num_warmup,
+        **({"num_superchains": route.num_superchains} if route.num_superchains else {}),
         laplace=laplace,
         state=_saved_state(run, name),
+        **_begun_from(run, name),
         progress=of_route(progress, name),
         **{**route.settings, **made},
     )
@@ -123,6 +126,20 @@ def draw_arrays(posterior: Posterior, draws: Draws) -> dict[str, np.ndarray]:
     stats = {name: values for name, values in draws.stats.items() if name != "lp"}
     arrays = {"params": constrain(posterior, draws.position)} | flatten(stats, "stats")
     return arrays | {"loglikelihood": draws.loglikelihood, "logprior": draws.logprior}
+
+
+def begun_file(name: str) -> str:
+    """What a route begins from, where the run was begun from another: ``position`` ``[chain, dim]``, unconstrained, and
+    the leaves of the sampler's last state there."""
+    return f"begun/{name}.npz"
+
+
+def _begun_from(run: RunDirectory, name: str) -> dict[str, Any]:
+    if not run.has(begun_file(name)):
+        return {}
+    saved = run.read_arrays(begun_file(name))
+    leaves = [leaf for key, leaf in saved.items() if key != "position"]
+    return {"initial_positions": saved["position"], "earlier": leaves}
 
 
 def _saved_state(run: RunDirectory, name: str) -> list[np.ndarray] | None:

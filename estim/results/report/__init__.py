@@ -66,7 +66,7 @@ def write_sections(report: Report) -> list[tuple[str, list[Item]]]:
 def _byline(report: Report) -> str:
     parts = [
         report.model["reference"],
-        f"{len(report.data)} quarters, {report.sample}",
+        f"{len(report.data)} {report.unit}, {report.sample}",
         f"{len(report.names)} parameters",
         report.environment["date"][:10],
     ]
