@@ -125,7 +125,9 @@ def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     khat = pareto_khat(log_weight.ravel())
-    return Reweighted(route, params, new, logprior, stats, weight, khat, effective_size(weight.ravel()))
+    _, same = np.unique(positions, axis=0, return_inverse=True)  # a draw that stands there twice is one
+    effective = effective_size(np.bincount(same.ravel(), weight.ravel()))
+    return Reweighted(route, params, new, logprior, stats, weight, khat, effective)
 
 
 def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
@@ -193,7 +195,8 @@ def _with_old_tuning(
     experiment: Experiment, found: Reweighted, old: RunDirectory, posterior: Posterior
 ) -> tuple[Experiment, dict[str, Mapping[str, Any]]]:
     """Routes that the old run had too begin from what it learnt, with less warm-up; the files that say so."""
-    made, routes, files = old.read_json("settings.json")["routes"], dict(experiment.routes), {}
+    files: dict[str, Mapping[str, Any]] = {}
+    made, routes = old.read_json("settings.json")["routes"], dict(experiment.routes)
     draws = unconstrain(posterior, found.params.reshape(-1, found.params.shape[-1]).astype(float))
     for name, route in experiment.routes.items():
         chunks = old.chunks(name)

@@ -53,12 +53,10 @@ def sample_route(
         num_samples=route.num_samples * route.thin,
         num_chains=route.num_chains,
         num_warmup=route.num_warmup,
-        **({"num_superchains": route.num_superchains} if route.num_superchains else {}),
         laplace=laplace,
         state=_saved_state(run, name),
-        **_begun_from(run, name),
         progress=of_route(progress, name),
-        **{**route.settings, **made},
+        **{**route.settings, **made, **_beginning(run, name, route)},
     )
     drawn = sum(int(n) for chunk in run.read_chunks(name, "num_draws") for n in chunk.values())
     for state, chunk in chunks:
@@ -134,12 +132,14 @@ def begun_file(name: str) -> str:
     return f"begun/{name}.npz"
 
 
-def _begun_from(run: RunDirectory, name: str) -> dict[str, Any]:
+def _beginning(run: RunDirectory, name: str, route: Route) -> dict[str, Any]:
+    """Where the chains begin, if it is not each by itself around the mode."""
+    groups = {"num_superchains": route.num_superchains} if route.num_superchains else {}
     if not run.has(begun_file(name)):
-        return {}
+        return groups
     saved = run.read_arrays(begun_file(name))
     leaves = [leaf for key, leaf in saved.items() if key != "position"]
-    return {"initial_positions": saved["position"], "earlier": leaves}
+    return groups | {"initial_positions": saved["position"], "earlier": leaves}
 
 
 def _saved_state(run: RunDirectory, name: str) -> list[np.ndarray] | None:
