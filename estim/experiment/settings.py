@@ -218,7 +218,7 @@ DEFAULTS = FULL | {
 }
 """A route for each algorithm that needs nothing else to be made, by its name."""
 QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
-    "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
+    "hmc": Route("hmc", num_samples=800, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
     "mpmh": replace(FULL["mpmh"], num_samples=550, num_warmup=250),
 }
 PRESETS: Mapping[str, Mapping[str, Any]] = {
