@@ -31,7 +31,7 @@ return {
   formulas: document.querySelectorAll("math").length,
   heads: [...document.querySelectorAll("thead th")].map(e => e.innerText),
   beyond: [...document.querySelectorAll("th, td, svg")].filter(e => right(e) > innerWidth + 1).map(e => e.innerText),
-  ink: getComputedStyle(document.body).color,
+  ink: getComputedStyle(document.querySelector("article, main")).color,
 }"""
 SEARCH = """
 document.querySelector("[data-md-toggle=search]").click();

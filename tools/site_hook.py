@@ -26,6 +26,9 @@ def on_files(files: Any, config: Any, **_: Any) -> Any:
             file.abs_src_path, {"unique_key": key, "output_files_dir": f"{key}_files"}
         )
         text = text.replace("![png](", "![what the cell above drew](")
+        text = text.replace(
+            ' border="1" class="dataframe"', ""
+        )  # the theme lets tables without a class scroll
         files.append(File.generated(config, f"{name}.md", content=text))
         for output, content in found["outputs"].items():
             files.append(File.generated(config, f"{name.rpartition('/')[0]}/{output}", content=content))
