@@ -59,6 +59,19 @@ def _number(column: pd.Series, row: int) -> float:
     )
 
 
+PERIODS_AT_ONCE = 8
+
+
+def in_whole_blocks(observations: Any) -> np.ndarray:
+    """Observations ``[n_periods, n_obs]`` with periods of NaN behind, until there are a multiple of eight.
+
+    A quarter more has the shape of the last one then, and compiles nothing.
+    """
+    rows = np.asarray(observations, float)
+    empty = np.full((-len(rows) % PERIODS_AT_ONCE, rows.shape[1]), np.nan)
+    return np.concatenate([rows, empty])
+
+
 def require_observations(frame: pd.DataFrame, where: str) -> None:
     """A period may be empty, as the months between two quarters are, or a column, but not all of the frame.
 
@@ -101,7 +114,7 @@ def require_order(index: pd.Index, where: str) -> None:
 
 def _steps(index: pd.Index) -> tuple[np.ndarray | None, float | None]:
     """How far each row is from the one before, and how far it should be; None where nothing is known of it."""
-    dates = _as_dates(index)
+    dates = as_dates(index)
     if isinstance(dates, pd.PeriodIndex):
         return np.diff(dates.asi8), float(dates.freq.n)
     if isinstance(dates, pd.DatetimeIndex):
@@ -119,7 +132,7 @@ def _steps(index: pd.Index) -> tuple[np.ndarray | None, float | None]:
     return None, None
 
 
-def _as_dates(index: pd.Index) -> pd.Index:
+def as_dates(index: pd.Index) -> pd.Index:
     """Texts and numbers that are dates, all of one kind, as dates; others as they are."""
     if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex):
         return index

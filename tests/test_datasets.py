@@ -161,7 +161,7 @@ def test_a_frame_survives_its_csv(tmp_path):
             "date,a\n1999Q4,1\n01/01/2000,2\n",
             r"mine.csv, line 3: '01/01/2000' in column date is not a date like",
         ),
-        ("a,b\n1.5,2\n", r"mine.csv, line 2: '1.5' in column a is not a date"),
+        ("a,b\nspring,2\n", r"mine.csv, line 2: 'spring' in column a is not a date"),
         ("date,a\n1999-13-01,1\n", r"line 2: '1999-13-01'"),
         ("date,a\n1999Q1,1\n1999Q4,2\n", r"line 3: quarters are missing, 1999Q2 to 1999Q3"),
         ("date,a\n1999Q1,1\n1999Q1,2\n", r"line 3: 1999Q1 comes twice"),

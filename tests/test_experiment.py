@@ -173,8 +173,7 @@ IMPOSSIBLE = {
     "likelihood.method=lattice": r"likelihood\.method must be one of \['auto', 'standard'",
     "likelihood.presample=-1": r"likelihood\.presample must be a whole number from 0 on",
     "likelihood.presample=80": r"likelihood\.presample=80 must be less than the 80 periods of the sample",
-    "start=1983": r"start must be a quarter such as 1966Q1 or None, not 1983",
-    "end=autumn": r"end must be a quarter such as 1966Q1 or None, not 'autumn'",
+    "end=autumn": r"end must be a quarter such as 1966Q1 or a whole number or None, not 'autumn'",
     "num_starts=0": r"num_starts must be a whole number from 1 on",
     "seed=0.5": r"seed must be a whole number of 64 bits, not 0\.5",
     "seed=100000000000000000000": r"seed must be a whole number of 64 bits",
@@ -225,7 +224,7 @@ def test_the_likelihood_is_that_of_the_model():
         (lambda: Route("rwmh", 5, settings=None), "settings must be a mapping, not None"),
         (lambda: SurrogateRoute(settings={"hidden": "64"}), r"settings\.hidden must be a list, not '64'"),
         (lambda: Experiment(3, "us_nk"), "model must be text or a Model, not 3"),
-        (lambda: Experiment("hansen_1985", None), "data must be text, not None"),
+        (lambda: Experiment("hansen_1985", None), "data must be text or a DataFrame, not None"),
         (lambda: Experiment("hansen_1985", "us_nk", routes={"a": "rwmh"}), r"routes\['a'\] must be a Route"),
         (
             lambda: Experiment("hansen_1985", "us_nk", presets={"a": {"sead": 1}}),

@@ -36,6 +36,7 @@ LAYERS = [
     ["tables", "accounts", "given_paths"],
     ["numerics", "networks"],
     ["observations"],
+    ["periods"],
     ["improper", "truncated", "notation"],
     ["tex"],
     ["priors", "prior_checks", "parameters", "data"],

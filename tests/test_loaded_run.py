@@ -1,6 +1,7 @@
 """A run as an object, and on the command line: what its draws imply is what the model implies at each of them."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from estim.cli import main
 from estim.cockpit.opening import open_cockpit
 from estim.experiment import load_experiment
 from estim.pipeline import run_experiment
+from estim.pipeline.beginning import as_csv
+from estim.results.store import RunDirectory
 
 MODEL = """
 from typing import Any, NamedTuple
@@ -127,6 +130,20 @@ def test_forecasts_begin_after_the_sample_and_keep_what_is_imposed(run):
     np.testing.assert_array_equal(imposed.sel(date="1990Q2", observable="YGR"), 1.5)
     as_frame = pd.DataFrame({"YGR": [1.5]}, pd.PeriodIndex(["1990Q2"], freq="Q"))
     np.testing.assert_array_equal(run.forecast(2, as_frame, num_draws=DRAWS), imposed)
+
+
+def test_without_dates_periods_are_numbers(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "undated")
+    frame = run.data.set_axis(pd.RangeIndex(1, 25, name="period"), axis=0)
+    RunDirectory(tmp_path / "undated").write_text("data.csv", as_csv(frame))
+    undated = estim.load_run(tmp_path / "undated")
+    pd.testing.assert_frame_equal(undated.data, frame, check_exact=True)
+    paths = undated.forecast(3, {"YGR": {26: 1.5}}, num_draws=5)
+    assert paths.date.values.tolist() == [25, 26, 27]
+    np.testing.assert_allclose(paths.sel(date=26, observable="YGR"), 1.5, atol=1e-9)
+    assert undated.draws()["observed_data"].date.values.tolist() == list(range(1, 25))
+    with pytest.raises(ArgumentError, match="24 is not among the periods of the forecast, 25 to 27"):
+        undated.forecast(3, {"YGR": {24: 1.5}})
 
 
 def test_two_runs_side_by_side(run):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,9 @@ from estim.pipeline import run_experiment
 from estim.pipeline.quarter import REWEIGHTED
 from estim.results.contents import read_route
 from estim.results.store import RunDirectory, RunWarning
+from estim.samplers.constrain import unconstrain
+from estim.samplers.mode import Laplace
+from estim.samplers.run import sample_chunks
 
 DATES = pd.period_range("2000Q1", periods=60, freq="Q", name="date")
 SERIES = 0.5 + 0.4 * np.random.default_rng(3).normal(size=60)
@@ -26,6 +30,8 @@ EXPERIMENT = Experiment(
     surrogate=None,
     num_starts=1,
 )
+
+LAPLACE = Laplace(np.zeros(2), np.eye(2), 0.0, 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,29 @@ def test_another_regime_is_sampled_anew(runs, tmp_path, monkeypatch):
     with pytest.warns(RunWarning, match="not enough"):
         run = run_experiment(EXPERIMENT, tmp_path / "run", data=20 * FRAME[:56], previous=old.path)
     assert estim.load_run(run.path).routes == ("rwmh",)
+
+
+def test_where_weights_are_not_enough_what_was_learnt_begins_the_new_run(runs, tmp_path, monkeypatch):
+    """Chains begin at old draws, with the tuning of the old warm-up and a quarter of its length."""
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+    monkeypatch.setattr("estim.pipeline.quarter.reliable_khat", lambda num: -np.inf)
+    old, _, fresh = runs
+    with pytest.warns(RunWarning, match="not enough; chains begin from them"):
+        run = run_experiment(EXPERIMENT, tmp_path / "run", data=FRAME[:58], previous=old.path)
+    assert run.read_json("settings.json")["routes"]["rwmh"]["num_warmup"] == 50
+    begun = run.read_arrays("begun/rwmh.npz")
+    posterior = estim.build_posterior(EXPERIMENT.model, FRAME[:58])
+    drawn = unconstrain(posterior, read_route(old, "rwmh").params.reshape(-1, 2))
+    assert all((np.abs(drawn - position).max(axis=1) < 1e-12).any() for position in begun["position"])
+    leaves = [leaf for name, leaf in begun.items() if name.startswith("state.")]
+    kept = {"initial_positions": begun["position"], "earlier": leaves, "laplace": LAPLACE}
+    given = (posterior, "rwmh", jax.random.key(0))
+    *_, (state, _) = sample_chunks(*given, num_samples=5, num_chains=2, num_warmup=0, **kept)
+    earlier = jax.tree.unflatten(jax.tree.structure(state), leaves)
+    for ours, theirs in zip(state.tuning[:3], earlier.tuning[:3], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    mine, theirs = (estim.load_run(r.path).summary() for r in (run, fresh))
+    assert (np.abs(mine["mean"] - theirs["mean"]) < 4 * np.hypot(mine["mcse"], theirs["mcse"])).all()
 
 
 def test_a_run_of_another_model_is_refused(runs, tmp_path):

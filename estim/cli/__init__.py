@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from estim.cli import cockpit, data, dynare, models, results, runs
+from estim.cli import cockpit, completion, data, dynare, models, results, runs
 from estim.cli.console import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED, message
 
 __all__ = ["EXIT_ERROR", "EXIT_FAILED", "EXIT_INTERRUPTED", "main"]
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "list, show or fetch data"
     actions = commands.add_parser("data", help=text, description=text)
     data.add_commands(add, actions.add_subparsers(title="actions", required=True, metavar="ACTION"))
+    completion.add_command(add, parser)
     return parser
 
 

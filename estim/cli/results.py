@@ -48,7 +48,11 @@ def add_commands(add: Callable[..., Any]) -> None:
 def _summary(arguments: argparse.Namespace) -> int:
     from estim.pipeline.run import load_run
 
-    show_table(load_run(arguments.run).summary(arguments.route), arguments)
+    run = load_run(arguments.run)
+    table = run.summary(arguments.route)
+    if words := run.labels.words:
+        table["label"] = [words.get(name, "") for name in table.index]
+    show_table(table, arguments)
     return 0
 
 

@@ -1,12 +1,9 @@
-"""Quarterly data: the series shipped with the package, a user's CSV, and what a model takes from them."""
+"""Data: the quarterly series shipped with the package, a user's tables, and what a model takes from them."""
 
-import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +11,35 @@ import numpy as np
 import pandas as pd
 
 from estim.arguments import checked, did_you_mean, shown
+from estim.data.reading import read_file, to_quarter
 from estim.data.transformations import growth
 from estim.observations import require_observations, require_order, to_numbers
-from estim.tables import DataError, read_csv_rows, read_parquet, read_spreadsheet
+from estim.periods import place_of
+from estim.tables import DataError
 
 FOLDER = Path(__file__).parent
 """The shipped files: a wheel's own, or a checkout's, in which ``estim/data`` is a link (a text file on Windows)."""
 TABLES = (".csv", ".xlsx", ".parquet")
 """Files that hold data."""
-_MISSING = {"", ".", "NA", "NaN", "nan"}
-_QUARTER = re.compile(r"(\d{4})[-: ]?[Qq]([1-4])")
-_DAY = re.compile(r"(\d{4})-(\d{2})(-\d{2})?")
 
 
 @checked
 def load_data(
-    name: str | Path, start: str | pd.Period | None = None, end: str | pd.Period | None = None
+    name: str | Path, start: str | int | pd.Period | None = None, end: str | int | pd.Period | None = None
 ) -> pd.DataFrame:
-    """A quarterly frame: one of the shipped data sets by its name, or a CSV, Excel or Parquet file by its path.
+    """One of the shipped data sets by its name, or a CSV, Excel or Parquet file by its path.
 
     Args:
         name: a name from `list_data`, or the path of a CSV, Excel (.xlsx, its first sheet) or Parquet file whose
             dates stand in the column ``date`` or, without one, in the first column ("1966Q1", "1966-01",
-            "1966-01-01", or a cell that is a date). A missing number is blank, ``.`` or ``NA``.
-        start, end: first and last quarter kept, both included, as "1966Q1".
+            "1966-01-01", or a cell that is a date), or whole numbers one after another. Where the first column has
+            other numbers there are no dates, and periods are counted from 1. A missing number is blank, ``.`` or
+            ``NA``.
+        start, end: first and last period kept, both included, as "1966Q1", or 12 where there are no dates.
 
     Returns:
-        float64 columns on a quarterly PeriodIndex named ``date`` without gaps.
+        float64 columns on a quarterly PeriodIndex named ``date`` without gaps; on numbers named ``period`` where there
+        are no dates.
 
     Raises:
         DataError: an unknown name, a missing file, text among numbers, dates that do not parse,
@@ -52,7 +51,7 @@ def load_data(
         path = _shipped(str(name))
     elif "\0" in str(path) or not path.is_file():
         raise DataError(f"no such file: {path}")
-    frame = select_sample(_read_csv(path), start, end, str(name))
+    frame = select_sample(read_file(path), start, end, str(name))
     require_observations(frame, str(name))
     return frame
 
@@ -93,7 +92,7 @@ def describe(name: str) -> Description:
     Raises:
         DataError: no data set of this name is shipped.
     """
-    frame = _read_csv(_shipped(name))
+    frame = read_file(_shipped(name))
     entry = _read_catalogue()[name]
     columns = {}
     for column, (what, unit, source) in entry["columns"].items():
@@ -211,102 +210,39 @@ def _shipped(name: str) -> Path:
     return FOLDER / f"{name}.csv"
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    table = _read_table(path)
-    date = next((c for c in table if c.lower() == "date"), table.columns[0])
-    index = _read_dates(table.pop(date), path.name)
-    if table.empty:
-        raise DataError(f"{path.name}: there is no column besides the dates")
-    return pd.DataFrame({c: _read_numbers(table[c], index, path.name) for c in table}, index=index)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    """The texts of a table; the index is the line in the file."""
-    if path.suffix.lower() == ".csv":
-        header, *body = (rows := read_csv_rows(path)).values()
-        return pd.DataFrame(body, columns=header, index=list(rows)[1:])
-    frame = read_spreadsheet(path) if path.suffix.lower() == ".xlsx" else read_parquet(path)
-    if not len(frame):
-        raise DataError(f"{path.name}: the file has no rows")
-    table = frame.map(_cell).set_axis([str(c) for c in frame], axis=1).set_axis(range(2, len(frame) + 2))
-    return table[(table != "").any(axis=1)]
-
-
-def _cell(value: Any) -> str:
-    """A cell as a CSV file would have it."""
-    if isinstance(value, pd.Timestamp | datetime | date):
-        return f"{value:%Y-%m-%d}"
-    if isinstance(value, pd.Period):
-        return str(value)
-    if pd.isna(value):
-        return ""
-    return repr(float(value)) if isinstance(value, float) else str(value).strip()
-
-
-def _read_dates(texts: pd.Series, where: str) -> pd.PeriodIndex:
-    quarters = []
-    for line, text in texts.items():
-        try:
-            quarters.append(_quarter(text))
-        except ValueError:
-            raise DataError(
-                f"{where}, line {line}: '{text}' in column {texts.name} is not a date like 1966Q1 or 1966-01-01"
-            ) from None
-    index = pd.PeriodIndex(quarters, freq="Q", name="date")
-    for line, (before, now) in zip(texts.index[1:], pairwise(index), strict=True):
-        if now == before:
-            raise DataError(
-                f"{where}, line {line}: {now} comes twice; average a monthly series to quarters first"
-            )
-        if now < before:
-            raise DataError(f"{where}, line {line}: {now} comes after {before}; sort the rows by date")
-        if (now - before).n > 1:
-            raise DataError(f"{where}, line {line}: quarters are missing, {before + 1} to {now - 1}")
-    return index
-
-
-def _read_numbers(texts: pd.Series, index: pd.PeriodIndex, where: str) -> np.ndarray:
-    numbers = pd.to_numeric(texts.where(~texts.isin(_MISSING)), errors="coerce").to_numpy(float)
-    bad = ~np.isfinite(numbers) & ~texts.isin(_MISSING).to_numpy()
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DataError(f"{where}, column {texts.name}, {index[row]}: '{texts.iloc[row]}' is not a number")
-    return numbers
-
-
-def _quarter(text: str) -> pd.Period:
-    """A quarter from "1966Q1", "1966-01" or "1966-01-01"; ValueError otherwise."""
-    if match := _QUARTER.fullmatch(text):
-        return pd.Period(year=int(match[1]), quarter=int(match[2]), freq="Q")
-    if _DAY.fullmatch(text):
-        return pd.Timestamp(text).to_period("Q")
-    raise ValueError(text)
-
-
-def is_quarter(text: str) -> bool:
-    """Whether `text` is a date like 1966Q1 or 1966-01-01."""
-    try:
-        return bool(_quarter(text))
-    except ValueError:
-        return False
-
-
 def select_sample(
-    frame: pd.DataFrame, start: str | pd.Period | None, end: str | pd.Period | None, where: str
+    frame: pd.DataFrame, start: str | int | pd.Period | None, end: str | int | pd.Period | None, where: str
 ) -> pd.DataFrame:
-    """The quarters from `start` to `end`, both included; `where` names the data in an error."""
+    """The periods from `start` to `end`, both included; `where` names the data in an error."""
+    example, quarterly = (
+        ("a quarter like 1966Q1", True) if _is_quarterly(frame.index) else ("a period", False)
+    )
     bounds = []
     for role, text, default in (("start", start, frame.index[0]), ("end", end, frame.index[-1])):
         try:
-            quarter = default if text is None else _quarter(str(text))
+            quarter = (
+                default
+                if text is None
+                else to_quarter(str(text))
+                if quarterly
+                else place_of(text, frame.index)
+            )
         except ValueError:
-            raise DataError(f"{role}='{text}' is not a quarter like 1966Q1") from None
+            raise DataError(f"{role}='{text}' is not {example} of {where}, {_span(frame.index)}") from None
         if not frame.index[0] <= quarter <= frame.index[-1]:
-            raise DataError(f"{role}={quarter} lies outside {where}, {frame.index[0]} to {frame.index[-1]}")
+            raise DataError(f"{role}={quarter} lies outside {where}, {_span(frame.index)}")
         bounds.append(quarter)
     if bounds[0] > bounds[1]:
         raise DataError(f"start={bounds[0]} comes after end={bounds[1]}")
     return frame.loc[bounds[0] : bounds[1]]
+
+
+def _span(index: pd.Index) -> str:
+    return f"{index[0]} to {index[-1]}"
+
+
+def _is_quarterly(index: pd.Index) -> bool:
+    return isinstance(index, pd.PeriodIndex) and index.freqstr.startswith("Q")
 
 
 @cache

@@ -25,7 +25,8 @@ from estim.arguments import (
     settings_of,
     shown,
 )
-from estim.data.datasets import TABLES, DataError, is_quarter, load_data, select_observables
+from estim.data.datasets import TABLES, DataError, load_data, select_observables, select_sample
+from estim.data.reading import is_quarter, tidy
 from estim.display import table
 from estim.estimation import build_posterior, model_likelihood
 from estim.experiment.overrides import assign
@@ -51,7 +52,9 @@ from estim.solution.table import SOLVERS, solver_named
 from estim.surrogate.recipe import Recipe
 
 Quarter = Annotated[str, Condition("a quarter such as 1966Q1", is_quarter, says_all=True)]
-_NOT_SETTINGS = ("model", "presets", "source")
+_NOT_SETTINGS = ("model", "presets", "source", "frame")
+OWN_DATA = "data.csv"
+"""What an experiment's data are called where they have no other name than that of the run's copy."""
 
 
 @names_arguments(ExperimentError)
@@ -61,9 +64,10 @@ class Experiment:
 
     Attributes:
         model: the name of a model in the gallery, or a `Model`.
-        data: the name of a shipped data set, or the path of a CSV, Excel or Parquet file, counted from the file of
-            the experiment.
-        start, end: the sample, inclusive ("1966Q1"); all of the data where None.
+        data: the name of a shipped data set, the path of a CSV, Excel or Parquet file, counted from the file of
+            the experiment, or a DataFrame with dates as its index or its column ``date`` (without dates, periods are
+            numbered). A run keeps its own copy.
+        start, end: the sample, inclusive ("1966Q1", or 12 in data without dates); all of the data where None.
         routes: samplers of the exact posterior, by name.
         surrogate: the route by a neural network, or None.
         solver: how the model is solved, such as ``estim.FirstOrder()``, its name or its settings with their
@@ -72,10 +76,12 @@ class Experiment:
             ``estim.Kalman(presample=4)``, or a name.
         num_starts: searches for the posterior mode, the first from the model's start, the others from its prior.
         seed: of everything random.
+        first_look: whether the draws are few, so that the report calls itself a first look.
         title: of the report.
         remarks: what the report says beneath the published estimates: where ours differ, and why.
         presets: what ``--set preset=NAME`` replaces, by name: values of some of these fields.
         source: the file that the experiment was read from.
+        frame: the data that were given as a DataFrame, whose name is then "data.csv".
 
     Raises:
         ExperimentError: a setting is of a wrong kind, out of its range, unknown to whom it is meant for, or
@@ -84,25 +90,30 @@ class Experiment:
     """
 
     model: str | Model
-    data: str
-    start: Quarter | None = None
-    end: Quarter | None = None
+    data: str | pd.DataFrame
+    start: Quarter | int | None = None
+    end: Quarter | int | None = None
     solver: Any = None
     routes: Mapping[str, Route] = field(default_factory=lambda: dict(FULL))
     surrogate: SurrogateRoute | None = field(default_factory=SurrogateRoute)
     likelihood: Any = field(default_factory=dict)
     num_starts: Positive = 4
     seed: Seed = 0
+    first_look: bool = False
     title: str = ""
     remarks: str = ""
     presets: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: PRESETS, repr=False, compare=False
     )
     source: str | None = field(default=None, repr=False, compare=False)
+    frame: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         with refused():
             check_fields(self)
+            if isinstance(self.data, pd.DataFrame):
+                object.__setattr__(self, "frame", tidy(self.data))
+                object.__setattr__(self, "data", OWN_DATA)
             model = self.load_model()
             solver = solver_named(model, self.solver)
             row = likelihood_for(solver.gives, self.likelihood, spec=model)
@@ -141,7 +152,10 @@ class Experiment:
             ExperimentError: an option of the likelihood does not fit them, such as a presample of their length.
         """
         model = self.load_model()
-        frame = load_data(self._data_file(), start=self.start, end=self.end)
+        if self.has_frame:
+            frame = select_sample(self.frame, self.start, self.end, "the data")
+        else:
+            frame = load_data(self._data_file(), start=self.start, end=self.end)
         selected = select_observables(frame, model.observables._fields, model.name)
         with refused():
             model_likelihood(
@@ -149,10 +163,16 @@ class Experiment:
             )
         return selected
 
+    @property
+    def has_frame(self) -> bool:
+        """Whether the data are a frame, and not to be read from a file."""
+        return self.frame is not None and self.data == OWN_DATA
+
     def _data_file(self) -> str:
         """The data's name or path; one that is relative counts from the experiment's own file, where it is there."""
-        beside = Path(self.source).parent / self.data if self.source else Path(self.data)
-        return str(beside) if Path(self.data).suffix.lower() in TABLES and beside.is_file() else self.data
+        name = str(self.data)
+        beside = Path(self.source).parent / name if self.source else Path(name)
+        return str(beside) if Path(name).suffix.lower() in TABLES and beside.is_file() else name
 
     def posterior(self, model: Model, data: pd.DataFrame) -> Posterior:
         """The posterior of the model given the data, as the experiment solves and compares them."""
@@ -185,7 +205,8 @@ class Experiment:
             else:
                 assign(settings, key, text, _annotation(settings, key))
         with refused("--set: "):
-            changed = replace(from_settings(settings, self.model, self.source), presets=self.presets)
+            changed = from_settings(settings, self.model, self.source)
+            changed = replace(changed, presets=self.presets, frame=self.frame)
         if changed.likelihood:
             with suppress(DataError):  # of data that cannot be read the run says so itself
                 changed.load_data()
@@ -230,7 +251,7 @@ def from_settings(
     Raises:
         ExperimentError: a key is missing or unknown, or a value is not allowed.
     """
-    saved = {name: None for name in annotations(Experiment) if name not in ("presets", "source")}
+    saved = {name: None for name in annotations(Experiment) if name not in ("presets", "source", "frame")}
     plain = complete(settings, saved, "", optional=("own_model",))
     own = plain.pop("own_model", False)
     if not isinstance(plain["routes"], Mapping):

@@ -23,6 +23,7 @@ from estim.arguments import (
     shown,
 )
 from estim.samplers.registry import ALGORITHMS, is_population, posteriors_asked_for, route_settings
+from estim.samplers.starting_points import require_superchains
 from estim.surrogate.dataset import fewest_points
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.sample import TILE
@@ -77,6 +78,8 @@ class Route:
         thin: draws made for each that is kept: neighbours on a slow chain are alike, and take room on the disk.
         settings: the algorithm's own, see there. What is a posterior there is the name of what the same run makes:
             of ``delayed_acceptance`` ``approximation`` is ``"surrogate"``, and need not be given.
+        num_superchains: points that chains begin at, as many neighbours at each: then many short chains are judged by
+            nested R-hat. Each chain at its own where it is zero.
 
     Raises:
         ExperimentError: no algorithm has this name, or a number or one of its settings is out of range.
@@ -88,16 +91,20 @@ class Route:
     num_warmup: NonNegative = 500
     settings: Mapping[str, Any] = field(default_factory=dict)
     thin: Positive = 1
+    num_superchains: NonNegative = 0
 
     def __post_init__(self) -> None:
         with refused():
             check_fields(self)
+            require_superchains(self.num_superchains, self.num_chains)
             known = route_settings(self.algorithm)
             settings = check_settings(known, self.settings, f"algorithm {self.algorithm!r}", "settings")
             if is_population(self.algorithm) and self.num_samples < 2:
                 raise ArgumentError("num_samples=1: a population has two particles or more")
             if is_population(self.algorithm) and self.thin > 1:
                 raise ArgumentError(f"thin={self.thin}: the particles of a population are no chain")
+            if is_population(self.algorithm) and self.num_superchains:
+                raise ArgumentError(f"num_superchains={self.num_superchains}: a population has no chains")
             made = {name: SURROGATE for name in posteriors_asked_for(self.algorithm)}
             object.__setattr__(self, "settings", made | settings)
 
@@ -211,12 +218,13 @@ DEFAULTS = FULL | {
 }
 """A route for each algorithm that needs nothing else to be made, by its name."""
 QUICK = {  # HMC teaches with a gradient at every point, and is compiled in half the time of NUTS
-    "hmc": Route("hmc", num_samples=500, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
+    "hmc": Route("hmc", num_samples=800, num_chains=4, num_warmup=100, settings={"num_steps": 4}),
     "mpmh": replace(FULL["mpmh"], num_samples=550, num_warmup=250),
 }
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "full": {"routes": FULL, "surrogate": SurrogateRoute()},
+    "full": {"first_look": False, "routes": FULL, "surrogate": SurrogateRoute()},
     "quick": {
+        "first_look": True,
         "num_starts": 1,
         "routes": QUICK,
         "surrogate": SurrogateRoute(

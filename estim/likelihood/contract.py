@@ -88,9 +88,13 @@ class Likelihood(Protocol):
     def logdensities(self, solution: Any, data: Any) -> Array | None:
         """ln p(y_t | y_1 .. y_{t-1}) of each period that counts, ``[n_periods - presample]``; NaN without a solution.
 
-        None for a likelihood that has no such terms.
+        None for a likelihood that has no such terms. More rows than `num_terms` says are no periods of the sample.
         """
         return None
+
+    def num_terms(self, data: Any, num_rows: int) -> int:
+        """How many of the rows of `logdensities` are periods of the sample: all, for most."""
+        return num_rows
 
 
 def check_presample(presample: int, observations: Array) -> None:

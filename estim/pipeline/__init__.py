@@ -21,6 +21,7 @@ import jax
 import pandas as pd
 
 from estim.arguments import checked
+from estim.data.reading import tidy
 from estim.experiment import Experiment, from_settings
 from estim.model import Model
 from estim.pipeline.beginning import (
@@ -87,7 +88,7 @@ def run_experiment(
     if previous is not None and not fresh:
         experiment = from_settings(run.read_json("settings.json"), experiment.model, experiment.source)
     if fresh:  # whatever is wrong with the experiment is found before anything is written
-        data = experiment.load_data() if data is None else data
+        data = experiment.load_data() if data is None else tidy(data)
         posterior = experiment.posterior(model, data)
         if previous is not None:
             beginning = begin_from(previous, experiment, model, posterior)

@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from estim.data.datasets import TABLES, DataError, select_sample
+from estim.data.reading import tidy
 from estim.dynare import read_mod
 from estim.dynare.writing.experiment_file import data_file, experiment_data, experiment_source
 from estim.experiment import Experiment, ExperimentError, load_experiment
+from estim.experiment.experiment import OWN_DATA
 from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
 from estim.pipeline.quarter import Beginning
@@ -23,8 +25,6 @@ from estim.results.store import RunDirectory, RunWarning, StoreError
 from estim.results.verify import require_intact
 from estim.user_code import executed_files, stands_for
 
-OWN_DATA = "data.csv"
-"""What an experiment's data are called where they have no other name than that of the run's copy."""
 _RESUME = "`estim resume {}` goes on with the copy that the run keeps"
 
 
@@ -115,8 +115,6 @@ def require_same(run: RunDirectory, experiment: Experiment, model: Model) -> Non
         ExperimentError: the directory holds a run of other settings, another model or another file of it.
     """
     there, here = run.read_json("settings.json"), experiment.settings()
-    if here["data"] == str(run.file(OWN_DATA)):
-        here["data"] = there["data"]
     keys = [k for k in here | there if here.get(k) != there.get(k)]
     if keys:
         raise _other(run, "settings", [f"{', '.join(keys)}"])
@@ -141,7 +139,7 @@ def same_data(run: RunDirectory, experiment: Experiment, data: pd.DataFrame | No
         RunWarning: they cannot be read any more.
     """
     try:
-        now = experiment.load_data() if data is None else data
+        now = experiment.load_data() if data is None else tidy(data)
     except DataError as error:
         warnings.warn(RunWarning(f"{error}: the run goes on with its own copy of the data"), stacklevel=2)
         return
@@ -175,7 +173,7 @@ def _how(run: RunDirectory, experiment: Experiment, name: str, path: Path) -> st
 
 
 def saved_experiment(settings: Path) -> Experiment:
-    """The experiment of a run's ``settings.json``; where its data have no other name, they are the run's own copy.
+    """The experiment of a run's ``settings.json``; data that have no other name are those of the run's copy.
 
     Raises:
         ExperimentError: it cannot be read, or the model was made in a program and not in a file.
@@ -191,8 +189,13 @@ def saved_experiment(settings: Path) -> Experiment:
                     "run_experiment from that program again, and it goes on"
                 ) from None
         raise
+    except FileNotFoundError as error:
+        raise ExperimentError(
+            f"{settings.with_name('model.py')} reads {error.filename}, of which the run has no copy: put it back; of a "
+            "file that is named in Experiment(data=...) a run keeps its own"
+        ) from None
     if experiment.data == OWN_DATA and settings.with_name(OWN_DATA).is_file():
-        return replace(experiment, data=str(settings.with_name(OWN_DATA)))
+        return replace(experiment, frame=read_data(RunDirectory(settings.parent)))
     return experiment
 
 

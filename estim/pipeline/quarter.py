@@ -5,7 +5,9 @@ Draws theta_i of the old posterior are draws of the new one with the weights
     w_i ~ p(y_new | theta_i) / p(y_old | theta_i),
 
 as long as the tail of the weights allows it: the Pareto k-hat of Vehtari, Simpson, Gelman, Yao and Gabry (2024,
-J. Machine Learning Research 25). Where it does not, the samplers run again and start at the old mode.
+J. Machine Learning Research 25). Where it does not, the samplers run again, the search from the old mode. Where
+k-hat is below one, the two posteriors overlap: then chains begin at old draws, picked by their weights, with the step
+size, metric and transport map that the old warm-up ended with, and a quarter of the warm-up is enough to mend them.
 """
 
 from collections.abc import Mapping
@@ -18,15 +20,18 @@ from estim.arguments import ArgumentError
 from estim.experiment import Experiment, Route
 from estim.model import Model
 from estim.numerics import resample_systematically
+from estim.pipeline.routes import begun_file
 from estim.posterior import Posterior
 from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_route
 from estim.results.describe import describe_model
-from estim.results.diagnostics import summarise
+from estim.results.diagnostics import summarise, superchains_of
 from estim.results.report.verdict import best
 from estim.results.store import RunDirectory
 from estim.results.verify import require_intact, require_run
+from estim.samplers.adaptation import NUM_WINDOWS
 from estim.samplers.constrain import unconstrain
+from estim.samplers.registry import is_population
 from estim.surrogate.estimates import effective_size, pareto_khat, reliable_khat
 from estim.surrogate.evaluate import evaluate_posterior
 
@@ -35,6 +40,8 @@ PREVIOUS = "previous.npz"
 """The mode of the run that this one was begun from."""
 _DRAWS = 4000
 _EFFECTIVE = 400
+_OVERLAP = 10
+_SHORTER = 4
 _SAME = ("variables", "shocks", "observables", "prior", "calibrated")
 
 
@@ -64,7 +71,14 @@ class Reweighted(NamedTuple):
             f"{self.weight.size:,} draws of its route {self.route} weighed by the new data: Pareto k-hat "
             f"{self.khat:.2f}, as good as {self.effective:,.0f} draws"
         )
-        return f"{found}; they stand for the new posterior" if self.enough else f"{found}: not enough"
+        if self.enough:
+            return f"{found}; they stand for the new posterior"
+        return f"{found}: not enough" + ("; chains begin from them" if self.near else "")
+
+    @property
+    def near(self) -> bool:
+        """Do the two posteriors overlap, so that what was learnt of the old one is a beginning?"""
+        return self.khat < 1 and self.effective >= _OVERLAP
 
 
 def open_previous(path: Any, model: Model) -> RunDirectory:
@@ -90,7 +104,11 @@ def open_previous(path: Any, model: Model) -> RunDirectory:
 def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
     """The draws of the old run's best exact route, weighed by the new data."""
     routes = finished_routes(previous)
-    route = best({name: summarise(read_route(previous, name).params) for name in routes})
+    settings = previous.read_json("settings.json")
+    summaries = {
+        name: summarise(read_route(previous, name).params, superchains_of(settings, name)) for name in routes
+    }
+    route = best(summaries)
     result = read_route(previous, route)
     each = max(1, _DRAWS // len(result.params))
     params, old = (
@@ -107,7 +125,9 @@ def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     khat = pareto_khat(log_weight.ravel())
-    return Reweighted(route, params, new, logprior, stats, weight, khat, effective_size(weight.ravel()))
+    _, same = np.unique(positions, axis=0, return_inverse=True)  # a draw that stands there twice is one
+    effective = effective_size(np.bincount(same.ravel(), weight.ravel()))
+    return Reweighted(route, params, new, logprior, stats, weight, khat, effective)
 
 
 def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
@@ -150,6 +170,9 @@ def begin_from(path: Any, experiment: Experiment, model: Model, posterior: Poste
     if found.enough:
         experiment = _with_old_draws(experiment, found, old.read_json("settings.json")["routes"])
         files[f"{REWEIGHTED}/chunk-00000.npz"] = resampled(found, experiment.seed)
+    elif found.near:
+        experiment, learnt = _with_old_tuning(experiment, found, old, posterior)
+        files |= learnt
     return Beginning(replace(experiment, num_starts=1), files, f"begun from {path}: {found.note}")
 
 
@@ -166,6 +189,28 @@ def _with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[s
     chains, draws = found.weight.shape
     route = replace(route, num_samples=draws, num_chains=chains, num_warmup=0)
     return replace(experiment, routes={REWEIGHTED: route}, surrogate=None)
+
+
+def _with_old_tuning(
+    experiment: Experiment, found: Reweighted, old: RunDirectory, posterior: Posterior
+) -> tuple[Experiment, dict[str, Mapping[str, Any]]]:
+    """Routes that the old run had too begin from what it learnt, with less warm-up; the files that say so."""
+    files: dict[str, Mapping[str, Any]] = {}
+    made, routes = old.read_json("settings.json")["routes"], dict(experiment.routes)
+    draws = unconstrain(posterior, found.params.reshape(-1, found.params.shape[-1]).astype(float))
+    for name, route in experiment.routes.items():
+        chunks = old.chunks(name)
+        same = name in made and made[name]["algorithm"] == route.algorithm
+        if is_population(route.algorithm) or not (same and chunks):
+            continue
+        rng = np.random.default_rng([experiment.seed, *name.encode()])
+        points = route.num_superchains or route.num_chains
+        begun = draws[resample_systematically(found.weight.ravel(), rng.random(), points)]
+        begun = np.repeat(begun, route.num_chains // points, axis=0)
+        files[begun_file(name)] = {"position": begun} | old.read_arrays(chunks[-1], "state.")
+        warmup = min(route.num_warmup, max(NUM_WINDOWS, route.num_warmup // _SHORTER))
+        routes[name] = replace(route, num_warmup=warmup)
+    return replace(experiment, routes=routes), files
 
 
 def from_old_mode(posterior: Posterior, run: RunDirectory) -> Posterior:

@@ -5,6 +5,7 @@ A route that needs what the run makes, as delayed acceptance needs the surrogate
 
 import sys
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -55,7 +56,7 @@ def sample_route(
         laplace=laplace,
         state=_saved_state(run, name),
         progress=of_route(progress, name),
-        **{**route.settings, **made},
+        **{**route.settings, **made, **_beginning(run, name, route)},
     )
     drawn = sum(int(n) for chunk in run.read_chunks(name, "num_draws") for n in chunk.values())
     for state, chunk in chunks:
@@ -123,6 +124,22 @@ def draw_arrays(posterior: Posterior, draws: Draws) -> dict[str, np.ndarray]:
     stats = {name: values for name, values in draws.stats.items() if name != "lp"}
     arrays = {"params": constrain(posterior, draws.position)} | flatten(stats, "stats")
     return arrays | {"loglikelihood": draws.loglikelihood, "logprior": draws.logprior}
+
+
+def begun_file(name: str) -> str:
+    """What a route begins from, where the run was begun from another: ``position`` ``[chain, dim]``, unconstrained, and
+    the leaves of the sampler's last state there."""
+    return f"begun/{name}.npz"
+
+
+def _beginning(run: RunDirectory, name: str, route: Route) -> dict[str, Any]:
+    """Where the chains begin, if it is not each by itself around the mode."""
+    groups = {"num_superchains": route.num_superchains} if route.num_superchains else {}
+    if not run.has(begun_file(name)):
+        return groups
+    saved = run.read_arrays(begun_file(name))
+    leaves = [leaf for key, leaf in saved.items() if key != "position"]
+    return groups | {"initial_positions": saved["position"], "earlier": leaves}
 
 
 def _saved_state(run: RunDirectory, name: str) -> list[np.ndarray] | None:

@@ -20,7 +20,7 @@ from estim.posterior import Posterior
 from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_data, read_route
 from estim.results.datatree import read_datatree
-from estim.results.diagnostics import as_table, summarise
+from estim.results.diagnostics import as_table, summarise, superchains_of
 from estim.results.export import export_run
 from estim.results.implied import (
     Estimated,
@@ -29,6 +29,7 @@ from estim.results.implied import (
     history_over_draws,
     responses_over_draws,
 )
+from estim.results.labels import Labels
 from estim.results.report import write_report
 from estim.results.report.verdict import best
 from estim.results.store import RunDirectory
@@ -221,6 +222,11 @@ class Run:
         return [p["name"] for p in RunDirectory(self.path).read_json("model.json")["prior"]]
 
     @property
+    def labels(self) -> Labels:
+        """What the model's names are called in words and as symbols."""
+        return Labels.of(RunDirectory(self.path).read_json("model.json"))
+
+    @property
     def _experiment(self) -> Experiment:
         run = RunDirectory(self.path)
         require_intact(run)
@@ -240,7 +246,8 @@ class Run:
         return read_route(RunDirectory(self.path), route).params
 
     def _summary(self, route: str) -> Any:
-        return summarise(self._params(route))
+        settings = RunDirectory(self.path).read_json("settings.json")
+        return summarise(self._params(route), superchains_of(settings, route))
 
     def _estimated(self, route: str | None, num_draws: int) -> Estimated:
         params = self._params(self._known(route)).astype(float)

@@ -11,6 +11,7 @@ from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.variance_decomposition import variance_decomposition
 from estim.model import Model
+from estim.observations import in_whole_blocks
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
@@ -58,8 +59,8 @@ def implications(
     solved = found.status == Status.OK
 
     @jax.jit
-    def history(solution: StateSpace | MovingAverage) -> Array:
-        parts = historical_decomposition(solution, jnp.asarray(observations))
+    def history(solution: StateSpace | MovingAverage, observations: Array) -> Array:
+        parts = historical_decomposition(solution, observations)
         rest = jnp.stack([parts.initial, parts.measurement_error], axis=2)
         return jnp.concatenate([parts.shocks, rest], axis=2)
 
@@ -72,10 +73,12 @@ def implications(
         )
     )
     shares[~solved[:n]] = np.nan
+    last = jax.tree.map(lambda leaf: leaf[-1], found)
+    rows = in_whole_blocks(observations) if isinstance(last, StateSpace) else observations
     parts = {
         "horizons": np.array(_HORIZONS),
         "shares": shares,
-        "history": np.asarray(history(jax.tree.map(lambda leaf: leaf[-1], found))),
+        "history": np.asarray(history(last, jnp.asarray(rows)))[: len(observations)],
     }
     return responses.reshape(n_routes, n, *responses.shape[1:]), parts
 

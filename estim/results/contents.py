@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from estim.periods import read_periods
 from estim.results.store import RunDirectory, StoreError
 from estim.status import Status
 
@@ -88,8 +89,8 @@ def read_data(run: RunDirectory) -> pd.DataFrame:
     """
     text = run.read_text("data.csv")
     try:
-        (_, *columns), *rows = csv.reader(io.StringIO(text))
-        index = pd.PeriodIndex([row[0] for row in rows], freq=pd.Period(rows[0][0]).freq, name="date")
+        (name, *columns), *rows = csv.reader(io.StringIO(text))
+        index = read_periods(name, [row[0] for row in rows])
         numbers = [[float(field) if field else np.nan for field in row[1:]] for row in rows]
         return pd.DataFrame(numbers, index, columns)
     except (ValueError, IndexError) as error:

@@ -91,7 +91,10 @@ class _Exported(Report):
     def parameters(self) -> pd.DataFrame:
         """Moments, quantiles and diagnostics of every route: a row for each route and parameter."""
         tables = {route: as_table(summary, self.names) for route, summary in self.summaries.items()}
-        return pd.concat(tables, names=["route"]).reset_index()
+        table = pd.concat(tables, names=["route"]).reset_index()
+        if self.labels.words:
+            table.insert(2, "label", [self.labels.words.get(name, "") for name in table["parameter"]])
+        return table
 
 
 def _name(title: str) -> str:

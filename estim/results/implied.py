@@ -18,6 +18,7 @@ from estim.analysis.moving_average import sample_conditional
 from estim.arguments import ArgumentError, did_you_mean
 from estim.likelihood.state_space.smoothing import sample_smoothed
 from estim.model import Model
+from estim.periods import labels_of, periods_after, place_of
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
@@ -74,7 +75,7 @@ def responses_over_draws(given: Estimated, horizon: int) -> xr.DataArray:
 def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
     """A draw of all variables, in levels, and of the shocks over the sample for each draw of the parameters."""
     variables, shocks, status = _HISTORIES[default_solver(given.model).gives](given, given.keys(rng_key))
-    date = {"date": given.data.index.astype(str)}
+    date = {"date": labels_of(given.data.index)}
     names = {"variable": list(given.model.variables._fields)}
     return xr.Dataset(
         {
@@ -127,12 +128,12 @@ def forecast_over_draws(given: Estimated, horizon: int, imposed: Any, rng_key: K
     Raises:
         ArgumentError: what is imposed is no number of an observable in a period of the forecast.
     """
-    dates = pd.period_range(given.data.index[-1] + 1, periods=horizon)
+    dates = periods_after(given.data.index, horizon)
     path, y = jnp.asarray(_imposed(imposed, dates, given.observables)), jnp.asarray(given.observations)
     solved = given.solutions()
     paths = jax.jit(jax.vmap(lambda key, solution: sample_forecast(key, solution, y, path)))
     drawn = paths(given.keys(rng_key), solved)
-    return _labelled(drawn, solved.status, {"date": dates.astype(str), "observable": given.observables})
+    return _labelled(drawn, solved.status, {"date": labels_of(dates), "observable": given.observables})
 
 
 def decomposition_over_draws(
@@ -152,7 +153,7 @@ def decomposition_over_draws(
     rest = jnp.stack([parts.initial, parts.measurement_error], axis=-1)
     whole = jnp.concatenate([parts.shocks @ membership, rest], axis=-1)
     coords = {
-        "date": given.data.index.astype(str),
+        "date": labels_of(given.data.index),
         "observable": given.observables,
         "part": [*names, "initial", "measurement error"],
     }
@@ -166,14 +167,14 @@ def _labelled(values: Any, status: Any, coords: Mapping[str, Any]) -> xr.DataArr
     return xr.DataArray(np.asarray(values)[solved], coords, list(coords))
 
 
-def _imposed(given: Any, dates: pd.PeriodIndex, observables: Sequence[str]) -> np.ndarray:
+def _imposed(given: Any, dates: pd.Index, observables: Sequence[str]) -> np.ndarray:
     """The path ``[horizon, n_obs]`` of a frame or mapping, NaN where nothing is imposed."""
     path = pd.DataFrame(np.nan, dates, list(observables))
     if given is None:
         return path.to_numpy()
     try:
         frame = pd.DataFrame(given)
-        frame.index = pd.PeriodIndex(frame.index, freq=dates.freq)
+        frame.index = pd.Index([place_of(period, dates) for period in frame.index])
         frame = frame.astype(float)
     except (TypeError, ValueError) as error:
         raise ArgumentError(

@@ -76,6 +76,12 @@ def init_adaptation(mean: Any, scale_tril: Any) -> Adaptation:
     )
 
 
+def begun_from(earlier: Adaptation) -> Adaptation:
+    """The moments that another warm-up ended with, as the first of a new one: they count as ``10 dim`` draws."""
+    first = init_adaptation(earlier.mean, np.linalg.cholesky(earlier.covariance))
+    return first._replace(gradient=earlier.gradient, information=earlier.information)
+
+
 def window_lengths(num_warmup: int) -> list[int]:
     """Steps in each window, in proportion to its number; they add up to `num_warmup`."""
     edges = (

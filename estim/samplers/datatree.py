@@ -11,6 +11,7 @@ import pandas as pd
 
 from estim.devices import map_positions
 from estim.parameters import Latent
+from estim.periods import labels_of
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
@@ -68,7 +69,8 @@ def pointwise(posterior: Posterior, positions: np.ndarray) -> np.ndarray | None:
     shapes = jax.eval_shape(_logdensities, posterior, posterior.start)
     if shapes is None:
         return None
-    return map_positions(_logdensities, posterior, positions, sequential=posterior.sequential)
+    terms = map_positions(_logdensities, posterior, positions, sequential=posterior.sequential)
+    return terms[:, : given.num_terms(posterior.data.read, terms.shape[1])]
 
 
 def _logdensities(posterior: Posterior, position: Any) -> Any:
@@ -119,7 +121,7 @@ def build_datatree(
         coords |= {dim: list(labels) for dim, labels in zip(latent.dims, latent.coords, strict=True)}
     if data is not None:
         groups["observed_data"] = {name: data[name].to_numpy() for name in data.columns}
-        coords["date"] = data.index.astype(str).to_numpy()
+        coords["date"] = labels_of(data.index)
         dims |= {name: ["date"] for name in data.columns}
     if "log_likelihood" in further:
         terms = further["log_likelihood"]["y"].shape[-1]

@@ -22,7 +22,7 @@ from estim.pace import Pace
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.runtime import available_memory, require_own_runtime
-from estim.samplers.adaptation import Adaptation, adapt, init_adaptation, window_lengths
+from estim.samplers.adaptation import Adaptation, adapt, begun_from, init_adaptation, window_lengths
 from estim.samplers.base import Draws, Info, SamplerError, SamplingAlgorithm, Tuning, count_failures
 from estim.samplers.chains import build_advance
 from estim.samplers.first_approximation import first_approximation
@@ -31,7 +31,7 @@ from estim.samplers.mode import Laplace
 from estim.samplers.multiple_proposal import default_num_proposals
 from estim.samplers.particles import PopulationState
 from estim.samplers.registry import Algorithm, Spread, algorithm_named, require_gradient
-from estim.samplers.starting_points import starting_states
+from estim.samplers.starting_points import require_superchains, starting_states
 from estim.samplers.transport import straight
 from estim.stopping import stop_is_asked
 from estim.typing import Array, Key
@@ -80,7 +80,7 @@ def sample(
         num_warmup: steps of adaptation a chain, which are not kept (a population has none).
         thin_evaluations: keep the evaluated points of every so many steps.
         settings: the algorithm's own, and the further arguments of `sample_chunks`: ``laplace``,
-            ``initial_positions``, ``progress``, ``spread``.
+            ``initial_positions``, ``num_superchains``, ``progress``, ``spread``.
 
     Ctrl-C ends the run and returns the draws that are finished; a population has none before its last temperature.
 
@@ -128,8 +128,10 @@ def sample_chunks(
     num_warmup: int,
     laplace: Laplace | Callable[[], Laplace] | None = None,
     initial_positions: Array | None = None,
+    num_superchains: int = 0,
     progress: Progress | None = None,
     spread: Spread = "chains",
+    earlier: Sequence[np.ndarray] | None = None,
     state: RunState | PopulationState | Sequence[np.ndarray] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[Any, Any]]:
@@ -141,9 +143,13 @@ def sample_chunks(
             so that another thread can look for it meanwhile.
         initial_positions: ``[chain, dim]``; scattered at twice the width of `laplace` by default. A population, which
             begins from draws of the prior, has no use for either.
+        num_superchains: points at which chains begin, neighbours together, for `nested_rhat`; it divides `num_chains`.
+            Each chain at a point of its own where it is zero.
         progress: told after every chunk the phase, and the steps of all chains that are done and in all.
         spread: what is divided among the devices: ``"chains"`` or, with ``mpmh`` and an
             expensive density, ``"proposals"``.
+        earlier: leaves of the `RunState` that another run of this algorithm ended with, on a posterior that is near:
+            its step size, metric and transport map are the first ones here.
         state: go on from here: a `RunState`, or its leaves (``jax.tree.leaves``) as
             they were saved. The draws that follow are those of an uninterrupted run, bit for bit.
 
@@ -166,6 +172,7 @@ def sample_chunks(
         raise SamplerError(
             f"initial_positions has shape {np.shape(initial_positions)}; it must be {shape}, a position for each chain"
         )
+    require_superchains(num_superchains, num_chains)
     given = {"posterior": posterior} | {n: v for n, v in settings.items() if isinstance(v, Posterior)}
     fixed = {n: v for n, v in settings.items() if n not in given}
     if spread == "chains":
@@ -202,13 +209,20 @@ def sample_chunks(
         tuning = laplace.tuning(row.first_step_size(len(laplace.mode)))._replace(
             transport=blank.tuning.transport
         )
+        adaptation = init_adaptation(laplace.mode, laplace.scale_tril)
+        if (learnt := _learnt_earlier(earlier, blank)) is not None:
+            tuning, adaptation = learnt
         with _timed(seconds, "compile"):
             chains, failures = starting_states(
-                posterior, build(tuning=tuning), rng_key, num_chains, laplace, initial_positions
+                posterior,
+                build(tuning=tuning),
+                rng_key,
+                num_chains,
+                laplace,
+                initial_positions,
+                num_superchains,
             )
-        now = RunState(
-            chains, tuning, init_adaptation(laplace.mode, laplace.scale_tril), np.array(0), blank.window
-        )
+        now = RunState(chains, tuning, adaptation, np.array(0), blank.window)
 
     ends, pace = np.cumsum(windows), Pace(capacity, _FIRST_CHUNK, SECONDS_PER_CHUNK)
     kept: list[Info] = []  # of the window, since the last chunk
@@ -286,6 +300,19 @@ def _blank_state(
     one = jax.eval_shape(build(tuning=tuning).init, posterior.start)
     chains = jax.tree.map(lambda leaf: np.zeros((num_chains, *leaf.shape), leaf.dtype), one)
     return RunState(chains, tuning, init_adaptation(tuning.mean, tuning.scale_tril), np.array(0))
+
+
+def _learnt_earlier(
+    earlier: Sequence[np.ndarray] | None, blank: RunState
+) -> tuple[Tuning, Adaptation] | None:
+    """Of the leaves of a state; None where there are none, or they are of another algorithm or dimension."""
+    if earlier is None or len(earlier) != len(jax.tree.leaves(blank)):
+        return None
+    state = jax.tree.unflatten(jax.tree.structure(blank), earlier)
+    shapes = lambda tuning: [np.shape(leaf) for leaf in jax.tree.leaves(tuning)]
+    if shapes(state.tuning) != shapes(blank.tuning):
+        return None
+    return state.tuning, begun_from(state.adaptation)
 
 
 @contextmanager

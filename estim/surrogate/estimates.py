@@ -227,8 +227,8 @@ MANY_CHAINS = 4 * SUPERCHAIN
 """Chains from which on the nested R-hat is looked at."""
 
 
-def nested_rhat(draws: np.ndarray) -> np.ndarray:
-    """Nested R-hat ``[dim]`` of many short chains ``[chain, draw, dim]``, groups of SUPERCHAIN of which began together.
+def nested_rhat(draws: np.ndarray, size: int = SUPERCHAIN) -> np.ndarray:
+    """Nested R-hat ``[dim]`` of many short chains ``[chain, draw, dim]``, groups of `size` of which began together.
 
     sqrt(1 + B/W), with B the variance of the groups' means and W the mean over groups of the variance inside, between
     chains and within them; each half of the draws has groups of its own. Of ranks made normal, and of those of the
@@ -236,12 +236,12 @@ def nested_rhat(draws: np.ndarray) -> np.ndarray:
     asked whether they have forgotten where they began. Source: Margossian, Hoffman, Sountsov, Riou-Durand, Vehtari
     and Gelman (2024), Bayesian Analysis.
     """
-    half, num = draws.shape[1] // 2, len(draws) // SUPERCHAIN * SUPERCHAIN
+    half, num = draws.shape[1] // 2, len(draws) // size * size
     halves = np.stack([draws[:num, :half], draws[:num, half : 2 * half]])
 
     def of(values: np.ndarray) -> np.ndarray:
         ranks = rankdata(values.reshape(-1, values.shape[-1]), axis=0)
-        normal = ndtri((ranks - 0.375) / (len(ranks) + 0.25)).reshape(-1, SUPERCHAIN, half, values.shape[-1])
+        normal = ndtri((ranks - 0.375) / (len(ranks) + 0.25)).reshape(-1, size, half, values.shape[-1])
         means = normal.mean(axis=2)
         between = means.mean(axis=1).var(axis=0, ddof=1)
         inside = means.var(axis=1, ddof=1).mean(axis=0) + normal.var(axis=2, ddof=1).mean(axis=(0, 1))

@@ -12,8 +12,10 @@ from linear_gaussian import joint_normal, random_observations, random_state_spac
 from scipy.linalg import block_diag, solve_discrete_are
 
 import estim  # noqa: F401
+from estim.arguments import ArgumentError
+from estim.likelihood.state_space.diffuse import diffuse_loglikelihood
 from estim.likelihood.state_space.filtering import filter_states
-from estim.likelihood.state_space.kalman import kalman_likelihood, kalman_loglikelihood
+from estim.likelihood.state_space.kalman import Kalman, _likelihood, kalman_likelihood, kalman_loglikelihood
 from estim.likelihood.state_space.mixed_frequency import aggregate_observables
 from estim.likelihood.state_space.start import Gaussian, riccati_start, stationary_start
 from estim.numerics import solve_discrete_lyapunov
@@ -51,6 +53,55 @@ def test_start_of_ones_own(method):
     expected = joint_normal(state_space, 12, first.mean, first.cov).logdensity(y)
     actual = kalman_loglikelihood(state_space, y, start=first, method=method)
     np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
+def textbook(state_space, observations):
+    """Predict, update, and add up log-densities, in NumPy (Durbin and Koopman 2012, section 4.3)."""
+    T, R, Q, Z, d, H = map(np.asarray, state_space[:6])
+    (mean, cov), total = map(np.asarray, stationary_start(state_space)), 0.0
+    for y in observations:
+        v, F = y - d - Z @ mean, Z @ cov @ Z.T + H
+        total -= 0.5 * (len(y) * np.log(2 * np.pi) + np.linalg.slogdet(F)[1] + v @ np.linalg.solve(F, v))
+        gain = T @ cov @ Z.T @ np.linalg.inv(F)
+        mean, cov = T @ mean + gain @ v, T @ cov @ T.T - gain @ F @ gain.T + R @ Q @ R.T
+    return total
+
+
+@pytest.mark.parametrize("method", [*METHODS, "diffuse"])
+def test_a_quarter_more_has_the_same_program(method):
+    """Of 81 to 88 periods: one compilation, and the number of a sample that nothing was added to."""
+    state_space, y = random_state_space(1), random_observations(1, n_periods=88)
+    settings = {"start": "diffuse"} if method == "diffuse" else {"method": method}
+    before = _likelihood._cache_size()
+    for n_periods in (81, 84, 87, 88):
+        row, data = Kalman(**settings).for_data(y[:n_periods])
+        found = row.loglikelihood(state_space, data).value
+        expected = (
+            diffuse_loglikelihood(state_space, y[:n_periods], 0)
+            if method == "diffuse" and n_periods == 81
+            else textbook(state_space, y[:n_periods])
+        )
+        if method != "diffuse" or n_periods == 81:
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert _likelihood._cache_size() == before + 1
+
+
+def test_the_terms_are_those_of_the_sample():
+    state_space, y = random_state_space(0), random_observations(0)
+    row, data = Kalman(presample=3).for_data(y)
+    terms = row.logdensities(state_space, data)
+    assert (len(terms), row.num_terms(data, len(terms))) == (13, 9)
+    np.testing.assert_allclose(terms[:9].sum(), row.loglikelihood(state_space, data).value, rtol=1e-12)
+    assert not terms[9:].any()
+
+
+def test_data_that_end_before_the_sample_take_the_fast_filter():
+    y = np.concatenate([random_observations(0), np.full((2, 2), np.nan)])
+    assert Kalman().for_data(y)[0].method == "chandrasekhar"
+    y[3, 1] = np.nan
+    assert Kalman().for_data(y)[0].method == "standard"
+    with pytest.raises(ArgumentError, match="needs data without gaps"):
+        Kalman(method="chandrasekhar").for_data(y)
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-6])

@@ -3,11 +3,12 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 import estim  # noqa: F401
-from estim.results.figures import history_figure, shares_figure, surrogate_fit_figure
+from estim.results.figures import data_figure, history_figure, shares_figure, surrogate_fit_figure
 from estim.results.figures.style import SURROGATE, part_styles, route_styles, to_svg
 
 
@@ -46,3 +47,9 @@ def test_any_number_of_shocks_can_be_told_apart(num):
     for figure in (history, shares):
         assert [text.get_text() for text in figure.legends[0].get_texts()] == names
         assert "shock 0" in to_svg(figure, "Parts")
+
+
+def test_a_notebook_shows_a_figure():
+    """IPython asks for this method; a figure of a report is none of pyplot's, which it would show by itself."""
+    figure = data_figure(pd.DataFrame({"x": [1.0, 2.0]}))
+    assert figure._repr_png_().startswith(b"\x89PNG")

@@ -7,8 +7,7 @@ import pandas as pd
 from estim.data.datasets import load_data
 from estim.dynare.data import find_table
 from estim.dynare.modfile import ModFile
-
-_FIRST_QUARTER = "1900Q1"
+from estim.periods import numbered
 
 
 def experiment_source(mod: ModFile, data: str) -> str:
@@ -28,7 +27,7 @@ def experiment_source(mod: ModFile, data: str) -> str:
 
 
 def experiment_data(mod: ModFile, data: str | None = None) -> pd.DataFrame:
-    """The observables by quarter; data without dates are counted in quarters from 1900Q1.
+    """The observables by quarter; data without dates by the number of their row in the file, from 1.
 
     Args:
         data: a file, the name of a shipped data set, or None for the file's own `datafile`.
@@ -38,7 +37,7 @@ def experiment_data(mod: ModFile, data: str | None = None) -> pd.DataFrame:
     """
     frame = mod.load_data(load_data(data) if data and data_file(mod, data) is None else data)
     if not isinstance(frame.index, pd.PeriodIndex):
-        frame.index = pd.period_range(_FIRST_QUARTER, periods=len(frame), freq="Q", name="date")
+        frame.index = numbered(len(frame), int(frame.index[0]) + 1)
     return frame
 
 
@@ -66,6 +65,6 @@ def write_experiment(mod: ModFile, folder: Path, data: str | None = None) -> Pat
     frame = experiment_data(mod, data)
     folder.mkdir(parents=True, exist_ok=True)
     series, target = folder / f"{mod.model.name}.csv", folder / f"{mod.model.name}.py"
-    frame.to_csv(series, index_label="date")
+    frame.to_csv(series)
     target.write_text(experiment_source(mod, str(series.resolve())), encoding="utf-8")
     return target

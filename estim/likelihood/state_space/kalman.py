@@ -19,6 +19,7 @@ from estim.likelihood.state_space.parallel import parallel_logdensities
 from estim.likelihood.state_space.square_root import square_root_logdensities
 from estim.likelihood.state_space.start import STARTS, Gaussian, Start
 from estim.numerics import compute_where
+from estim.observations import in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.trend import without_trend
 from estim.status import Status
@@ -28,10 +29,18 @@ Method = Literal["auto", "standard", "chandrasekhar", "square_root", "parallel"]
 
 
 class KalmanData(NamedTuple):
-    """Observations ``[n_periods, n_obs]``, NaN where missing, and the first state's distribution if it is given."""
+    """What the filters read.
+
+    Attributes:
+        observations: ``[n_rows, n_obs]``, NaN where missing. Periods in which nothing is observed follow the sample
+            until there are a multiple of eight: a quarter more has the shape of the last one, and compiles nothing.
+        start: the first state's distribution, if it is given.
+        num_periods: of the sample.
+    """
 
     observations: Array
     start: Gaussian | None = None
+    num_periods: Array | int = 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class Kalman(Likelihood):
     def for_data(self, observations: Array) -> tuple["Kalman", KalmanData]:
         """The filter that suits these observations, and they themselves."""
         check_presample(self.presample, observations)
-        if self.method == "chandrasekhar" and _known_gaps(observations):
+        if self.method == "chandrasekhar" and not _known_complete(observations, True):
             raise ArgumentError("likelihood.method='chandrasekhar' needs data without gaps; 'auto' takes any")
         given = self.start if isinstance(self.start, Gaussian) else None
         start: Any = None if given is not None else self.start
@@ -92,7 +101,9 @@ class Kalman(Likelihood):
             fastest_method(observations, self.start or "diffuse") if self.method == "auto" else self.method
         )
         row = replace(self, start=start, method=method)
-        return row, KalmanData(jnp.asarray(observations), jax.tree.map(jnp.asarray, given))
+        traced = isinstance(observations, jax.core.Tracer)
+        rows = jnp.asarray(observations if traced else in_whole_blocks(observations), float)
+        return row, KalmanData(rows, jax.tree.map(jnp.asarray, given), jnp.asarray(len(observations)))
 
     def loglikelihood(self, solution: StateSpace, data: KalmanData) -> Outcome:
         """Log-density of the observations, every constant included, and its status."""
@@ -114,13 +125,33 @@ class Kalman(Likelihood):
         each = forecasts.logdensities[self.presample :]
         return jnp.where(solution.status == Status.OK, each, jnp.nan)
 
+    def num_terms(self, data: KalmanData, num_rows: int) -> int:
+        """Those of the sample."""
+        return int(data.num_periods) - self.presample
+
 
 def _is(start: Any, name: str) -> bool:
     return isinstance(start, str) and start == name
 
 
-def _known_gaps(observations: Array) -> bool:
-    return not isinstance(observations, jax.core.Tracer) and bool(np.isnan(observations).any())
+def _known_complete(observations: Array, where_unknown: bool) -> bool:
+    """Whether no number is missing before the last period with one; `where_unknown` of traced observations."""
+    if isinstance(observations, jax.core.Tracer):
+        return where_unknown
+    missing = np.isnan(np.asarray(observations, float))
+    return not missing[: len(missing) - _num_empty(missing)].any()
+
+
+def _num_empty(missing: np.ndarray) -> int:
+    """How many periods at the end have no number."""
+    seen = np.flatnonzero(~missing.all(axis=1))
+    return len(missing) - (seen[-1] + 1 if len(seen) else 0)
+
+
+def _after_the_last(observations: Array) -> Array:
+    """``[n_rows]``: whether neither the period nor a later one has a number."""
+    empty = jnp.isnan(observations).all(axis=1)
+    return jnp.flip(jnp.cumprod(jnp.flip(empty))).astype(bool)
 
 
 def kalman_loglikelihood(
@@ -177,14 +208,21 @@ def kalman_likelihood(
 
 def fastest_method(observations: Array, start: Start = "stationary") -> Method:
     """What "auto" stands for; traced observations count as having gaps."""
-    known = not isinstance(observations, jax.core.Tracer)
     stationary = not isinstance(start, Gaussian) and start == "stationary"
-    return "chandrasekhar" if stationary and known and not np.isnan(observations).any() else "standard"
+    return "chandrasekhar" if stationary and _known_complete(observations, False) else "standard"
+
+
+def _complete_then_empty(state_space: StateSpace, observations: Array, start: Gaussian) -> Forecasts:
+    """Periods after the last number have any numbers, which nothing depends on, and a density of one."""
+    after = _after_the_last(observations)
+    filled = jnp.where(after[:, None], 0.0, observations)
+    found = stationary_logdensities(state_space, filled, start)
+    return found._replace(logdensities=jnp.where(after, 0.0, found.logdensities))
 
 
 _METHODS = {
     "standard": lambda *args: Forecasts(filter_states(*args)[1], jnp.array(False)),
-    "chandrasekhar": stationary_logdensities,
+    "chandrasekhar": _complete_then_empty,
     "square_root": lambda *args: Forecasts(square_root_logdensities(*args), jnp.array(False)),
     "parallel": lambda *args: Forecasts(parallel_logdensities(*args), jnp.array(False)),
 }
@@ -209,7 +247,8 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
         else:
             (densities, regular), first = _filtered(state_space, observations, given, method, start)
             value = densities[presample:].sum()
-        gaps = jnp.isnan(observations)
+        missing = jnp.isnan(observations)
+        gaps = missing & ~_after_the_last(observations)[:, None]
         tied = compute_where(
             ~(regular | gaps.any()),
             partial(singular_state_space, by_roots=method == "square_root"),
@@ -219,7 +258,7 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
         return outcome(
             value,
             (state_space.status == Status.OK, state_space.status),
-            ((state_space[:6], given, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
+            ((state_space[:6], given, missing | jnp.isfinite(observations)), Status.NOT_FINITE.value),
             (first, _NO_START.get(start, Status.NOT_FINITE).value),
             (~tied, Status.SINGULAR_OBSERVABLES.value),
         )

@@ -5,6 +5,7 @@ in the middle, as `estim.analysis.bands` returns them.
 """
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from estim.results.figures.style import (
 )
 
 Array = np.ndarray
+_LONGEST_LINE = 28
+"""Characters beside or above a small panel."""
 
 
 @styled
@@ -51,9 +54,9 @@ def responses_figure(
                 ax.plot(horizon, (medians or {})[route][:, i, j], **style)
             ax.locator_params(axis="y", nbins=4)
             if i == 0:
-                ax.set_title(f"shock {shock}")
+                ax.set_title(fill(f"shock {shock}", _LONGEST_LINE))
             if j == 0:
-                ax.set_ylabel(name, color=INK)
+                ax.set_ylabel(fill(name, _LONGEST_LINE), color=INK)
     for ax in panels[-1]:
         ax.set_xlabel("periods after the shock")
     if medians:
@@ -73,7 +76,7 @@ def shares_figure(
         for k, (part, style) in enumerate(zip(parts, part_styles(len(parts)), strict=True)):
             ax.bar(labels, shares[:, i, k], bottom=floor, width=0.75, label=part, **style)
             floor = floor + shares[:, i, k]
-        ax.set(title=name, ylim=(0, 1), xlabel="periods ahead")
+        ax.set(title=fill(name, _LONGEST_LINE), ylim=(0, 1), xlabel="periods ahead")
     figure.legend(
         *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(parts), 8)
     )

@@ -7,7 +7,7 @@ still be told apart. Colours are those of Okabe and Ito (2008), safe for colour-
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import matplotlib
@@ -67,14 +67,23 @@ STYLE: Any = {
 
 
 def styled(plot: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw a figure in this style, whatever the user's own Matplotlib settings are."""
+    """Draw a figure in this style, whatever the user's own Matplotlib settings are, that a notebook shows."""
 
     @wraps(plot)
     def wrapper(*args: Any, **kwargs: Any) -> Figure:
         with matplotlib.rc_context(STYLE):
-            return plot(*args, **kwargs)
+            figure = plot(*args, **kwargs)
+        vars(figure)["_repr_png_"] = partial(_png, figure)
+        return figure
 
     return wrapper
+
+
+def _png(figure: Figure) -> bytes:
+    """On white, which dark notebooks need."""
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(picture := io.BytesIO(), format="png", dpi=100, facecolor="white")
+    return picture.getvalue()
 
 
 def route_styles(routes: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ No JAX, no model and no network are needed: `estim report DIR` works on a direct
 
 from pathlib import Path
 
+from estim.results.report.brief import brief_section
 from estim.results.report.chains import chains_section, reproduce_section
 from estim.results.report.evidence import evidence_section
 from estim.results.report.page import Item, render
@@ -52,6 +53,7 @@ def _write_report(run: RunDirectory) -> Path:
 def write_sections(report: Report) -> list[tuple[str, list[Item]]]:
     """The sections of the page, each a title and what stands under it; empty where there is nothing to say."""
     return [
+        ("In brief", brief_section(report)),
         ("What was estimated", estimated_section(report)),
         ("The posterior", posterior_section(report)),
         ("Do the routes agree?", agreement_section(report)),
@@ -66,7 +68,7 @@ def write_sections(report: Report) -> list[tuple[str, list[Item]]]:
 def _byline(report: Report) -> str:
     parts = [
         report.model["reference"],
-        f"{len(report.data)} quarters, {report.sample}",
+        f"{len(report.data)} {report.unit}, {report.sample}",
         f"{len(report.names)} parameters",
         report.environment["date"][:10],
     ]

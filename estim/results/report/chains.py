@@ -53,7 +53,8 @@ def chains_section(report: Report) -> list[Item]:
             ],
             rows,
             "Diagnostics by route, the worst parameter of each.",
-            "R-hat: rank-normalised, split chains. ESS: effective sample size, for the centre and for the 5 % and 95 % "
+            "R-hat: rank-normalised, split chains; nested where chains began in groups. ESS: effective "
+            "sample size, for the centre and for the 5 % and 95 % "
             "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. Seconds "
             "and evaluations include warm-up, seconds also compilation.",
         )
@@ -71,7 +72,7 @@ def chains_section(report: Report) -> list[Item]:
         )
     items.append(
         report.figure(
-            figures.trace_figure(report.draws, report.names),
+            figures.trace_figure(report.draws, [report.labels.symbol(name) for name in report.names]),
             "Traces",
             "Draws in the order in which they were made, three chains a route (thinned). A row should look the same in "
             "all columns: a steady band, no trend, no chain apart from the others.",

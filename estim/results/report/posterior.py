@@ -16,10 +16,10 @@ def estimated_section(report: Report) -> list[Item]:
     model = report.model
     facts = [
         ("Model", f"{model['name']}: {model['reference']}" if model["reference"] else model["name"]),
-        ("Variables", f"{len(model['variables'])}: {', '.join(model['variables'])}"),
-        ("Shocks", f"{len(model['shocks'])}: {', '.join(model['shocks'])}"),
-        ("Data", f"{report.settings['data']}, {report.sample}, {len(report.data)} quarters"),
-        ("Observables", ", ".join(model["observables"])),
+        ("Variables", f"{len(model['variables'])}: {report.labels.listed(model['variables'])}"),
+        ("Shocks", f"{len(model['shocks'])}: {report.labels.listed(model['shocks'])}"),
+        ("Data", f"{report.settings['data']}, {report.sample}, {len(report.data)} {report.unit}"),
+        ("Observables", report.labels.listed(model["observables"])),
         ("Missing values", f"{int(report.data.isna().sum().sum())} of {report.data.size}"),
         ("Estimated", f"{len(report.names)} parameters: {', '.join(report.names)}"),
     ]
@@ -28,7 +28,7 @@ def estimated_section(report: Report) -> list[Item]:
     return [
         report.facts(facts),
         report.figure(
-            figures.data_figure(report.data),
+            figures.data_figure(report.data.rename(columns=report.labels.called)),
             "Data",
             "The data that the likelihood saw, in the model's units; the thin line is the sample mean. "
             "Look here first: an outlier, a break or a wrong unit is easier to see than to infer.",
@@ -52,12 +52,6 @@ def _search(report: Report) -> str:
     )
 
 
-def _called(report: Report, name: str) -> str:
-    """A parameter with its label, where the model gives one."""
-    words = report.model.get("labels", {}).get(name)
-    return f"{name}, {words}" if words else name
-
-
 def posterior_section(report: Report) -> list[Item]:
     mode = report.run.read_arrays("mode.npz")["params"]
     prior = read_prior(report.run)
@@ -69,7 +63,7 @@ def posterior_section(report: Report) -> list[Item]:
         low, high = np.mean([s.quantiles[[0, 2], i] for s in report.summaries.values()], axis=0)
         rows.append(
             [
-                _called(report, entry["name"]),
+                report.labels.row(entry["name"]),
                 entry["family"],
                 mean_std(entry["mean"], entry["std"], places),
                 *(
@@ -102,7 +96,7 @@ def posterior_section(report: Report) -> list[Item]:
         ),
         *_published(report, std),
         report.figure(
-            figures.density_figure(report.draws, report.names, prior),
+            figures.density_figure(report.draws, report.titles, prior),
             "Prior and posterior densities",
             "Marginal posterior densities by every route over the prior (grey). Lines on top of each other mean "
             "that the routes found the same posterior; a posterior that looks like its prior means that the data "
@@ -144,7 +138,7 @@ def agreement_section(report: Report) -> list[Item]:
         ),
         report.figure(
             figures.agreement_figure(
-                means, mcse, pooled_std(report.summaries), report.names, list(report.summaries)
+                means, mcse, pooled_std(report.summaries), report.titles, list(report.summaries)
             ),
             "Agreement of the routes",
             "Posterior means by route, less their average, in posterior standard deviations, with bars of two Monte "
@@ -152,7 +146,7 @@ def agreement_section(report: Report) -> list[Item]:
         ),
         report.figure(
             figures.rank_figure(
-                report.draws, report.names, {k: s.ess_bulk for k, s in report.summaries.items()}
+                report.draws, report.titles, {k: s.ess_bulk for k, s in report.summaries.items()}
             ),
             "Ranks",
             "Whole distributions, not only means: the distribution of each route's ranks among the draws of all "
@@ -165,7 +159,7 @@ def agreement_section(report: Report) -> list[Item]:
 def implications_section(report: Report) -> list[Item]:
     """Impulse responses, variance shares and the historical decomposition, as far as they were computed."""
     items = []
-    model = report.model
+    observables, shocks = report.called("observables"), report.called("shocks")
     if report.run.has("impulse_responses.npz"):
         responses = report.run.read_arrays("impulse_responses.npz")
         by_route = {LABELS.get(name, name): value for name, value in responses.items()}
@@ -174,7 +168,7 @@ def implications_section(report: Report) -> list[Item]:
         medians = {name: np.nanmedian(values, axis=0) for name, values in by_route.items()}
         items.append(
             report.figure(
-                figures.responses_figure(bands, model["observables"], model["shocks"], medians),
+                figures.responses_figure(bands, observables, shocks, medians),
                 "Impulse responses",
                 "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of "
                 f"the posterior by {route}, and the medians of the other routes.",
@@ -182,32 +176,32 @@ def implications_section(report: Report) -> list[Item]:
         )
     if report.run.has("decompositions.npz"):
         parts = report.run.read_arrays("decompositions.npz")
-        names = [*model["shocks"], "before the sample", "measurement error"]
+        names = [*shocks, "before the sample", "measurement error"]
         history, shares = parts["history"], np.nanmean(parts["shares"], axis=0)
         there = np.abs(history).max(axis=(0, 1)) > 1e-8 * np.abs(history).max()
-        error = [True] * len(model["shocks"]) + [bool(shares[..., -1].max() > 1e-8)]
+        error = [True] * len(shocks) + [bool(shares[..., -1].max() > 1e-8)]
         items += [
             report.figure(
                 figures.shares_figure(
                     shares[..., error],
                     parts["horizons"],
-                    model["observables"],
-                    [*model["shocks"], "measurement error"][: sum(error)],
+                    observables,
+                    [*shocks, "measurement error"][: sum(error)],
                 ),
                 "Variance decomposition",
                 "Which shock makes an observable hard to forecast: shares of the variance of the error of forecasting "
-                "it so many quarters ahead (∞: of its variance), means over the posterior by the same route.",
+                "it so many periods ahead (∞: of its variance), means over the posterior by the same route.",
             ),
             report.figure(
                 figures.history_figure(
                     history[..., there],
                     history.sum(axis=2),
                     report.data.index,
-                    model["observables"],
+                    observables,
                     [name for name, kept in zip(names, there, strict=True) if kept],
                 ),
                 "Historical decomposition",
-                "What each shock did to each observable, quarter by quarter, at the posterior mean; the line is the "
+                "What each shock did to each observable, period by period, at the posterior mean; the line is the "
                 "data less the mean that the model gives them, and the areas add up to it.",
             ),
         ]

@@ -48,7 +48,7 @@ def surrogate_section(report: Report) -> list[Item]:
                 slices["grids"],
                 slices["exact"],
                 slices["surrogate"],
-                report.names,
+                report.titles,
                 slices["mode"],
                 proposals["proposed"],
             ),
@@ -69,7 +69,7 @@ def surrogate_section(report: Report) -> list[Item]:
             "only its spread matters.",
         ),
         report.figure(
-            figures.proposal_figure(proposals["proposed"], proposals["accepted"], report.names),
+            figures.proposal_figure(proposals["proposed"], proposals["accepted"], report.titles),
             "Proposed and accepted points",
             f"Where {trained_on[0]} looked and what it kept. The rejected points say what lies around the "
             "posterior: their spread should contain the posterior with room to spare. After figure 3 of Kase, "

@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from estim.results.diagnostics import Summary, agreement
+from estim.results.diagnostics import MAX_RHAT, Summary, agreement
 from estim.results.report.evidence import evidence_sentence
 from estim.results.report.reading import LABELS, Report
 from estim.results.report.surrogate import certificate_sentence, correction_sentence
 
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
-MAX_RHAT = 1.01
-"""Of an exact route (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021); the surrogate's is the certificate's."""
 SURROGATE = LABELS["surrogate"]
 
 
@@ -21,11 +19,12 @@ def verdict(report: Report) -> dict[str, Any]:
     """The ``tone`` ("good", "caution" or "bad"), the ``headline``, and ``lines`` with the numbers behind it.
 
     Good where some route can be used and nothing contradicts it: an exact one whose chains have met, or a surrogate
-    that its certificate calls safe. A route that was slower is a remark. Bad where no route can be used.
+    that its certificate calls safe. A route that was slower is a remark. Bad where no route can be used. An experiment
+    that asks for a first look says so.
     """
     word = report.certificate["verdict"] if report.certificate else "safe"
     exact = {label: s for label, s in report.summaries.items() if label != SURROGATE}
-    usable = {label: s for label, s in exact.items() if np.all(s.rhat < MAX_RHAT)}
+    usable = {label: s for label, s in exact.items() if s.converged}
     if SURROGATE in report.summaries and word == "safe":
         usable[SURROGATE] = report.summaries[SURROGATE]
     tone, headline = _headline(
@@ -49,6 +48,9 @@ def verdict(report: Report) -> dict[str, Any]:
         lines.append(apart)
         if tone == "good":
             tone, headline = "caution", f"{headline} Their marginal likelihoods do not agree."
+    if report.settings.get("first_look"):
+        headline = f"A first look: {headline}"
+        lines.append("The draws are few: `--set preset=full` makes those to publish.")
     return {"tone": tone, "headline": headline, "lines": lines}
 
 
@@ -72,10 +74,12 @@ def best(summaries: Mapping[str, Summary]) -> str:
 
 
 def _precision(summaries: Mapping[str, Summary]) -> str:
-    rhat, slowest = max((float(np.max(s.rhat)), label) for label, s in summaries.items())
+    slowest = max(summaries, key=lambda label: np.max(summaries[label].rhat) / summaries[label].max_rhat)
+    rhat, allowed = float(np.max(summaries[slowest].rhat)), summaries[slowest].max_rhat
+    nested = "" if allowed == MAX_RHAT else ", nested: its chains began in groups"
     ess = min(float(np.min(s.ess_bulk)) for s in summaries.values())
     return (
-        f"Largest R-hat: {rhat:.4f}, of {slowest} (wanted: below {MAX_RHAT}). "
+        f"Largest R-hat: {rhat:.4f}, of {slowest} (wanted: below {allowed:.4g}{nested}). "
         f"Smallest effective sample size: {ess:,.0f} independent draws."
     )
 
