@@ -22,7 +22,7 @@ from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
 from estim.numerics.interpreted import interpreted
 from estim.solution.on_host import linearize_once
-from estim.solution.search_steady_state import search
+from estim.solution.search_on_host import search
 from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
 from estim.solution.steady_state import steady_state_of
 from estim.status import Status

@@ -15,6 +15,7 @@ from estim.dynare.reading.estimated import (
     estimated_params_init,
     estimated_params_remove,
 )
+from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
@@ -217,7 +218,7 @@ def _unsupported(c: Contents, s: Statement) -> None:
 
 def _model(c: Contents, s: Statement) -> None:
     c.linear |= s.option("linear") is not None
-    for item in (i for i in s.items if not isinstance(i, Statement)):
+    for item in (written_out(c, i) for i in s.items if not isinstance(i, Statement)):
         if isinstance(item, Assignment):
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
@@ -324,6 +325,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "skipped": _skip,
     "unsupported": _unsupported,
     "change_type": _change_type,
+    "external_function": external_function,
     "model_options": _model_options,
     "load_params_and_steady_state": _load_params,
     "estimated_params_remove": estimated_params_remove,

@@ -6,7 +6,7 @@ trends stay expressions. `collect.py` fills it, `system.py` reads it.
 
 import difflib
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -96,6 +96,7 @@ class Contents:
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
+    ``external`` are functions that are none of Dynare's, as what they are of their arguments;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
@@ -149,6 +150,7 @@ class Contents:
     length: int = 0
     centred_over: int | None = None
     passed_over: dict[str, int] = field(default_factory=dict)
+    external: dict[str, Callable[..., Expression]] = field(default_factory=dict)
     workspace: Any = None
     set_at_rest: set[str] = field(
         default_factory=set

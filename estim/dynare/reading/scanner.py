@@ -21,6 +21,7 @@ DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_vari
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
+    "external_function",
     "load_params_and_steady_state",
     *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
     *("discretionary_policy", "osr_params", "osr"),
@@ -54,10 +55,7 @@ SKIPPED = {
     *("plot_shock_decomposition", "initial_condition_decomposition", "squeeze_shock_decomposition"),
     *("forecast", "conditional_forecast", "plot_conditional_forecast", "calib_smoother", "smoother2histval"),
     *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
-    *(
-        "initval_file",
-        "external_function",
-    ),
+    "initval_file",
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 
