@@ -47,6 +47,15 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
     Raises:
         ModelError: some variable is in no equation at its own date.
     """
+    return _solved_once(model, params)[0]
+
+
+def read_of_past_once(model: Model, params: Any) -> np.ndarray:
+    """As `read_of_past`, of numbers."""
+    return _solved_once(model, params)[1]
+
+
+def _solved_once(model: Model, params: Any) -> tuple[DecisionRule, np.ndarray]:
     linear: Any = linearize_once(model, params)
     reading = reading_of(model)
     n_lagged = len(linear.measured_lag)
@@ -66,7 +75,7 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
         status = Status.SINGULAR
     correlation = _correlation(model)(_numbers(params))
     arrays: Any = transition, s, policy, linear.steady_state, np.array(int(status)), correlation
-    return DecisionRule(*arrays)
+    return DecisionRule(*arrays), n
 
 
 _by_doubling = jax.jit(solve_policy, static_argnames="determined")

@@ -17,6 +17,7 @@ from estim.dynare.reading.estimated import (
 )
 from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.histories import HISTORY_HANDLERS
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
     mixed_complementarity,
@@ -25,7 +26,7 @@ from estim.dynare.reading.occbin import (
     settle_constraints,
 )
 from estim.dynare.reading.planner import POLICY_HANDLERS, ramsey_policy
-from estim.dynare.reading.scanner import COMPUTING, IDLE, POLICY, statement_begins
+from estim.dynare.reading.scanner import COMPUTING, FIRST_ORDER, IDLE, POLICY, statement_begins
 from estim.dynare.reading.shocks import shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
@@ -49,7 +50,7 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
-COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY))
+COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY | FIRST_ORDER))
 """Commands that `estim dynare` runs."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
@@ -110,8 +111,8 @@ def perform(c: Contents, s: Statement) -> None:
     """Follow one statement."""
     if c.returned:
         return
-    if s.keyword in COMPUTED or s.keyword == "unsupported":
-        c.commands.append((s.items[0] if s.keyword == "unsupported" else s.keyword, s.at, c.now))
+    if s.keyword in {*COMPUTED, "unsupported"}:
+        c.commands.append((s, c.now))
     if s.keyword not in {*_DECLARATIONS, *IDLE}:
         _HANDLERS.get(s.keyword, _skip)(c, s)
 
@@ -342,8 +343,6 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,
-    "stoch_simul": command,
-    "estimation": command,
-    "data": command,
-    "steady": command,
+    **HISTORY_HANDLERS,
+    **dict.fromkeys(("stoch_simul", "estimation", "data", "steady", *FIRST_ORDER), command),
 }

@@ -19,7 +19,7 @@ def command(c: Contents, s: Statement) -> None:
             raise c.source.unsupported(unsupported[option.name], option.at)
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
+        if option.name == "order" and option.value not in _ORDERS.get(s.keyword, ("1",)):
             c.warn(f"'{s.keyword}(order={option.value})': estim solves to first order", option.at)
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
@@ -64,6 +64,11 @@ _ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
 _DEFAULTS = {("periods", "0")}
 """Options that say nothing with this value."""
 
+_DATA = {"datafile", "first_obs", "nobs", "prefilter", "loglinear", "logdata", "lik_init", "diffuse_filter"}
+_DATA |= {"kalman_algo", "xls_sheet", "xls_range"}
+_DECOMPOSITION = _DATA | {"parameter_set", "use_shock_groups", "presample"}
+_FORECAST = {"periods", "conf_sig", "parameter_set", "controlled_varexo"}
+
 FOLLOWED = {
     "stoch_simul": {
         *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
@@ -75,6 +80,17 @@ FOLLOWED = {
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
+    "forecast": _FORECAST,
+    "conditional_forecast": _FORECAST,
+    "plot_conditional_forecast": {"periods"},
+    "calib_smoother": _DATA | {"parameter_set"},
+    "smoother2histval": set(),
+    "shock_decomposition": _DECOMPOSITION,
+    "realtime_shock_decomposition": _DECOMPOSITION,
+    "plot_shock_decomposition": _DECOMPOSITION,
+    "identification": {"ar", "parameter_set", "order"},
+    "dynare_sensitivity": {"nsam", "stab"},
+    "sensitivity": {"nsam", "stab"},
 }
 """Options that estim follows."""
 

@@ -28,6 +28,7 @@ from estim.dynare.reading.syntax import (
     Name,
     Number,
     Option,
+    Statement,
     Symbol,
     Unary,
     walk,
@@ -96,6 +97,8 @@ class Contents:
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
+    ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
+    paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`;
     ``external`` are functions that are none of Dynare's, as what they are of their arguments;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
@@ -150,6 +153,10 @@ class Contents:
     length: int = 0
     centred_over: int | None = None
     passed_over: dict[str, int] = field(default_factory=dict)
+    history: dict[tuple[str, int], float] = field(default_factory=dict)
+    groups: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    imposed: dict[str, dict[int, float]] = field(default_factory=dict)
+    combined: dict[str, dict[str, float]] = field(default_factory=dict)
     external: dict[str, Callable[..., Expression]] = field(default_factory=dict)
     workspace: Any = None
     set_at_rest: set[str] = field(
@@ -159,7 +166,7 @@ class Contents:
     steady_at: int = 0
     finished: bool = False
     returned: bool = False
-    commands: list[tuple[str, int, Values]] = field(default_factory=list)
+    commands: list[tuple[Statement, Values]] = field(default_factory=list)
 
     def pass_over(self, what: str, at: int) -> None:
         """Leave out what estim does not do, with a warning; the model is read without it."""

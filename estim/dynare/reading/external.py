@@ -137,7 +137,8 @@ def _from_file(path: Path) -> Written:
 def _follow(statement: Tree, known: dict[str, Expression | MatlabError]) -> None:
     """``name = expression``; what else sets is not known from there on."""
     if statement.data == "assign" and statement.children[0].data == "name":
-        name, value = str(statement.children[0].children[0]), statement.children[-1]
+        target, value = [t for t in statement.children if isinstance(t, Tree)]
+        name = str(target.children[0])
         try:
             known[name] = _expression(value, known)
         except MatlabError as error:
