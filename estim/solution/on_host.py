@@ -66,7 +66,9 @@ def _solved_once(model: Model, params: Any) -> tuple[DecisionRule, np.ndarray]:
     j, p = factor(linear.lead, reading.future, np)
     l = loading[: len(linear.now)]
     policy, transition, status = solve_policy_once(linear.now, l, n, j, p)
-    if status == Status.NOT_CONVERGED:  # the roots cannot be put in order, or are not exact: doubling may tell
+    if (
+        status == Status.NOT_CONVERGED
+    ):  # the roots cannot be put in order, or are not exact: doubling may tell
         found = _by_doubling(linear.now, (l, n), (j, p), determined=reading.determined)
         policy, transition, status = np.asarray(found[0]), np.asarray(found[1]), Status(int(found[2]))
     if int(linear.status) != Status.OK:

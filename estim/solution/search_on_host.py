@@ -56,11 +56,11 @@ def _best(system: System, reads: np.ndarray, guess: np.ndarray, params: Any) -> 
         found = here(x)
         return np.asarray(found.value + found.kept @ (x - guess)), found.jacobian
 
-    best, size = guess, _size(of_all(guess)[0])
+    best, size = guess, _left(of_all(guess)[0])
     for found in _attempts(of_all, reads, guess, here(guess).kept):
-        if (left := _size(of_all(found)[0])) < size:
+        if (left := _left(of_all(found)[0])) < size:
             best, size = found, left
-        if np.isfinite(size) and (np.abs(of_all(best)[0]) <= TOLERANCE * here(best).scale).all():
+        if not size[0] and (np.abs(of_all(best)[0]) <= TOLERANCE * here(best).scale).all():
             break
     return best
 
@@ -86,6 +86,12 @@ def _root(of_all: Callable, start: np.ndarray, method: str) -> np.ndarray:
 
     found = root(of_all, start, jac=True, method=method, tol=1e-14)
     return found.x if np.isfinite(found.x).all() else start
+
+
+def _left(left: np.ndarray) -> tuple[int, float]:
+    """How many equations have no value, and the most that the others leave."""
+    finite = np.isfinite(left)
+    return int((~finite).sum()), float(np.abs(left[finite]).max(initial=0.0))
 
 
 def _size(left: np.ndarray) -> float:

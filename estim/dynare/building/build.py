@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.dynare.building.logarithms import with_ratios
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.fields import build_fields
@@ -58,6 +59,13 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
         )
     if "GUESS" in namespace and not c.linear:
         levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
+        if (other := with_ratios(system, [n for n, r in left.items() if not math.isfinite(r)])) is not system:
+            system = other
+            text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+            namespace = _execute(system, text, path)
+            levels, left = search(
+                namespace["static_residuals"], namespace["GUESS"], _stages(system, namespace["model"])
+            )
         text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
         model = _execute(system, text, path)["model"]
         if not (_small(left, _EXACT) or _found(namespace["static_residuals"], levels, model)):
