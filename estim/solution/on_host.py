@@ -26,6 +26,9 @@ from estim.status import Status
 _EXACT = 1e-11
 """What a solution may leave of an equation, in units of its terms: of a model in usual units rounding leaves 1e-16."""
 
+_FAINT = 1e-5
+"""Share of the largest response below which one is judged by the size of that."""
+
 _STRAYED = 1e-4
 """Beyond the unit circle, from where a step has strayed to another solution."""
 
@@ -136,11 +139,13 @@ def _improved(
 def _left(
     policy: np.ndarray, transition: np.ndarray, now: np.ndarray, l: np.ndarray, lead: np.ndarray
 ) -> float:
-    """What A X T + B X + L leaves, in units of the largest terms of each equation."""
+    """What A X T + B X + L leaves, in units of the largest terms of each equation; an equation whose variables move by
+    no more than rounding errors of what moves most has the units of that."""
     terms = (lead, policy, transition), (now, policy), (l,)
     left = np.add.reduce([reduce(np.matmul, factors) for factors in terms])
     size = np.add.reduce([reduce(np.matmul, map(np.abs, factors)) for factors in terms])
-    largest = size.max(axis=1, initial=0.0)
+    moves = (np.abs(now) + np.abs(lead)).max(axis=1, initial=0.0) * np.abs(policy).max(initial=0.0)
+    largest = np.maximum(size.max(axis=1, initial=0.0), _FAINT * moves)
     return float(
         (np.abs(left).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)).max(initial=0.0)
     )

@@ -234,9 +234,10 @@ SKIPPED = {
     "z = oo_.dr.ghx;": "skipped: z = oo_.dr.ghx; ('oo_' is no function or variable known here)",
     "unheard of syntax here;": "skipped: unheard of syntax here;",
     "stoch_simul(order=4) y;": "'stoch_simul(order=4)': estim solves to first order",
-    "identification(order=1);": "skipped: identification(order=1);",
-    "shock_decomposition y;": "skipped: shock_decomposition y;",
-    "histval; y(0) = 1; end;": "skipped: histval;",
+    "model_comparison a b;": "skipped: model_comparison a b;",
+    "squeeze_shock_decomposition y;": "skipped: squeeze_shock_decomposition y;",
+    "init2shocks; y e; end;": "skipped: init2shocks;",
+    "identification(max_dim_cova_group=3);": "options of 'identification' that estim does not follow: max_dim_cova_group",
     "z = load('file.mat');": "skipped: z = load('file.mat'); (there is no file 'file.mat')",
     "stoch_simul y;": "'stoch_simul' without 'order=1' means order 2 in Dynare",
     "stoch_simul(order=1, nograph, one_sided_hp_filter=1600, periods=200) y;": (

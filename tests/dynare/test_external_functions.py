@@ -63,8 +63,16 @@ def test_distributions(tmp_path, call, value):
     [
         (None, "product(y, a)", "there is no file product.m"),
         (PRODUCT, "product(y)", "2 arguments, not 1"),
-        ("function v = product(x, n)\nv = x;\nfor k = 1:n\nv = v*x;\nend\n", "product(y, a)", "no arithmetic"),
-        ("function v = product(x, n)\nv = gamma(x)*n;\n", "product(y, a)", "'gamma' is no function of Dynare's"),
+        (
+            "function v = product(x, n)\nv = x;\nfor k = 1:n\nv = v*x;\nend\n",
+            "product(y, a)",
+            "no arithmetic",
+        ),
+        (
+            "function v = product(x, n)\nv = gamma(x)*n;\n",
+            "product(y, a)",
+            "'gamma' is no function of Dynare's",
+        ),
     ],
 )
 def test_what_cannot_be_written_out(tmp_path, text, call, why):

@@ -5,13 +5,11 @@ The text is cut into statements and blocks (`scanner.py`); each is parsed by the
 """
 
 import re
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
+from estim.dynare.grammars import grammar
 from estim.dynare.reading.scanner import IDLE, SKIPPED, Chunk, scan
 from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.statements import Statements
@@ -48,7 +46,7 @@ _RULES = {
 }
 """The start rule of a keyword; every other statement is a `command`."""
 
-_STARTS = sorted({*_RULES.values(), "command", "header", "single"})
+_STARTS = tuple(sorted({*_RULES.values(), "command", "header", "single"}))
 
 
 def parse(source: Source) -> list[Statement]:
@@ -121,19 +119,15 @@ def _declared_on_the_fly(body: str, at: int) -> tuple[str, tuple[Statement, ...]
 
 def _parse(source: Source, rule: str, text: str, at: int) -> Any:
     try:
-        return Statements(source, at).transform(_grammar().parse(text, start=rule))
+        return Statements(source, at).transform(
+            grammar("estim.dynare.reading", _STARTS).parse(text, start=rule)
+        )
     except UnexpectedInput as error:
         raise _syntax_error(source, error, text, at) from None
     except VisitError as error:
         raise error.orig_exc from None
     except RecursionError:
         raise source.error("this is nested too deeply", at) from None
-
-
-@cache
-def _grammar() -> Lark:
-    text = files("estim.dynare.reading").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", start=_STARTS, propagate_positions=True)
 
 
 _WORDS = {
