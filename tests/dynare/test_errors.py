@@ -237,7 +237,7 @@ SKIPPED = {
     "model_comparison a b;": "skipped: model_comparison a b;",
     "squeeze_shock_decomposition y;": "skipped: squeeze_shock_decomposition y;",
     "init2shocks; y e; end;": "skipped: init2shocks;",
-    "identification(max_dim_cova_group=3);": "options of 'identification' that estim does not follow: max_dim_cova_group",
+    "identification(lik=1);": "options of 'identification' that estim does not follow: lik",
     "z = load('file.mat');": "skipped: z = load('file.mat'); (there is no file 'file.mat')",
     "stoch_simul y;": "'stoch_simul' without 'order=1' means order 2 in Dynare",
     "stoch_simul(order=1, nograph, one_sided_hp_filter=1600, periods=200) y;": (

@@ -65,5 +65,5 @@ def test_a_negative_number_that_grows(tmp_path):
 
 def test_a_log_of_its_own_is_none(tmp_path):
     (tmp_path / "m.mod").write_text(FILE.format("z = log(x);"))
-    with pytest.raises(ModFileError, match="1 of 3 equations leave a residual\n.*nan"):
+    with pytest.raises(ModFileError, match=r"1 of 3 equations leave a residual\n.*nan"):
         read_mod(tmp_path / "m.mod")

@@ -99,6 +99,8 @@ class Contents:
     of local variables, written out, and ``length`` that of all equations;
     ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
     paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`;
+    ``instruments`` are those of the planner who closes the model, ``rest_by_code`` is the steady state that Matlab code
+    gives: values of parameters -> levels, and the parameters that it sets;
     ``external`` are functions that are none of Dynare's, as what they are of their arguments;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
@@ -157,6 +159,8 @@ class Contents:
     groups: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     imposed: dict[str, dict[int, float]] = field(default_factory=dict)
     combined: dict[str, dict[str, float]] = field(default_factory=dict)
+    instruments: tuple[str, ...] = ()
+    rest_by_code: Callable[[dict[str, float]], tuple[dict[str, float], dict[str, float]]] | None = None
     external: dict[str, Callable[..., Expression]] = field(default_factory=dict)
     workspace: Any = None
     set_at_rest: set[str] = field(
