@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from estim.dynare.matlab.decompositions import DECOMPOSITIONS
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.matlab.interpreter import Builtin, Interpreter
 from estim.dynare.matlab.solvers import SOLVERS
@@ -242,6 +243,9 @@ FUNCTIONS: dict[str, Builtin] = {
     "unique": _unique,
     "horzcat": _joined(1),
     "vertcat": _joined(0),
+    "nnz": lambda m, a, _: matrix(float(np.count_nonzero(_float(a[0])))),
+    "cross": lambda m, a, _: np.cross(_float(a[0]).ravel(), _float(a[1]).ravel()).reshape(matrix(a[0]).shape),
+    **DECOMPOSITIONS,
     **TEXTS,
     **SOLVERS,
 }  # fmt: skip
