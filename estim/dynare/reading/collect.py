@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.command_options import command, unit_root_vars
@@ -18,6 +17,7 @@ from estim.dynare.reading.estimated import (
 from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.histories import HISTORY_HANDLERS
+from estim.dynare.reading.matlab_data import load_params
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
     mixed_complementarity,
@@ -35,13 +35,13 @@ from estim.dynare.reading.syntax import (
     Equation,
     Expression,
     Name,
-    Number,
     Statement,
     Symbol,
     children,
     names,
     walk,
 )
+from estim.dynare.reading.trends import deflated, detrended, trend_var
 
 _DECLARATIONS = {
     "var": "variables",
@@ -73,7 +73,7 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     """
     contents = Contents(source)
     for statement in statements:
-        declared = [i for i in statement.items if isinstance(i, Statement)]
+        declared = [i for i in statement.items if isinstance(i, Statement)] or _tagged(contents, statement)
         for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
             _declare(contents, declaration)
         if declared:
@@ -96,6 +96,13 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
 def _may_end(c: Contents, rest: list[Statement]) -> bool:
     """Has the model been solved, and is it neither written nor estimated below?"""
     return "stoch_simul" in c.seen and not any(s.keyword in ("estimation", "model") for s in rest)
+
+
+def _tagged(c: Contents, model: Statement) -> list[Statement]:
+    """The declarations of variables by the tag ``endogenous`` of equations."""
+    tagged = [i for i in model.items if isinstance(i, Equation) and "endogenous" in i.tags]
+    found = {e.tags["endogenous"]: e.at for e in tagged if c.role(e.tags["endogenous"]) is None}
+    return [Statement("var", (), (Symbol(name, "", at),), at) for name, at in found.items()]
 
 
 def _declare_the_rest(c: Contents, model: Statement) -> None:
@@ -130,6 +137,8 @@ def _computes(s: Statement) -> bool:
 
 def _declare(c: Contents, s: Statement) -> None:
     for option in s.options:
+        if deflated(c, s, option):
+            continue
         if option.name not in ("log", "long_name"):
             raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
         c.warn(f"skipped: '{s.keyword}({option.name})': the variables are solved in levels", option.at)
@@ -196,18 +205,6 @@ def _skip(c: Contents, s: Statement) -> None:
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 
-def _load_params(c: Contents, s: Statement) -> None:
-    """``load_params_and_steady_state('FILE');``: lines of a name and its value, beside the model."""
-    found = re.match(r"\w+\s*\(\s*['\"]?([\w.-]+)['\"]?\s*\)", c.source.text[s.at :])
-    path = Path(c.source.locate(s.at).path).parent / (found[1] if found else "")
-    if not path.is_file():
-        raise c.source.error(f"there is no file {found[1] if found else 'named'}", s.at)
-    for name, value in (line.split() for line in path.read_text().splitlines() if len(line.split()) == 2):
-        if c.role(name) is not None:
-            into = c.values if name in c.parameters else c.initial
-            into[name] = c.evaluate(Number(float(value)))
-
-
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
     if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
@@ -219,7 +216,7 @@ def _unsupported(c: Contents, s: Statement) -> None:
 
 def _model(c: Contents, s: Statement) -> None:
     c.linear |= s.option("linear") is not None
-    for item in (written_out(c, i) for i in s.items if not isinstance(i, Statement)):
+    for item in (written_out(c, detrended(c, i)) for i in s.items if not isinstance(i, Statement)):
         if isinstance(item, Assignment):
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
@@ -311,6 +308,8 @@ def settle(c: Contents) -> None:
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
     c.priors = c.estimated or c.priors
+    if c.beyond:
+        c.give_up_estimation(f"{c.beyond[0]} is not supported by estim", c.beyond[1])
     for prior in c.priors.values():  # of maximum likelihood
         if prior.shape is None and math.isnan(prior.start):
             prior.start = calibrated(c, prior)
@@ -327,8 +326,9 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "unsupported": _unsupported,
     "change_type": _change_type,
     "external_function": external_function,
+    **dict.fromkeys(("trend_var", "log_trend_var"), trend_var),
     "model_options": _model_options,
-    "load_params_and_steady_state": _load_params,
+    "load_params_and_steady_state": load_params,
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.scanner import FIRST_ORDER
 from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.syntax import Option, Statement
 
@@ -16,7 +17,13 @@ def command(c: Contents, s: Statement) -> None:
     unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
     for option in s.options:
         if option.name in unsupported:
-            raise c.source.unsupported(unsupported[option.name], option.at)
+            c.pass_over(f"{unsupported[option.name]} ('{s.keyword}({option.name})')", option.at)
+            if s.keyword == "estimation":
+                c.beyond = unsupported[option.name], option.at
+                continue
+            what = f"{s.keyword} with {unsupported[option.name]}"
+            c.commands[-1] = Statement("unsupported", (), (what,), s.at), c.now
+            return
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
         if option.name == "order" and option.value not in _ORDERS.get(s.keyword, ("1",)):
@@ -29,6 +36,11 @@ def command(c: Contents, s: Statement) -> None:
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
+        if s.keyword in FIRST_ORDER and c.role(name.name) is None:
+            c.warn(
+                f"skipped: '{name.name}' in '{s.keyword}', which is none of the model's variables", name.at
+            )
+            continue
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
     if s.keyword == "steady":
         _move(c)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.parser import parse_expression
-from estim.dynare.reading.syntax import Statement
+from estim.dynare.reading.source import ModFileError
+from estim.dynare.reading.syntax import Statement, names
 
 MAX_HORIZON = 10_000
 
@@ -16,7 +17,12 @@ def histval(c: Contents, s: Statement) -> None:
         c.require(name, at, "variables", "shocks", "deterministic")
         if lag > 0:
             raise c.source.error(f"'histval' is about the past, and {name}({lag}) lies ahead", at)
-        c.history[name, lag] = c.evaluate(value)
+        try:
+            c.history[name, lag] = c.evaluate(value)
+        except ModFileError as error:
+            if not any(n.name in c.skipped for n in names(value)):
+                raise
+            c.warn(f"skipped: 'histval' of '{name}' ({error.message})", at)
 
 
 def shock_groups(c: Contents, s: Statement) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from estim.dynare.grammars import grammar
-from estim.dynare.reading.scanner import IDLE, SKIPPED, Chunk, scan
+from estim.dynare.reading.scanner import DECLARATIONS, IDLE, SKIPPED, Chunk, scan
 from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.statements import Statements
 from estim.dynare.reading.syntax import (
@@ -20,7 +20,7 @@ from estim.dynare.reading.syntax import (
 )
 
 _RULES = {
-    **dict.fromkeys(("var", "varexo", "varexo_det", "parameters", "predetermined_variables"), "declaration"),
+    **dict.fromkeys(DECLARATIONS | {"trend_var", "log_trend_var"}, "declaration"),
     "model": "model",
     "steady_state_model": "assignments",
     "initval": "assignments",

@@ -22,7 +22,7 @@ DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_vari
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
-    "external_function",
+    *("external_function", "trend_var", "log_trend_var"),
     "load_params_and_steady_state",
     *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
     *("discretionary_policy", "osr_params", "osr"),
@@ -100,7 +100,6 @@ UNSUPPORTED_COMMANDS = {
 """Commands that estim does not have: each is passed over with a warning, and the model is read without it."""
 
 REFUSED = {
-    **dict.fromkeys(("trend_var", "log_trend_var"), "automatic detrending"),
     **dict.fromkeys(
         ("var_model", "trend_component_model", "var_expectation_model", "pac_model"),
         "a semi-structural model",

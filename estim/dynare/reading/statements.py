@@ -137,7 +137,7 @@ class Statements(_Expressions):
         return Shock("deterministic", (str(name),), Number(0.0), self._at(name))
 
     # --- constraints that bind at times ---
-    def condition(self, name, bind, relax):
+    def condition(self, name, bind, relax, *errors):
         return Condition(str(name)[1:-1], bind, relax, self._at(name))
 
     def single(self, expression):
