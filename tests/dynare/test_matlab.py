@@ -68,6 +68,15 @@ VALUES = {  # code that sets x, and x
     "a = corrcoef([1; 2; 4], [2; 4; 8]); x = a(2, 1);": 1,
     "a = null([1 1; 2 2]); x = [a(1)/a(2), nnz([1 0 2])];": [[-1, 2]],
     "x = cross([1 0 0], [0 1 0]);": [[0, 0, 1]],
+    "x = lognpdf(2, 0.5, 2) - normpdf((log(2) - 0.5)/2)/4;": 0,
+    "x = [logncdf(exp(1), 1, 3), logninv(0.5, 2, 3) - exp(2)];": [[0.5, 0]],
+    "x = [gampdf(2, 1, 4) - exppdf(2, 4), gamcdf(2, 3, 0.5) - gammainc(4, 3)];": [[0, 0]],
+    "x = [betapdf(0.25, 2, 1), betacdf(0.25, 2, 1), betainv(0.25, 2, 1)];": [[0.5, 0.0625, 0.5]],
+    "x = [unifpdf(3, 2, 6), unifcdf(3, 2, 6), unifinv(0.25, 2, 6)];": [[0.25, 0.25, 3]],
+    "x = [expcdf(2, 2), expinv(1 - exp(-1), 2), wblcdf(2, 2, 3)];": [[1 - np.exp(-1), 2, 1 - np.exp(-1)]],
+    "x = [tcdf(1, 1), chi2cdf(2, 2), fcdf(1, 7, 7), norminv(normcdf(0.3, 1, 2), 1, 2)];": [
+        [0.75, 1 - np.exp(-1), 0.5, 0.3]
+    ],
     "x = twice(3);": 6,
     "half; x = h;": 0.5,
     "%{\nx = 9;\n%}\nx = 1; % x = 2\nclose all\nhold on; x = x + 1;": 2,
@@ -80,7 +89,9 @@ def test_values(code, tmp_path):
         "function y = twice(x)\ny = helper(x);\nfunction z = helper(x)\nz = 2*x;\n"
     )
     (tmp_path / "half.m").write_text("h = 1/2;")
-    np.testing.assert_allclose(run(code, tmp_path).variables["x"], np.atleast_2d(VALUES[code]), rtol=1e-10)
+    np.testing.assert_allclose(
+        run(code, tmp_path).variables["x"], np.atleast_2d(VALUES[code]), rtol=1e-10, atol=1e-14
+    )
 
 
 WRONG = {  # code, and what is said of it
