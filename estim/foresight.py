@@ -18,7 +18,7 @@ from estim.runtime import require_own_runtime
 from estim.solution.incidence import incidence
 from estim.solution.perfect_foresight import Ends, compiled_path
 from estim.solution.regimes import regimes
-from estim.solution.search_steady_state import search
+from estim.solution.search_on_host import search
 from estim.solution.sequence_space.transitions import solve_transition
 from estim.solution.steady_state import steady_state_of
 from estim.status import SolutionError, Status

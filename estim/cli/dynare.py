@@ -15,6 +15,12 @@ def add_commands(add: Callable[..., Any]) -> None:
         metavar="RESULTS",
         help="Dynare's own results of it, NAME_results.mat, to compare with",
     )
+    dynare.add_argument(
+        "--figures", type=Path, metavar="FOLDER", help="where its commands draw (default: nowhere)"
+    )
+    dynare.add_argument(
+        "--format", choices=("pdf", "svg", "png"), default="pdf", help="of figures (default: pdf)"
+    )
     convert = add("convert", _convert, "write a Dynare file as a Python file, or a model as a Dynare file")
     convert.add_argument("source", help="Dynare file (.mod), Python file, or name of a gallery model")
     convert.add_argument(
@@ -27,8 +33,11 @@ def _dynare(arguments: argparse.Namespace) -> int:
     from estim.dynare import compare_with_dynare, read_mod, run_commands
 
     mod = read_mod(arguments.mod)
-    for text in run_commands(mod):
+    for text in run_commands(mod, arguments.figures, arguments.format):
         print(text)
+    if arguments.figures:
+        written = sorted(arguments.figures.glob(f"*.{arguments.format}"))
+        print(f"{len(written)} figures → {arguments.figures}")
     if arguments.against:
         print(f"LARGEST DIFFERENCE FROM {arguments.against.name}, in units of its largest entry\n")
         for what, largest, where in compare_with_dynare(mod, arguments.against):

@@ -1,6 +1,8 @@
 """The commands of a `.mod` file, run in its order, with the tables that Dynare prints."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,6 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigvals
 
+from estim.data.datasets import DataError
+from estim.dynare.drawings import Drawings
+from estim.dynare.histories import combined_responses
+from estim.dynare.history_commands import HistoryCommands
+from estim.dynare.map_commands import identification, sensitivity
 from estim.dynare.modfile import Command, ModFile
 from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
 from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
@@ -20,16 +27,23 @@ _SMALL, _LARGE = 1e-10, 1e8
 """Roots beyond these belong to equations without a lag or a lead."""
 
 
-def run_commands(mod: ModFile) -> Iterator[str]:
+def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -> Iterator[str]:
     """What each command prints, in order.
 
     Args:
         mod: the file as `estim.read_mod` returns it.
+        figures: a folder into which commands draw, unless they say `nograph`; None for no figures.
+        form: the figures' format: "pdf", "svg" or "png".
 
     Returns:
         The text of one command after the other; a command that estim does not have says so.
     """
     chosen: dict[str, float] = {}  # by `osr`: the file's later commands see them
+    drawings = Drawings(figures, form)
+    of_file = HistoryCommands(mod, drawings).table | {
+        "identification": partial(identification, mod),
+        **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
+    }
     for command in mod.commands:
         if command.refused:
             yield f"line {command.line}: {command.refused} is not supported by estim: passed over"
@@ -41,9 +55,14 @@ def run_commands(mod: ModFile) -> Iterator[str]:
                 chosen |= found.coefficients
                 command = command._replace(params=command.params | chosen)
                 yield _titled("OPTIMAL SIMPLE RULE", show_rule(found))
+            elif command.name in of_file:
+                for title, text in of_file[command.name](command).items():
+                    yield _titled(title, text)
+            elif command.name == "stoch_simul":
+                yield _stoch_simul(mod, command, drawings)
             else:
                 yield _COMMANDS[command.name](mod, command)
-        except (SolutionError, ModelError) as error:
+        except (SolutionError, ModelError, DataError) as error:
             yield f"{command.name} (line {command.line}): {error}"
 
 
@@ -80,12 +99,17 @@ def _check(mod: ModFile, command: Command) -> str:
     return _titled("EIGENVALUES", f"{table.to_string(index=False, float_format='{:.4g}'.format)}\n{verdict}")
 
 
-def _stoch_simul(mod: ModFile, command: Command) -> str:
+def _stoch_simul(mod: ModFile, command: Command, drawings: Drawings) -> str:
     rule, asked = _rule(mod, command), mod.stoch_simul
     ours = lambda names: tuple(mod.names[name] for name in names)
     asked = asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks))
     found = stoch_simul(mod.model, command.params, asked)
-    return "\n".join([_policy(mod, rule, command.params, asked.variables), *_tables(found)])
+    drawings.responses(command, found.responses)
+    several = combined_responses(mod, command.params, asked.irf)
+    more = [
+        _titled(f"RESPONSES TO {name}", t[list(asked.variables)].to_string()) for name, t in several.items()
+    ]
+    return "\n".join([_policy(mod, rule, command.params, asked.variables), *_tables(found), *more])
 
 
 def _policy(mod: ModFile, rule: Any, params: dict[str, float], variables: tuple[str, ...]) -> str:
@@ -149,7 +173,6 @@ def _titled(title: str, text: str) -> str:
 _COMMANDS = {
     "steady": _steady,
     "check": _check,
-    "stoch_simul": _stoch_simul,
     "estimation": _estimation,
     "discretionary_policy": _discretionary,
     "evaluate_planner_objective": _evaluate,

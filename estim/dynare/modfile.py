@@ -1,6 +1,6 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,17 +27,33 @@ from estim.dynare.reading.settings import (
 from estim.dynare.reading.source import ModFileError, UnsupportedError
 from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
+from estim.dynare.reading.syntax import Name
 from estim.model import Model
 
 
 class Command(NamedTuple):
-    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names, and
-    what is ``refused`` of it (empty where estim has it)."""
+    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
+    what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
+    value), and the ``variables`` it lists, by the model's names."""
 
     name: str
     line: int
     params: dict[str, float]
     refused: str = ""
+    options: Mapping[str, str | None] = {}
+    variables: tuple[str, ...] = ()
+
+
+class Histories(NamedTuple):
+    """What a file says of histories and forecasts, by the model's names: levels and shocks of the past by name and date
+    (``before``), shocks by group (``groups``, by their name), paths ``imposed`` on variables by period, shocks that
+    come together (``combined``), and the parameter that is each shock's standard deviation."""
+
+    before: dict[tuple[str, int], float]
+    groups: dict[str, dict[str, tuple[str, ...]]]
+    imposed: dict[str, dict[int, float]]
+    combined: dict[str, dict[str, float]]
+    stderr: dict[str, str]
 
 
 class Planner(NamedTuple):
@@ -77,6 +93,7 @@ class ModFile(NamedTuple):
         commands: its commands in order, with what they see; `estim dynare` runs them.
         planner: who sets policy in it (`planner_objective`), or None.
         rule_search: what its `osr` command asks for, or None.
+        histories: what it says of histories and forecasts.
     """
 
     model: Model
@@ -90,6 +107,7 @@ class ModFile(NamedTuple):
     commands: tuple[Command, ...] = ()
     planner: Planner | None = None
     rule_search: RuleSearch | None = None
+    histories: Histories = Histories({}, {}, {}, {}, {})
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -181,9 +199,21 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         calibration=fields.calibration(),
         names=names,
         at_stoch_simul=fields.at_stoch_simul(),
-        commands=tuple(_commands(contents, fields)),
+        commands=tuple(_commands(contents, fields, names)),
         planner=_planner(contents, model, names),
         rule_search=_rule_search(contents, fields, names),
+        histories=_histories(contents, fields, names),
+    )
+
+
+def _histories(c: Contents, fields: Fields, names: dict[str, str]) -> Histories:
+    several = lambda shocks: tuple(names[s] for s in shocks)
+    return Histories(
+        before={(names[n], lag): v for (n, lag), v in c.history.items() if n in names},
+        groups={k: {g: several(m) for g, m in groups.items()} for k, groups in c.groups.items()},
+        imposed={names[n]: path for n, path in c.imposed.items()},
+        combined={k: {names[n]: v for n, v in parts.items()} for k, parts in c.combined.items()},
+        stderr={names[n]: fields.stderr(n) for n in c.shocks},
     )
 
 
@@ -207,17 +237,22 @@ def _rule_search(c: Contents, fields: Fields, names: dict[str, str]) -> RuleSear
     )
 
 
-def _commands(c: Contents, fields: Fields) -> Iterator[Command]:
-    """After an `estimation`, what is estimated stays where it starts."""
+def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Command]:
+    """After an `estimation`, what is estimated stays where it starts, unless a command asks for the calibration."""
     estimated = {fields.identifiers[key] for key in c.priors if key in fields.identifiers}
     after = False
-    for name, at, values in c.commands:
+    for s, values in c.commands:
+        name = s.items[0] if s.keyword == "unsupported" else s.keyword
+        options = {o.name: o.value for o in s.options}
         after |= name == "estimation"
-        params = {k: v for k, v in fields.seen(values).items() if not (after and k in estimated)}
+        started = after and options.get("parameter_set") != "calibration"
+        params = {k: v for k, v in fields.seen(values).items() if not (started and k in estimated)}
         refused = "" if name in COMPUTED else name
         if name == "estimation" and c.not_estimated:
             refused = f"estimation ({c.not_estimated})"
-        yield Command(name, c.source.locate(at).line, params, refused)
+        listed = (n.name for n in s.items if isinstance(n, Name)) if not refused else ()
+        variables = tuple(names[n] for n in dict.fromkeys(listed) if n in c.variables)
+        yield Command(name, c.source.locate(s.at).line, params, refused, options, variables)
 
 
 def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:

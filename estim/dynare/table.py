@@ -4,6 +4,7 @@ from estim.dynare.reading.functions import FUNCTIONS, OPERATORS
 from estim.dynare.reading.scanner import (
     BLOCKS,
     DECLARATIONS,
+    FIRST_ORDER,
     IDLE,
     IGNORED_BLOCKS,
     PARSED,
@@ -19,7 +20,7 @@ def support_table() -> str:
     rows = {
         "declarations": DECLARATIONS,
         "blocks that are followed": BLOCKS,
-        "commands that are followed": PARSED | {"check"},
+        "commands that are followed": PARSED | FIRST_ORDER | {"check"},
         "functions and operators": {*FUNCTIONS, *OPERATORS, "EXPECTATION"},
         "read; they print and change nothing": IDLE - {"check"},
         "read and passed over with a warning": SKIPPED | IGNORED_BLOCKS - {"verbatim"},

@@ -38,21 +38,23 @@ _SPREAD, _AT_ONE = 1e-4, 1e-9
 def solve_by_roots(e: np.ndarray, h: np.ndarray, g: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, Status]:
     """V of `solve_expectations` and its `Status`, in NumPy.
 
-    Args, returns: as there.
+    Args, returns: as there; where it is NOT_CONVERGED, V is what was found, which may be a start for another method.
     """
     nothing = np.zeros(g.shape)
     if not all(np.isfinite(a).all() for a in (e, h, g, f)):
         return nothing, Status.NOT_FINITE
     try:
         w, status = _stable_subspace(e, h, g, f)
+        if status != Status.OK:
+            return nothing, status
         # On the subspace w = W m, so that v_t = W m_{t+1} = W (E m_t + H v_t).
         v = np.linalg.solve(np.eye(len(f)) - w @ h, w @ e)
     except np.linalg.LinAlgError:
         return nothing, Status.NOT_CONVERGED
-    if status != Status.OK:
-        return nothing, status
+    if not np.isfinite(v).all():
+        return nothing, Status.NOT_CONVERGED
     residual, size = np.linalg.norm((g + f @ v) @ (e + h @ v) - v), np.linalg.norm(v)
-    return (v, status) if residual < RESIDUAL * (1.0 + size) else (nothing, Status.NOT_CONVERGED)
+    return v, status if residual < RESIDUAL * (1.0 + size) else Status.NOT_CONVERGED
 
 
 def _stable_subspace(e, h, g, f) -> tuple[np.ndarray, Status]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from scipy.linalg import lu_factor, lu_solve
 
 from estim.kept import kept_on_model
 from estim.model import Model
@@ -18,12 +19,21 @@ from estim.numerics.roots import solve_by_roots
 from estim.representations.linear import DecisionRule
 from estim.solution.equations import shock_correlation
 from estim.solution.linearize import LinearModel, linearize
-from estim.solution.policy import respond_on_host
-from estim.solution.rational_expectations import factor, in_name_only, reading_of, solve_decision_rule
+from estim.solution.policy import respond_on_host, solve_policy
+from estim.solution.rational_expectations import factor, in_name_only, reading_of
 from estim.status import Status
 
 _EXACT = 1e-11
 """What a solution may leave of an equation, in units of its terms: of a model in usual units rounding leaves 1e-16."""
+
+_FAINT = 1e-5
+"""Share of the largest response below which one is judged by the size of that."""
+
+_STRAYED = 1e-4
+"""Beyond the unit circle, from where a step has strayed to another solution."""
+
+_NEWTON, _DOUBLINGS = 6, 40
+"""Steps that improve a solution, and terms of each, by doubling."""
 
 
 def linearize_once(model: Model, params: Any, variables: Any | None = None) -> LinearModel:
@@ -40,6 +50,15 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
     Raises:
         ModelError: some variable is in no equation at its own date.
     """
+    return _solved_once(model, params)[0]
+
+
+def read_of_past_once(model: Model, params: Any) -> np.ndarray:
+    """As `read_of_past`, of numbers."""
+    return _solved_once(model, params)[1]
+
+
+def _solved_once(model: Model, params: Any) -> tuple[DecisionRule, np.ndarray]:
     linear: Any = linearize_once(model, params)
     reading = reading_of(model)
     n_lagged = len(linear.measured_lag)
@@ -48,18 +67,23 @@ def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
     loading, combination = factor(past, reading.past, np)
     n, s = np.split(combination, [len(linear.now)], axis=1)
     j, p = factor(linear.lead, reading.future, np)
-    policy, transition, status = solve_policy_once(linear.now, loading[: len(linear.now)], n, j, p)
+    l = loading[: len(linear.now)]
+    policy, transition, status = solve_policy_once(linear.now, l, n, j, p)
+    if (
+        status == Status.NOT_CONVERGED
+    ):  # the roots cannot be put in order, or are not exact: doubling may tell
+        found = _by_doubling(linear.now, (l, n), (j, p), determined=reading.determined)
+        policy, transition, status = np.asarray(found[0]), np.asarray(found[1]), Status(int(found[2]))
     if int(linear.status) != Status.OK:
         status = Status(int(linear.status))
     elif in_name_only(linear):
         status = Status.SINGULAR
-    if (
-        status == Status.NOT_CONVERGED
-    ):  # by roots, which cannot be put in order, or are not exact: doubling may tell
-        return jax.tree.map(np.asarray, solve_decision_rule(model, params))
     correlation = _correlation(model)(_numbers(params))
     arrays: Any = transition, s, policy, linear.steady_state, np.array(int(status)), correlation
-    return DecisionRule(*arrays)
+    return DecisionRule(*arrays), n
+
+
+_by_doubling = jax.jit(solve_policy, static_argnames="determined")
 
 
 def solve_policy_once(
@@ -79,19 +103,49 @@ def solve_policy_once(
     g, f = np.split(behind, [n_states], axis=1)
     v, status = solve_by_roots(e, h, g - guess, f)
     policy, transition = x + y @ v, e + h @ v
-    if status == Status.OK and _left(policy, transition, now, l, j @ p) > _EXACT:
-        status = Status.NOT_CONVERGED
+    if status in (Status.OK, Status.NOT_CONVERGED) and _left(policy, transition, now, l, j @ p) > _EXACT:
+        policy, transition = _improved(policy, n, now, l, j @ p)
+        exact = _left(policy, transition, now, l, j @ p) <= _EXACT
+        stable = exact and np.abs(np.linalg.eigvals(transition)).max(initial=0.0) <= 1.0 + _STRAYED
+        status = Status.OK if stable else Status.NOT_CONVERGED
     return policy, transition, status
+
+
+def _improved(
+    policy: np.ndarray, n: np.ndarray, now: np.ndarray, l: np.ndarray, lead: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """X and T = N X after Newton's steps dX, which solve (B + A X N) dX + A dX T = -(A X T + B X + L).
+
+    Each is the sum of (-K)^k Q T^k with K = (B + A X N)^-1 A, by doubling.
+    """
+    for _ in range(_NEWTON):
+        transition = n @ policy
+        if not np.isfinite(transition).all():
+            break
+        factors = lu_factor(now + lead @ policy @ n)
+        step = lu_solve(factors, -(lead @ policy @ transition + now @ policy + l))
+        k, t = -lu_solve(factors, lead), transition
+        for _ in range(_DOUBLINGS):
+            more = k @ step @ t
+            if not np.abs(more).max(initial=0.0) > np.finfo(float).eps * np.abs(step).max(initial=0.0):
+                break
+            step, k, t = step + more, k @ k, t @ t
+        policy = policy + step
+        if _left(policy, n @ policy, now, l, lead) <= 0.01 * _EXACT:
+            break
+    return policy, n @ policy
 
 
 def _left(
     policy: np.ndarray, transition: np.ndarray, now: np.ndarray, l: np.ndarray, lead: np.ndarray
 ) -> float:
-    """What A X T + B X + L leaves, in units of the largest terms of each equation."""
+    """What A X T + B X + L leaves, in units of the largest terms of each equation; an equation whose variables move by
+    no more than rounding errors of what moves most has the units of that."""
     terms = (lead, policy, transition), (now, policy), (l,)
     left = np.add.reduce([reduce(np.matmul, factors) for factors in terms])
     size = np.add.reduce([reduce(np.matmul, map(np.abs, factors)) for factors in terms])
-    largest = size.max(axis=1, initial=0.0)
+    moves = (np.abs(now) + np.abs(lead)).max(axis=1, initial=0.0) * np.abs(policy).max(initial=0.0)
+    largest = np.maximum(size.max(axis=1, initial=0.0), _FAINT * moves)
     return float(
         (np.abs(left).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)).max(initial=0.0)
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from estim.kept import kept_on_model
 from estim.model import Alternative, Model, Searched
-from estim.solution.search_steady_state import search
+from estim.solution.search_on_host import search
 from estim.tracing import ModelError
 
 _ZERO = 1e-7

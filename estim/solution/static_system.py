@@ -61,6 +61,15 @@ def system_on_host(
     return system
 
 
+def incidence(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> np.ndarray:
+    """``[n, n]``: whether an equation reads a variable, at any date."""
+    n = len(kind._fields)
+    reads = np.zeros((n, n), bool)
+    rows, columns = _traced(static_residuals, kind, params).at
+    reads[rows, columns % n] = True
+    return reads
+
+
 class _Traced(NamedTuple):
     """Residuals ``[n]`` and their derivatives that are not zero by structure ``[m]``, of levels and parameters.
 

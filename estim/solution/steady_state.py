@@ -8,7 +8,8 @@ import jax
 from estim.kept import kept_on_model
 from estim.model import Model, Searched
 from estim.solution.regimes import regimes
-from estim.solution.search_steady_state import numerical_steady_state, search
+from estim.solution.search_on_host import search
+from estim.solution.search_steady_state import numerical_steady_state
 from estim.solution.static_system import StaticResiduals
 
 

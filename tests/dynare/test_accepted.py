@@ -22,6 +22,15 @@ SAME = {
     "an index that ends": HEAD + "z = 1;\nfor k = 1:2\n  z(end) = k;\n  if z(end), disp('it''s'); end\nend;\n" + MODEL,
     "a verbatim block to the end of the file": HEAD + MODEL + "steady;\nverbatim;\ny = 3;\n",
     "a type that is changed": "var y c b; varexo e; parameters a; change_type(parameters) b; a = 0.5; b = 0.2;" + MODEL,
+    "variables that tags declare": (
+        "parameters a b; a = 0.5; b = 0.2; model; [endogenous='y'] y = a*y(-1) + e; [endogenous='c'] c = b*y; end;"
+    ),
+    "constraints that share equations": HEAD + MODEL.replace("y = a", "[name='m', relax='z'] y = a").replace(
+        "c = b*y;", "[name='m', bind='z'] y = 0; [name='n', bind='z'] c = 0; [name='n', relax='z'] c = b*y;"
+    ) + "occbin_constraints; name 'z'; bind y < 0; relax y > 1; error_bind abs(y); error_relax abs(c); end;",
+    "options in options": HEAD + MODEL + "varobs y; estimation(posterior_sampler_options=('optim',('a',1e-6,'b',(3))), "
+    "mode_compute=4);",
+    "names that a decomposition alone knows": HEAD + MODEL + "shock_decomposition(nograph) y unheard;",
     "complementarity": HEAD + MODEL.replace("c = b*y;", "c = b*y ⟂ c > 0;"),
     "a value of a parameter without one": HEAD.replace("a b", "a b d") + "d = b; b = d;\n" + MODEL,
 }  # fmt: skip
@@ -98,3 +107,16 @@ def test_the_line_after_a_return_is_not_read(tmp_path):
     with pytest.raises(ModFileError, match="nothing_known"):
         (tmp_path / "m.mod").write_text(HEAD + "b = nothing_known;\n" + MODEL)
         translate(tmp_path / "m.mod")
+
+
+def test_a_constraint_without_relax_lets_go_where_it_does_not_bind(tmp_path):
+    model = MODEL.replace("y = a", "[name='m', relax='z'] y = a").replace(
+        "c = b", "[name='m', bind='z'] y = 0; c = b"
+    )
+    found = []
+    for relax in ("", "relax y >= 0.1;"):
+        (tmp_path / "m.mod").write_text(
+            HEAD + model + f"occbin_constraints; name 'z'; bind y < 0.1; {relax} end;"
+        )
+        found.append(translate(tmp_path / "m.mod")[0].alternatives)
+    assert found[0] and found[0] == found[1]

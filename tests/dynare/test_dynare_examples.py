@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import estim
-from estim.dynare import ModFileWarning, UnsupportedError, read_mod
+from estim.dynare import ModFileWarning, read_mod
 
 EXAMPLES = Path("/usr/share/doc/dynare/examples")
 
@@ -23,11 +23,8 @@ RUN = [
         "example1_reporting",
         "example2",
     ),
-    *("example3", "fs2000", "ramst", "Ramsey_Example", "Ramsey_steady_file"),
+    *("example3", "fs2000", "fs2000_nonstationary", "ramst", "Ramsey_Example", "Ramsey_steady_file"),
 ]
-DO_NOT = {
-    "fs2000_nonstationary": "automatic detrending",
-}
 
 
 def read(name):
@@ -40,12 +37,6 @@ def read(name):
 def test_it_is_read_and_has_a_steady_state(name):
     mod = read(name)
     assert set(mod.names.values()) <= {*mod.model.variables._fields, *mod.model.shocks._fields}
-
-
-@pytest.mark.parametrize("name", DO_NOT)
-def test_it_says_why_not(name):
-    with pytest.raises(UnsupportedError, match=DO_NOT[name]):
-        read(name)
 
 
 def test_fs2000_has_its_known_likelihood():

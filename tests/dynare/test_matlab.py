@@ -57,6 +57,26 @@ VALUES = {  # code that sets x, and x
     "x = norminv(normcdf(0.3));": 0.3,
     "x = fzero(@(y) y^2 - 2, 1);": np.sqrt(2),
     "x = fsolve(@(v) [v(1)*v(2) - 6; v(1) - v(2) - 1], [2.5; 1]);": [[3], [2]],
+    "x = [rcond([1 0; 0 4]), rcond([1 2; 2 4]), cond([3 0; 0 2])];": [[0.25, 0, 1.5]],
+    "[u, s, v] = svd([3 1; 1 2]); x = u*s*v';": [[3, 1], [1, 2]],
+    "[q, r] = qr([3 4; 4 1]); x = q*r + 0*inv(r);": [[3, 4], [4, 1]],
+    "[l, u, p] = lu([1 2; 3 4]); x = p'*l*u;": [[1, 2], [3, 4]],
+    "[u, t] = schur([1 2; 3 4]); x = u*t*u';": [[1, 2], [3, 4]],
+    "x = expm([0 1; 0 0]) + sqrtm([4 0; 0 9]);": [[3, 1], [0, 4]],
+    "x = cov([1 2; 3 6]);": [[2, 4], [4, 8]],
+    "x = corr([1; 2; 4], [2; 4; 8]);": 1,
+    "a = corrcoef([1; 2; 4], [2; 4; 8]); x = a(2, 1);": 1,
+    "a = null([1 1; 2 2]); x = [a(1)/a(2), nnz([1 0 2])];": [[-1, 2]],
+    "x = cross([1 0 0], [0 1 0]);": [[0, 0, 1]],
+    "x = lognpdf(2, 0.5, 2) - normpdf((log(2) - 0.5)/2)/4;": 0,
+    "x = [logncdf(exp(1), 1, 3), logninv(0.5, 2, 3) - exp(2)];": [[0.5, 0]],
+    "x = [gampdf(2, 1, 4) - exppdf(2, 4), gamcdf(2, 3, 0.5) - gammainc(4, 3)];": [[0, 0]],
+    "x = [betapdf(0.25, 2, 1), betacdf(0.25, 2, 1), betainv(0.25, 2, 1)];": [[0.5, 0.0625, 0.5]],
+    "x = [unifpdf(3, 2, 6), unifcdf(3, 2, 6), unifinv(0.25, 2, 6)];": [[0.25, 0.25, 3]],
+    "x = [expcdf(2, 2), expinv(1 - exp(-1), 2), wblcdf(2, 2, 3)];": [[1 - np.exp(-1), 2, 1 - np.exp(-1)]],
+    "x = [tcdf(1, 1), chi2cdf(2, 2), fcdf(1, 7, 7), norminv(normcdf(0.3, 1, 2), 1, 2)];": [
+        [0.75, 1 - np.exp(-1), 0.5, 0.3]
+    ],
     "x = twice(3);": 6,
     "half; x = h;": 0.5,
     "%{\nx = 9;\n%}\nx = 1; % x = 2\nclose all\nhold on; x = x + 1;": 2,
@@ -69,7 +89,9 @@ def test_values(code, tmp_path):
         "function y = twice(x)\ny = helper(x);\nfunction z = helper(x)\nz = 2*x;\n"
     )
     (tmp_path / "half.m").write_text("h = 1/2;")
-    np.testing.assert_allclose(run(code, tmp_path).variables["x"], np.atleast_2d(VALUES[code]), rtol=1e-10)
+    np.testing.assert_allclose(
+        run(code, tmp_path).variables["x"], np.atleast_2d(VALUES[code]), rtol=1e-10, atol=1e-14
+    )
 
 
 WRONG = {  # code, and what is said of it

@@ -38,6 +38,20 @@ WAYS = {
     ),
     "the weight in other units": (PLAIN | {"objective": "-50*(pi*pi + weight*x^2)"}, COMMAND),
     "a local variable": (PLAIN | {"phillips": "# f = beta*pi(+1) + kappa*x; pi - f = u"}, COMMAND),
+    "an expectation": (PLAIN | {"phillips": "pi = beta*expectation(0)(pi(+1)) + kappa*x + u"}, COMMAND),
+    "an expectation of before": (
+        PLAIN
+        | {"phillips": "pi + EXPECTATION(-1)(x + u) = beta*pi(+1) + kappa*x + u + EXPECTATION(-1)(x + u)"},
+        COMMAND,
+    ),
+    "a weight that the steady state sets": (
+        PLAIN | {"model": "model"},
+        "weight = 9; steady_state_model; weight = kappa/6; pi = 0; x = 0; u = 0; end;" + COMMAND,
+    ),
+    "from another policy": (
+        PLAIN | {"model": "model", "objective": "(1 + pi)^2 - 2*pi + weight*x^2"},
+        "initval; x = 0.3; end; steady_state_model; u = 0; pi = kappa*x/(1 - beta); end;" + COMMAND,
+    ),
     "the constraint turned round": (PLAIN | {"phillips": "pi(+1) = (pi - kappa*x - u)/beta"}, COMMAND),
 }
 

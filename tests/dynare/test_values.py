@@ -199,3 +199,17 @@ def test_options_that_matlab_sets(text, tmp_path):
 @pytest.mark.parametrize("value", ["0", "0.0"])
 def test_a_prior_that_is_not_truncated(value, tmp_path):
     assert system_of(tmp_path, f"estimation(prior_trunc={value});").contents.options["estimation"]
+
+
+def test_a_few_correlations_of_many_shocks(tmp_path):
+    names = [f"e{i}" for i in range(12)]
+    sides = " + ".join(names)
+    (tmp_path / "m.mod").write_text(
+        f"var y; varexo {' '.join(names)}; parameters a; a = 0.5; model(linear); y = a*y(-1) + {sides}; end;\n"
+        f"shocks; {' '.join(f'var {n}; stderr 2;' for n in names)} corr e3, e1 = 0.3; var e11, e0 = -0.8; end;"
+    )
+    model = read_mod(tmp_path / "m.mod").model
+    wanted = np.eye(12)
+    wanted[3, 1] = wanted[1, 3] = 0.3
+    wanted[11, 0] = wanted[0, 11] = -0.2
+    np.testing.assert_allclose(model.shock_correlation(model.params({})), wanted)

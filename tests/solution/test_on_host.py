@@ -6,7 +6,7 @@ from random_systems import draw
 
 import estim
 from estim.solution import linearize, linearize_once, solve_decision_rule, solve_decision_rule_once
-from estim.solution.on_host import solve_policy_once
+from estim.solution.on_host import _improved, _left, solve_policy_once
 from estim.status import Status
 
 
@@ -49,3 +49,23 @@ def test_what_is_wrong_has_its_status():
     assert (
         int(solve_decision_rule_once(hansen, bad).status) == int(solve_decision_rule(hansen, bad).status) != 0
     )
+
+
+def test_newton_steps_mend_a_rule():
+    rng, one = np.random.default_rng(3), np.eye(6)
+    seen = 0
+    while seen < 5:
+        system = draw(rng, 6)
+        if system.status != Status.OK or np.abs(system.transition).max() > 5:
+            continue
+        seen += 1
+        rough = system.transition * (1 + 1e-4 * rng.standard_normal((6, 6)))
+        policy, transition = _improved(rough, one, system.now, system.lag, system.lead)
+        np.testing.assert_allclose(policy, system.transition, atol=1e-8)
+        np.testing.assert_array_equal(transition, policy)
+
+
+def test_what_moves_nothing_is_judged_by_what_does():
+    now, lead, l = np.array([[1.0, 0.0], [0.0, 1.0]]), np.zeros((2, 2)), np.array([[-0.5], [0.0]])
+    left = lambda rounding: _left(np.array([[0.5], [rounding]]), np.array([[0.5]]), now, l, lead)
+    assert left(1e-17) < 1e-11 < 1e-6 < left(1e-9)

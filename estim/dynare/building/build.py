@@ -11,7 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpyro.distributions import Distribution
 
+from estim.dynare.building.logarithms import with_ratios
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.fields import build_fields
@@ -21,8 +23,10 @@ from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
 from estim.numerics.interpreted import interpreted
+from estim.prior_checks import begin_at
+from estim.priors import PriorError
 from estim.solution.on_host import linearize_once
-from estim.solution.search_steady_state import search
+from estim.solution.search_on_host import search
 from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
 from estim.solution.steady_state import steady_state_of
 from estim.status import Status
@@ -43,6 +47,8 @@ def module_text(system: System, path: Path, guess: dict[str, float] | None = Non
 def build(system: System, text: str, path: Path) -> tuple[str, Model]:
     """The module's source and its model, with a steady state that was found to hold."""
     c, searched = system.contents, replace(system, steady_state=None)
+    if system.steady_state is None and not c.linear:
+        return _build_by_search(system, text, path)
     namespace = _execute(system, text, path)
     if c.linear and c.steady_state is None and system.steady_state is not None and any(c.initial.values()):
         # Where the equations leave something open, what 'initval' says of it counts.
@@ -51,18 +57,7 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
         if leaves_open(found["static_residuals"], found["GUESS"], _floats(found["model"].params())):
             system, text, namespace = searched, other, found
     model = namespace["model"]
-    if model.joint_prior is not None and not math.isfinite(model.joint_prior(_floats(model.params()))):
-        raise ModFileError(
-            f"{path}: the correlations and covariances at the start of the estimation are those of no random "
-            "variables: their matrix is not positive semidefinite"
-        )
-    if "GUESS" in namespace and not c.linear:
-        levels, left = search(namespace["static_residuals"], namespace["GUESS"], _stages(system, model))
-        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
-        model = _execute(system, text, path)["model"]
-        if not (_small(left, _EXACT) or _found(namespace["static_residuals"], levels, model)):
-            _require_steady(left, levels._asdict(), path)
-        return text, model
+    _require_joint_prior(model, path)
     if system.unchecked:
         return text, model
     levels, left = _at_rest(model)
@@ -79,6 +74,51 @@ def build(system: System, text: str, path: Path) -> tuple[str, Model]:
     levels, left = _at_rest(model)
     _require_steady(left, levels, path)
     return text, model
+
+
+def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]:
+    """The same where the steady state is searched for: before the model is made, so that it is made once, with what
+    was found as the guess."""
+    c = system.contents
+    for attempt in ("as it stands", "in ratios"):
+        namespace = _execute(system, text[: text.index(_MODEL)], path)
+        try:
+            params = _params(system, namespace)
+        except (ModelError, PriorError):
+            _execute(system, text, path)  # the model says what is wrong with a start
+            raise
+        residuals = namespace["static_residuals"]
+        levels, left = search(residuals, namespace["GUESS"], _stages(system, params))
+        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+        other = with_ratios(system, [n for n, r in left.items() if not math.isfinite(r)])
+        if attempt == "in ratios" or other is system:
+            break
+        system = other
+        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+    model = _execute(system, text, path)["model"]
+    _require_joint_prior(model, path)
+    if not (_small(left, _EXACT) or _found(residuals, levels, model)):
+        _require_steady(left, levels._asdict(), path)
+    return text, model
+
+
+_MODEL = "\nmodel = Model(\n"
+"""Where a module makes its model."""
+
+
+def _params(system: System, namespace: dict[str, Any]) -> Any:
+    """The parameters at their starting values, as the model will have them."""
+    prior, start = namespace["Params"](), build_fields(system).start
+    priors = {name: leaf for name, leaf in prior._asdict().items() if isinstance(leaf, Distribution)}
+    return _floats(prior._replace(**{**begin_at(priors, start), **start}))
+
+
+def _require_joint_prior(model: Model, path: Path) -> None:
+    if model.joint_prior is not None and not math.isfinite(model.joint_prior(_floats(model.params()))):
+        raise ModFileError(
+            f"{path}: the correlations and covariances at the start of the estimation are those of no random "
+            "variables: their matrix is not positive semidefinite"
+        )
 
 
 def _waits_for_levels(c: Contents) -> bool:
@@ -111,9 +151,9 @@ def _solved(model: Model) -> bool:
     return int(linearize_once(model, model.params()).status) != Status.NO_STEADY_STATE
 
 
-def _stages(system: System, model: Model) -> list[Any]:
+def _stages(system: System, params: Any) -> list[Any]:
     """The parameters at which a steady state is searched for: the model's own, at the end of its homotopy."""
-    params, known = _floats(model.params()), build_fields(system).identifiers
+    known = build_fields(system).identifiers
     moves = {known[k]: v for n, v in system.contents.homotopy.items() if (k := ("parameter", n)) in known}
     steps = range(max(map(len, moves.values()), default=1) - 1)
     on_the_way = [{n: float(v[min(k, len(v) - 1)]) for n, v in moves.items()} for k in steps]

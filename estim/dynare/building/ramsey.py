@@ -15,9 +15,11 @@ import numpy as np
 from estim.dynare.building.auxiliary import shift
 from estim.dynare.building.derivative import derivative
 from estim.dynare.building.linear_steady_state import ZERO, at_rest, simplify
+from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.functions import DIFFERENCE
 from estim.dynare.reading.syntax import (
+    Assignment,
     Binary,
     Call,
     Equation,
@@ -31,7 +33,11 @@ from estim.dynare.reading.syntax import (
     names,
     rebuild,
     residual,
+    walk,
 )
+
+_INSTRUMENTS = 10
+"""Where more variables are open beside a `steady_state_model`, no best policy is looked for in it."""
 
 
 def add_first_order_conditions(c: Contents) -> None:
@@ -39,12 +45,13 @@ def add_first_order_conditions(c: Contents) -> None:
     searched for from the levels that the file gives, the multipliers from their least squares.
 
     Raises:
-        UnsupportedError: an equation has an expectation or a function that is not differentiated here, or a parameter
-            follows from the steady state.
+        UnsupportedError: an equation has a function that is not differentiated here, or a parameter follows from the
+            steady state of an estimated model.
     """
     assert c.planner is not None
     objective, discount, at = c.planner
     c.check_names(objective)
+    _name_expectations(c)
     written = [e for e in c.equations if "static" not in e.tags]
     constraints = [_plain(c, residual(e), e.at) for e in written]
     multipliers = [_fresh(c, f"MULT_{i}") for i in range(1, len(written) + 1)]
@@ -60,12 +67,16 @@ def add_first_order_conditions(c: Contents) -> None:
                 raise c.source.unsupported(what, place) from None
             if partial != ZERO:
                 conditions[name].append((multiplier, lag, partial))
-    if follows := next((a for a in c.steady_state or () if a.name in c.parameters), None):
+    follows = next((a for a in c.steady_state or () if a.name in c.parameters), None)
+    if follows and any(key[0] == "parameter" for key in c.priors):
         what = f"optimal policy where the steady state sets a parameter ('{follows.name}')"
         raise c.source.unsupported(what, follows.at)
-    levels = _levels(c)
+    at_rest_ = _AtRest(c, conditions, multipliers, discount)
+    levels = _levels(c) | _best_policy(c, at_rest_)
+    levels = _levels(c, levels)
+    c.values |= {n: v for n, v in levels.items() if n in c.parameters}
     c.steady_state, c.steady_code = None, None
-    c.initial |= levels | _multipliers(c, conditions, multipliers, discount, levels)
+    c.initial |= {n: v for n, v in levels.items() if n not in c.parameters} | at_rest_.multipliers(levels)[0]
     for name in multipliers:
         c.variables[name] = Symbol(name, "multiplier", at)
     limits = _limits(c)
@@ -121,6 +132,34 @@ def _limits(c: Contents) -> dict[str, tuple[int, Expression, int]]:
     return found
 
 
+def _name_expectations(c: Contents) -> None:
+    """Each expectation held at another date becomes a variable with an equation of its own, another constraint."""
+    added = list[Equation]()
+
+    def named(node: Expression) -> Expression:
+        match node:
+            case Expectation(0, operand):
+                return named(operand)
+            case Expectation(period, operand, at):
+                name = _fresh(c, f"expectation_{len(added) + 1}")
+                held = shift(c, named(operand), -period)
+                c.variables[name] = Symbol(name, "", at)
+                added.append(Equation(Name(name), held, {"name": name}, at))
+                rest = at_rest(c, held)
+                if c.steady_state is not None:
+                    c.steady_state.append(Assignment(name, rest, at))
+                else:
+                    c.initial[name] = c.evaluate(rest, c.initial)
+                return Name(name, period)
+        return rebuild(node, tuple(named(child) for child in children(node)))
+
+    for i, e in enumerate(c.equations):
+        sides = shift(c, e.left, 0), shift(c, e.right, 0)
+        if any(isinstance(n, Expectation) for side in sides for n in walk(side)):
+            c.equations[i] = Equation(named(sides[0]), named(sides[1]), e.tags, e.at)
+    c.equations += added
+
+
 def _fresh(c: Contents, name: str) -> str:
     while c.role(name) is not None:
         name += "_"
@@ -132,8 +171,6 @@ def _plain(c: Contents, expression: Expression, at: int) -> Expression:
 
     def plain(node: Expression) -> Expression:
         match node:
-            case Expectation():
-                raise c.source.unsupported("optimal policy under an equation with an expectation", at)
             case Name(name, lag) if name in c.predetermined:
                 return Name(name, lag - 1)
             case Name(name, lag):
@@ -160,29 +197,75 @@ def _discounted(term: Expression, discount: Expression, periods: int) -> Express
     return term if periods == 0 else Binary("*", Binary("^", discount, power), term)
 
 
-def _levels(c: Contents) -> dict[str, float]:
-    """The levels that the file gives: its `steady_state_model` at the policy of `initval`, or `initval`."""
-    levels = dict(c.initial)
+def _levels(c: Contents, policy: dict[str, float] | None = None) -> dict[str, float]:
+    """The levels that the file gives, by its `steady_state_model` or file at a policy (that of `initval` where none is
+    given), with the parameters that these set; or `initval`."""
+    levels = c.initial | (policy or {})
+    if c.rest_by_code is not None:
+        kept, c.initial = c.initial, levels
+        try:
+            found, parameters = c.rest_by_code(c.values)
+        except MatlabError:
+            return levels
+        finally:
+            c.initial = kept
+        return levels | found | parameters
     for assignment in c.steady_state or ():
         value = c.evaluate(assignment.value, levels)
         levels[assignment.name] = value
-    return {n: v for n, v in levels.items() if c.role(n) not in (None, "parameters")}
+    return {n: v for n, v in levels.items() if c.role(n) is not None}
 
 
-def _multipliers(
-    c: Contents, conditions: Any, multipliers: list[str], discount: Expression, levels: dict[str, float]
-) -> dict[str, float]:
-    """The conditions are linear in them: their least squares at the given levels."""
-    matrix, constant = np.zeros((len(conditions), len(multipliers))), np.zeros(len(conditions))
-    column = {name: i for i, name in enumerate(multipliers)}
-    for row, parts in enumerate(conditions.values()):
-        for multiplier, lag, partial in parts:
-            value = c.evaluate(at_rest(c, _discounted(partial, discount, -lag)), levels)
-            if multiplier is None:
+class _AtRest:
+    """The planner's conditions at rest: linear in the multipliers, which are their least squares at given levels."""
+
+    def __init__(self, c: Contents, conditions: Any, multipliers: list[str], discount: Expression):
+        self.c, self.names, self.rows = c, multipliers, len(conditions)
+        column = {name: i for i, name in enumerate(multipliers)}
+        self.entries = [
+            (
+                row,
+                None if multiplier is None else column[multiplier],
+                at_rest(c, _discounted(term, discount, -lag)),
+            )
+            for row, parts in enumerate(conditions.values())
+            for multiplier, lag, term in parts
+        ]
+
+    def multipliers(self, levels: dict[str, float]) -> tuple[dict[str, float], np.ndarray]:
+        """The multipliers, and what the conditions leave, relative to their terms; NaN where they have no value."""
+        matrix, constant = np.zeros((self.rows, len(self.names))), np.zeros(self.rows)
+        for row, column, term in self.entries:
+            value = self.c.evaluate(term, levels)
+            if column is None:
                 constant[row] += value
             else:
-                matrix[row, column[multiplier]] += value
-    if not (np.isfinite(matrix).all() and np.isfinite(constant).all()):
-        return dict.fromkeys(multipliers, 0.0)
-    found = np.linalg.lstsq(matrix, -constant, rcond=None)[0]
-    return dict(zip(multipliers, map(float, found), strict=True))
+                matrix[row, column] += value
+        if not (np.isfinite(matrix).all() and np.isfinite(constant).all()):
+            return dict.fromkeys(self.names, 0.0), np.full(self.rows, np.nan)
+        found = np.linalg.lstsq(matrix, -constant, rcond=None)[0]
+        return dict(zip(self.names, map(float, found), strict=True)), matrix @ found + constant
+
+
+def _best_policy(c: Contents, rest: _AtRest) -> dict[str, float]:
+    """The levels of the variables that the `steady_state_model` takes as given, the instruments, at which the
+    conditions leave least; what `initval` says where there is none, or too many are open."""
+    from scipy.optimize import least_squares  # to import it takes as long as to read a small model
+
+    given = {a.name for a in c.steady_state or ()}
+    free = [name for name in c.variables if name not in given and name not in rest.names]
+    if c.rest_by_code is not None:
+        free = [name for name in c.instruments if name in c.variables]
+    elif not given:
+        return {}
+    if not 0 < len(free) <= _INSTRUMENTS:
+        return {}
+
+    def left(x: np.ndarray) -> np.ndarray:
+        values = rest.multipliers(_levels(c, dict(zip(free, map(float, x), strict=True))))[1]
+        return np.where(np.isfinite(values), values, 1e10)
+
+    start = np.array([c.initial.get(name, 0.0) for name in free])
+    found = least_squares(left, start, xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=100)
+    better = np.abs(found.fun).max() < np.abs(left(start)).max()
+    return dict(zip(free, map(float, found.x), strict=True)) if better else {}

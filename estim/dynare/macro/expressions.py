@@ -1,12 +1,11 @@
 """Evaluation of Dynare's macro expressions, parsed by the grammar in `macro.lark`."""
 
-from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from lark import Lark, Tree
 from lark.visitors import Interpreter
 
+from estim.dynare.grammars import grammar
 from estim.dynare.macro import values
 from estim.dynare.macro.values import MacroError
 
@@ -21,10 +20,8 @@ class Function(NamedTuple):
     body: Tree
 
 
-@cache
 def macro_grammar() -> Lark:
-    text = files("estim.dynare.macro").joinpath("macro.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", start=["expression", "define", "loop"])
+    return grammar("estim.dynare.macro", ("expression", "define", "loop"), file="macro.lark")
 
 
 MAX_STEPS = 500_000

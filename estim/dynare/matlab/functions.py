@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
+from estim.dynare.matlab.decompositions import DECOMPOSITIONS
+from estim.dynare.matlab.distributions import DISTRIBUTIONS
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.matlab.interpreter import Builtin, Interpreter
 from estim.dynare.matlab.solvers import SOLVERS
@@ -169,14 +171,6 @@ def _normal(function: Callable) -> Builtin:
     return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
 
 
-def _gamma_ratio(x: Any, a: Any, b: Any = 1.0) -> Any:
-    return stats.gamma.cdf(x, a, scale=b)
-
-
-def _lognormal(x: Any, mean: Any = 0.0, std: Any = 1.0) -> Any:
-    return stats.lognorm.cdf(x, std, scale=np.exp(mean))
-
-
 def _unique(m: Interpreter, arguments: list[Any], _: int) -> Any:
     if isinstance(arguments[0], Cell):
         return Cell.column(sorted(set(arguments[0])))
@@ -194,8 +188,7 @@ ELEMENTWISE: dict[str, Callable] = {
     "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "not": lambda x: x == 0,
     "factorial": special.factorial, "nchoosek": special.comb, "logical": lambda x: x != 0, "double": lambda x: x,
     "times": np.multiply, "plus": np.add, "minus": np.subtract, "rdivide": np.divide, "power": np.power,
-    "normcdf": stats.norm.cdf, "normpdf": stats.norm.pdf, "norminv": stats.norm.ppf, "gamcdf": _gamma_ratio,
-    "betacdf": stats.beta.cdf, "betainv": stats.beta.ppf, "logncdf": _lognormal,
+    **DISTRIBUTIONS,
     "gammainc": lambda x, a: special.gammainc(a, x), "betainc": lambda x, a, b: special.betainc(a, b, x),
     "and": np.logical_and, "or": np.logical_or, "eq": np.equal, "lt": np.less, "gt": np.greater,
 }  # fmt: skip
@@ -242,6 +235,9 @@ FUNCTIONS: dict[str, Builtin] = {
     "unique": _unique,
     "horzcat": _joined(1),
     "vertcat": _joined(0),
+    "nnz": lambda m, a, _: matrix(float(np.count_nonzero(_float(a[0])))),
+    "cross": lambda m, a, _: np.cross(_float(a[0]).ravel(), _float(a[1]).ravel()).reshape(matrix(a[0]).shape),
+    **DECOMPOSITIONS,
     **TEXTS,
     **SOLVERS,
 }  # fmt: skip

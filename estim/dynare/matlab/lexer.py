@@ -6,14 +6,14 @@ lines in it semicolons; ``close all`` is a command with words; ``end`` in bracke
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import Any
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedInput
 from lark.lexer import Lexer
 
+from estim.dynare.grammars import grammar
 from estim.dynare.matlab.errors import MatlabError
 
 _KEYWORDS = {w: w.upper() for w in (
@@ -76,7 +76,7 @@ def parse(text: str, other: Statement = lambda text, at: None) -> Tree:
         MatlabError: a syntax error, with its line.
     """
     try:
-        return _grammar().parse((text, other))
+        return grammar("estim.dynare.matlab", "program", _Tokens).parse((text, other))
     except UnexpectedInput as error:
         token = getattr(error, "token", None)
         near = f" at '{str(token).strip() or 'the end of the line'}'" if token is not None else ""
@@ -97,12 +97,6 @@ class _Tokens(Lexer):
 
     def lex(self, data: Any, parser_state: Any = None) -> Iterator[Token]:  # type: ignore[override]
         return _tokens(*data)
-
-
-@cache
-def _grammar() -> Lark:
-    text = files("estim.dynare.matlab").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", start="program", lexer=_Tokens, propagate_positions=True)
 
 
 def _tokens(text: str, other: Statement) -> Iterator[Token]:

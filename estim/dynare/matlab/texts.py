@@ -222,6 +222,8 @@ TEXTS: dict[str, Builtin] = {
     "fileparts": lambda m, a, _: ["", text(a[0]), ""],
     "isequal": lambda m, a, _: matrix(shape(a[0]) == shape(a[1]) and bool((matrix(a[0]) == matrix(a[1])).all())),
     "clock": lambda m, a, _: matrix([2000.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+    "filesep": lambda m, a, _: "/", "lasterr": lambda m, a, _: "",
+    "etime": lambda m, a, _: matrix(0.0), "cputime": lambda m, a, _: matrix(0.0),
     "tic": lambda m, a, _: None,
     "toc": lambda m, a, results: matrix(0.0) if results else None,
     "clear": lambda m, a, _: [m.variables.pop(text(n), None) for n in a] and None,

@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.command_options import command, unit_root_vars
@@ -15,7 +14,10 @@ from estim.dynare.reading.estimated import (
     estimated_params_init,
     estimated_params_remove,
 )
+from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
+from estim.dynare.reading.histories import HISTORY_HANDLERS
+from estim.dynare.reading.matlab_data import load_params
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
     mixed_complementarity,
@@ -24,7 +26,7 @@ from estim.dynare.reading.occbin import (
     settle_constraints,
 )
 from estim.dynare.reading.planner import POLICY_HANDLERS, ramsey_policy
-from estim.dynare.reading.scanner import COMPUTING, IDLE, POLICY, statement_begins
+from estim.dynare.reading.scanner import COMPUTING, FIRST_ORDER, IDLE, POLICY, statement_begins
 from estim.dynare.reading.shocks import shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
@@ -33,13 +35,13 @@ from estim.dynare.reading.syntax import (
     Equation,
     Expression,
     Name,
-    Number,
     Statement,
     Symbol,
     children,
     names,
     walk,
 )
+from estim.dynare.reading.trends import deflated, detrended, trend_var
 
 _DECLARATIONS = {
     "var": "variables",
@@ -48,7 +50,7 @@ _DECLARATIONS = {
     "parameters": "parameters",
 }
 
-COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY))
+COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY | FIRST_ORDER))
 """Commands that `estim dynare` runs."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
@@ -71,7 +73,7 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     """
     contents = Contents(source)
     for statement in statements:
-        declared = [i for i in statement.items if isinstance(i, Statement)]
+        declared = [i for i in statement.items if isinstance(i, Statement)] or _tagged(contents, statement)
         for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
             _declare(contents, declaration)
         if declared:
@@ -96,6 +98,13 @@ def _may_end(c: Contents, rest: list[Statement]) -> bool:
     return "stoch_simul" in c.seen and not any(s.keyword in ("estimation", "model") for s in rest)
 
 
+def _tagged(c: Contents, model: Statement) -> list[Statement]:
+    """The declarations of variables by the tag ``endogenous`` of equations."""
+    tagged = [i for i in model.items if isinstance(i, Equation) and "endogenous" in i.tags]
+    found = {e.tags["endogenous"]: e.at for e in tagged if c.role(e.tags["endogenous"]) is None}
+    return [Statement("var", (), (Symbol(name, "", at),), at) for name, at in found.items()]
+
+
 def _declare_the_rest(c: Contents, model: Statement) -> None:
     """Where a model declares names on the fly, those that it does not are exogenous."""
     local = {i.name for i in model.items if isinstance(i, Assignment)}
@@ -109,8 +118,8 @@ def perform(c: Contents, s: Statement) -> None:
     """Follow one statement."""
     if c.returned:
         return
-    if s.keyword in COMPUTED or s.keyword == "unsupported":
-        c.commands.append((s.items[0] if s.keyword == "unsupported" else s.keyword, s.at, c.now))
+    if s.keyword in {*COMPUTED, "unsupported"}:
+        c.commands.append((s, c.now))
     if s.keyword not in {*_DECLARATIONS, *IDLE}:
         _HANDLERS.get(s.keyword, _skip)(c, s)
 
@@ -128,6 +137,8 @@ def _computes(s: Statement) -> bool:
 
 def _declare(c: Contents, s: Statement) -> None:
     for option in s.options:
+        if deflated(c, s, option):
+            continue
         if option.name not in ("log", "long_name"):
             raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
         c.warn(f"skipped: '{s.keyword}({option.name})': the variables are solved in levels", option.at)
@@ -194,18 +205,6 @@ def _skip(c: Contents, s: Statement) -> None:
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 
-def _load_params(c: Contents, s: Statement) -> None:
-    """``load_params_and_steady_state('FILE');``: lines of a name and its value, beside the model."""
-    found = re.match(r"\w+\s*\(\s*['\"]?([\w.-]+)['\"]?\s*\)", c.source.text[s.at :])
-    path = Path(c.source.locate(s.at).path).parent / (found[1] if found else "")
-    if not path.is_file():
-        raise c.source.error(f"there is no file {found[1] if found else 'named'}", s.at)
-    for name, value in (line.split() for line in path.read_text().splitlines() if len(line.split()) == 2):
-        if c.role(name) is not None:
-            into = c.values if name in c.parameters else c.initial
-            into[name] = c.evaluate(Number(float(value)))
-
-
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
     if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
@@ -217,7 +216,7 @@ def _unsupported(c: Contents, s: Statement) -> None:
 
 def _model(c: Contents, s: Statement) -> None:
     c.linear |= s.option("linear") is not None
-    for item in (i for i in s.items if not isinstance(i, Statement)):
+    for item in (written_out(c, detrended(c, i)) for i in s.items if not isinstance(i, Statement)):
         if isinstance(item, Assignment):
             if c.role(item.name) is not None:
                 raise c.source.error(f"the local variable '{item.name}' is defined already", item.at)
@@ -309,6 +308,8 @@ def settle(c: Contents) -> None:
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance
     c.priors = c.estimated or c.priors
+    if c.beyond:
+        c.give_up_estimation(f"{c.beyond[0]} is not supported by estim", c.beyond[1])
     for prior in c.priors.values():  # of maximum likelihood
         if prior.shape is None and math.isnan(prior.start):
             prior.start = calibrated(c, prior)
@@ -324,8 +325,10 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "skipped": _skip,
     "unsupported": _unsupported,
     "change_type": _change_type,
+    "external_function": external_function,
+    **dict.fromkeys(("trend_var", "log_trend_var"), trend_var),
     "model_options": _model_options,
-    "load_params_and_steady_state": _load_params,
+    "load_params_and_steady_state": load_params,
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,
@@ -340,8 +343,6 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,
-    "stoch_simul": command,
-    "estimation": command,
-    "data": command,
-    "steady": command,
+    **HISTORY_HANDLERS,
+    **dict.fromkeys(("stoch_simul", "estimation", "data", "steady", *FIRST_ORDER), command),
 }

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.scanner import FIRST_ORDER
 from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.syntax import Option, Statement
 
@@ -16,10 +17,16 @@ def command(c: Contents, s: Statement) -> None:
     unsupported = _UNSUPPORTED_OPTIONS.get(s.keyword, {})
     for option in s.options:
         if option.name in unsupported:
-            raise c.source.unsupported(unsupported[option.name], option.at)
+            c.pass_over(f"{unsupported[option.name]} ('{s.keyword}({option.name})')", option.at)
+            if s.keyword == "estimation":
+                c.beyond = unsupported[option.name], option.at
+                continue
+            what = f"{s.keyword} with {unsupported[option.name]}"
+            c.commands[-1] = Statement("unsupported", (), (what,), s.at), c.now
+            return
         if option.name == "prior_trunc" and number(c, option) != 0:
             raise c.source.unsupported(f"'prior_trunc={option.value}'", option.at)
-        if option.name == "order" and option.value not in _ORDERS[s.keyword]:
+        if option.name == "order" and option.value not in _ORDERS.get(s.keyword, ("1",)):
             c.warn(f"'{s.keyword}(order={option.value})': estim solves to first order", option.at)
     if s.keyword == "stoch_simul" and s.option("order") is None:
         c.warn("'stoch_simul' without 'order=1' means order 2 in Dynare; estim solves to first order", s.at)
@@ -29,6 +36,11 @@ def command(c: Contents, s: Statement) -> None:
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
+        if s.keyword in FIRST_ORDER and c.role(name.name) is None:
+            c.warn(
+                f"skipped: '{name.name}' in '{s.keyword}', which is none of the model's variables", name.at
+            )
+            continue
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
     if s.keyword == "steady":
         _move(c)
@@ -64,6 +76,11 @@ _ORDERS = {"stoch_simul": ("1", "2", "3"), "estimation": ("1",)}
 _DEFAULTS = {("periods", "0")}
 """Options that say nothing with this value."""
 
+_DATA = {"datafile", "first_obs", "nobs", "prefilter", "loglinear", "logdata", "lik_init", "diffuse_filter"}
+_DATA |= {"kalman_algo", "xls_sheet", "xls_range"}
+_DECOMPOSITION = _DATA | {"parameter_set", "use_shock_groups", "presample"}
+_FORECAST = {"periods", "conf_sig", "parameter_set", "controlled_varexo"}
+
 FOLLOWED = {
     "stoch_simul": {
         *("order", "irf", "ar", "hp_filter", "irf_shocks", "conditional_variance_decomposition"),
@@ -75,6 +92,17 @@ FOLLOWED = {
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
+    "forecast": _FORECAST,
+    "conditional_forecast": _FORECAST,
+    "plot_conditional_forecast": {"periods"},
+    "calib_smoother": _DATA | {"parameter_set"},
+    "smoother2histval": set(),
+    "shock_decomposition": _DECOMPOSITION,
+    "realtime_shock_decomposition": _DECOMPOSITION,
+    "plot_shock_decomposition": _DECOMPOSITION,
+    "identification": {"ar", "parameter_set", "order"},
+    "dynare_sensitivity": {"nsam", "stab"},
+    "sensitivity": {"nsam", "stab"},
 }
 """Options that estim follows."""
 

@@ -6,7 +6,7 @@ trends stay expressions. `collect.py` fills it, `system.py` reads it.
 
 import difflib
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from estim.dynare.reading.syntax import (
     Name,
     Number,
     Option,
+    Statement,
     Symbol,
     Unary,
     walk,
@@ -96,16 +97,22 @@ class Contents:
     ``seen`` what the last command of a name saw, the latest last, and ``skipped`` the offset of Matlab code that
     set a name; ``estimated`` are the priors that an `estimation` saw; ``weights`` are the lengths
     of local variables, written out, and ``length`` that of all equations;
+    ``growth`` are the factors of `trend_var`, ``deflators`` those of variables, each with whether it is one of logs;
+    ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
+    paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`;
+    ``instruments`` are those of the planner who closes the model, ``rest_by_code`` is the steady state that Matlab code
+    gives: values of parameters -> levels, and the parameters that it sets;
+    ``external`` are functions that are none of Dynare's, as what they are of their arguments;
     ``centred_over`` is the length of a sample whose trends lose their means; ``passed_over`` is what estim does not
     do, ``workspace`` what Matlab code runs in, and ``finished`` whether the last command has been,
     ``returned`` whether ``return`` has ended the file;
     ``objective`` is a planner's, ``planner`` the one who closes the model: an objective, a discount factor, an offset;
     ``discretion`` one without commitment, ``limits`` the inequalities of `ramsey_constraints`; ``rule`` are the
     parameters of `osr_params`, with their ``rule_bounds``, and ``rule_weights`` those of pairs of variables;
-    ``not_estimated`` is why the priors are left out;
+    ``not_estimated`` is why the priors are left out, ``beyond`` what of an estimation is not here, and where;
     ``commands`` are those that compute, each with what it sees; ``conditions`` are those of
-    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``slacks`` those of the tag
-    `mcp` by the offset of its equation.
+    `occbin_constraints` and ``bound`` the equations tagged `bind`, by constraint, ``shared`` where constraints share
+    equations, ``slacks`` those of the tag `mcp` by the offset of its equation.
     """
 
     source: Source
@@ -136,6 +143,7 @@ class Contents:
     estimated: dict[tuple[str, ...], Prior] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     bound: dict[str, Equation] = field(default_factory=dict)
+    shared: int | None = None
     slacks: dict[int, Expression] = field(default_factory=dict)
     objective: Expression | None = None
     planner: tuple[Expression, Expression, int] | None = None
@@ -145,10 +153,20 @@ class Contents:
     rule_bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     rule_weights: dict[tuple[str, str], float] = field(default_factory=dict)
     not_estimated: str = ""
+    beyond: tuple[str, int] | None = None
     weights: dict[str, int] = field(default_factory=dict)
     length: int = 0
     centred_over: int | None = None
     passed_over: dict[str, int] = field(default_factory=dict)
+    growth: dict[str, tuple[Expression, bool]] = field(default_factory=dict)
+    deflators: dict[str, tuple[Expression, bool]] = field(default_factory=dict)
+    history: dict[tuple[str, int], float] = field(default_factory=dict)
+    groups: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    imposed: dict[str, dict[int, float]] = field(default_factory=dict)
+    combined: dict[str, dict[str, float]] = field(default_factory=dict)
+    instruments: tuple[str, ...] = ()
+    rest_by_code: Callable[[dict[str, float]], tuple[dict[str, float], dict[str, float]]] | None = None
+    external: dict[str, Callable[..., Expression]] = field(default_factory=dict)
     workspace: Any = None
     set_at_rest: set[str] = field(
         default_factory=set
@@ -157,7 +175,7 @@ class Contents:
     steady_at: int = 0
     finished: bool = False
     returned: bool = False
-    commands: list[tuple[str, int, Values]] = field(default_factory=list)
+    commands: list[tuple[Statement, Values]] = field(default_factory=list)
 
     def pass_over(self, what: str, at: int) -> None:
         """Leave out what estim does not do, with a warning; the model is read without it."""

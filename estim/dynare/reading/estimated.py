@@ -5,6 +5,9 @@ import math
 from estim.dynare.reading.contents import Contents, Prior
 from estim.dynare.reading.syntax import Estimated, Expression, Name, Statement
 
+DSGE_VAR = "dsge_prior_weight"
+"""What a DSGE-VAR estimates beside the model's parameters."""
+
 _SHAPES = {
     "beta_pdf": "beta",
     "gamma_pdf": "gamma",
@@ -28,6 +31,9 @@ def estimated_params(c: Contents, s: Statement) -> None:
     if s.option("overwrite") is not None:
         c.priors = {}
     for entry in s.items:
+        if entry.names == (DSGE_VAR,) and c.role(DSGE_VAR) is None:
+            c.beyond = f"a DSGE-VAR ('{DSGE_VAR}')", entry.at
+            continue
         key = _target(c, entry)
         if key in c.priors:
             raise c.source.error(f"'{' '.join(entry.names)}' has two priors", entry.at)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from estim.dynare.matlab.functions import FUNCTIONS
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.lexer import parse
 from estim.dynare.matlab.values import matrix, text
+from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.syntax import Number, Statement
 
 _LOAD = """
 import io, sys
@@ -125,3 +128,15 @@ def loaded(folder: Path | None, name: str) -> dict[str, np.ndarray]:
         return {path.stem: np.genfromtxt(path, delimiter="," if path.suffix == ".csv" else None, ndmin=2)}
     except (DataError, ValueError) as error:
         raise MatlabError(f"'{name}' cannot be read: {error}") from None
+
+
+def load_params(c: Contents, s: Statement) -> None:
+    """``load_params_and_steady_state('FILE');``: lines of a name and its value, beside the model."""
+    found = re.match(r"\w+\s*\(\s*['\"]?([\w.-]+)['\"]?\s*\)", c.source.text[s.at :])
+    path = Path(c.source.locate(s.at).path).parent / (found[1] if found else "")
+    if not path.is_file():
+        raise c.source.error(f"there is no file {found[1] if found else 'named'}", s.at)
+    for name, value in (line.split() for line in path.read_text().splitlines() if len(line.split()) == 2):
+        if c.role(name) is not None:
+            into = c.values if name in c.parameters else c.initial
+            into[name] = c.evaluate(Number(float(value)))

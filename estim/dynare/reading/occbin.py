@@ -1,8 +1,13 @@
 """Constraints that bind at times: `occbin_constraints` with the tags `bind` and `relax`, and the tag `mcp`."""
 
+from dataclasses import replace
+
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.parser import parse_expression
 from estim.dynare.reading.syntax import Binary, Equation, Expression, Name, Statement, names
+
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+"""Where a constraint has no `relax`, it lets go as soon as it does not bind."""
 
 
 def occbin_constraints(c: Contents, s: Statement) -> None:
@@ -38,14 +43,19 @@ def other_regime(c: Contents, equation: Equation) -> bool:
     if "bind" not in equation.tags:
         return False
     name = equation.tags["bind"]
-    if name in c.bound:
-        raise c.source.error(f"two equations have the tag bind='{name}'", equation.at)
+    if "," in name or name in c.bound:
+        c.shared = equation.at
     c.bound[name] = equation
     return True
 
 
 def settle_constraints(c: Contents) -> None:
-    """Has each constraint its two equations and its conditions?"""
+    """Has each constraint its two equations and its conditions? Constraints that share equations are passed over: the
+    model is that in which none binds."""
+    if c.shared is not None:
+        c.pass_over("a constraint that binds in several equations", c.shared)
+        c.bound, c.conditions = {}, {}
+        return
     relaxed = {e.tags["relax"]: e for e in c.equations if "relax" in e.tags}
     for name, equation in {**relaxed, **c.bound}.items():
         if name not in c.conditions:
@@ -54,12 +64,13 @@ def settle_constraints(c: Contents) -> None:
                 "(an equation has one constraint here)",
                 equation.at,
             )
-    for name, condition in c.conditions.items():
+    for name, condition in [*c.conditions.items()]:
         for tag, known in (("relax", relaxed), ("bind", c.bound)):
             if name not in known:
                 raise c.source.error(f"no equation has the tag {tag}='{name}'", condition.at)
-        if condition.relax is None:
-            raise c.source.error(f"the constraint '{name}' has no 'relax'", condition.at)
+        if condition.relax is None and isinstance(condition.bind, Binary):
+            until = Binary(_OPPOSITE[condition.bind.operator], condition.bind.left, condition.bind.right)
+            c.conditions[name] = replace(condition, relax=until)
 
 
 def mixed_complementarity(c: Contents, equation: Equation) -> tuple[Equation, Expression] | None:

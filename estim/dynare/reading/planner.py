@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from estim.dynare.matlab.values import Cell
 from estim.dynare.reading.contents import Contents, Discretion
 from estim.dynare.reading.parser import parse_expression
 from estim.dynare.reading.syntax import Binary, Expression, Number, Statement
@@ -20,6 +21,10 @@ def ramsey_model(c: Contents, s: Statement) -> None:
     """Under commitment."""
     objective, discount = _planner(c, s)
     c.planner = objective, discount, s.at
+    if (given := s.option("instruments")) and c.workspace is not None:  # a steady-state file reads them
+        c.instruments = tuple(re.findall(r"\w+", given.value or ""))
+        names = Cell.column(c.instruments)
+        c.workspace.base["options_"] = {**c.workspace.base["options_"], "instruments": names}
 
 
 def ramsey_policy(c: Contents, s: Statement) -> Statement:

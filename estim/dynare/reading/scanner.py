@@ -14,6 +14,7 @@ BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
+    *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs"),
 }
 
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
@@ -21,6 +22,7 @@ DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_vari
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
     "model_options",
+    *("external_function", "trend_var", "log_trend_var"),
     "load_params_and_steady_state",
     *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
     *("discretionary_policy", "osr_params", "osr"),
@@ -43,26 +45,21 @@ IDLE = {
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
+FIRST_ORDER = {
+    *("calib_smoother", "smoother2histval", "forecast", "conditional_forecast", "plot_conditional_forecast"),
+    *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
+    *("identification", "dynare_sensitivity", "sensitivity"),
+}
+"""Commands that say what a first-order solution means; `estim dynare` runs them."""
+
 SKIPPED = {
-    *(
-        "identification",
-        "dynare_sensitivity",
-        "sensitivity",
-        "shock_decomposition",
-        "realtime_shock_decomposition",
-    ),
-    *("plot_shock_decomposition", "initial_condition_decomposition", "squeeze_shock_decomposition"),
-    *("forecast", "conditional_forecast", "plot_conditional_forecast", "calib_smoother", "smoother2histval"),
-    *("model_comparison", "dsample", "prior_function", "posterior_function", "generate_irfs", "histval_file"),
-    *(
-        "initval_file",
-        "external_function",
-    ),
+    *("initial_condition_decomposition", "squeeze_shock_decomposition"),
+    *("model_comparison", "dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 
 IGNORED_BLOCKS = {
-    *("verbatim", "histval", "shock_groups", "conditional_forecast_paths", "init2shocks"),
+    *("verbatim", "init2shocks"),
     *("irf_calibration", "moment_calibration"),
 }
 
@@ -103,7 +100,6 @@ UNSUPPORTED_COMMANDS = {
 """Commands that estim does not have: each is passed over with a warning, and the model is read without it."""
 
 REFUSED = {
-    **dict.fromkeys(("trend_var", "log_trend_var"), "automatic detrending"),
     **dict.fromkeys(
         ("var_model", "trend_component_model", "var_expectation_model", "pac_model"),
         "a semi-structural model",
@@ -114,7 +110,7 @@ REFUSED = {
 }
 """Statements that change the model in a way that estim does not know."""
 
-COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED
+COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED | FIRST_ORDER
 POLICY = {"discretionary_policy", "osr", "evaluate_planner_objective"}
 """Commands of optimal policy that compute."""
 
@@ -122,6 +118,7 @@ COMPUTING = {
     *("steady", "check", "stoch_simul", "estimation", "ramsey_policy"),
     *POLICY,
     *SKIPPED,
+    *FIRST_ORDER,
     *UNSUPPORTED_COMMANDS,
 }
 """After the last of these, values no longer matter."""

@@ -57,7 +57,10 @@ class StochSimulSettings(NamedTuple):
 
 
 def estimation_settings(c: Contents) -> EstimationSettings:
-    options = c.options.get("data", {}) | c.options.get("estimation", {})
+    """What `estimation` says, and where it is silent `calib_smoother` and `data`."""
+    options = (
+        c.options.get("data", {}) | c.options.get("calib_smoother", {}) | c.options.get("estimation", {})
+    )
     count = lambda name, default: whole(c, options.get(name), default)
     datafile = options.get("datafile") or c.options.get("data", {}).get("file")
     first = _row(c, options.get("first_obs"), 1)

@@ -50,6 +50,7 @@ def find_steady_state(c: Contents, path: Path) -> None:
     c.set_at_rest |= {name for name, value in parameters.items() if c.values.get(name) != value}
     c.values |= parameters
     c.initial |= levels
+    c.rest_by_code = compute
 
 
 def _moved_by_estimated(c: Contents, compute: Any, parameters: dict[str, float]) -> tuple[str, int] | None:

@@ -148,7 +148,14 @@ class _Module:
             )
 
     def _correlation(self, names: list[str]) -> str:
-        """Source of a correlation matrix."""
+        """Source of a correlation matrix; of many that are hardly correlated, of the pairs that are."""
+        pairs = [(i, k) for i in range(len(names)) for k in range(i)]
+        written = {p: x for p in pairs if (x := self.fields.correlation(names[p[0]], names[p[1]])) != "0.0"}
+        if len(names) > _LARGE and 0 < len(written) < len(pairs) / 2:
+            rows, columns = ([p[side] for p in written] for side in (0, 1))
+            at = f"jnp.array({[*rows, *columns]}), jnp.array({[*columns, *rows]})"
+            values = f"jnp.tile(jnp.array([{', '.join(written.values())}]), 2)"
+            return f"jnp.eye({len(names)}).at[{at}].set({values}, unique_indices=True)"
         rows = (", ".join(self.fields.correlation(a, b) for b in names) for a in names)
         return f"jnp.array([{', '.join(f'[{row}]' for row in rows)}])"
 
@@ -235,6 +242,9 @@ class _Module:
         arguments |= {"labels": dictionary(labels)} if (labels := self._labels()) else {}
         return "model = Model(\n" + "".join(f"    {n}={indented(v)},\n" for n, v in arguments.items()) + ")"
 
+
+_LARGE = 10
+"""A correlation matrix of more is not written out where most of it is zero."""
 
 _UNCHECKED = [
     '"""What the equations leave beyond what they leave at the point given for the steady state, unchecked."""',
