@@ -130,6 +130,7 @@ class Case:
     routes: dict[str, dict[str, Any]]
     num_periods: int = 80
     likelihood: dict[str, Any] = field(default_factory=dict)
+    solver: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=lambda: {"max_steps": 2_000, "hidden": (32, 32)})
 
     @property
@@ -145,11 +146,11 @@ CASES = {
         "auclert_et_al_2021_one_asset",
         60,
         {
-            "nuts": {"num_samples": 100, "num_warmup": 100, "max_num_doublings": 5},
-            "mpmh": {"num_samples": 1500, "num_warmup": 300, "num_proposals": 4},
+            "nuts": {"num_samples": 60, "num_warmup": 60, "max_num_doublings": 5},
+            "mpmh": {"num_samples": 1_000, "num_warmup": 200, "num_proposals": 4},
         },
-        num_periods=120,
-        training={"max_steps": 6_000},
+        training={"max_steps": 2_000},
+        solver={"name": "sequence_space", "horizon": 100},  # of the data and of the posterior alike
     ),
 }
 
@@ -169,7 +170,10 @@ class Replications:
         )
         self.columns = list(self.model.observables._fields)
         self.blank = build_posterior(
-            self.model, self._frame(self._some_numbers()), likelihood=self.case.likelihood
+            self.model,
+            self._frame(self._some_numbers()),
+            likelihood=self.case.likelihood,
+            solver=self.case.solver,
         )
 
     def _some_numbers(self) -> np.ndarray:
@@ -180,7 +184,8 @@ class Replications:
 
     def posterior_given(self, y: Any) -> Any:
         """By the programs of all others; what does not depend on the data is not solved again."""
-        _, read = model_likelihood(self.model, np.asarray(y), likelihood=self.case.likelihood)
+        given = {"likelihood": self.case.likelihood, "solver": self.case.solver}
+        _, read = model_likelihood(self.model, np.asarray(y), **given)
         return replace(self.blank, data=EstimationData(read, self.blank.data.once))
 
     def truth_and_data(self, rng_key: Any) -> tuple[np.ndarray, np.ndarray]:
