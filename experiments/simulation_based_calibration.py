@@ -130,7 +130,7 @@ class Case:
     routes: dict[str, dict[str, Any]]
     num_periods: int = 80
     likelihood: dict[str, Any] = field(default_factory=dict)
-    solver: dict[str, Any] | None = None
+    horizon: int | None = None  # of the data and of the posterior alike; the model's own where None
     training: dict[str, Any] = field(default_factory=lambda: {"max_steps": 2_000, "hidden": (32, 32)})
 
     @property
@@ -150,7 +150,7 @@ CASES = {
             "mpmh": {"num_samples": 1_000, "num_warmup": 200, "num_proposals": 4},
         },
         training={"max_steps": 2_000},
-        solver={"name": "sequence_space", "horizon": 100},  # of the data and of the posterior alike
+        horizon=150,
     ),
 }
 
@@ -168,12 +168,13 @@ class Replications:
         self.model = (
             estim.load_model(self.case.model) if isinstance(self.case.model, str) else self.case.model
         )
+        if self.case.horizon:
+            self.model = replace(self.model, horizon=self.case.horizon)
         self.columns = list(self.model.observables._fields)
         self.blank = build_posterior(
             self.model,
             self._frame(self._some_numbers()),
             likelihood=self.case.likelihood,
-            solver=self.case.solver,
         )
 
     def _some_numbers(self) -> np.ndarray:
@@ -184,8 +185,7 @@ class Replications:
 
     def posterior_given(self, y: Any) -> Any:
         """By the programs of all others; what does not depend on the data is not solved again."""
-        given = {"likelihood": self.case.likelihood, "solver": self.case.solver}
-        _, read = model_likelihood(self.model, np.asarray(y), **given)
+        _, read = model_likelihood(self.model, np.asarray(y), likelihood=self.case.likelihood)
         return replace(self.blank, data=EstimationData(read, self.blank.data.once))
 
     def truth_and_data(self, rng_key: Any) -> tuple[np.ndarray, np.ndarray]:
