@@ -29,6 +29,7 @@ return {
   unnamed: [...document.querySelectorAll("article img")].filter(i => !i.alt).map(i => i.src),
   elsewhere: performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith("file:")),
   formulas: document.querySelectorAll("math").length,
+  unread: [...document.querySelectorAll("math mi")].map(e => e.textContent).filter(t => t == "&" || t[0] == "\\\\"),
   heads: [...document.querySelectorAll("thead th")].map(e => e.innerText),
   beyond: [...document.querySelectorAll("th, td, svg")].filter(e => right(e) > innerWidth + 1).map(e => e.innerText),
   ink: getComputedStyle(document.querySelector("article, main")).color,
@@ -102,6 +103,7 @@ def test_pages_are_there(seen):
 
 def test_formulas_are_drawn(seen):
     assert not {page for (page, *_), look in seen.items() if re.search(r"\\[(\[]|\$\$", look["text"])}
+    assert not {page for (page, *_), look in seen.items() if look["unread"]}
     assert seen["methods/particle_filter.html", 390, True]["formulas"] > 10
 
 

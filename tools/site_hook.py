@@ -47,7 +47,9 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def _mathml(match: re.Match[str]) -> str:
     tag, text = match[1], unescape(match[2]).strip()
-    inner = text[2:-2].strip()
+    inner = (
+        text[2:-2].strip().replace("{aligned}", "{align*}")
+    )  # the converter knows the one and not the other
     display = "block" if tag == "div" else "inline"
     formula = convert(inner, display=display)
     return f'<div class="formula">{formula}</div>' if tag == "div" else formula
