@@ -19,7 +19,7 @@ from estim.likelihood.state_space.smoothing import smooth
 from estim.likelihood.state_space.start import STARTS as DISTRIBUTIONS
 from estim.model import ModelError
 from estim.numerics.interpreted import interpreted
-from estim.representations.linear import DecisionRule, StateSpace
+from estim.representations.linear import StateSpace
 from estim.solution.equations import measurement_covariance, trend_growth
 from estim.solution.on_host import read_of_past_once, solve_decision_rule_once
 from estim.status import SolutionError
@@ -45,7 +45,7 @@ class Beginning(NamedTuple):
     cov: np.ndarray
 
 
-def solved(mod: ModFile, params: dict[str, float]) -> DecisionRule:
+def solved(mod: ModFile, params: dict[str, float]) -> Any:
     """The first-order solution at some values; its ``selection`` has shocks of unit variance.
 
     Raises:
@@ -102,7 +102,7 @@ def _units(mod: ModFile, params: dict[str, float]) -> np.ndarray:
     )
 
 
-def _state_space(mod: ModFile, params: dict[str, float], rule: DecisionRule) -> StateSpace:
+def _state_space(mod: ModFile, params: dict[str, float], rule: Any) -> StateSpace:
     model = mod.model
     values = model.params(params)
     values = type(values)(*map(float, values))

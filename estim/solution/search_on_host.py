@@ -53,11 +53,11 @@ def _best(system: System, reads: np.ndarray, guess: np.ndarray, params: Any) -> 
     here = lambda x: system(x, params)
 
     def of_all(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = here(x)
+        found: Any = here(x)
         return np.asarray(found.value + found.kept @ (x - guess)), found.jacobian
 
     best, size = guess, _left(of_all(guess)[0])
-    for found in _attempts(of_all, reads, guess, here(guess).kept):
+    for found in _attempts(of_all, reads, guess, np.asarray(here(guess).kept)):
         if (left := _left(of_all(found)[0])) < size:
             best, size = found, left
         if not size[0] and (np.abs(of_all(best)[0]) <= TOLERANCE * here(best).scale).all():

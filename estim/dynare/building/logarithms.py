@@ -25,7 +25,7 @@ def ratios(expression: Expression) -> Expression:
     _flatten(expression, True, terms)
     if len(terms) == 1:
         return rebuild(expression, tuple(ratios(child) for child in children(expression)))
-    logs = lambda sign: [t.arguments[0] for s, t in terms if s == sign and _is_log(t)]
+    logs = lambda sign: [t.arguments[0] for s, t in terms if s == sign and isinstance(t, Call) and _is_log(t)]
     above, below = logs(True), logs(False)
     pairs = min(len(above), len(below))
     if not pairs:

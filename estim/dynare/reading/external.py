@@ -8,6 +8,7 @@ the file may have are not needed.
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lark import Token, Tree
 
@@ -152,7 +153,8 @@ def _follow(statement: Tree, known: dict[str, Expression | MatlabError]) -> None
 
 def _expression(node: Tree, known: dict[str, Expression | MatlabError]) -> Expression:
     of = lambda child: _expression(child, known)
-    match node.data, node.children:
+    parts: Any = node.children
+    match node.data, parts:
         case "number", [token] if token[-1] not in "ij":
             return Number(float(token.lower().replace("d", "e")))
         case "name", [token]:
@@ -168,7 +170,8 @@ def _expression(node: Tree, known: dict[str, Expression | MatlabError]) -> Expre
             plain := _PLAIN.get(str(operator), str(operator))
         ) in _KNOWN:
             return Binary(plain, of(left), of(right))
-        case "call", [Tree(data="name", children=[name]), arguments]:
+        case "call", [Tree(data="name"), arguments]:
+            name = str(parts[0].children[0])
             values = [of(a) for a in arguments.children]
             if name in DISTRIBUTIONS:
                 return DISTRIBUTIONS[name](*values)

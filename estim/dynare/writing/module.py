@@ -152,8 +152,8 @@ class _Module:
         pairs = [(i, k) for i in range(len(names)) for k in range(i)]
         written = {p: x for p in pairs if (x := self.fields.correlation(names[p[0]], names[p[1]])) != "0.0"}
         if len(names) > _LARGE and 0 < len(written) < len(pairs) / 2:
-            rows, columns = ([p[side] for p in written] for side in (0, 1))
-            at = f"jnp.array({[*rows, *columns]}), jnp.array({[*columns, *rows]})"
+            first, second = ([p[side] for p in written] for side in (0, 1))
+            at = f"jnp.array({[*first, *second]}), jnp.array({[*second, *first]})"
             values = f"jnp.tile(jnp.array([{', '.join(written.values())}]), 2)"
             return f"jnp.eye({len(names)}).at[{at}].set({values}, unique_indices=True)"
         rows = (", ".join(self.fields.correlation(a, b) for b in names) for a in names)
