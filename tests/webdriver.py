@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -14,6 +15,15 @@ _FLAGS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--remote-debugging-pipe", "--disable-background-networking", "--hide-scrollbars"),
 ]
+
+# Where Chromium looks for its pipes: by another program, as a process with threads is not to be forked in Python.
+_AS_THREE_AND_FOUR = """
+import fcntl, os, sys
+low, high = (fcntl.fcntl(int(name), fcntl.F_DUPFD, 10) for name in sys.argv[1:3])
+os.dup2(low, 3)
+os.dup2(high, 4)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Browser:
@@ -108,19 +118,13 @@ def browser():
     """A `Browser`, closed at the end."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-
-    def as_three_and_four() -> None:
-        low, high = os.dup(theirs_in), os.dup(theirs_out)
-        os.dup2(low, 3)
-        os.dup2(high, 4)
-
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        command = [str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}"]
         process = subprocess.Popen(
-            [str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}"],
+            [sys.executable, "-c", _AS_THREE_AND_FOUR, str(theirs_in), str(theirs_out), *command],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            close_fds=False,
-            preexec_fn=as_three_and_four,
+            pass_fds=(theirs_in, theirs_out),
         )
         os.close(theirs_in)
         os.close(theirs_out)

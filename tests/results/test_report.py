@@ -89,7 +89,7 @@ def test_it_says_what_there_is_to_say(page, text):
 
 
 def test_every_section_and_figure_is_there(page):
-    assert len(re.findall(r"<section ", page)) == 7
+    assert len(re.findall(r"<section ", page)) == 8
     assert [int(n) for n in re.findall(r'id="figure-(\d+)"', page)] == list(range(1, 12))
     assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 8))
 
