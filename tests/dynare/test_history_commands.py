@@ -145,3 +145,35 @@ def test_blocks_that_are_wrong(tmp_path, text, why):
 def test_commands_that_are_wrong(tmp_path, command, why):
     (tmp_path / "m.mod").write_text(FILE[: FILE.index("histval")] + command)
     assert why in "".join(run_commands(read_mod(tmp_path / "m.mod")))
+
+
+RULE = """var p r; varexo e; parameters phi rho scale;
+phi = 1.2; rho = 0.5; scale = 1;
+model(linear); phi*p = p(+1) + r; r = rho*r(-1) + scale*e; end;
+shocks; var e; stderr 1; end; varobs p;
+"""
+
+
+def test_a_stability_map_is_the_prior_cut_at_its_border(tmp_path):
+    """p = sum_j phi^-(j+1) E r: one solution where the rule responds by more than one for one, and many elsewhere."""
+    (tmp_path / "rule.mod").write_text(
+        RULE + "estimated_params; phi, uniform_pdf, , , 0.6, 1.4; rho, beta_pdf, 0.5, 0.1; end;\n"
+        "dynare_sensitivity(nsam=300);"
+    )
+    printed = "".join(run_commands(read_mod(tmp_path / "rule.mod")))
+    share = float(re.search(r"([\d.]+)%  .*(?:unique|solved|stable)", printed)[1])
+    assert abs(share - 50) < 12
+    rows = dict(re.findall(r"^(phi|rho) +([\d.]+)", printed, re.MULTILINE))
+    assert float(rows["phi"]) == 1.0 and float(rows["rho"]) < 0.3
+
+
+def test_what_moments_cannot_tell_apart_is_named(tmp_path):
+    """A shock's scale and its standard deviation enter as a product."""
+    (tmp_path / "rule.mod").write_text(
+        RULE + "estimated_params; rho, beta_pdf, 0.5, 0.1; scale, gamma_pdf, 1, 0.2;\n"
+        "stderr e, gamma_pdf, 1, 0.2; end;\nidentification;"
+    )
+    printed = "".join(run_commands(read_mod(tmp_path / "rule.mod")))
+    assert "2 of 3 directions are identified" in printed
+    found = re.search(r"not identified \(.*\): (.*)", printed)[1]
+    assert set(re.findall(r"[a-z_]+", found)) == {"scale", "stderr_e"}
