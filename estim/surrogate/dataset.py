@@ -114,7 +114,7 @@ def build_training_set(
     if not recipe.whiten:
         covariance = np.diag(np.diag(covariance))
     scale = _root(position, covariance)
-    z = scipy.linalg.solve_triangular(scale, (position - center).T, lower=True).T
+    z = whitened(center, scale, position)
     if recipe.quadratic:
         hill = fit_hill(z, values, weight)
     else:
@@ -142,10 +142,14 @@ def build_training_set(
     scaling = (center, scale, *hill[:3], output_scale, *box, *outputs, *hill[3:])
     border = no_border(dim)
     if recipe.quadratic and unsolved is not None:
-        beyond = scipy.linalg.solve_triangular(scale, (unsolved - center).T, lower=True).T
-        border = fit_border(z, beyond)
+        border = fit_border(z, whitened(center, scale, unsolved))
     scaling = (*scaling, *border)
     return Scaling(*(jnp.asarray(np.asarray(leaf, float)) for leaf in scaling)), data
+
+
+def whitened(center: np.ndarray, scale: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """``z`` ``[n, dim]`` of ``position = center + scale z`` on the host, with ``scale`` lower triangular."""
+    return scipy.linalg.solve_triangular(scale, (position - center).T, lower=True).T
 
 
 def far_apart(z: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -181,9 +181,14 @@ def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.nda
     """
     if not np.isfinite(weight).all():
         return np.full(values.shape[1], np.inf)
+    return _khat_of_squares(values - learnt.mean, weight)
+
+
+def _khat_of_squares(centred: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pareto k-hat ``[dim]`` of ``w x^2``; infinite of what never moves."""
     with np.errstate(divide="ignore"):
-        log_terms = np.log(weight)[:, None] + 2 * np.log(np.abs(values - learnt.mean))
-    return np.array([pareto_khat(column) for column in log_terms.T])
+        log_terms = np.log(weight)[:, None] + 2 * np.log(np.abs(centred))
+    return np.array([pareto_khat(column) if np.isfinite(column).any() else np.inf for column in log_terms.T])
 
 
 def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
@@ -202,8 +207,7 @@ def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         error = found.std(axis=0, ddof=1) / np.sqrt(NUM_GROUPS) / draws.std(axis=0)
         some = draws[:: -(-len(draws) // MAX_TAIL)]
-        terms = 2 * np.log(np.abs(some - draws.mean(axis=0)))
-        khat = np.array([pareto_khat(column) if np.isfinite(column).any() else np.inf for column in terms.T])
+        khat = _khat_of_squares(some - draws.mean(axis=0), np.ones(len(some)))
         heavy = np.where(khat > 0.5, 0.5 * effective ** (np.minimum(khat, 1) - 1), 0.0)
     error[1] = np.fmax(error[1], heavy)
     return error

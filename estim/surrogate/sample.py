@@ -15,7 +15,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
@@ -27,6 +26,7 @@ from estim.progress import Progress
 from estim.runtime import available_memory
 from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
+from estim.surrogate.dataset import whitened
 from estim.surrogate.estimates import SUPERCHAIN, accept_probability
 from estim.surrogate.fit import Surrogate, correction
 from estim.surrogate.scaling import Scaling, base_loglikelihood
@@ -274,7 +274,9 @@ def sample_surrogate(
     clock = time.perf_counter()
     z = np.array(jax.random.normal(key_start, (num_chains // SUPERCHAIN, dim), jnp.float32))
     if surrogate.starts is not None:
-        z[1::2][: len(surrogate.starts)] = _whitened(surrogate.scaling, surrogate.starts)[: len(z) // 2]
+        scaling = surrogate.scaling
+        far = whitened(np.asarray(scaling.center), np.asarray(scaling.scale), surrogate.starts)
+        z[1::2][: len(far)] = far[: len(z) // 2]
     z = np.repeat(z, SUPERCHAIN, axis=0).reshape(num_tiles, TILE, dim)
     states = start_all(*learnt, jax.device_put(z, spread))
     proposal_tril, step_size = np.eye(dim), _optimal_scale(dim)
@@ -317,12 +319,6 @@ def sample_surrogate(
         seconds=seconds,
         failures={},
     )
-
-
-def _whitened(scaling: Scaling, position: np.ndarray) -> np.ndarray:
-    """``z`` ``[n, dim]`` of positions ``[n, dim]``."""
-    centred = (position - np.asarray(scaling.center)).T
-    return scipy.linalg.solve_triangular(np.asarray(scaling.scale), centred, lower=True).T
 
 
 def _open_store(out: Path | None, num_chains: int, num_samples: int, dim: int) -> dict[str, np.ndarray]:
