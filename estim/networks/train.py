@@ -12,7 +12,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from estim.arguments import NonNegativeReal, Positive, PositiveReal, check_fields
-from estim.devices import device_mesh
+from estim.devices import device_mesh, over
 from estim.networks.mlp import NetworkParams, apply_network
 from estim.pace import Pace
 from estim.progress import Progress
@@ -162,7 +162,8 @@ def _programs(training: Training, num_steps: int, block: int, mesh: Mesh) -> tup
     member, everyone = PartitionSpec(mesh.axis_names), PartitionSpec()
 
     def train_members(keys: Key, trainees: _Trainee, *shared: Any) -> Any:
-        return jax.lax.map(lambda pair: train_block(*pair, *shared), (keys, trainees))
+        train = lambda key, trainee: train_block(key, trainee, *shared)
+        return over(train, sequential=True)(keys, trainees)
 
     share = partial(jax.shard_map, mesh=mesh, check_vma=False)
     return jax.jit(jax.vmap(start)), jax.jit(

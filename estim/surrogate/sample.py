@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.lib.format import open_memmap
 
 from estim.arguments import NonNegative, Positive, PositiveReal, checked
-from estim.devices import device_mesh
+from estim.devices import device_mesh, over, takes_turns
 from estim.evaluations import Evaluations
 from estim.networks.mlp import NetworkParams
 from estim.progress import Progress
@@ -39,7 +39,7 @@ CHUNK_STEPS = 200
 """Steps of a chain in one call of the compiled function, rounded up to a whole draw."""
 
 TILES_TOGETHER = 4
-"""Tiles of a device in one call, at most: it should take no more than some seconds."""
+"""Tiles of a core in one call, at most: it should take no more than some seconds. An accelerator steps all at once."""
 
 TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
@@ -173,7 +173,7 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
     """
 
     def start_all(scaling: Scaling, network: NetworkParams, z: Array) -> TileState:
-        return jax.lax.map(build_tile(logprior_fn, scaling, network)[0], z)
+        return over(build_tile(logprior_fn, scaling, network)[0], sequential=True)(z)
 
     def chunk(
         scaling: Scaling, network: NetworkParams, keys: Key, states: TileState, move: Move
@@ -191,11 +191,10 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
             position = scaling.center[None, :] + state.z @ scaling.scale.T
             return state, TileDraw(position, state.loglikelihood, state.logprior, total / thin)
 
-        def one_tile(pair: tuple[Key, TileState]) -> tuple[TileState, TileDraw]:
-            key, state = pair
+        def one_tile(key: Key, state: TileState) -> tuple[TileState, TileDraw]:
             return jax.lax.scan(one_draw, state, jax.random.split(key, num_draws))
 
-        return jax.lax.map(one_tile, (keys, states))
+        return over(one_tile, sequential=True)(keys, states)
 
     tiles, same = PartitionSpec(mesh.axis_names), PartitionSpec()
     share = partial(jax.shard_map, mesh=mesh, check_vma=False)
@@ -252,7 +251,8 @@ def sample_surrogate(
         )
     num_tiles = num_chains // TILE
     mesh = device_mesh(num_tiles, jax.local_devices())
-    together = mesh.size * max(n for n in range(1, TILES_TOGETHER + 1) if num_tiles % (n * mesh.size) == 0)
+    most = TILES_TOGETHER if takes_turns(sequential=True) else num_tiles
+    together = mesh.size * max(n for n in range(1, most + 1) if num_tiles % (n * mesh.size) == 0)
     chunk_draws = -(-CHUNK_STEPS // thin)
     start_all, chunk = _build_chunk(surrogate.posterior.logprior_fn, mesh, chunk_draws, thin)
     learnt = (Scaling(*(jnp.asarray(leaf, jnp.float32) for leaf in surrogate.scaling)), surrogate.network)
