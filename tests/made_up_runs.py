@@ -62,9 +62,25 @@ def write_run(path, change=lambda draws: None, routes=ROUTES):
     shares = np.array([[0.9, 0.1], [0.7, 0.3]])[None, :, None]
     history = rng.standard_normal((20, 1, 3)) * [1.0, 0.0, 0.2]  # nothing from before the sample
     run.write_arrays("decompositions.npz", {"horizons": [1, np.inf], "shares": shares, "history": history})
+    write_implications(run, rng)
     if surrogate:
         write_surrogate(run, rng)
     return run
+
+
+def write_implications(run, rng):
+    """Of the one observable, the one variable and the one shock, and of the three parameters, of which two are told."""
+    path = lambda *shape: np.sort(rng.standard_normal((5, *shape)), axis=0)
+    sd = np.r_[np.inf, np.ones(19)][:, None]
+    run.write_arrays("one_step_ahead.npz", {"mean": rng.standard_normal((20, 1)), "sd": sd})
+    run.write_arrays("history.npz", {"shocks": path(20, 1), "variables": path(20, 1)})
+    periods = pd.period_range("1995Q1", periods=12, freq="Q").astype(str).to_numpy(str)
+    run.write_arrays("forecast.npz", {"bands": path(12, 1), "periods": periods})
+    drawn = {which: rng.standard_normal((50, 3, 1)) for which in ("prior", "posterior")}
+    run.write_arrays("predictive_checks.npz", drawn | {"data": np.array([[0.0], [9.0], [np.nan]])})
+    values = {"rank": 2, "singular_values": np.array([1.5, 0.8, 0.0]), "sensitivity": np.ones(3)}
+    run.write_arrays("identification.npz", values | {"directions": np.eye(3)[[0, 2, 1]]})
+    run.write_json("implications.json", {"left_out": {"shares_of_wealth": "there is no rule for a StateSpace"}})
 
 
 def write_surrogate(run, rng):

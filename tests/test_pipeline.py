@@ -6,17 +6,23 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import estim
+from estim.analysis import one_step_ahead
 from estim.experiment import Experiment, ExperimentError, Route, SurrogateRoute, load_experiment
 from estim.pipeline import run_experiment
 from estim.pipeline.evidence import judged
 from estim.pipeline.parts import run_parts
+from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
+from estim.results.implications import ANALYSES, Analysis, implications
 from estim.results.store import RunDirectory
+from estim.status import SolutionError, Status
 
 MODEL = """
 from typing import Any, NamedTuple
@@ -104,6 +110,59 @@ def test_the_routes_agree(four_routes):
     verdict = run.read_json("verdict.json")
     together = "Random-walk MH, NUTS, multi-proposal MH and the surrogate have converged and agree"
     assert verdict["headline"].startswith(f"{together}: use the draws of ")
+
+
+def test_what_the_model_says_of_the_data_and_of_the_future(four_routes):
+    run, _ = four_routes
+    assert run.read_json("implications.json") == {"left_out": {}}
+    loaded = estim.load_run(run.path)
+    n, y = len(loaded.data), loaded.data["YGR"]
+    picked = thin(read_route(run, "rwmh").params.reshape(-1, 2), 200).astype(float)
+    solution = estim.solve(loaded.model, dict(zip(("rho", "sigma"), picked.mean(axis=0), strict=True)))
+    expected = one_step_ahead(solution, loaded.data.to_numpy())
+    found = run.read_arrays("one_step_ahead.npz")
+    np.testing.assert_allclose(found["mean"], expected.mean, atol=0.01)  # at the mean of positions
+    assert found["sd"].shape == (n, 1)
+    history, forecast = run.read_arrays("history.npz"), run.read_arrays("forecast.npz")
+    np.testing.assert_allclose(history["variables"][2, :, 0], y - 0.5, atol=1e-9)  # observed without error
+    assert history["shocks"].shape == (5, n, 1) and forecast["bands"].shape == (5, 12, 1)
+    assert forecast["periods"][0] == "1990Q1" and (np.diff(forecast["bands"], axis=0) >= 0).all()
+    checks = run.read_arrays("predictive_checks.npz")
+    np.testing.assert_allclose(checks["data"][:2, 0], [y.mean(), y.std(ddof=0)])
+    assert checks["prior"].shape == checks["posterior"].shape == (200, 3, 1)
+    assert run.read_arrays("identification.npz")["rank"] == 2
+    page = run.read_text("report.html")
+    for words in (
+        "Does the model fit?",
+        "What comes next",
+        "Predictive checks",
+        "locally identified",
+        "<math",
+    ):
+        assert words in page
+
+
+def test_what_has_no_rule_or_no_answer_is_left_out_by_name(monkeypatch):
+    def refuse(given):
+        raise SolutionError(int(Status.NOT_FINITE), "no answer")
+
+    table = {"one": Analysis(refuse, (float,)), "two": Analysis(lambda given: {"x": 1.0}, (float, int))}
+    monkeypatch.setattr("estim.results.implications.ANALYSES", table)
+    said = [dict(implications(SimpleNamespace(at_mean=value))) for value in (0.5, 1)]
+    assert "no answer" in said[0]["one"] and said[0]["two"] == said[1]["two"] == {"x": 1.0}
+    assert said[1]["one"] == "there is no rule for a int"
+
+
+def test_a_run_of_a_nonlinear_solution_ends_in_a_report(experiment, tmp_path):
+    routes = {"rwmh": Route("rwmh", num_samples=40, num_chains=2, num_warmup=20)}
+    second = replace(
+        experiment, solver=estim.Perturbation(order=2), likelihood=estim.Inversion(), routes=routes
+    )
+    run = run_experiment(second, tmp_path / "run")
+    left_out = run.read_json("implications.json")["left_out"]
+    assert set(left_out) == set(ANALYSES) - {"impulse_responses"}
+    assert left_out["forecast"] == "there is no rule for a PrunedStateSpace"
+    assert "no rule for a PrunedStateSpace" in run.read_text("report.html")
 
 
 def test_draws_are_parameters_within_their_support(four_routes):

@@ -12,6 +12,7 @@ from estim.analysis.likelihood_scatter import Scatter, loglikelihood_scatter
 from estim.analysis.marginal_likelihood import HarmonicMean, model_probabilities, modified_harmonic_mean
 from estim.analysis.moments import Moments, sample_moments, theoretical_moments
 from estim.analysis.nonlinear_history import PathDecomposition, decompose_path, smoothed_history
+from estim.analysis.one_step import one_step_ahead
 from estim.analysis.overidentification import Overidentification, overidentification_test
 from estim.analysis.predictive_checks import predictive_quantiles, predictive_statistics
 from estim.analysis.pruned_moments import pruned_as_linear, risk_adjusted_mean, stochastic_steady_state
@@ -45,6 +46,7 @@ __all__ = [
     "lorenz_curve",
     "model_probabilities",
     "modified_harmonic_mean",
+    "one_step_ahead",
     "over_draws",
     "overidentification_test",
     "predictive_quantiles",

@@ -12,8 +12,10 @@ from estim.model import Model
 from estim.pipeline.evidence import populations
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.results.analysis import implications, thin
+from estim.results.analysis import thin
 from estim.results.contents import count_draws, finished_routes, read_route
+from estim.results.implications import Implied, implications
+from estim.results.implied import Estimated
 from estim.results.store import RunDirectory
 from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.first_approximation import first_approximation
@@ -22,7 +24,9 @@ from estim.samplers.states import first_gradient_state
 from estim.typing import Key
 
 _NUM_PRIOR_DRAWS = 4000
-_NUM_RESPONSES = 200
+_NUM_IMPLIED = 200
+SAID = "implications.json"
+"""Written when all that the model says is there: what is left out, and why."""
 _SAME_DENSITY = 1e-6
 """Of the log-posterior at the mode: far above rounding on another machine, far below what a changed model does."""
 
@@ -73,7 +77,7 @@ def require_same_density(run: RunDirectory, posterior: Posterior) -> None:
 
 def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
     """Whether all but the report is there."""
-    last = ["mode.npz", "prior.npz", "decompositions.npz"]
+    last = ["mode.npz", "prior.npz", SAID]
     last += ["surrogate/certificate.json", "proposals.npz"] if experiment.surrogate else []
     last += ["evidence.json"] if populations(experiment.routes) else []
     drawn = (count_draws(run, name) >= route.num_samples for name, route in experiment.routes.items())
@@ -81,19 +85,32 @@ def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
 
 
 def say_implications(
-    run: RunDirectory, model: Model, posterior: Posterior, data: pd.DataFrame, trained_on: tuple[str, ...]
+    run: RunDirectory,
+    model: Model,
+    posterior: Posterior,
+    data: pd.DataFrame,
+    trained_on: tuple[str, ...],
+    rng_key: Key,
 ) -> None:
-    """What the model says: impulse responses at draws of every route, decompositions at those of the first.
+    """What the model says: responses at draws of every route, all else at those of the first; and what is left out.
 
     Routes that a surrogate learnt from come last: they may have been run for that alone.
     """
-    if run.has("impulse_responses.npz") and run.has("decompositions.npz"):
+    if run.has(SAID):
         return
     routes = sorted(finished_routes(run), key=lambda name: name in trained_on)
     params = [read_route(run, name).params for name in routes]
-    num = min(_NUM_RESPONSES, *(p.shape[0] * p.shape[1] for p in params))
-    picked = unconstrain(posterior, np.stack([thin(p.reshape(-1, p.shape[-1]), num) for p in params]))
+    num = min(_NUM_IMPLIED, *(p.shape[0] * p.shape[1] for p in params))
+    picked = [thin(p.reshape(-1, p.shape[-1]), num).astype(float) for p in params]
+    before = thin(run.read_arrays("prior.npz")["params"], num)
+    *positions, prior = (unconstrain(posterior, values) for values in (*picked, before))
+    drawn = Estimated(model, posterior, data, picked[0])
+    left_out: dict[str, str] = {}
     with run.timed("what the model says"):
-        responses, parts = implications(model, posterior, picked, data.to_numpy())
-    run.write_arrays("impulse_responses.npz", dict(zip(routes, responses, strict=True)))
-    run.write_arrays("decompositions.npz", parts)
+        given = Implied(drawn, dict(zip(routes, positions, strict=True)), prior, rng_key)
+        for name, found in implications(given):
+            if isinstance(found, str):
+                left_out[name] = found
+            else:
+                run.write_arrays(f"{name}.npz", found)
+    run.write_json(SAID, {"left_out": left_out})

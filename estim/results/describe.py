@@ -33,6 +33,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         "shocks": list(model.shocks._fields),
         "observables": list(model.observables._fields),
         "prior": [{"name": n, **describe_prior(getattr(model.prior, n))} for n in model.estimated],
+        "equations": model.equations_in_tex(),
         "labels": {name: words for name, (words, _) in model.labels.items() if words},
         "symbols": {name: tex for name, (_, tex) in model.labels.items() if tex},
         "published": {n: float(v) for n, v in model.published.items() if n in model.estimated},

@@ -16,8 +16,10 @@ from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.moving_average import sample_conditional
 from estim.arguments import ArgumentError, did_you_mean
+from estim.devices import over
 from estim.likelihood.state_space.smoothing import sample_smoothed
 from estim.model import Model
+from estim.observations import PERIODS_AT_ONCE, in_whole_blocks
 from estim.periods import labels_of, periods_after, place_of
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
@@ -25,7 +27,6 @@ from estim.representations.moving_average import MovingAverage
 from estim.samplers.constrain import unconstrain
 from estim.samplers.solutions import solutions
 from estim.solution.sequence_space.all_series import solve_all_series
-from estim.solution.table import default_solver
 from estim.status import Status
 from estim.typing import Array, Key
 
@@ -74,7 +75,12 @@ def responses_over_draws(given: Estimated, horizon: int) -> xr.DataArray:
 
 def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
     """A draw of all variables, in levels, and of the shocks over the sample for each draw of the parameters."""
-    variables, shocks, status = _HISTORIES[default_solver(given.model).gives](given, given.keys(rng_key))
+    gives = given.posterior.likelihood.solver.gives
+    if gives not in _HISTORIES:
+        raise ArgumentError(
+            f"there is no smoother over draws for a {gives.__name__}: see estim.smoothed_history"
+        )
+    variables, shocks, status = _HISTORIES[gives](given, given.keys(rng_key))
     date = {"date": labels_of(given.data.index)}
     names = {"variable": list(given.model.variables._fields)}
     return xr.Dataset(
@@ -87,25 +93,26 @@ def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
 
 def _history_of_state_spaces(given: Estimated, keys: Array) -> tuple[Array, Array, Array]:
     state_spaces, rules = solve_draws(given.model, given.values)
-    y = jnp.asarray(given.observations)
+    n_periods = len(given.observations)
 
     @jax.jit
-    @jax.vmap
-    def smooth(key: Key, state_space: Any, rule: Any) -> tuple[Array, Array]:
+    @partial(jax.vmap, in_axes=(0, 0, 0, None))
+    def smooth(key: Key, state_space: Any, rule: Any, y: Array) -> tuple[Array, Array]:
         states, shocks = sample_smoothed(key, state_space, y)
         return states @ rule.policy.T + rule.steady_state[None], shocks
 
-    return *smooth(keys, state_spaces, rules), rules.status
+    rows = jnp.asarray(in_whole_blocks(given.observations))
+    variables, shocks = smooth(keys, state_spaces, rules, rows)
+    return variables[:, :n_periods], shocks[:, :n_periods], rules.status
 
 
 def _history_of_moving_averages(given: Estimated, keys: Array) -> tuple[Array, Array, Array]:
     """Of all series together, the observables first; one draw after another."""
-    model, y = given.model, jnp.asarray(given.observations)
-    solver: Any = default_solver(model)
+    model, solver = given.model, given.posterior.likelihood.solver
     household = None if solver.slow(model) else solver.at_defaults(model)
 
     @jax.jit
-    def smooth(keys: Array, values: Mapping[str, Array]) -> tuple[Array, Array, Array]:
+    def smooth(keys: Array, values: Mapping[str, Array], y: Array) -> tuple[Array, Array, Array]:
         def one(draw: tuple[Key, Mapping[str, Array]]) -> tuple[Array, Array, Array]:
             key, params = draw[0], model.params(draw[1])
             own = solver.prepare(model, params, None) if household is None else household
@@ -116,7 +123,7 @@ def _history_of_moving_averages(given: Estimated, keys: Array) -> tuple[Array, A
         return jax.lax.map(one, (keys, values))
 
     ends = np.cumsum([len(given.observables), len(model.variables._fields)])
-    return smooth(keys, given.values)
+    return smooth(keys, given.values, jnp.asarray(given.observations))
 
 
 _HISTORIES = {StateSpace: _history_of_state_spaces, MovingAverage: _history_of_moving_averages}
@@ -129,10 +136,21 @@ def forecast_over_draws(given: Estimated, horizon: int, imposed: Any, rng_key: K
         ArgumentError: what is imposed is no number of an observable in a period of the forecast.
     """
     dates = periods_after(given.data.index, horizon)
-    path, y = jnp.asarray(_imposed(imposed, dates, given.observables)), jnp.asarray(given.observations)
+    path, y = _imposed(imposed, dates, given.observables), given.observations
+    rest = (
+        len(y) % PERIODS_AT_ONCE
+    )  # periods of the sample that join the path, whose length is always the same
+    empty = np.full((PERIODS_AT_ONCE - rest, y.shape[1]), np.nan)
+    sample, path = y[: len(y) - rest], np.concatenate([y[len(y) - rest :], path, empty])
     solved = given.solutions()
-    paths = jax.jit(jax.vmap(lambda key, solution: sample_forecast(key, solution, y, path)))
-    drawn = paths(given.keys(rng_key), solved)
+
+    @jax.jit
+    def paths(keys: Array, solved: Any, sample: Array, path: Array) -> Array:
+        one = lambda key, solution: sample_forecast(key, solution, sample, path)
+        return over(one, given.posterior.sequential)(keys, solved)
+
+    drawn = paths(given.keys(rng_key), solved, jnp.asarray(sample), jnp.asarray(path))
+    drawn = drawn[:, rest : rest + horizon]
     return _labelled(drawn, solved.status, {"date": labels_of(dates), "observable": given.observables})
 
 

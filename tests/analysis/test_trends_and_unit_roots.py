@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from linear_gaussian import joint_normal, random_observations, random_state_space
 from scipy.linalg import block_diag, solve_discrete_lyapunov
+from scipy.stats import multivariate_normal
 
 import estim  # noqa: F401
 from estim.analysis import (
@@ -13,6 +14,7 @@ from estim.analysis import (
     historical_decomposition,
     impulse_responses,
     local_identification,
+    one_step_ahead,
     predictive_statistics,
     sample_forecast,
     sample_smoothed,
@@ -236,6 +238,37 @@ def test_smoothed_levels_are_those_of_generalised_least_squares(num_roots):
     np.testing.assert_allclose(expected.mean.ravel(), ahead[future], atol=1e-6)
     diagonal = np.diag(ahead_cov)[future].reshape(3, 2)
     np.testing.assert_allclose(np.diagonal(expected.cov, axis1=1, axis2=2), diagonal, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [lambda s: s, moving_average])
+def test_one_step_ahead_densities_add_up_to_the_likelihood(form):
+    s, y = form(growing()), random_observations(0, PERIODS, missing=0.2)
+    found = one_step_ahead(s, y)
+    total = 0.0
+    for t in range(PERIODS):
+        seen = ~np.isnan(y[t])
+        np.testing.assert_array_equal(np.isnan(found.mean[t]), ~seen)
+        if seen.any():
+            total += multivariate_normal.logpdf(
+                y[t, seen], found.mean[t, seen], np.asarray(found.cov[t])[np.ix_(seen, seen)]
+            )
+    likelihood = kalman_loglikelihood if isinstance(s, StateSpace) else toeplitz_loglikelihood
+    np.testing.assert_allclose(total, likelihood(s, y), rtol=1e-9)
+
+
+@pytest.mark.parametrize("num_roots", [1, 2])
+def test_one_step_ahead_is_the_forecast_by_what_was_known(num_roots):
+    """From an unknown level: infinite variance until it was seen, and what comes later does not matter."""
+    s, _, _ = with_unit_roots(1, num_roots)
+    y = 3 * random_observations(1, PERIODS)
+    found = one_step_ahead(s, y)
+    assert np.isinf(np.diagonal(found.cov[0])).all() and np.isfinite(found.cov[2:]).all()
+    for t in (4, PERIODS - 1):
+        ahead = forecast(s, y[:t], FREE)
+        np.testing.assert_allclose(found.mean[t], ahead.mean[0], atol=1e-7)
+        np.testing.assert_allclose(found.cov[t], ahead.cov[0], atol=1e-7)
+    other = one_step_ahead(s, np.where(np.arange(PERIODS)[:, None] < 6, y, -y))
+    np.testing.assert_allclose(other.mean[:6], found.mean[:6], atol=1e-8)
 
 
 def test_a_level_that_is_never_observed_is_not_known_and_disturbs_nothing():

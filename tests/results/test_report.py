@@ -89,9 +89,15 @@ def test_it_says_what_there_is_to_say(page, text):
 
 
 def test_every_section_and_figure_is_there(page):
-    assert len(re.findall(r"<section ", page)) == 8
-    assert [int(n) for n in re.findall(r'id="figure-(\d+)"', page)] == list(range(1, 12))
-    assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 8))
+    assert len(re.findall(r"<section ", page)) == 10
+    assert [int(n) for n in re.findall(r'id="figure-(\d+)"', page)] == list(range(1, 17))
+    assert [int(n) for n in re.findall(r'id="table-(\d+)"', page)] == list(range(1, 10))
+
+
+def test_what_the_model_says_is_judged_in_words(page):
+    assert "In the tails of what the posterior says lie the standard deviation of YGR" in page
+    assert "identify 2 of 3 directions" in page and "1.00 kappa</th><td>0.0e+00" in page
+    assert "<dt>shares of wealth</dt><dd>there is no rule for a StateSpace</dd>" in page
 
 
 def shift_nuts(draws):

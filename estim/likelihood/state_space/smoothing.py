@@ -104,10 +104,25 @@ def _smooth(
     return Smoothed(found.marginal(*found.states), found.marginal(*found.shocks)), found.singular
 
 
-def smooth_given_levels(
+class Predicted(NamedTuple):
+    """The filter's predictions as functions of the levels delta, by period.
+
+    ``M`` ``[n_periods, n, 1 + 2 n_states]`` is [mean of s_t given y_1 .. y_{t-1} at delta = 0, its derivatives in delta
+    and in directions of which the sample says nothing] and ``P`` its covariance given delta. ``V``
+    ``[n_periods, n_obs, 1 + 2 n_states]`` is the same of the errors, data less prediction, and ``root`` the Cholesky
+    factor of their covariance, in which a missing number is an N(0, 1) of no consequence.
+    """
+
+    M: Array
+    P: Array
+    V: Array
+    root: Array
+
+
+def predict_given_levels(
     state_space: StateSpace, observations: Array, start: Gaussian | None = None
-) -> GivenLevels:
-    """Arguments as in `smooth`."""
+) -> tuple[Predicted, Gaussian]:
+    """Arguments as in `smooth`; the predictions, and delta given the sample."""
     T, R, Q, Z, d, H = state_space[:6]
     shock_cov = R @ Q @ R.T
     n = T.shape[0]
@@ -121,23 +136,33 @@ def smooth_given_levels(
         given = Gaussian(jnp.zeros(n), jnp.zeros((n, n)))
 
     def forward(carry, y):
-        M, P = carry  # M = [mean, its derivatives in the levels]
+        M, P = carry
         v, Zy, Hy, _ = leave_out_missing(y, Z, H)
         V = jnp.pad(v[:, None], ((0, 0), (0, 2 * n))) - Zy @ M
         PZ = P @ Zy.T
-        F = Zy @ PZ + Hy
-        L = jnp.linalg.cholesky(F)
+        L = jnp.linalg.cholesky(Zy @ PZ + Hy)
         U = jsl.solve_triangular(L, V, lower=True)
         G = jsl.solve_triangular(L, PZ.T, lower=True)
         ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + shock_cov
-        return ahead, (M, P, V, jnp.diagonal(L) ** 2, jnp.where(jnp.isnan(y), 0.0, jnp.diagonal(F)))
+        return ahead, Predicted(M, P, V, L)
+
+    begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov
+    return jax.lax.scan(forward, begin, y)[1], given
+
+
+def smooth_given_levels(
+    state_space: StateSpace, observations: Array, start: Gaussian | None = None
+) -> GivenLevels:
+    """Arguments as in `smooth`."""
+    T, R, Q, Z, _, H = state_space[:6]
+    n = T.shape[0]
+    predicted, given = predict_given_levels(state_space, observations, start)
 
     def backward(carry, period):
         r, N = carry  # scores in the mean of s_{t+1}
-        M, P, V, y = period
-        _, Zy, Hy, _ = leave_out_missing(y, Z, H)
-        F = jsl.cho_factor(Zy @ P @ Zy.T + Hy)
-        F_Z = jsl.cho_solve(F, Zy)
+        (M, P, V, root), y = period
+        _, Zy, _, _ = leave_out_missing(y, Z, H)
+        F_Z = jsl.cho_solve((root, True), Zy)
         L = T @ (jnp.eye(n) - P @ Zy.T @ F_Z)
         r = F_Z.T @ V + L.T @ r
         N = Zy.T @ F_Z + L.T @ N @ L
@@ -145,12 +170,11 @@ def smooth_given_levels(
         shocks = Q @ R.T @ r, Q - Q @ R.T @ N @ R @ Q
         return (r, N), (states, shocks)
 
-    begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov
-    _, (M, P, V, pivots, variances) = jax.lax.scan(forward, begin, y)
     end = jnp.zeros((n, 1 + 2 * n)), jnp.zeros((n, n))
-    states, shocks = jax.lax.scan(backward, end, (M, P, V, y), reverse=True)[1]
-    smallest = SMALLEST_SHARE * variances.max(axis=0)[None]
-    singular = (~(pivots > smallest) & ~jnp.isnan(y)).any(axis=1)
+    states, shocks = jax.lax.scan(backward, end, (predicted, observations), reverse=True)[1]
+    missing, pivots = jnp.isnan(observations), jnp.diagonal(predicted.root, axis1=1, axis2=2) ** 2
+    variances = jnp.where(missing, 0.0, jnp.sum(predicted.root**2, axis=2))
+    singular = (~(pivots > SMALLEST_SHARE * variances.max(axis=0)[None]) & ~missing).any(axis=1)
     return GivenLevels(states, shocks, given, singular)
 
 

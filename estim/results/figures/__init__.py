@@ -2,8 +2,11 @@
 
 from estim.results.figures.analysis import (
     autocorrelation_figure,
+    checks_figure,
+    fit_figure,
     forecast_figure,
     history_figure,
+    paths_figure,
     responses_figure,
     shares_figure,
 )
@@ -22,10 +25,13 @@ from estim.results.figures.style import to_svg
 __all__ = [
     "agreement_figure",
     "autocorrelation_figure",
+    "checks_figure",
     "data_figure",
     "density_figure",
+    "fit_figure",
     "forecast_figure",
     "history_figure",
+    "paths_figure",
     "proposal_figure",
     "rank_figure",
     "responses_figure",

@@ -105,8 +105,7 @@ def history_figure(
         ax.plot(x, observed[:, i], color=INK, lw=1.0)
         ax.axhline(0, color=MUTED, lw=0.6)
         ax.set(title=f"{name}, deviation from its mean", xlim=(-0.5, len(dates) - 0.5))
-        ticks = x[:: max(1, len(dates) // 8)]
-        ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
+        _date_ticks(ax, dates)
     figure.legend(
         *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(names), 8)
     )
@@ -131,9 +130,71 @@ def forecast_figure(
         )
         _band(ax, x[n - 1 :], joined)
         ax.set_title(name)
-        ticks = x[:: max(1, len(dates) // 8)]
-        ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
+        _date_ticks(ax, dates)
     return figure
+
+
+@styled
+def fit_figure(
+    observed: Array, mean: Array, sd: Array, dates: Sequence[Any], observables: Sequence[str]
+) -> Figure:
+    """Data ``[n_periods, n_obs]`` over what was expected one period before, with a band of 90 %."""
+    figure, panels = _grid(len(observables), 1, height=1.6)
+    x = np.arange(len(dates))
+    sd = np.where(np.isfinite(sd), sd, np.nan)
+    for i, name in enumerate(observables):
+        ax = panels[i, 0]
+        _band(ax, x, mean[None, :, i] + np.array([-1.645, 0.0, 1.645])[:, None] * sd[None, :, i])
+        ax.plot(x, observed[:, i], color=INK, lw=1.0)
+        ax.set_title(name)
+        _date_ticks(ax, dates)
+    return figure
+
+
+@styled
+def paths_figure(paths: Array, dates: Sequence[Any], names: Sequence[str], columns: int = 3) -> Figure:
+    """Bands ``[n_quantiles, n_periods, n]`` of so many series over time, each in a panel of its own."""
+    columns = min(columns, len(names))
+    figure, panels = _grid(-(-len(names) // columns), columns, height=1.35)
+    for ax in panels.flat[len(names) :]:
+        ax.set_axis_off()
+    for i, name in enumerate(names):
+        ax = panels.flat[i]
+        _band(ax, np.arange(len(dates)), paths[:, :, i])
+        ax.set_title(fill(name, _LONGEST_LINE))
+        _date_ticks(ax, dates, 3)
+    return figure
+
+
+@styled
+def checks_figure(
+    checks: Mapping[str, Array], statistics: Sequence[str], observables: Sequence[str]
+) -> Figure:
+    """Statistics of samples by ``prior`` and ``posterior`` ``[n, n_statistics, n_obs]``, and of the ``data``."""
+    figure, panels = _grid(len(observables), len(statistics), height=0.85)
+    for i, name in enumerate(observables):
+        for k, statistic in enumerate(statistics):
+            ax = panels[i, k]
+            for y, (which, colour) in enumerate((("prior", MUTED), ("posterior", PALETTE[0]))):
+                drawn = checks[which][:, k, i]
+                if np.isfinite(drawn).any():
+                    low, middle, high = np.nanquantile(drawn, [0.05, 0.5, 0.95])
+                    ax.plot([low, high], [y, y], color=colour, lw=3, solid_capstyle="butt", alpha=0.6)
+                    ax.plot(middle, y, "|", color=colour, ms=9)
+            ax.plot(checks["data"][k, i], 1, "o", color=INK, ms=4)
+            ax.set(ylim=(-0.6, 1.6), yticks=[0, 1], yticklabels=["prior", "posterior"] if k == 0 else [])
+            ax.set_title(fill(f"{name}, {statistic}", 40))
+            posterior, data = checks["posterior"][:, k, i], checks["data"][k, i]
+            shown = np.append(posterior[np.isfinite(posterior)], data)
+            if statistic != "first autocorrelation" and np.isfinite(shown).any():
+                width = max(np.nanmax(shown) - np.nanmin(shown), 1e-12)
+                ax.set_xlim(np.nanmin(shown) - width, np.nanmax(shown) + width)  # a prior may be much wider
+    return figure
+
+
+def _date_ticks(ax: Axes, dates: Sequence[Any], num: int = 8) -> None:
+    ticks = np.arange(len(dates))[:: max(1, len(dates) // num)]
+    ax.set_xticks(ticks, [str(dates[t]) for t in ticks])
 
 
 @styled

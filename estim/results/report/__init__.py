@@ -8,11 +8,11 @@ from pathlib import Path
 from estim.results.report.brief import brief_section
 from estim.results.report.chains import chains_section, reproduce_section
 from estim.results.report.evidence import evidence_section
+from estim.results.report.implications import fit_section, forecast_section, implications_section
 from estim.results.report.page import Item, render
 from estim.results.report.posterior import (
     agreement_section,
     estimated_section,
-    implications_section,
     posterior_section,
 )
 from estim.results.report.reading import Report
@@ -58,7 +58,9 @@ def write_sections(report: Report) -> list[tuple[str, list[Item]]]:
         ("The posterior", posterior_section(report)),
         ("Do the routes agree?", agreement_section(report)),
         ("The marginal likelihood", evidence_section(report)),
+        ("Does the model fit?", fit_section(report)),
         ("What the model says", implications_section(report)),
+        ("What comes next", forecast_section(report)),
         ("The surrogate", surrogate_section(report)),
         ("How the chains ran", chains_section(report)),
         ("How to reproduce this", reproduce_section(report)),

@@ -1,12 +1,15 @@
-"""The sections on the model, its posterior, the agreement of the routes and what the model says."""
+"""The sections on the model, its posterior and the agreement of the routes."""
 
 import numpy as np
+from latex2mathml.converter import convert
+from markupsafe import Markup
 
 from estim.results import figures
 from estim.results.contents import read_prior
 from estim.results.diagnostics import agreement, pooled_std
+from estim.results.report.identification import identification_items
 from estim.results.report.page import Item, digits, mean_std, number
-from estim.results.report.reading import LABELS, Report
+from estim.results.report.reading import Report
 
 NEAR_PUBLISHED = 0.5
 """Published estimates closer than this many posterior standard deviations are called near."""
@@ -27,6 +30,7 @@ def estimated_section(report: Report) -> list[Item]:
         facts.append(("Calibrated", ", ".join(f"{n} = {v:g}" for n, v in model["calibrated"].items())))
     return [
         report.facts(facts),
+        *_equations(report),
         report.figure(
             figures.data_figure(report.data.rename(columns=report.labels.called)),
             "Data",
@@ -34,6 +38,19 @@ def estimated_section(report: Report) -> list[Item]:
             "Look here first: an outlier, a break or a wrong unit is easier to see than to infer.",
         ),
     ]
+
+
+def _equations(report: Report) -> list[Item]:
+    """Folded: each by its name, drawn by the browser."""
+    equations = report.model.get("equations", {})
+    rows = [
+        (report.labels.called(name), Markup(convert(tex, display="block"))) for name, tex in equations.items()
+    ]
+    return (
+        [{"kind": "equations", "title": f"The {len(rows)} equations of the model", "rows": rows}]
+        if rows
+        else []
+    )
 
 
 def _search(report: Report) -> str:
@@ -95,6 +112,7 @@ def posterior_section(report: Report) -> list[Item]:
             left=(1,),
         ),
         *_published(report, std),
+        *identification_items(report),
         report.figure(
             figures.density_figure(report.draws, report.titles, prior),
             "Prior and posterior densities",
@@ -154,55 +172,3 @@ def agreement_section(report: Report) -> list[Item]:
             "says that the route is shifted; one shaped like an S, that it is too wide or too narrow.",
         ),
     ]
-
-
-def implications_section(report: Report) -> list[Item]:
-    """Impulse responses, variance shares and the historical decomposition, as far as they were computed."""
-    items = []
-    observables, shocks = report.called("observables"), report.called("shocks")
-    if report.run.has("impulse_responses.npz"):
-        responses = report.run.read_arrays("impulse_responses.npz")
-        by_route = {LABELS.get(name, name): value for name, value in responses.items()}
-        route = next(iter(by_route))
-        bands = np.nanquantile(by_route[route], [0.05, 0.16, 0.5, 0.84, 0.95], axis=0)
-        medians = {name: np.nanmedian(values, axis=0) for name, values in by_route.items()}
-        items.append(
-            report.figure(
-                figures.responses_figure(bands, observables, shocks, medians),
-                "Impulse responses",
-                "Responses of the observables to a shock of one standard deviation: median, 68 % and 90 % bands of "
-                f"the posterior by {route}, and the medians of the other routes.",
-            )
-        )
-    if report.run.has("decompositions.npz"):
-        parts = report.run.read_arrays("decompositions.npz")
-        names = [*shocks, "before the sample", "measurement error"]
-        history, shares = parts["history"], np.nanmean(parts["shares"], axis=0)
-        there = np.abs(history).max(axis=(0, 1)) > 1e-8 * np.abs(history).max()
-        error = [True] * len(shocks) + [bool(shares[..., -1].max() > 1e-8)]
-        items += [
-            report.figure(
-                figures.shares_figure(
-                    shares[..., error],
-                    parts["horizons"],
-                    observables,
-                    [*shocks, "measurement error"][: sum(error)],
-                ),
-                "Variance decomposition",
-                "Which shock makes an observable hard to forecast: shares of the variance of the error of forecasting "
-                "it so many periods ahead (∞: of its variance), means over the posterior by the same route.",
-            ),
-            report.figure(
-                figures.history_figure(
-                    history[..., there],
-                    history.sum(axis=2),
-                    report.data.index,
-                    observables,
-                    [name for name, kept in zip(names, there, strict=True) if kept],
-                ),
-                "Historical decomposition",
-                "What each shock did to each observable, period by period, at the posterior mean; the line is the "
-                "data less the mean that the model gives them, and the areas add up to it.",
-            ),
-        ]
-    return items
