@@ -80,7 +80,9 @@ def write_implications(run, rng):
     run.write_arrays("predictive_checks.npz", drawn | {"data": np.array([[0.0], [9.0], [np.nan]])})
     values = {"rank": 2, "singular_values": np.array([1.5, 0.8, 0.0]), "sensitivity": np.ones(3)}
     run.write_arrays("identification.npz", values | {"directions": np.eye(3)[[0, 2, 1]]})
-    run.write_json("implications.json", {"left_out": {"shares_of_wealth": "there is no rule for a StateSpace"}})
+    run.write_json(
+        "implications.json", {"left_out": {"shares_of_wealth": "there is no rule for a StateSpace"}}
+    )
 
 
 def write_surrogate(run, rng):
