@@ -20,7 +20,7 @@ from estim.pipeline.parts import run_parts
 from estim.results.analysis import thin
 from estim.results.contents import finished_routes, read_evaluations, read_route
 from estim.results.datatree import read_datatree
-from estim.results.implications import ANALYSES, Analysis, implications
+from estim.results.implications import Analysis, implications
 from estim.results.store import RunDirectory
 from estim.status import SolutionError, Status
 
@@ -151,18 +151,6 @@ def test_what_has_no_rule_or_no_answer_is_left_out_by_name(monkeypatch):
     said = [dict(implications(SimpleNamespace(at_mean=value))) for value in (0.5, 1)]
     assert "no answer" in said[0]["one"] and said[0]["two"] == said[1]["two"] == {"x": 1.0}
     assert said[1]["one"] == "there is no rule for a int"
-
-
-def test_a_run_of_a_nonlinear_solution_ends_in_a_report(experiment, tmp_path):
-    routes = {"rwmh": Route("rwmh", num_samples=40, num_chains=2, num_warmup=20)}
-    second = replace(
-        experiment, solver=estim.Perturbation(order=2), likelihood=estim.Inversion(), routes=routes
-    )
-    run = run_experiment(second, tmp_path / "run")
-    left_out = run.read_json("implications.json")["left_out"]
-    assert set(left_out) == set(ANALYSES) - {"impulse_responses"}
-    assert left_out["forecast"] == "there is no rule for a PrunedStateSpace"
-    assert "no rule for a PrunedStateSpace" in run.read_text("report.html")
 
 
 def test_draws_are_parameters_within_their_support(four_routes):

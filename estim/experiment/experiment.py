@@ -27,6 +27,7 @@ from estim.arguments import (
 )
 from estim.data.datasets import TABLES, DataError, load_data, select_observables, select_sample
 from estim.data.reading import is_quarter, tidy
+from estim.decision import DecisionModel
 from estim.display import table
 from estim.estimation import build_posterior, model_likelihood
 from estim.experiment.overrides import assign
@@ -48,6 +49,7 @@ from estim.models import load_model
 from estim.posterior import Posterior
 from estim.results.names import why_no_names
 from estim.samplers.registry import route_settings
+from estim.simulation import Simulation
 from estim.solution.table import SOLVERS, solver_named
 from estim.surrogate.recipe import Recipe
 
@@ -63,7 +65,7 @@ class Experiment:
     """What to estimate, on which data, by which routes. Frozen, printable, repeatable.
 
     Attributes:
-        model: the name of a model in the gallery, or a `Model`.
+        model: the name of a model in the gallery, or a `Model`, `Simulation` or `DecisionModel`.
         data: the name of a shipped data set, the path of a CSV, Excel or Parquet file, counted from the file of
             the experiment, or a DataFrame with dates as its index or its column ``date`` (without dates, periods are
             numbered). A run keeps its own copy.
@@ -89,7 +91,7 @@ class Experiment:
         ModelError: no model of the gallery has this name.
     """
 
-    model: str | Model
+    model: str | Model | Simulation | DecisionModel
     data: str | pd.DataFrame
     start: Quarter | int | None = None
     end: Quarter | int | None = None
@@ -141,7 +143,7 @@ class Experiment:
         facts = [(name, json.dumps(value)) for name, value in settings.items() if value not in (None, "", {})]
         return table(self.title or f"Experiment on {settings['model']}", facts)
 
-    def load_model(self) -> Model:
+    def load_model(self) -> Any:
         return load_model(self.model) if isinstance(self.model, str) else self.model
 
     def load_data(self) -> pd.DataFrame:
@@ -174,7 +176,7 @@ class Experiment:
         beside = Path(self.source).parent / name if self.source else Path(name)
         return str(beside) if Path(name).suffix.lower() in TABLES and beside.is_file() else name
 
-    def posterior(self, model: Model, data: pd.DataFrame) -> Posterior:
+    def posterior(self, model: Any, data: pd.DataFrame) -> Posterior:
         """The posterior of the model given the data, as the experiment solves and compares them."""
         return build_posterior(
             model, data, solver=solver_named(model, self.solver), likelihood=self.likelihood
@@ -244,7 +246,9 @@ class Experiment:
 
 
 def from_settings(
-    settings: Mapping[str, Any], model: str | Model | None = None, source: str | None = None
+    settings: Mapping[str, Any],
+    model: str | Model | Simulation | DecisionModel | None = None,
+    source: str | None = None,
 ) -> Experiment:
     """The experiment whose `Experiment.settings` these are, with `model` where it is the user's own.
 

@@ -23,7 +23,6 @@ import pandas as pd
 from estim.arguments import checked
 from estim.data.reading import tidy
 from estim.experiment import Experiment, from_settings
-from estim.model import Model
 from estim.pipeline.beginning import (
     begin,
     is_begun,
@@ -44,6 +43,7 @@ from estim.results.contents import read_data
 from estim.results.report import write_report
 from estim.results.store import RunDirectory, StoreError
 from estim.results.verify import require_run
+from estim.specification import Specification
 
 
 @checked
@@ -139,7 +139,11 @@ def resume_run(out: str | Path, progress: Progress = silent) -> RunDirectory:
 
 
 def _complete(
-    run: RunDirectory, experiment: Experiment, model: Model, posterior: Posterior | None, progress: Progress
+    run: RunDirectory,
+    experiment: Experiment,
+    model: Specification,
+    posterior: Posterior | None,
+    progress: Progress,
 ) -> None:
     """All that is not there yet; the report anew.
 

@@ -15,7 +15,6 @@ from estim.dynare import read_mod
 from estim.dynare.writing.experiment_file import data_file, experiment_data, experiment_source
 from estim.experiment import Experiment, ExperimentError, load_experiment
 from estim.experiment.experiment import OWN_DATA
-from estim.model import Model
 from estim.pipeline.changes import data_changes, text_changes
 from estim.pipeline.quarter import Beginning
 from estim.results.advice import quoted
@@ -23,6 +22,7 @@ from estim.results.contents import read_data
 from estim.results.describe import describe_environment, describe_model, versions_that_matter
 from estim.results.store import RunDirectory, RunWarning, StoreError
 from estim.results.verify import require_intact
+from estim.specification import Specification
 from estim.user_code import executed_files, stands_for
 
 _RESUME = "`estim resume {}` goes on with the copy that the run keeps"
@@ -60,7 +60,11 @@ def remove_run(path: Path) -> None:
 
 
 def begin(
-    run: RunDirectory, experiment: Experiment, model: Model, data: pd.DataFrame, previous: Beginning | None
+    run: RunDirectory,
+    experiment: Experiment,
+    model: Specification,
+    data: pd.DataFrame,
+    previous: Beginning | None,
 ) -> None:
     """Write down what the run depends on; the settings come last and say that all is there.
 
@@ -109,7 +113,7 @@ def require_continuable(run: RunDirectory) -> None:
             warnings.warn(RunWarning(f"{run.path}: {note}"), stacklevel=2)
 
 
-def require_same(run: RunDirectory, experiment: Experiment, model: Model) -> None:
+def require_same(run: RunDirectory, experiment: Experiment, model: Specification) -> None:
     """
     Raises:
         ExperimentError: the directory holds a run of other settings, another model or another file of it.

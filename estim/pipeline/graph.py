@@ -7,7 +7,6 @@ import pandas as pd
 
 from estim.experiment import Experiment, Route, SurrogateRoute
 from estim.experiment.settings import SURROGATE
-from estim.model import Model
 from estim.pipeline import learning
 from estim.pipeline.evidence import compare_evidence, populations
 from estim.pipeline.parts import Part, Results, key_of
@@ -17,6 +16,7 @@ from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.results.store import RunDirectory
 from estim.solution.table import solver_named
+from estim.specification import Specification
 from estim.typing import Key
 
 _STEP, _WIDE_STEP = 1e-3, 0.3
@@ -28,7 +28,7 @@ MODE, SURROGATE_DRAWS, SLICES = "mode", "surrogate/draws", "slices"
 def parts_of(
     run: RunDirectory,
     experiment: Experiment,
-    model: Model,
+    model: Specification,
     posterior: Posterior,
     data: pd.DataFrame,
     progress: Progress,

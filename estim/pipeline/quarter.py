@@ -18,7 +18,6 @@ import numpy as np
 
 from estim.arguments import ArgumentError
 from estim.experiment import Experiment, Route
-from estim.model import Model
 from estim.numerics import resample_systematically
 from estim.pipeline.routes import begun_file
 from estim.posterior import Posterior
@@ -32,6 +31,7 @@ from estim.results.verify import require_intact, require_run
 from estim.samplers.adaptation import NUM_WINDOWS
 from estim.samplers.constrain import unconstrain
 from estim.samplers.registry import is_population
+from estim.specification import Specification
 from estim.surrogate.estimates import effective_size, pareto_khat, reliable_khat
 from estim.surrogate.evaluate import evaluate_posterior
 
@@ -81,7 +81,7 @@ class Reweighted(NamedTuple):
         return self.khat < 1 and self.effective >= _OVERLAP
 
 
-def open_previous(path: Any, model: Model) -> RunDirectory:
+def open_previous(path: Any, model: Specification) -> RunDirectory:
     """The run to begin from.
 
     Raises:
@@ -152,7 +152,7 @@ class Beginning(NamedTuple):
     note: str
 
 
-def begin_from(path: Any, experiment: Experiment, model: Model, posterior: Posterior) -> Beginning:
+def begin_from(path: Any, experiment: Experiment, model: Specification, posterior: Posterior) -> Beginning:
     """The old draws as the one route, where they stand for the new posterior; the search for the mode from the old one.
 
     Args:

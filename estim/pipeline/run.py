@@ -14,7 +14,6 @@ import xarray as xr
 from estim.arguments import ArgumentError, Positive, checked, did_you_mean
 from estim.display import counted, table
 from estim.experiment import Experiment
-from estim.model import Model
 from estim.pipeline.beginning import saved_experiment
 from estim.posterior import Posterior
 from estim.results.analysis import thin
@@ -83,7 +82,7 @@ class Run:
         return read_data(RunDirectory(self.path))
 
     @cached_property
-    def model(self) -> Model:
+    def model(self) -> Any:
         """The model; one of the user's own is executed."""
         return self._experiment.load_model()
 
@@ -247,7 +246,8 @@ class Run:
 
     def _summary(self, route: str) -> Any:
         settings = RunDirectory(self.path).read_json("settings.json")
-        return summarise(self._params(route), superchains_of(settings, route))
+        params = self._params(route)[..., : len(self.param_names)]  # shocks may stand behind them
+        return summarise(params, superchains_of(settings, route))
 
     def _estimated(self, route: str | None, num_draws: int) -> Estimated:
         params = self._params(self._known(route)).astype(float)

@@ -8,7 +8,6 @@ import pandas as pd
 from jax import random
 
 from estim.experiment import Experiment, ExperimentError
-from estim.model import Model
 from estim.pipeline.evidence import populations
 from estim.posterior import Posterior
 from estim.progress import Progress
@@ -21,6 +20,7 @@ from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.first_approximation import first_approximation
 from estim.samplers.mode import Laplace, find_mode, laplace_approximation
 from estim.samplers.states import first_gradient_state
+from estim.specification import Specification
 from estim.typing import Key
 
 _NUM_PRIOR_DRAWS = 4000
@@ -86,7 +86,7 @@ def is_finished(run: RunDirectory, experiment: Experiment) -> bool:
 
 def say_implications(
     run: RunDirectory,
-    model: Model,
+    model: Specification,
     posterior: Posterior,
     data: pd.DataFrame,
     trained_on: tuple[str, ...],

@@ -12,6 +12,7 @@ from numpyro.distributions import Distribution
 
 from estim.model import Model
 from estim.priors import Component
+from estim.specification import Specification
 
 _PACKAGES = (
     *("estim", "jax", "jaxlib", "numpyro", "blackjax", "flax", "optax"),
@@ -22,20 +23,22 @@ _PACKAGES = (
 _DECIDE = ("estim", "jax", "jaxlib", "numpyro", "blackjax", "flax", "optax", "numpy", "scipy")
 
 
-def describe_model(model: Model) -> dict[str, Any]:
-    """Names, reference, priors and calibrated values of a model."""
-    defaults = model.params()
+def describe_model(model: Specification) -> dict[str, Any]:
+    """Names, reference, priors and calibrated values of a model; its equations, if it is written as such."""
+    defaults, labels = model.params(), getattr(model, "labels", {})
+    equations = model.equations_in_tex() if isinstance(model, Model) else {}
+    names = lambda kind: list(getattr(getattr(model, kind, None), "_fields", ()))
     calibrated = [n for n in model.param_names if n not in model.estimated]
     return {
         "name": model.name,
         "reference": model.reference,
-        "variables": list(model.variables._fields),
-        "shocks": list(model.shocks._fields),
-        "observables": list(model.observables._fields),
+        "variables": names("variables"),
+        "shocks": names("shocks"),
+        "observables": names("observables"),
         "prior": [{"name": n, **describe_prior(getattr(model.prior, n))} for n in model.estimated],
-        "equations": model.equations_in_tex(),
-        "labels": {name: words for name, (words, _) in model.labels.items() if words},
-        "symbols": {name: tex for name, (_, tex) in model.labels.items() if tex},
+        "equations": equations,
+        "labels": {name: words for name, (words, _) in labels.items() if words},
+        "symbols": {name: tex for name, (_, tex) in labels.items() if tex},
         "published": {n: float(v) for n, v in model.published.items() if n in model.estimated},
         "calibrated": {n: float(getattr(defaults, n)) for n in calibrated},
     }

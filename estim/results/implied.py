@@ -18,7 +18,6 @@ from estim.analysis.moving_average import sample_conditional
 from estim.arguments import ArgumentError, did_you_mean
 from estim.devices import over
 from estim.likelihood.state_space.smoothing import sample_smoothed
-from estim.model import Model
 from estim.observations import PERIODS_AT_ONCE, in_whole_blocks
 from estim.periods import labels_of, periods_after, place_of
 from estim.posterior import Posterior
@@ -34,7 +33,7 @@ from estim.typing import Array, Key
 class Estimated(NamedTuple):
     """A model, its posterior, its data, and draws of its parameters ``[n, n_params]`` in the model's units."""
 
-    model: Model
+    model: Any
     posterior: Posterior
     data: pd.DataFrame
     params: np.ndarray

@@ -138,10 +138,12 @@ def _left_out(report: Report) -> list[Item]:
     """What could not be computed, by name, and why."""
     if not report.run.has("implications.json"):
         return []
-    left_out = report.run.read_json("implications.json")["left_out"]
-    return (
-        [report.facts([(name.replace("_", " "), why) for name, why in left_out.items()])] if left_out else []
-    )
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in report.run.read_json("implications.json")["left_out"].items():
+        by_reason.setdefault(reason, []).append(name.replace("_", " "))
+    return [
+        report.text(f"Not computed: {', '.join(names)} ({reason}).") for reason, names in by_reason.items()
+    ]
 
 
 def forecast_section(report: Report) -> list[Item]:

@@ -36,7 +36,8 @@ class Report(Page):
         }
         if not self.routes:
             raise StoreError(f"{run.path}: no route has finished any draws yet")
-        self.draws = {label: route.params for label, route in self.routes.items()}
+        n = len(self.names)  # what stands behind the parameters are shocks, as many as periods
+        self.draws = {label: route.params[..., :n] for label, route in self.routes.items()}
         self.summaries = {
             LABELS.get(r, r): summarise(self.draws[LABELS.get(r, r)], superchains_of(self.settings, r))
             for r in finished_routes(run)

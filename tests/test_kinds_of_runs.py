@@ -1,0 +1,98 @@
+"""A run of each kind of specification and of likelihood ends in a report, and in a run that can be read."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from numpyro.distributions import Beta, Gamma
+
+import estim
+from estim import Experiment, Route
+from estim.pipeline import run_experiment
+
+
+class AR1(NamedTuple):
+    x: Any
+
+
+class Shocks(NamedTuple):
+    e: Any
+
+
+class Observables(NamedTuple):
+    y: Any
+
+
+class Params(NamedTuple):
+    rho: Any = Beta(5.0, 5.0)
+    sigma: Any = Gamma(4.0, 4.0)
+
+
+MODEL = estim.Model(
+    name="ar1",
+    variables=AR1,
+    shocks=Shocks,
+    observables=Observables,
+    steady_state=lambda p: AR1(0.0),
+    residuals=lambda lag, now, lead, shocks, p: {"law": now.x - p.rho * lag.x - p.sigma * shocks.e},
+    measurement=lambda now, lag, p: Observables(now.x),
+    measurement_error=lambda p: Observables(0.3),
+    prior=Params(),
+)
+SIMULATION = estim.Simulation(
+    name="walk",
+    shocks=Shocks,
+    observables=Observables,
+    start=lambda p: 0.0,
+    transition=lambda x, e, p: p.rho * x + p.sigma * e.e,
+    measurement=lambda x, p: Observables(x),
+    measurement_error=lambda p: Observables(0.3),
+    prior=Params(),
+)
+QUARTERS = pd.period_range("2000Q1", periods=24, freq="Q", name="date")
+DATA = pd.DataFrame({"y": np.random.default_rng(0).normal(size=24)}, QUARTERS)
+SECOND = estim.Perturbation(order=2)
+KINDS = {
+    "simulation": (SIMULATION, None, estim.LinearSimulation(), "rwmh"),
+    "simulation by particles": (SIMULATION, None, estim.Particle(num_particles=50), "pseudo_marginal"),
+    "second order": (replace(MODEL, measurement_error=None), SECOND, estim.Inversion(), "rwmh"),
+    "parameters and shocks together": (MODEL, SECOND, estim.Joint(), "nuts"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_ends_in_a_report(kind, tmp_path):
+    model, solver, likelihood, algorithm = KINDS[kind]
+    route = Route(algorithm, num_samples=30, num_chains=2, num_warmup=20)
+    experiment = Experiment(
+        model=model,
+        data=DATA,
+        solver=solver,
+        likelihood=likelihood,
+        routes={"route": route},
+        surrogate=None,
+        num_starts=1,
+    )
+    run = run_experiment(experiment, tmp_path / "run")
+    left_out = run.read_json("implications.json")["left_out"]
+    assert {"history", "forecast", "identification"} <= set(left_out)
+    assert all(reason.startswith("there is no rule for a ") for reason in left_out.values())
+    page = run.read_text("report.html")
+    assert "Not computed: " in page and "The posterior" in page
+    loaded = estim.load_run(run.path)
+    assert list(loaded.summary().index) == ["rho", "sigma"]
+    assert set(loaded.draws()["posterior"].data_vars) >= {"rho", "sigma"}
+
+
+def test_a_panel_of_agents_ends_in_a_report(tmp_path):
+    data = estim.simulate_agents(estim.load_model("rust_1987"), None, 300, rng_key=jax.random.key(0))
+    routes = {"route": Route("rwmh", num_samples=30, num_chains=2, num_warmup=20)}
+    run = run_experiment(
+        Experiment(model="rust_1987", data=data, routes=routes, surrogate=None, num_starts=1),
+        tmp_path / "run",
+    )
+    assert "there is no rule for a StationaryEquilibrium" in run.read_text("report.html")
+    assert estim.load_run(run.path).summary().shape[0] == 4
