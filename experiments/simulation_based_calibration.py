@@ -259,28 +259,38 @@ def effective(draws: Any) -> float:
     return float(np.min(az.array_stats.ess(values, method="bulk", chain_axis=0, draw_axis=1)))
 
 
-def calibrate(name: str, folder: Path, end: float = np.inf) -> pd.DataFrame:
-    """All replications of a case, or those that are done by `end`: by route, ranks and the effective sample size."""
+def calibrate(name: str, folder: Path, end: float = np.inf, backwards: bool = False) -> pd.DataFrame:
+    """All replications of a case, or those that are done by `end`: by route, ranks and the effective sample size.
+
+    Two processes share the work of a case, one of them `backwards`: each keeps the rows of the other.
+    """
     replications, path = Replications(name), folder / f"{name}.csv"
-    columns = pd.MultiIndex.from_product(
-        [replications.case.names, [*replications.blank.param_names, "effective"]]
-    )
-    table = pd.DataFrame(columns=columns.set_names(["route", "rank of"]), dtype=int)
-    if path.exists():
-        table = pd.read_csv(path, header=[0, 1], index_col=0)
-        if not table.columns.equals(columns):
-            raise SystemExit(f"{path} is not of this experiment: move it, or choose another --folder")
-    for number in range(replications.case.num_replications):
-        if number in table.index or time.monotonic() > end:
+    numbers = range(replications.case.num_replications)
+    for number in reversed(numbers) if backwards else numbers:
+        if number in read_rows(path, replications).index or time.monotonic() > end:
             continue
         begun, found = time.monotonic(), replications.one(number)
+        table = read_rows(path, replications)
         table.loc[number] = np.concatenate(
             [[*found[r][0], round(found[r][1])] for r in replications.case.names]
         )
         part = path.with_suffix(".part")
-        table.astype(int).to_csv(part)
+        table.sort_index().astype(int).to_csv(part)
         part.rename(path)  # there as a whole, or as it was
         print(f"{name}: {number + 1}, {time.monotonic() - begun:.0f} s", flush=True)
+    return read_rows(path, replications)
+
+
+def read_rows(path: Path, replications: Replications) -> pd.DataFrame:
+    """The rows that are done, by number of the replication."""
+    columns = pd.MultiIndex.from_product(
+        [replications.case.names, [*replications.blank.param_names, "effective"]]
+    )
+    if not path.exists():
+        return pd.DataFrame(columns=columns.set_names(["route", "rank of"]), dtype=int)
+    table = pd.read_csv(path, header=[0, 1], index_col=0)
+    if not table.columns.equals(columns):
+        raise SystemExit(f"{path} is not of this experiment: move it, or choose another --folder")
     return table
 
 
@@ -365,6 +375,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--case", action="append", choices=CASES)
     parser.add_argument("--minutes", type=float, default=np.inf)
+    parser.add_argument("--backwards", action="store_true", help="the last first: a second process beside")
     arguments = parser.parse_args()
     if arguments.exact:
         names, ranks = exact_ranks(arguments.exact)
@@ -378,7 +389,7 @@ def main() -> None:
     end, found = time.monotonic() + 60 * arguments.minutes, {}
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.case or CASES:
-        table = calibrate(name, arguments.folder, end)
+        table = calibrate(name, arguments.folder, end, arguments.backwards)
         if len(table):
             found[name] = by_route(table)
     if found:
