@@ -223,7 +223,10 @@ def test_the_likelihood_is_that_of_the_model():
         (lambda: Route("rwmh", 5, num_chain=2), "'num_chain'; did you mean 'num_chains'"),
         (lambda: Route("rwmh", 5, settings=None), "settings must be a mapping, not None"),
         (lambda: SurrogateRoute(settings={"hidden": "64"}), r"settings\.hidden must be a list, not '64'"),
-        (lambda: Experiment(3, "us_nk"), "model must be text or a Model or a Simulation or a DecisionModel, not 3"),
+        (
+            lambda: Experiment(3, "us_nk"),
+            "model must be text or a Model or a Simulation or a DecisionModel, not 3",
+        ),
         (lambda: Experiment("hansen_1985", None), "data must be text or a DataFrame, not None"),
         (lambda: Experiment("hansen_1985", "us_nk", routes={"a": "rwmh"}), r"routes\['a'\] must be a Route"),
         (

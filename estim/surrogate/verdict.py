@@ -25,6 +25,10 @@ LOOSER = {"mean": 2.0, "standard deviation": 1.0, "5 % quantile": 2.0, "95 % qua
 MAX_TRAINING_RHAT = 1.01
 """Of an exact sampler's few long chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021)."""
 
+MAX_FAILED_SHARE = 0.1
+"""Of draws at which the posterior is zero, in tolerances: they move margins little, but each of them is wrong, and the
+model says nothing there."""
+
 MAX_TAIL_KHAT = 0.4
 """Of the terms of a corrected variance: its Monte Carlo error is finite below one half, and k-hat is known to 0.1."""
 
@@ -141,6 +145,12 @@ def _weights(found: Findings) -> list[Condition]:
     ]
     if share == 1:
         return conditions
+    most = found.tolerance * MAX_FAILED_SHARE
+    said, wanted = f"{share:.2%}", f"at most {most:.2%}"
+    otherwise = f"{said} of the surrogate's draws have no likelihood, wanted {wanted}: leave them out"
+    conditions.append(
+        Condition("draws without a likelihood", said, wanted, share <= most, otherwise, refuses=False)
+    )
     said, wanted = f"k-hat {found.pareto_khat:.2f}", f"below {found.reliable_khat:.2f}"
     reliable = bool(found.pareto_khat < found.reliable_khat)
     otherwise = f"importance weights are unreliable: {said}, wanted {wanted}: refine"
