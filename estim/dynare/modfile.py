@@ -34,7 +34,8 @@ from estim.model import Model
 class Command(NamedTuple):
     """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
     what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
-    value), and the ``variables`` it lists, by the model's names."""
+    value), the ``variables`` it lists, by the model's names, and the ``paths`` by period that it sees: surprises in
+    shocks, by the model's names, and what is announced of deterministic variables."""
 
     name: str
     line: int
@@ -42,6 +43,7 @@ class Command(NamedTuple):
     refused: str = ""
     options: Mapping[str, str | None] = {}
     variables: tuple[str, ...] = ()
+    paths: Mapping[str, Mapping[int, float]] = {}
 
 
 class Histories(NamedTuple):
@@ -161,7 +163,9 @@ class ModFile(NamedTuple):
     @property
     def likelihood_options(self) -> dict[str, Any]:
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
-        return {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
+        asked = {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
+        scales = self.estimation.shock_scales
+        return asked | ({"shock_scales": scales} if scales else {})
 
 
 @checked
@@ -252,7 +256,8 @@ def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Co
             refused = f"estimation ({c.not_estimated})"
         listed = (n.name for n in s.items if isinstance(n, Name)) if not refused else ()
         variables = tuple(names[n] for n in dict.fromkeys(listed) if n in c.variables)
-        yield Command(name, c.source.locate(s.at).line, params, refused, options, variables)
+        paths = {names.get(n, n): path for n, path in values.paths.items()}
+        yield Command(name, c.source.locate(s.at).line, params, refused, options, variables, paths)
 
 
 def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:

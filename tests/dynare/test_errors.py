@@ -153,7 +153,6 @@ PASSED_OVER = {
     "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",
     "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
-    "shocks(surprise); var e; periods 1; values 1; end;": "an occasionally binding constraint ('shocks(surprise)')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
     "bvar_density 4;": "a Bayesian VAR ('bvar_density')",

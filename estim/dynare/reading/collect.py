@@ -27,7 +27,7 @@ from estim.dynare.reading.occbin import (
 )
 from estim.dynare.reading.planner import POLICY_HANDLERS, ramsey_policy
 from estim.dynare.reading.scanner import COMPUTING, FIRST_ORDER, IDLE, POLICY, statement_begins
-from estim.dynare.reading.shocks import shocks, sigma_e
+from estim.dynare.reading.shocks import heteroskedastic_shocks, shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
@@ -207,7 +207,7 @@ def _skip(c: Contents, s: Statement) -> None:
 
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
-    if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
+    if "filter_initial_state" in s.items[0]:
         c.restrictions[s.items[0]] = s.at
 
 
@@ -335,6 +335,7 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "steady_state_model": _steady_state_model,
     "initval": _initval,
     "shocks": shocks,
+    "heteroskedastic_shocks": heteroskedastic_shocks,
     "occbin_constraints": occbin_constraints,
     "ramsey_policy": lambda c, s: perform(c, ramsey_policy(c, s)),
     **POLICY_HANDLERS,

@@ -89,13 +89,14 @@ FOLLOWED = {
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
         *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
+        "heteroskedastic_filter",
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
     "forecast": _FORECAST,
     "conditional_forecast": _FORECAST,
     "plot_conditional_forecast": {"periods"},
-    "calib_smoother": _DATA | {"parameter_set"},
+    "calib_smoother": _DATA | {"parameter_set", "heteroskedastic_filter"},
     "smoother2histval": set(),
     "shock_decomposition": _DECOMPOSITION,
     "realtime_shock_decomposition": _DECOMPOSITION,
@@ -103,6 +104,9 @@ FOLLOWED = {
     "identification": {"ar", "parameter_set", "order"},
     "dynare_sensitivity": {"nsam", "stab"},
     "sensitivity": {"nsam", "stab"},
+    "occbin_setup": {"simul_periods"},
+    "occbin_solver": {"simul_periods"},
+    "occbin_graph": set(),
 }
 """Options that estim follows."""
 
@@ -113,6 +117,7 @@ HARMLESS = {
     *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
     *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
     *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
+    *("simul_check_ahead_periods", "simul_max_check_ahead_periods", "simul_maxit", "simul_debug"),
     *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
 }
 """Options that change how Dynare computes or prints, and no number."""
@@ -125,7 +130,6 @@ _UNSUPPORTED_OPTIONS = {
         "dsge_var": "a DSGE-VAR",
         "dsge_varlag": "a DSGE-VAR",
         "endogenous_prior": "an endogenous prior",
-        "heteroskedastic_filter": "a heteroskedastic filter",
         "occbin_smoother": "an occasionally binding constraint",
         "occbin_likelihood": "an occasionally binding constraint",
         "number_of_particles": "a particle filter",

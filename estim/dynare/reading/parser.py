@@ -24,7 +24,7 @@ _RULES = {
     "model": "model",
     "steady_state_model": "assignments",
     "initval": "assignments",
-    "shocks": "shocks",
+    **dict.fromkeys(("shocks", "heteroskedastic_shocks"), "shocks"),
     "estimated_params": "estimated_params",
     "estimated_params_init": "estimated_params",
     "estimated_params_bounds": "estimated_params",

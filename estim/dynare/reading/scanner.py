@@ -14,7 +14,7 @@ BLOCKS = {
     *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
-    *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs"),
+    *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs", "heteroskedastic_shocks"),
 }
 
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
@@ -41,7 +41,7 @@ IDLE = {
         "save_params_and_steady_state",
         "dynare_version",
     ),
-    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
+    "occbin_write_regimes",
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
@@ -49,6 +49,7 @@ FIRST_ORDER = {
     *("calib_smoother", "smoother2histval", "forecast", "conditional_forecast", "plot_conditional_forecast"),
     *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
     *("identification", "dynare_sensitivity", "sensitivity"),
+    *("occbin_setup", "occbin_solver", "occbin_graph"),
 }
 """Commands that say what a first-order solution means; `estim dynare` runs them."""
 
@@ -66,7 +67,6 @@ IGNORED_BLOCKS = {
 UNSUPPORTED_BLOCKS = {
     "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
-    "heteroskedastic_shocks": "'heteroskedastic_shocks'",
     "matched_moments": "the method of moments ('matched_moments')",
     "matched_irfs": "the method of moments ('matched_irfs')",
     "matched_irfs_weights": "the method of moments ('matched_irfs_weights')",

@@ -19,6 +19,7 @@ from estim.dynare.reading.syntax import (
     Number,
     Option,
     Shock,
+    ShockPath,
     Symbol,
     Unary,
 )
@@ -133,8 +134,11 @@ class Statements(_Expressions):
     def correlation(self, first, second, value):
         return Shock("corr", (str(first), str(second)), value, self._at(first))
 
-    def deterministic(self, name, periods, path):
-        return Shock("deterministic", (str(name),), Number(0.0), self._at(name))
+    def kind(self, word):
+        return str(word)
+
+    def deterministic(self, name, periods, kind, values):
+        return ShockPath(str(name), str(periods), kind, str(values), self._at(name))
 
     # --- constraints that bind at times ---
     def condition(self, name, bind, relax, *errors):

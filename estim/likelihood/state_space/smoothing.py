@@ -120,7 +120,10 @@ def smooth_given_levels(
         first, levels = start, jnp.zeros((n, 2 * n))
         given = Gaussian(jnp.zeros(n), jnp.zeros((n, n)))
 
-    def forward(carry, y):
+    later, scales = state_space.later_shock_covs(len(y)), state_space.scales(len(y))
+
+    def forward(carry, period):
+        y, next_cov = period
         M, P = carry  # M = [mean, its derivatives in the levels]
         v, Zy, Hy, _ = leave_out_missing(y, Z, H)
         V = jnp.pad(v[:, None], ((0, 0), (0, 2 * n))) - Zy @ M
@@ -129,12 +132,12 @@ def smooth_given_levels(
         L = jnp.linalg.cholesky(F)
         U = jsl.solve_triangular(L, V, lower=True)
         G = jsl.solve_triangular(L, PZ.T, lower=True)
-        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + shock_cov
+        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + (shock_cov if next_cov is None else next_cov)
         return ahead, (M, P, V, jnp.diagonal(L) ** 2, jnp.where(jnp.isnan(y), 0.0, jnp.diagonal(F)))
 
     def backward(carry, period):
         r, N = carry  # scores in the mean of s_{t+1}
-        M, P, V, y = period
+        M, P, V, y, scale = period
         _, Zy, Hy, _ = leave_out_missing(y, Z, H)
         F = jsl.cho_factor(Zy @ P @ Zy.T + Hy)
         F_Z = jsl.cho_solve(F, Zy)
@@ -142,13 +145,14 @@ def smooth_given_levels(
         r = F_Z.T @ V + L.T @ r
         N = Zy.T @ F_Z + L.T @ N @ L
         states = M + P @ r, P - P @ N @ P
-        shocks = Q @ R.T @ r, Q - Q @ R.T @ N @ R @ Q
+        Q_t = Q if scale is None else scale[:, None] * Q * scale[None, :]
+        shocks = Q_t @ R.T @ r, Q_t - Q_t @ R.T @ N @ R @ Q_t
         return (r, N), (states, shocks)
 
     begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov
-    _, (M, P, V, pivots, variances) = jax.lax.scan(forward, begin, y)
+    _, (M, P, V, pivots, variances) = jax.lax.scan(forward, begin, (y, later))
     end = jnp.zeros((n, 1 + 2 * n)), jnp.zeros((n, n))
-    states, shocks = jax.lax.scan(backward, end, (M, P, V, y), reverse=True)[1]
+    states, shocks = jax.lax.scan(backward, end, (M, P, V, y, scales), reverse=True)[1]
     smallest = SMALLEST_SHARE * variances.max(axis=0)[None]
     singular = (~(pivots > smallest) & ~jnp.isnan(y)).any(axis=1)
     return GivenLevels(states, shocks, given, singular)
