@@ -7,6 +7,7 @@ from collections.abc import Callable
 from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.command_options import command, unit_root_vars
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.editing import model_remove, take_out, var_remove
 from estim.dynare.reading.estimated import (
     calibrated,
     estimated_params,
@@ -235,6 +236,12 @@ def _model(c: Contents, s: Statement) -> None:
         c.equations.append(item)
 
 
+def _model_replace(c: Contents, s: Statement) -> None:
+    """Equations in the place of those with some tags; no variable changes its type."""
+    take_out(c, s.options, s.at)  # type: ignore[arg-type]
+    _model(c, Statement("model", (), s.items, s.at))
+
+
 def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
     """How long expressions are once their local variables and differences are written out."""
 
@@ -332,6 +339,9 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,
+    "model_remove": model_remove,
+    "model_replace": _model_replace,
+    "var_remove": var_remove,
     "steady_state_model": _steady_state_model,
     "initval": _initval,
     "shocks": shocks,

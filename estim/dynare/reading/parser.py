@@ -35,6 +35,8 @@ _RULES = {
     "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
     "planner_objective": "single",
+    "model_remove": "selectors",
+    "model_replace": "model",
     "ramsey_constraints": "inequalities",
     "optim_weights": "weights",
     "osr_params_bounds": "bounds",
@@ -80,7 +82,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     rule = _RULES.get(chunk.keyword, "command")
     body = chunk.body
     added: tuple[Any, ...] = ()
-    if chunk.keyword == "model":
+    if rule == "model":
         body = _COMPLEMENTARY.sub(lambda m: " " * len(m[0]), body)
         body, added = _declared_on_the_fly(body, chunk.body_at)
     try:
@@ -97,7 +99,8 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     if rule in ("declaration", "command"):
         options, items = items
         return Statement(chunk.keyword, options, items, chunk.at)
-    options = _parse(source, "header", chunk.header, chunk.header_at) if chunk.header else ()
+    heading = "selectors" if chunk.keyword == "model_replace" else "header"
+    options = _parse(source, heading, chunk.header, chunk.header_at) if chunk.header else ()
     code = (MatlabCode(chunk.body),) if chunk.keyword == "steady_state_model" else ()
     return Statement(chunk.keyword, options, (*added, *items, *code), chunk.body_at if code else chunk.at)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from estim.dynare.reading.source import Source
 
 BLOCKS = {
-    *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
+    *("model", "model_replace", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
     *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs", "heteroskedastic_shocks"),
@@ -21,7 +21,7 @@ DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_vari
 
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
-    "model_options",
+    *("model_options", "model_remove", "var_remove"),
     *("external_function", "trend_var", "log_trend_var"),
     "load_params_and_steady_state",
     *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
@@ -99,15 +99,9 @@ UNSUPPORTED_COMMANDS = {
 }  # fmt: skip
 """Commands that estim does not have: each is passed over with a warning, and the model is read without it."""
 
-REFUSED = {
-    **dict.fromkeys(
-        ("var_model", "trend_component_model", "var_expectation_model", "pac_model"),
-        "a semi-structural model",
-    ),
-    "model_replace": "replacing equations",
-    "model_remove": "removing equations",
-    "var_remove": "removing variables",
-}
+REFUSED = dict.fromkeys(
+    ("var_model", "trend_component_model", "var_expectation_model", "pac_model"), "a semi-structural model"
+)
 """Statements that change the model in a way that estim does not know."""
 
 COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED | FIRST_ORDER

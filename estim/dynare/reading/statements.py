@@ -68,7 +68,7 @@ class Statements(_Expressions):
     def _all(self, *items):
         return items
 
-    model = assignments = shocks = estimated_params = observation_trends = _all
+    selectors = model = assignments = shocks = estimated_params = observation_trends = _all
     tags = partitions = homotopy = sigma = sigma_row = occbin = _all
     inequalities = weights = bounds = dated_values = groups = paths = combinations = _all
 
@@ -81,6 +81,12 @@ class Statements(_Expressions):
         tags, left, right = items
         zero = Number(0.0)
         return Equation(left, zero if right is None else right, dict(tags or ()), self._at(meta))
+
+    def selector(self, found):
+        """A name, one tag, or several that an equation must have."""
+        if isinstance(found, Token):
+            return {"name": found.strip("'\"")}
+        return dict([found] if isinstance(found[0], str) else found)
 
     def local(self, tags, name, value):
         return Assignment(str(name), value, self._at(name))
