@@ -15,6 +15,7 @@ from estim.dynare.drawings import Drawings
 from estim.dynare.histories import combined_responses
 from estim.dynare.history_commands import HistoryCommands
 from estim.dynare.map_commands import identification, sensitivity
+from estim.dynare.model_comparison import model_comparison
 from estim.dynare.modfile import Command, ModFile
 from estim.dynare.occbin_commands import OccbinCommands
 from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
@@ -46,6 +47,7 @@ def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -
         | OccbinCommands(mod, drawings).table
         | {
             "identification": partial(identification, mod),
+            "model_comparison": partial(model_comparison, mod),
             **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
         }
     )

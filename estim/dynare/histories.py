@@ -222,15 +222,24 @@ def combined_responses(mod: ModFile, params: dict[str, float], periods: int) -> 
     Raises:
         ModelError: a shock has no variance.
     """
-    if not mod.histories.combined:
-        return {}
-    rule, model = solved(mod, params), mod.model
-    rows, found = pd.RangeIndex(1, periods + 1, name="period"), {}
+    model, found = mod.model, {}
     for name, sizes in mod.histories.combined.items():
-        shocks = np.array([sizes.get(shock, 0.0) for shock in model.shocks._fields])
-        state, path = rule.selection @ in_deviations(mod, params, shocks, "generate_irfs"), []
-        for _ in range(periods):
-            path.append(rule.policy @ state)
-            state = rule.transition @ state
+        shocks = np.zeros((periods, len(model.shocks._fields)))
+        shocks[0] = [sizes.get(shock, 0.0) for shock in model.shocks._fields]
+        path = follow(mod, params, in_deviations(mod, params, shocks, "generate_irfs"), level=0.0)
+        rows = pd.RangeIndex(1, periods + 1, name="period")
         found[name] = pd.DataFrame(path, rows, model.variables._fields)
     return found
+
+
+def follow(
+    mod: ModFile, params: dict[str, float], shocks: np.ndarray, level: float | None = None
+) -> np.ndarray:
+    """The path of all variables ``[n_periods, n_variables]`` after shocks ``[n_periods, n_shocks]`` in standard
+    deviations, from rest, in levels, or around the ``level`` that is given."""
+    rule = solved(mod, params)
+    state, path = np.zeros(len(rule.transition)), []
+    for shock in shocks:
+        state = rule.transition @ state + rule.selection @ shock
+        path.append((rule.steady_state if level is None else level) + rule.policy @ state)
+    return np.array(path)

@@ -35,7 +35,8 @@ class Command(NamedTuple):
     """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
     what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
     value), the ``variables`` it lists, by the model's names, and the ``paths`` by period that it sees: surprises in
-    shocks, by the model's names, and what is announced of deterministic variables."""
+    shocks, by the model's names, and what is announced of deterministic variables; ``models`` are those of
+    `model_comparison`, with their prior probabilities, None where none is given."""
 
     name: str
     line: int
@@ -44,6 +45,7 @@ class Command(NamedTuple):
     options: Mapping[str, str | None] = {}
     variables: tuple[str, ...] = ()
     paths: Mapping[str, Mapping[int, float]] = {}
+    models: Mapping[str, float | None] = {}
 
 
 class Histories(NamedTuple):
@@ -257,7 +259,9 @@ def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Co
         listed = (n.name for n in s.items if isinstance(n, Name)) if not refused else ()
         variables = tuple(names[n] for n in dict.fromkeys(listed) if n in c.variables)
         paths = {names.get(n, n): path for n, path in values.paths.items()}
-        yield Command(name, c.source.locate(s.at).line, params, refused, options, variables, paths)
+        models = dict(s.items) if name == "model_comparison" else {}
+        line = c.source.locate(s.at).line
+        yield Command(name, line, params, refused, options, variables, paths, models)
 
 
 def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:

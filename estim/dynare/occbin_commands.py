@@ -2,16 +2,17 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from estim.dynare.drawings import Drawings
-from estim.dynare.histories import in_deviations
+from estim.dynare.histories import follow, in_deviations
 from estim.dynare.history_commands import whole
 from estim.dynare.modfile import Command, ModFile
-from estim.paths import simulate
-from estim.solution.first_order import FirstOrder
 from estim.solution.occasionally_binding import OccasionallyBinding
+from estim.solution.piecewise_paths import follow_piecewise, in_words
+from estim.status import SolutionError
 
 _PERIODS = 100
 """Dynare's default."""
@@ -42,26 +43,28 @@ class OccbinCommands:
             SolutionError: the model has no solution, or a period has no regimes that solve it.
         """
         self.setup(command)
-        model, surprises = (
-            self.mod.model,
-            {n: command.paths.get(n, {}) for n in self.mod.model.shocks._fields},
-        )
-        last = max((t for path in surprises.values() for t in path), default=1)
-        shocks = np.zeros((max(self.periods, last, 1), len(surprises)))
-        for column, path in enumerate(surprises.values()):
-            for t, value in path.items():
+        model = self.mod.model
+        surprises = {name: command.paths.get(name, {}) for name in model.shocks._fields}
+        last = max((t for given in surprises.values() for t in given), default=1)
+        shocks = np.zeros((max(self.periods, last), len(surprises)))
+        for column, given in enumerate(surprises.values()):
+            for t, value in given.items():
                 shocks[t - 1, column] = value
         shocks = in_deviations(self.mod, command.params, shocks, "shocks(surprise)")
-        bound = OccasionallyBinding() if model.complementarity or model.alternatives else FirstOrder()
-        path = simulate(model, command.params, shocks, solver=bound)
-        self.found = path.to_pandas()
-        tables = {"PIECEWISE-LINEAR SIMULATION": self.found}
-        if "regimes" in path.coords:
-            tables["PIECEWISE-LINEAR SIMULATION"] = self.found.assign(regimes=path.regimes.to_numpy())
-            tables["LINEAR SIMULATION"] = simulate(
-                model, command.params, shocks, solver=FirstOrder()
-            ).to_pandas()
-        return {title: frame.to_string(float_format="{:.6g}".format) for title, frame in tables.items()}
+        rows = pd.RangeIndex(1, len(shocks) + 1, name="period")
+        frame = lambda levels: pd.DataFrame(np.asarray(levels), rows, model.variables._fields)
+        self.found = frame(follow(self.mod, command.params, shocks))
+        tables = {"LINEAR SIMULATION": self.found}
+        if model.complementarity or model.alternatives:
+            solution = OccasionallyBinding().solve(model, model.params(command.params))
+            path = follow_piecewise(solution, jnp.zeros_like(solution.steady_state), jnp.asarray(shocks))
+            for t, status in enumerate(np.maximum(path.status, solution.status), 1):
+                if status:
+                    raise SolutionError(int(status), f"{model.name}, period {t}")
+            self.found = frame(path.variables)
+            regimes = in_words(path.binding, solution.num_constraints)
+            tables = {"PIECEWISE-LINEAR SIMULATION": self.found.assign(regimes=regimes), **tables}
+        return {title: table.to_string(float_format="{:.6g}".format) for title, table in tables.items()}
 
     def graph(self, command: Command) -> dict[str, str]:
         """A panel for each variable."""

@@ -34,6 +34,8 @@ def command(c: Contents, s: Statement) -> None:
     if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
         c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
+    if s.keyword == "model_comparison":
+        return
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
         if s.keyword in FIRST_ORDER and c.role(name.name) is None:
@@ -107,6 +109,7 @@ FOLLOWED = {
     "occbin_setup": {"simul_periods"},
     "occbin_solver": {"simul_periods"},
     "occbin_graph": set(),
+    "model_comparison": {"marginal_density"},
 }
 """Options that estim follows."""
 

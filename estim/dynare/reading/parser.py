@@ -36,6 +36,7 @@ _RULES = {
     "Sigma_e": "sigma",
     "planner_objective": "single",
     "model_remove": "selectors",
+    "model_comparison": "compared",
     "model_replace": "model",
     "ramsey_constraints": "inequalities",
     "optim_weights": "weights",
@@ -96,7 +97,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
         return Statement("native", (), (chunk.body, error), chunk.at)
     if rule == "single":
         return Statement(chunk.keyword, (), (items,), chunk.at)
-    if rule in ("declaration", "command"):
+    if rule in ("declaration", "command", "compared"):
         options, items = items
         return Statement(chunk.keyword, options, items, chunk.at)
     heading = "selectors" if chunk.keyword == "model_replace" else "header"

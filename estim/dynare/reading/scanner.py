@@ -11,7 +11,15 @@ from typing import NamedTuple
 from estim.dynare.reading.source import Source
 
 BLOCKS = {
-    *("model", "model_replace", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
+    *(
+        "model",
+        "model_replace",
+        "steady_state_model",
+        "initval",
+        "shocks",
+        "observation_trends",
+        "homotopy_setup",
+    ),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
     *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs", "heteroskedastic_shocks"),
@@ -49,13 +57,13 @@ FIRST_ORDER = {
     *("calib_smoother", "smoother2histval", "forecast", "conditional_forecast", "plot_conditional_forecast"),
     *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
     *("identification", "dynare_sensitivity", "sensitivity"),
-    *("occbin_setup", "occbin_solver", "occbin_graph"),
+    *("occbin_setup", "occbin_solver", "occbin_graph", "model_comparison"),
 }
 """Commands that say what a first-order solution means; `estim dynare` runs them."""
 
 SKIPPED = {
     *("initial_condition_decomposition", "squeeze_shock_decomposition"),
-    *("model_comparison", "dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
+    *("dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 

@@ -118,6 +118,13 @@ class Statements(_Expressions):
     def command(self, options, *names):
         return options or (), tuple(Name(str(n), at=self._at(n)) for n in names)
 
+    def compared(self, options, *models):
+        numbers = [None if n is None else _number(n) for n in models[1::2]]
+        return options or (), tuple(zip(models[::2], numbers, strict=True))
+
+    def model_name(self, name):
+        return str(name).strip("'\"")
+
     def header(self, options):
         return options or ()
 
