@@ -146,7 +146,6 @@ UNSUPPORTED = {
 }
 
 PASSED_OVER = {
-    "estimation(dsge_var);": "a DSGE-VAR ('estimation(dsge_var)')",
     "stoch_simul(partial_information, order=1);": (
         "a solution under partial information ('stoch_simul(partial_information)')"
     ),
@@ -234,7 +233,6 @@ SKIPPED = {
     "z = oo_.dr.ghx;": "skipped: z = oo_.dr.ghx; ('oo_' is no function or variable known here)",
     "unheard of syntax here;": "skipped: unheard of syntax here;",
     "stoch_simul(order=4) y;": "'stoch_simul(order=4)': estim solves to first order",
-    "model_comparison a b;": "skipped: model_comparison a b;",
     "squeeze_shock_decomposition y;": "skipped: squeeze_shock_decomposition y;",
     "init2shocks; y e; end;": "skipped: init2shocks;",
     "identification(lik=1);": "options of 'identification' that estim does not follow: lik",

@@ -91,7 +91,7 @@ FOLLOWED = {
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
         *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
-        "heteroskedastic_filter",
+        *("heteroskedastic_filter", "dsge_var", "dsge_varlag"),
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
@@ -130,8 +130,6 @@ _UNSUPPORTED_OPTIONS = {
         "partial_information": "a solution under partial information",
     },
     "estimation": {
-        "dsge_var": "a DSGE-VAR",
-        "dsge_varlag": "a DSGE-VAR",
         "endogenous_prior": "an endogenous prior",
         "occbin_smoother": "an occasionally binding constraint",
         "occbin_likelihood": "an occasionally binding constraint",

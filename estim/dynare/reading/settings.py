@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.estimated import DSGE_VAR
 from estim.dynare.reading.syntax import Option
 
 STARTS = {1: "stationary", 2: "approximate_diffuse", 3: "diffuse", 4: "riccati"}
@@ -25,7 +26,8 @@ class EstimationSettings(NamedTuple):
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
     number, see `STARTS`. ``centred_over`` is the number of periods over which `prefilter` takes the mean out of
     trends too, None where there are none. ``shock_scales`` is what the standard deviation of each shock is multiplied
-    by in each period of the sample, None without a heteroskedastic filter.
+    by in each period of the sample, None without a heteroskedastic filter; ``dsge_var`` the lags of a DSGE-VAR and the
+    weight of its prior, a number or the parameter's name in Dynare, None without one.
     """
 
     datafile: str | None = None
@@ -40,6 +42,7 @@ class EstimationSettings(NamedTuple):
     centred_over: int | None = None
     last_obs: str | None = None
     shock_scales: tuple[tuple[float, ...], ...] | None = None
+    dsge_var: tuple[int, float | str] | None = None
 
 
 class StochSimulSettings(NamedTuple):
@@ -90,6 +93,7 @@ def estimation_settings(c: Contents) -> EstimationSettings:
         cells=_text(options.get("xls_range")),
         centred_over=c.centred_over,
         shock_scales=_shock_scales(c, options.get("heteroskedastic_filter")),
+        dsge_var=_dsge_var(c, options),
     )
 
 
@@ -109,6 +113,19 @@ def stoch_simul_settings(c: Contents) -> StochSimulSettings:
         estimated="stoch_simul" in commands and "estimation" in commands[: commands.index("stoch_simul")],
         order=whole(c, options.get("order"), 1),
     )
+
+
+def _dsge_var(c: Contents, options: dict[str, Option]) -> tuple[int, float | str] | None:
+    """Lags and weight; the weight is a parameter where the option has no number."""
+    given = options.get("dsge_var")
+    if given is None:
+        return None
+    lags = whole(c, options.get("dsge_varlag"), 4, MAX_PERIODS)
+    if given.value:
+        return lags, number(c, given)
+    if DSGE_VAR not in c.parameters:
+        raise c.source.error(f"'dsge_var' needs a number, or '{DSGE_VAR}' in 'estimated_params'", given.at)
+    return lags, DSGE_VAR
 
 
 def _shock_scales(c: Contents, option: Option | None) -> tuple[tuple[float, ...], ...] | None:
