@@ -17,6 +17,7 @@ from estim.dynare.history_commands import HistoryCommands
 from estim.dynare.map_commands import identification, sensitivity
 from estim.dynare.model_comparison import model_comparison
 from estim.dynare.modfile import Command, ModFile
+from estim.dynare.moments import method_of_moments
 from estim.dynare.occbin_commands import OccbinCommands
 from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
 from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
@@ -48,6 +49,7 @@ def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -
         | {
             "identification": partial(identification, mod),
             "model_comparison": partial(model_comparison, mod),
+            "method_of_moments": partial(method_of_moments, mod),
             **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
         }
     )

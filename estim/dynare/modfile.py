@@ -60,6 +60,14 @@ class Histories(NamedTuple):
     stderr: dict[str, str]
 
 
+class Matched(NamedTuple):
+    """What a file matches, by the model's names: the means of ``products`` of observables, each a variable with its
+    lead, and ``responses`` of a variable to a shock by period, each with its precision, the inverse of a variance."""
+
+    products: tuple[tuple[tuple[str, int], ...], ...] = ()
+    responses: Mapping[tuple[str, str], Mapping[int, tuple[float, float]]] = {}
+
+
 class Planner(NamedTuple):
     """Who sets instruments in a file: ``objective`` ``(now, params) -> number``, what a period is worth, ``discount``
     ``params -> number``, and the ``instruments`` of a planner without commitment with the equations of the model whose
@@ -98,6 +106,7 @@ class ModFile(NamedTuple):
         planner: who sets policy in it (`planner_objective`), or None.
         rule_search: what its `osr` command asks for, or None.
         histories: what it says of histories and forecasts.
+        matched: the moments and responses that its `method_of_moments` matches.
     """
 
     model: Model
@@ -112,6 +121,7 @@ class ModFile(NamedTuple):
     planner: Planner | None = None
     rule_search: RuleSearch | None = None
     histories: Histories = Histories({}, {}, {}, {}, {})
+    matched: Matched = Matched()
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -217,6 +227,10 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         planner=_planner(contents, model, names),
         rule_search=_rule_search(contents, fields, names),
         histories=_histories(contents, fields, names),
+        matched=Matched(
+            tuple(tuple((names[n], lead) for n, lead in product) for product in contents.matched),
+            {(names[a], names[b]): path for (a, b), path in contents.responses.items()},
+        ),
     )
 
 

@@ -73,7 +73,7 @@ class DSGEVAR(Likelihood):
         if np.isnan(y).any():
             raise DataError("a DSGE-VAR needs data without gaps")
         least = self._regressors(n) + n
-        if T < least:
+        if least > T:
             few = f"{len(y)} periods of {n} series are too few, it takes {least + self.lags}"
             raise ArgumentError(f"likelihood.lags={self.lags}: {few}")
         if not isinstance(self.weight, str) and self.weight * T < least:

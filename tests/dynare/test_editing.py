@@ -40,7 +40,7 @@ def test_what_remains_is_the_model(tmp_path):
     assert set(edited.shocks._fields) == set(plain.shocks._fields) == {"x", "e"}
     for model in found:
         values = {"c": 1.2, "k": 0.7}
-        now, shocks = model.variables(**values), model.shocks(**{"x": 0.0, "e": 0.3})
+        now, shocks = model.variables(**values), model.shocks(x=0.0, e=0.3)
         residuals = model.residuals(now, now, now, shocks, model.params({"stderr_e": 1.0}))
         values_of = [float(v) for v in residuals.values()]
         assert values_of == pytest.approx([1.9 - 1.4 - 0.3, 0.5 * 0.1823215568 - 0.25 * -0.3566749439 - 0.5])

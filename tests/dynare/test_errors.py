@@ -136,7 +136,7 @@ WRONG = {  # text, line, column, words
 }
 
 UNSUPPORTED = {
-    "var_model(model_name=m, eqtags=['a']);": "a semi-structural model ('var_model')",
+    "pac_model(model_name=m, discount=b);": "a semi-structural model ('pac_model')",
     "estimation(lik_init=5);": "'lik_init=5'",
     "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",
     "std(e).prior(shape=gamma, mean=1);": "a prior outside 'estimated_params' ('std(e).prior(...)')",
@@ -155,7 +155,6 @@ PASSED_OVER = {
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
     "bvar_density 4;": "a Bayesian VAR ('bvar_density')",
-    "method_of_moments(mom_method=SMM);": "the method of moments ('method_of_moments')",
     "filter_initial_state; y(0) = 1; end;": "a given initial state of the filter ('filter_initial_state')",
 }
 

@@ -18,6 +18,7 @@ from estim.dynare.reading.estimated import (
 from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.histories import HISTORY_HANDLERS
+from estim.dynare.reading.matched import matched_irfs, matched_moments
 from estim.dynare.reading.matlab_data import load_params
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
@@ -351,6 +352,8 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     **POLICY_HANDLERS,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
+    "matched_moments": matched_moments,
+    "matched_irfs": matched_irfs,
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,

@@ -103,7 +103,8 @@ class Contents:
     ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
     paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`; ``paths`` are surprises in shocks
     and announced paths of deterministic variables, ``scaled`` the standard deviations of `heteroskedastic_shocks` by
-    shock and period, each with its kind, "values" or "scales";
+    shock and period, each with its kind, "values" or "scales"; ``matched`` are products of variables with their leads,
+    ``responses`` those to a shock by period, with their precision, that `method_of_moments` matches;
     ``instruments`` are those of the planner who closes the model, ``rest_by_code`` is the steady state that Matlab code
     gives: values of parameters -> levels, and the parameters that it sets;
     ``external`` are functions that are none of Dynare's, as what they are of their arguments;
@@ -170,6 +171,8 @@ class Contents:
     combined: dict[str, dict[str, float]] = field(default_factory=dict)
     paths: dict[str, dict[int, float]] = field(default_factory=dict)
     scaled: dict[str, dict[int, tuple[str, float]]] = field(default_factory=dict)
+    matched: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    responses: dict[tuple[str, str], dict[int, tuple[float, float]]] = field(default_factory=dict)
     instruments: tuple[str, ...] = ()
     rest_by_code: Callable[[dict[str, float]], tuple[dict[str, float], dict[str, float]]] | None = None
     external: dict[str, Callable[..., Expression]] = field(default_factory=dict)

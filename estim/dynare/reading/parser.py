@@ -42,6 +42,8 @@ _RULES = {
     "optim_weights": "weights",
     "osr_params_bounds": "bounds",
     "histval": "dated_values",
+    "matched_moments": "inequalities",
+    "matched_irfs": "matched",
     "shock_groups": "groups",
     "conditional_forecast_paths": "paths",
     "generate_irfs": "combinations",

@@ -62,9 +62,12 @@ class StochSimulSettings(NamedTuple):
 
 
 def estimation_settings(c: Contents) -> EstimationSettings:
-    """What `estimation` says, and where it is silent `calib_smoother` and `data`."""
+    """What `estimation` says, and where it is silent `method_of_moments`, `calib_smoother` and `data`."""
     options = (
-        c.options.get("data", {}) | c.options.get("calib_smoother", {}) | c.options.get("estimation", {})
+        c.options.get("data", {})
+        | c.options.get("calib_smoother", {})
+        | c.options.get("method_of_moments", {})
+        | c.options.get("estimation", {})
     )
     count = lambda name, default: whole(c, options.get(name), default)
     datafile = options.get("datafile") or c.options.get("data", {}).get("file")

@@ -68,7 +68,7 @@ class Statements(_Expressions):
     def _all(self, *items):
         return items
 
-    selectors = model = assignments = shocks = estimated_params = observation_trends = _all
+    matched = selectors = model = assignments = shocks = estimated_params = observation_trends = _all
     tags = partitions = homotopy = sigma = sigma_row = occbin = _all
     inequalities = weights = bounds = dated_values = groups = paths = combinations = _all
 
@@ -192,6 +192,10 @@ class Statements(_Expressions):
         )
 
     # --- estimation ---
+    def matched_irf(self, variable, shock, periods, values, weights):
+        path = str(periods), str(values), str(weights) if weights is not None else ""
+        return str(variable), str(shock), *path, self._at(variable)
+
     def estimated(self, target, *fields):
         kind, *names = target
         return Estimated(kind, tuple(map(str, names)), fields, self._at(names[0]))
