@@ -11,12 +11,13 @@ import pandas as pd
 from scipy.linalg import eigvals
 
 from estim.data.datasets import DataError
+from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
 from estim.dynare.histories import combined_responses
 from estim.dynare.history_commands import HistoryCommands
 from estim.dynare.map_commands import identification, sensitivity
 from estim.dynare.model_comparison import model_comparison
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.modfile import ModFile
 from estim.dynare.moments import method_of_moments
 from estim.dynare.occbin_commands import OccbinCommands
 from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values

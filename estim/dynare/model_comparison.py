@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from estim.analysis.marginal_likelihood import model_probabilities
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.asked import Command
+from estim.dynare.modfile import ModFile
 from estim.model import ModelError
 from estim.results.store import RunDirectory
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.overidentification import overidentification_test
+from estim.dynare.asked import Command
 from estim.dynare.history_commands import whole
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.modfile import ModFile
 from estim.estimation import build_posterior
 from estim.likelihood.moment_matching import EstimatedMoments, MomentMatching
 from estim.model import ModelError
@@ -128,7 +129,7 @@ def method_of_moments(mod: ModFile, command: Command) -> dict[str, str]:
     table = pd.DataFrame({"estimate": estimate, "s.e.": spread}, posterior.param_names)
     tables = {f"METHOD OF MOMENTS ({method.upper()})": table.to_string(float_format="{:.6g}".format)}
     if posterior.data.read.moments.size > len(posterior.param_names):
-        test = overidentification_test(posterior, mode)
+        test = overidentification_test(posterior, jnp.asarray(mode))
         words = f"J = {test.statistic:.6g} with {test.degrees} degrees of freedom, p-value {test.p_value:.4g}"
         compared = pd.DataFrame({"data": test.data, "model": test.model}, _labels(mod, method))
         tables |= {"MATCHED": compared.to_string(float_format="{:.6g}".format), "J TEST": words}

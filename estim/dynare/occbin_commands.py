@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
 from estim.dynare.histories import follow, in_deviations
 from estim.dynare.history_commands import whole
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.modfile import ModFile
 from estim.solution.occasionally_binding import OccasionallyBinding
 from estim.solution.piecewise_paths import follow_piecewise, in_words
 from estim.status import SolutionError
