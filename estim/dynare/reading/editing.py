@@ -1,9 +1,34 @@
-"""Changes of a model that is there already: `model_remove`, `model_replace` and `var_remove`."""
+"""Changes of what is there already: `change_type`, `model_options`, `model_remove`, `model_replace`, `var_remove`."""
 
 from collections.abc import Iterable
 
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.syntax import Equation, Statement, names
+
+DECLARED = {
+    "var": "variables",
+    "varexo": "shocks",
+    "varexo_det": "deterministic",
+    "parameters": "parameters",
+}
+"""What a declaration declares."""
+
+
+def change_type(c: Contents, s: Statement) -> None:
+    """``change_type(parameters) x y;``: from there on they are something else."""
+    role = next((DECLARED[o.name] for o in s.options if o.name in DECLARED), None)
+    if role is None:
+        raise c.source.error("expected: change_type(var | varexo | varexo_det | parameters) NAMES;", s.at)
+    for name in s.items:
+        old = c.role(name.name)
+        if old is None:
+            raise c.unknown(name.name, name.at, c.names)
+        getattr(c, role)[name.name] = getattr(c, old).pop(name.name)
+
+
+def model_options(c: Contents, s: Statement) -> None:
+    """``model_options(linear);``"""
+    c.linear |= s.option("linear") is not None
 
 
 def model_remove(c: Contents, s: Statement) -> None:
