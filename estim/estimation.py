@@ -58,7 +58,8 @@ class ModelLikelihood:
     ) -> Outcome:
         """At the specification's Params, and at the latents of the likelihood where it has any."""
         solution = self.solver.solve(self.spec, params, data.once if given is None else given)
-        behind = () if latents is None else (latents,)
+        own = getattr(self.likelihood, "of_params", None)
+        behind = (*(own(params) if own else ()), *(() if latents is None else (latents,)))
         return self.likelihood.loglikelihood(solution, data.read, *behind)
 
     def latents(self, data: "EstimationData") -> tuple[Latent, ...]:

@@ -109,7 +109,7 @@ def _level(state_space: StateSpace, n_periods: int, horizon: int) -> Array:
 
 def _with_errors_as_states(state_space: StateSpace) -> StateSpace:
     """The same model with its measurement errors among the states: what is known of one error tells of others."""
-    T, R, Q, Z, d, H, status, trend = state_space
+    T, R, Q, Z, d, H, status, trend, scales = state_space
     n_obs = len(Z)
     return StateSpace(
         transition=block_diag(T, jnp.zeros((n_obs, n_obs))),
@@ -120,4 +120,5 @@ def _with_errors_as_states(state_space: StateSpace) -> StateSpace:
         obs_cov=jnp.zeros((n_obs, n_obs)),
         status=status,
         obs_trend=trend,
+        shock_scales=None if scales is None else jnp.pad(scales, ((0, 0), (0, n_obs)), constant_values=1.0),
     )

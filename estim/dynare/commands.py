@@ -11,11 +11,15 @@ import pandas as pd
 from scipy.linalg import eigvals
 
 from estim.data.datasets import DataError
+from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
 from estim.dynare.histories import combined_responses
 from estim.dynare.history_commands import HistoryCommands
 from estim.dynare.map_commands import identification, sensitivity
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.model_comparison import model_comparison
+from estim.dynare.modfile import ModFile
+from estim.dynare.moments import method_of_moments
+from estim.dynare.occbin_commands import OccbinCommands
 from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
 from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
 from estim.model import ModelError
@@ -40,10 +44,16 @@ def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -
     """
     chosen: dict[str, float] = {}  # by `osr`: the file's later commands see them
     drawings = Drawings(figures, form)
-    of_file = HistoryCommands(mod, drawings).table | {
-        "identification": partial(identification, mod),
-        **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
-    }
+    of_file = (
+        HistoryCommands(mod, drawings).table
+        | OccbinCommands(mod, drawings).table
+        | {
+            "identification": partial(identification, mod),
+            "model_comparison": partial(model_comparison, mod),
+            "method_of_moments": partial(method_of_moments, mod),
+            **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
+        }
+    )
     for command in mod.commands:
         if command.refused:
             yield f"line {command.line}: {command.refused} is not supported by estim: passed over"

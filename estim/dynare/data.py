@@ -91,7 +91,7 @@ def prepare(
 
 
 def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
-    """The rows that `first_obs` and `nobs` ask for.
+    """The rows that `first_obs` and `nobs` ask for; for a DSGE-VAR its lags before them too, as far as there are.
 
     Raises:
         DataError: the frame has not so many.
@@ -105,7 +105,8 @@ def sample(frame: pd.DataFrame, settings: EstimationSettings) -> pd.DataFrame:
         raise DataError(
             f"first_obs={first + 1} and nobs={last - first} ask for more than the {len(frame)} rows of data"
         )
-    return frame.iloc[first:last]
+    before = settings.dsge_var[0] if settings.dsge_var else 0
+    return frame.iloc[max(first - before, 0) : last]
 
 
 def _place(frame: pd.DataFrame, row: int | str) -> int:

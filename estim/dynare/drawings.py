@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from estim.dynare.modfile import Command
+from estim.dynare.asked import Command
 
 
 class Drawings:

@@ -78,6 +78,8 @@ def smoothed(mod: ModFile, params: dict[str, float], until: int | None = None) -
     if start == "approximate_diffuse":
         raise ModelError(f"{mod.model.name}: no smoother begins with 'lik_init=2'; take 1 or 3")
     given = DISTRIBUTIONS[start](space) if start == "riccati" else None
+    if mod.estimation.shock_scales:
+        space = space._replace(shock_scales=jnp.asarray(mod.estimation.shock_scales))
     found = smooth(space, jnp.asarray(observed), given)
     states, shocks = np.asarray(found.states.mean), np.asarray(found.shocks.mean)
     rest = rule.steady_state
@@ -87,19 +89,32 @@ def smoothed(mod: ModFile, params: dict[str, float], until: int | None = None) -
         moved = rule.transition @ moved + rule.selection * shock[None, :]
         parts[t, :, :-1] = rule.policy @ moved
         parts[t, :, -1] = rule.policy @ (states[t] - moved.sum(axis=1))
-    names, units = mod.model.shocks._fields, _units(mod, params)
+    names, spread = mod.model.shocks._fields, units(mod, params)
     variables = pd.DataFrame(rest + states @ rule.policy.T, frame.index, mod.model.variables._fields)
     last = states[-1], np.asarray(found.states.cov)[-1]
-    return History(variables, pd.DataFrame(shocks * units, frame.index, names), parts, rest, last)
+    return History(variables, pd.DataFrame(shocks * spread, frame.index, names), parts, rest, last)
 
 
-def _units(mod: ModFile, params: dict[str, float]) -> np.ndarray:
+def units(mod: ModFile, params: dict[str, float]) -> np.ndarray:
     """The standard deviation of each shock ``[n_shocks]``."""
     values = mod.model.params(params)
     stderr = mod.histories.stderr
     return np.array(
         [float(getattr(values, stderr[s])) if s in stderr else 1.0 for s in mod.model.shocks._fields]
     )
+
+
+def in_deviations(mod: ModFile, params: dict[str, float], shocks: np.ndarray, where: str) -> np.ndarray:
+    """Shocks ``[..., n_shocks]`` in the units of the file as multiples of their standard deviations.
+
+    Raises:
+        ModelError: one that is not zero has no variance.
+    """
+    spread = units(mod, params)
+    moved = np.any(shocks != 0, axis=tuple(range(shocks.ndim - 1)))
+    if still := [s for s, x, u in zip(mod.model.shocks._fields, moved, spread, strict=True) if x and not u]:
+        raise ModelError(f"{mod.model.name}: '{still[0]}' in '{where}' has no variance")
+    return shocks / np.where(spread > 0, spread, 1.0)
 
 
 def _state_space(mod: ModFile, params: dict[str, float], rule: Any) -> StateSpace:
@@ -195,7 +210,7 @@ def conditional_forecast(
             shocks = np.linalg.solve(impact[rows], np.array(list(wanted.values())) - expected[rows])
         state = mean + rule.selection[:, columns] @ shocks
         levels.append(rule.steady_state + rule.policy @ state)
-        found.append(shocks * _units(mod, params)[columns])
+        found.append(shocks * units(mod, params)[columns])
         mean = rule.transition @ state
     rows_ = pd.RangeIndex(1, periods + 1, name="period")
     return pd.DataFrame(levels, rows_, model.variables._fields), pd.DataFrame(found, rows_, list(controlled))
@@ -207,19 +222,24 @@ def combined_responses(mod: ModFile, params: dict[str, float], periods: int) -> 
     Raises:
         ModelError: a shock has no variance.
     """
-    if not mod.histories.combined:
-        return {}
-    rule, model, units = solved(mod, params), mod.model, _units(mod, params)
-    rows, found = pd.RangeIndex(1, periods + 1, name="period"), {}
+    model, found = mod.model, {}
     for name, sizes in mod.histories.combined.items():
-        shocks = np.array([sizes.get(shock, 0.0) for shock in model.shocks._fields])
-        if still := [
-            s for s, x, unit in zip(model.shocks._fields, shocks, units, strict=True) if x and not unit
-        ]:
-            raise ModelError(f"{model.name}: '{still[0]}' in 'generate_irfs' has no variance")
-        state, path = rule.selection @ np.divide(shocks, units, where=units > 0, out=np.zeros_like(units)), []
-        for _ in range(periods):
-            path.append(rule.policy @ state)
-            state = rule.transition @ state
+        shocks = np.zeros((periods, len(model.shocks._fields)))
+        shocks[0] = [sizes.get(shock, 0.0) for shock in model.shocks._fields]
+        path = follow(mod, params, in_deviations(mod, params, shocks, "generate_irfs"), level=0.0)
+        rows = pd.RangeIndex(1, periods + 1, name="period")
         found[name] = pd.DataFrame(path, rows, model.variables._fields)
     return found
+
+
+def follow(
+    mod: ModFile, params: dict[str, float], shocks: np.ndarray, level: float | None = None
+) -> np.ndarray:
+    """The path of all variables ``[n_periods, n_variables]`` after shocks ``[n_periods, n_shocks]`` in standard
+    deviations, from rest, in levels, or around the ``level`` that is given."""
+    rule = solved(mod, params)
+    state, path = np.zeros(len(rule.transition)), []
+    for shock in shocks:
+        state = rule.transition @ state + rule.selection @ shock
+        path.append((rule.steady_state if level is None else level) + rule.policy @ state)
+    return np.array(path)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from estim.dynare.announced import announced
+from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
 from estim.dynare.histories import (
     Beginning,
@@ -14,7 +16,7 @@ from estim.dynare.histories import (
     forecast,
     smoothed,
 )
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.modfile import ModFile
 from estim.dynare.reading.settings import MAX_PERIODS
 from estim.model import ModelError
 
@@ -80,6 +82,8 @@ class HistoryCommands:
         probability = _number(command, "conf_sig", 0.9)
         periods = whole(command, "periods", _PERIODS["forecast"])
         found = forecast(self.mod, command.params, self._beginning(command), periods, probability)
+        moved = announced(self.mod, command.params, command.paths, periods)
+        found = {k: frame + moved for k, frame in found.items()}
         chosen = list(command.variables or self.mod.model.variables._fields)
         table = pd.concat({k: frame[chosen] for k, frame in found.items()}, axis=1).swaplevel(axis=1)
         self.drawings.fan(command, {k: frame[chosen] for k, frame in found.items()})

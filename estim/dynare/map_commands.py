@@ -9,8 +9,9 @@ import pandas as pd
 from scipy.stats import ks_2samp
 
 from estim.analysis.identification import local_identification
+from estim.dynare.asked import Command
 from estim.dynare.history_commands import whole
-from estim.dynare.modfile import Command, ModFile
+from estim.dynare.modfile import ModFile
 from estim.model import ModelError
 from estim.solution.on_host import solve_decision_rule_once
 from estim.solution.rational_expectations import solve_state_space

@@ -1,6 +1,8 @@
 """Reading a `.mod` file: from the text to a `Model`, and to what the file says about estimation."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +10,7 @@ import pandas as pd
 
 from estim.arguments import checked
 from estim.data.datasets import DataError
+from estim.dynare.asked import Command, Histories, Matched, Planner, RuleSearch
 from estim.dynare.building.build import build, module_text
 from estim.dynare.building.ramsey import instrument_equation
 from estim.dynare.building.system import System, build_system
@@ -24,55 +27,11 @@ from estim.dynare.reading.settings import (
     estimation_settings,
     stoch_simul_settings,
 )
-from estim.dynare.reading.source import ModFileError, UnsupportedError
+from estim.dynare.reading.source import ModFileError, ModFileWarning, UnsupportedError
 from estim.dynare.reading.steady_state_file import find_steady_state
 from estim.dynare.reading.stoch_simul import StochSimul, stoch_simul
 from estim.dynare.reading.syntax import Name
 from estim.model import Model
-
-
-class Command(NamedTuple):
-    """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
-    what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
-    value), and the ``variables`` it lists, by the model's names."""
-
-    name: str
-    line: int
-    params: dict[str, float]
-    refused: str = ""
-    options: Mapping[str, str | None] = {}
-    variables: tuple[str, ...] = ()
-
-
-class Histories(NamedTuple):
-    """What a file says of histories and forecasts, by the model's names: levels and shocks of the past by name and date
-    (``before``), shocks by group (``groups``, by their name), paths ``imposed`` on variables by period, shocks that
-    come together (``combined``), and the parameter that is each shock's standard deviation."""
-
-    before: dict[tuple[str, int], float]
-    groups: dict[str, dict[str, tuple[str, ...]]]
-    imposed: dict[str, dict[int, float]]
-    combined: dict[str, dict[str, float]]
-    stderr: dict[str, str]
-
-
-class Planner(NamedTuple):
-    """Who sets instruments in a file: ``objective`` ``(now, params) -> number``, what a period is worth, ``discount``
-    ``params -> number``, and the ``instruments`` of a planner without commitment with the equations of the model whose
-    place they take; none where the planner's own conditions are in the model."""
-
-    objective: Callable[[Any, Any], Any]
-    discount: Callable[[Any], Any]
-    instruments: dict[str, str]
-
-
-class RuleSearch(NamedTuple):
-    """What `osr` asks for, by the model's names: the ``rule``'s coefficients, their ``bounds``, and the ``weights``
-    of the variances and covariances of variables."""
-
-    rule: tuple[str, ...]
-    bounds: dict[str, tuple[float, float]]
-    weights: dict[tuple[str, str], float]
 
 
 class ModFile(NamedTuple):
@@ -94,6 +53,10 @@ class ModFile(NamedTuple):
         planner: who sets policy in it (`planner_objective`), or None.
         rule_search: what its `osr` command asks for, or None.
         histories: what it says of histories and forecasts.
+        matched: the moments and responses that its `method_of_moments` matches.
+        with_announced: makes the model in which its deterministic variables (`varexo_det`) are shocks of standard
+            deviation one, or None where no path of theirs is given.
+        announced_rest: the levels of these variables at rest.
     """
 
     model: Model
@@ -108,6 +71,9 @@ class ModFile(NamedTuple):
     planner: Planner | None = None
     rule_search: RuleSearch | None = None
     histories: Histories = Histories({}, {}, {}, {}, {})
+    matched: Matched = Matched()
+    with_announced: Callable[[], Model] | None = None
+    announced_rest: Mapping[str, float] = {}
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -161,7 +127,17 @@ class ModFile(NamedTuple):
     @property
     def likelihood_options(self) -> dict[str, Any]:
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
-        return {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
+        if self.estimation.dsge_var:
+            lags, weight = self.estimation.dsge_var
+            return {
+                "name": "dsge_var",
+                "lags": lags,
+                "weight": weight,
+                "constant": not self.estimation.prefilter,
+            }
+        asked = {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
+        scales = self.estimation.shock_scales
+        return asked | ({"shock_scales": scales} if scales else {})
 
 
 @checked
@@ -203,7 +179,27 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
         planner=_planner(contents, model, names),
         rule_search=_rule_search(contents, fields, names),
         histories=_histories(contents, fields, names),
+        matched=Matched(
+            tuple(tuple((names[n], lead) for n, lead in product) for product in contents.matched),
+            {(names[a], names[b]): path for (a, b), path in contents.responses.items()},
+        ),
+        with_announced=_announced(contents, path, defines),
+        announced_rest={name: contents.initial.get(name, 0.0) for name in contents.deterministic},
     )
+
+
+def _announced(c: Contents, path: Path, defines: dict[str, Any] | None) -> Callable[[], Model] | None:
+    if not any(name in values.paths for _, values in c.commands for name in c.deterministic):
+        return None
+
+    @cache
+    def model() -> Model:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ModFileWarning)  # they have been said
+            system, text = translate(path, defines, announced=True)
+            return build(system, text, path)[1]
+
+    return model
 
 
 def _histories(c: Contents, fields: Fields, names: dict[str, str]) -> Histories:
@@ -252,11 +248,17 @@ def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Co
             refused = f"estimation ({c.not_estimated})"
         listed = (n.name for n in s.items if isinstance(n, Name)) if not refused else ()
         variables = tuple(names[n] for n in dict.fromkeys(listed) if n in c.variables)
-        yield Command(name, c.source.locate(s.at).line, params, refused, options, variables)
+        paths = {names.get(n, n): path for n, path in values.paths.items()}
+        models = dict(s.items) if name == "model_comparison" else {}
+        line = c.source.locate(s.at).line
+        yield Command(name, line, params, refused, options, variables, paths, models)
 
 
-def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System, str]:
-    """The file's system and the source of its module, before anything is computed.
+def translate(
+    path: Path, defines: dict[str, Any] | None = None, announced: bool = False
+) -> tuple[System, str]:
+    """The file's system and the source of its module, before anything is computed; ``announced`` makes shocks of its
+    deterministic variables, each of standard deviation one.
 
     Raises:
         ModFileError: as `read_mod`.
@@ -265,6 +267,10 @@ def translate(path: Path, defines: dict[str, Any] | None = None) -> tuple[System
         source = expand(path, defines)
         contents = collect(source, parse(source))
         find_steady_state(contents, path)
+        if announced:
+            contents.shocks |= contents.deterministic
+            contents.stderr |= dict.fromkeys(contents.deterministic, 1.0)
+            contents.deterministic = {}
         contents.centred_over = _centred_over(contents, path)
         system = build_system(contents)
         return system, module_text(system, path)

@@ -73,6 +73,13 @@ class Likelihood(Protocol):
         """
         return ()
 
+    def of_params(self, params: Any) -> tuple[Any, ...]:
+        """What it reads of the parameters themselves, beside the solution: nothing, for most.
+
+        `loglikelihood` takes it behind the data.
+        """
+        return ()
+
     def over_parameters(self) -> Any:
         """Of a likelihood with latents, one without them that reads the same and is near: where samplers begin."""
         return self

@@ -6,6 +6,7 @@ from typing import Any
 from estim.arguments import ArgumentError, check_settings, did_you_mean, settings_of, shown
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.cross_section import CrossSection
+from estim.likelihood.dsge_var import DSGEVAR
 from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
@@ -39,6 +40,7 @@ LIKELIHOODS: dict[str, Any] = {
     "panel": Panel,
     "cross_section": CrossSection,
     "moment_matching": MomentMatching,
+    "dsge_var": DSGEVAR,
 }
 
 DEFAULTS: dict[type, Any] = {
@@ -83,6 +85,7 @@ def likelihood_for(
     settings = dict(options or {})
     if isinstance(likelihood, Mapping):
         settings = dict(likelihood) | settings
+    if likelihood is None or isinstance(likelihood, Mapping):
         likelihood = settings.pop("name", None)
     if likelihood is None:
         row = default_likelihood(representation, spec)

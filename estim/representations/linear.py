@@ -22,7 +22,9 @@ class StateSpace(NamedTuple):
     Shapes: ``transition`` T ``[n_states, n_states]``, ``selection`` R ``[n_states, n_shocks]``,
     ``state_cov`` Q ``[n_shocks, n_shocks]``, ``design`` Z ``[n_obs, n_states]``,
     ``obs_intercept`` d ``[n_obs]``, ``obs_cov`` H ``[n_obs, n_obs]``, ``status`` ``[]``,
-    ``obs_trend`` g ``[n_obs]``, what the observables grow by each period; None where they do not.
+    ``obs_trend`` g ``[n_obs]``, what the observables grow by each period; None where they do not;
+    ``shock_scales`` ``[n, n_shocks]``, by which the standard deviations of shocks are multiplied in the first n periods
+    of a sample, from the second on (those of the first are in the distribution of its state); None for no such scales.
     """
 
     transition: Array
@@ -33,6 +35,7 @@ class StateSpace(NamedTuple):
     obs_cov: Array
     status: Array
     obs_trend: Array | None = None
+    shock_scales: Array | None = None
 
     def __repr__(self) -> str:
         return line("StateSpace", _sizes(self))
@@ -44,6 +47,21 @@ class StateSpace(NamedTuple):
     def shock_cov(self) -> Array:
         """Q, as nonlinear state spaces call it (see `estim.representations.nonlinear`), of which this is one."""
         return self.state_cov
+
+    def scales(self, num_periods: int) -> Array | None:
+        """Of periods 1 to ``num_periods`` ``[num_periods, n_shocks]``, one in the first and after the last."""
+        if self.shock_scales is None:
+            return None
+        given = self.shock_scales[1:num_periods]
+        return jnp.pad(given, ((1, num_periods - 1 - len(given)), (0, 0)), constant_values=1.0)
+
+    def later_shock_covs(self, num_periods: int) -> Array | None:
+        """R Q_t R' of periods 2 to ``num_periods`` + 1; None where it is the same in all."""
+        scales = self.scales(num_periods + 1)
+        if scales is None:
+            return None
+        scaled = self.selection[None] * scales[1:, None, :]
+        return scaled @ self.state_cov[None] @ scaled.swapaxes(1, 2)
 
     @property
     def num_shocks(self) -> int:

@@ -93,10 +93,13 @@ def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
 def _history_of_state_spaces(given: Estimated, keys: Array) -> tuple[Array, Array, Array]:
     state_spaces, rules = solve_draws(given.model, given.values)
     n_periods = len(given.observations)
+    scales = getattr(given.posterior.likelihood.solver, "shock_scales", None)
 
     @jax.jit
     @partial(jax.vmap, in_axes=(0, 0, 0, None))
     def smooth(key: Key, state_space: Any, rule: Any, y: Array) -> tuple[Array, Array]:
+        if scales:
+            state_space = state_space._replace(shock_scales=jnp.asarray(scales))
         states, shocks = sample_smoothed(key, state_space, y)
         return states @ rule.policy.T + rule.steady_state[None], shocks
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import jax.numpy as jnp
+
 from estim.arguments import check_fields
 from estim.model import Model
 from estim.representations.linear import StateSpace
@@ -17,9 +19,12 @@ class FirstOrder(Solver):
     Attributes:
         state: "minimal", as few states as the model has, or "variables", all variables of the model that have a lag:
             for what is said of the state in the variables' own units, such as a variance of its start.
+        shock_scales: by period of the sample and shock, what standard deviations are multiplied by, see `StateSpace`;
+            a likelihood says so (`estim.Kalman`).
     """
 
     state: Literal["minimal", "variables"] = "minimal"
+    shock_scales: tuple[tuple[float, ...], ...] | None = None
 
     gives: ClassVar[type] = StateSpace
     sequential: ClassVar[bool] = False
@@ -30,6 +35,8 @@ class FirstOrder(Solver):
 
     def solve(self, spec: Model, params: Any, given: None = None) -> StateSpace:
         """The state space at `params`, the model's Params, with its status."""
-        return (solve_state_space if self.state == "minimal" else solve_state_space_in_variables)(
-            spec, params
-        )
+        solve = solve_state_space if self.state == "minimal" else solve_state_space_in_variables
+        solution = solve(spec, params)
+        if self.shock_scales is None:
+            return solution
+        return solution._replace(shock_scales=jnp.asarray(self.shock_scales))

@@ -70,6 +70,8 @@ def simulate_states(solution: StateSpace, rng_key: Key, num_periods: int) -> tup
     keys = jax.random.split(rng_key, 3)
     past = _normal(keys[0], stationary_part(solution)[0], 1)[0]
     shocks, errors = _normal(keys[1], Q, num_periods), _normal(keys[2], H, num_periods)
+    scales = solution.scales(num_periods)
+    shocks = shocks if scales is None else scales * shocks
 
     def step(state, shock):
         state = T @ state + R @ shock

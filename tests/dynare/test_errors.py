@@ -136,7 +136,7 @@ WRONG = {  # text, line, column, words
 }
 
 UNSUPPORTED = {
-    "var_model(model_name=m, eqtags=['a']);": "a semi-structural model ('var_model')",
+    "pac_model(model_name=m, discount=b);": "a semi-structural model ('pac_model')",
     "estimation(lik_init=5);": "'lik_init=5'",
     "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",
     "std(e).prior(shape=gamma, mean=1);": "a prior outside 'estimated_params' ('std(e).prior(...)')",
@@ -146,18 +146,15 @@ UNSUPPORTED = {
 }
 
 PASSED_OVER = {
-    "estimation(dsge_var);": "a DSGE-VAR ('estimation(dsge_var)')",
     "stoch_simul(partial_information, order=1);": (
         "a solution under partial information ('stoch_simul(partial_information)')"
     ),
     "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
     "simul(periods=10);": "a perfect-foresight simulation ('simul')",
     "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
-    "shocks(surprise); var e; periods 1; values 1; end;": "an occasionally binding constraint ('shocks(surprise)')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
     "bvar_density 4;": "a Bayesian VAR ('bvar_density')",
-    "method_of_moments(mom_method=SMM);": "the method of moments ('method_of_moments')",
     "filter_initial_state; y(0) = 1; end;": "a given initial state of the filter ('filter_initial_state')",
 }
 
@@ -235,7 +232,6 @@ SKIPPED = {
     "z = oo_.dr.ghx;": "skipped: z = oo_.dr.ghx; ('oo_' is no function or variable known here)",
     "unheard of syntax here;": "skipped: unheard of syntax here;",
     "stoch_simul(order=4) y;": "'stoch_simul(order=4)': estim solves to first order",
-    "model_comparison a b;": "skipped: model_comparison a b;",
     "squeeze_shock_decomposition y;": "skipped: squeeze_shock_decomposition y;",
     "init2shocks; y e; end;": "skipped: init2shocks;",
     "identification(lik=1);": "options of 'identification' that estim does not follow: lik",

@@ -13,6 +13,7 @@ from estim.dynare.building.linear_steady_state import closed_form
 from estim.dynare.building.linearity import require_linear
 from estim.dynare.building.ramsey import add_first_order_conditions, hold_instruments
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.estimated import DSGE_VAR
 from estim.dynare.reading.functions import STEADY_STATE
 from estim.dynare.reading.syntax import (
     Assignment,
@@ -139,11 +140,16 @@ def _leave_out_unused(c: Contents) -> None:
     """Priors of parameters that nothing in the file reads are left out, with a warning."""
     written = [e for q in c.equations for e in (q.left, q.right)]
     written += [a.value for a in (*c.locals.values(), *(c.steady_state or ()))] + list(c.trends.values())
-    used = {n.name for e in written for n in names(e)}
+    used = {n.name for e in written for n in names(e)} | _weight(c)
     for key, prior in list(c.priors.items()):
         if key[0] == "parameter" and key[1] not in used:
             c.warn(f"'{key[1]}' is estimated, but no equation contains it: left out", prior.at)
             del c.priors[key]
+
+
+def _weight(c: Contents) -> set[str]:
+    """The parameter that a likelihood reads, the weight of a DSGE-VAR."""
+    return {DSGE_VAR} if "dsge_var" in c.options.get("estimation", {}) else set()
 
 
 def _steady_state(c: Contents, static: dict[str, Expression]) -> list[Assignment] | None:
@@ -179,6 +185,7 @@ def _calibrated(c: Contents, system: System) -> dict[str, float]:
     used |= {n.name for a in c.steady_state or () for n in names(a.value)}
     used |= {n.name for e in c.trends.values() for n in names(e)}
     used |= {n.name for e in system.slacks.values() for n in names(e)}
+    used |= _weight(c)
     used |= {n.name for several in system.alternatives.values() for e in several for n in names(e)}
     values = {}
     for name, symbol in c.parameters.items():

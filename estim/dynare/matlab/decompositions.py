@@ -49,25 +49,11 @@ def _lu(m: Any, arguments: list[Any], results: int) -> Any:
     return [l, u, p.T] if results > 2 else [p @ l, u]
 
 
-def _schur(m: Any, arguments: list[Any], results: int) -> Any:
-    t, u = linalg.schur(_square(arguments[0]))
-    return [u, t] if results > 1 else t
-
-
-def _cov(m: Any, arguments: list[Any], results: int) -> Any:
-    """Of the columns of a matrix, by n - 1."""
-    return np.atleast_2d(np.cov(_columns(arguments), rowvar=False))
-
-
 def _corr(m: Any, arguments: list[Any], results: int) -> Any:
     """Of the columns of a matrix with each other, or with those of another."""
     first, *second = [matrix(a).astype(float) for a in arguments[:2]]
     found = np.atleast_2d(np.corrcoef(np.column_stack([first, *second]), rowvar=False))
     return found[: first.shape[1], first.shape[1] :] if second else found
-
-
-def _corrcoef(m: Any, arguments: list[Any], results: int) -> Any:
-    return np.atleast_2d(np.corrcoef(_columns(arguments), rowvar=False))
 
 
 def _columns(arguments: list[Any]) -> np.ndarray:
@@ -83,9 +69,11 @@ DECOMPOSITIONS: dict[str, Any] = {
     "svd": _svd,
     "qr": _qr,
     "lu": _lu,
-    "schur": _schur,
-    "cov": _cov,
-    "corrcoef": _corrcoef,
+    "schur": lambda m, a, results: (
+        list(linalg.schur(_square(a[0])))[::-1] if results > 1 else linalg.schur(_square(a[0]))[0]
+    ),
+    "cov": lambda m, a, _: np.atleast_2d(np.cov(_columns(a), rowvar=False)),
+    "corrcoef": lambda m, a, _: np.atleast_2d(np.corrcoef(_columns(a), rowvar=False)),
     "corr": _corr,
     "null": lambda m, a, _: linalg.null_space(matrix(a[0])),
     "orth": lambda m, a, _: linalg.orth(matrix(a[0])),

@@ -43,11 +43,14 @@ def _spread(square: bool) -> Builtin:
     return _along(lambda a, axis: (np.var if square else np.std)(a, axis, ddof=int(a.shape[axis] > 1)))
 
 
-def _filled(value: float) -> Builtin:
-    def fill(m: Interpreter, arguments: list[Any], _: int) -> Any:
-        return np.full(_size(arguments), value)
+def _filled(value: Any) -> Builtin:
+    """``zeros(2, 3)``, ``pi``: a number, or a matrix of it."""
+    return lambda m, arguments, _: np.full(_size(arguments), value)
 
-    return fill
+
+def _of(function: Callable) -> Builtin:
+    """A function of whole matrices."""
+    return lambda m, arguments, _: matrix(function(*(_float(a) for a in arguments)))
 
 
 def _size(arguments: list[Any]) -> tuple[int, int]:
@@ -155,20 +158,12 @@ def _rounded(x: np.ndarray) -> np.ndarray:
     return np.trunc(x + np.copysign(0.5, x))
 
 
-def _number(value: Any) -> Builtin:
-    return lambda m, arguments, _: matrix(value) if not arguments else np.full(_size(arguments), value)
-
-
 def _test(check: Callable[[Any], bool]) -> Builtin:
     return lambda m, arguments, _: matrix(bool(check(arguments[0])))
 
 
 def _joined(axis: int) -> Builtin:
     return lambda m, arguments, _: np.concatenate([_float(a) for a in arguments if matrix(a).size], axis)
-
-
-def _normal(function: Callable) -> Builtin:
-    return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
 
 
 def _unique(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -201,10 +196,10 @@ FUNCTIONS: dict[str, Builtin] = {
     "zeros": _filled(0.0), "ones": _filled(1.0), "max": _extreme(np.nanmax, np.argmax, np.fmax),
     "min": _extreme(np.nanmin, np.argmin, np.fmin), "find": _find, "size": _sizes, "sort": _sort, "diag": _diag,
     "eig": _eig, "reshape": _reshape, "repmat": _repmat, "linspace": _linspace, "norm": _norm, "interp1": _interp1,
-    "pi": _number(np.pi), "inf": _number(np.inf), "Inf": _number(np.inf), "nan": _number(np.nan),
-    "NaN": _number(np.nan), "NA": _number(np.nan), "eps": _number(2.0**-52),
-    "true": _number(True), "false": _number(False),
-    "i": _number(1j), "j": _number(1j), "realmax": _number(np.finfo(float).max),
+    "pi": _filled(np.pi), "inf": _filled(np.inf), "Inf": _filled(np.inf), "nan": _filled(np.nan),
+    "NaN": _filled(np.nan), "NA": _filled(np.nan), "eps": _filled(2.0**-52),
+    "true": _filled(True), "false": _filled(False),
+    "i": _filled(1j), "j": _filled(1j), "realmax": _filled(np.finfo(float).max),
     "eye": lambda m, a, _: np.eye(*_size(a)),
     "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
     "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),
@@ -217,24 +212,16 @@ FUNCTIONS: dict[str, Builtin] = {
     "isnumeric": _test(lambda x: isinstance(x, np.ndarray) and x.dtype != bool),
     "islogical": _test(lambda x: isinstance(x, np.ndarray) and x.dtype == bool),
     "isreal": _test(lambda x: isinstance(x, np.ndarray) and x.dtype.kind != "c"),
-    "inv": lambda m, a, _: np.linalg.inv(_float(a[0])),
-    "pinv": lambda m, a, _: np.linalg.pinv(_float(a[0])),
-    "det": lambda m, a, _: matrix(np.linalg.det(_float(a[0]))),
+    "inv": _of(np.linalg.inv), "pinv": _of(np.linalg.pinv), "det": _of(np.linalg.det), "trace": _of(np.trace),
     "rank": lambda m, a, _: matrix(float(np.linalg.matrix_rank(_float(a[0])))),
-    "trace": lambda m, a, _: matrix(np.trace(_float(a[0]))),
     "chol": lambda m, a, _: np.linalg.cholesky(_float(a[0])).T,
-    "kron": lambda m, a, _: np.kron(_float(a[0]), _float(a[1])),
-    "transpose": lambda m, a, _: matrix(a[0]).T,
+    "kron": _of(np.kron), "transpose": lambda m, a, _: matrix(a[0]).T,
     "roots": lambda m, a, _: simple(np.roots(_float(a[0]).ravel()).reshape(-1, 1)),
     "polyval": lambda m, a, _: np.polyval(_float(a[0]).ravel(), _float(a[1])),
     "dot": lambda m, a, _: matrix(np.vdot(_float(a[0]), _float(a[1]))),
     "fliplr": lambda m, a, _: matrix(a[0])[:, ::-1],
     "flipud": lambda m, a, _: matrix(a[0])[::-1],
-    "triu": lambda m, a, _: np.triu(_float(a[0])),
-    "tril": lambda m, a, _: np.tril(_float(a[0])),
-    "unique": _unique,
-    "horzcat": _joined(1),
-    "vertcat": _joined(0),
+    "triu": _of(np.triu), "tril": _of(np.tril), "unique": _unique, "horzcat": _joined(1), "vertcat": _joined(0),
     "nnz": lambda m, a, _: matrix(float(np.count_nonzero(_float(a[0])))),
     "cross": lambda m, a, _: np.cross(_float(a[0]).ravel(), _float(a[1]).ravel()).reshape(matrix(a[0]).shape),
     **DECOMPOSITIONS,

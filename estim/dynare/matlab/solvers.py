@@ -95,18 +95,6 @@ def _fminbnd(m: Interpreter, arguments: list[Any], results: int) -> Any:
     return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0), {}][: max(results, 1)]
 
 
-def _integral(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    from scipy.integrate import quad
-
-    call = _function(m, arguments[0])
-    value = lambda x: _real(call([matrix(float(x))], 1)[0])
-    return matrix(quad(value, _real(arguments[1]), _real(arguments[2]))[0])
-
-
-def _feval(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    return _function(m, arguments[0])(arguments[1:], results)
-
-
 def _mapped(over_cells: bool) -> Builtin:
     """``cellfun`` and ``arrayfun``."""
 
@@ -145,6 +133,18 @@ def _eval(m: Interpreter, arguments: list[Any], results: int) -> Any:
     return None
 
 
+def _integral(m: Interpreter, arguments: list[Any], _: int) -> Any:
+    from scipy.integrate import quad
+
+    call = _function(m, arguments[0])
+    value = lambda x: _real(call([matrix(float(x))], 1)[0])
+    return matrix(quad(value, _real(arguments[1]), _real(arguments[2]))[0])
+
+
+def _options(m: Interpreter, arguments: list[Any], results: int) -> Any:
+    return {a: b for a, b in zip(arguments[::2], arguments[1::2], strict=False) if isinstance(a, str)}
+
+
 def _error(m: Interpreter, arguments: list[Any], results: int) -> Any:
     words = " ".join(text(a) for a in arguments[:1] if isinstance(a, str)) or "no message"
     raise MatlabError(words)
@@ -155,44 +155,24 @@ def _assert(m: Interpreter, arguments: list[Any], results: int) -> Any:
         raise MatlabError("the code stops: an assertion does not hold")
 
 
-def _options(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    return {a: b for a, b in zip(arguments[::2], arguments[1::2], strict=False) if isinstance(a, str)}
-
-
-def _inputname(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    return Handle("@", _function(m, arguments[0]))
-
-
-def _run(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    return m.call(text(arguments[0]).removesuffix(".m"), [], 0)
-
-
-def _deal(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    return arguments if len(arguments) > 1 else arguments * max(results, 1)
-
-
 SOLVERS: dict[str, Builtin] = {
     "fzero": _fzero,
     "fsolve": _fsolve,
     "csolve": _csolve,
     "fminsearch": _fminsearch,
     "fminbnd": _fminbnd,
-    "quad": _integral,
-    "quadl": _integral,
-    "integral": _integral,
-    "quadgk": _integral,
-    "feval": _feval,
+    **dict.fromkeys(("quad", "quadl", "integral", "quadgk"), _integral),
+    "feval": lambda m, a, results: _function(m, a[0])(a[1:], results),
     "cellfun": _mapped(True),
     "arrayfun": _mapped(False),
     "eval": _eval,
     "error": _error,
     "assert": _assert,
-    "optimset": _options,
-    "optimoptions": _options,
+    **dict.fromkeys(("optimset", "optimoptions"), _options),
     "func2str": lambda m, a, _: a[0].name,
-    "str2func": _inputname,
-    "run": _run,
-    "deal": _deal,
+    "str2func": lambda m, a, _: Handle("@", _function(m, a[0])),
+    "run": lambda m, a, _: m.call(text(a[0]).removesuffix(".m"), [], 0),
+    "deal": lambda m, a, results: a if len(a) > 1 else a * max(results, 1),
     "isargout": lambda m, a, _: matrix(True),
     "user_has_matlab_license": lambda m, a, _: matrix(True),
     "matlab_ver_less_than": lambda m, a, _: matrix(False),

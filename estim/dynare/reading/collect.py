@@ -7,6 +7,14 @@ from collections.abc import Callable
 from estim.dynare.matlab.values import matrix
 from estim.dynare.reading.command_options import command, unit_root_vars
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.editing import (
+    DECLARED,
+    change_type,
+    model_options,
+    model_remove,
+    take_out,
+    var_remove,
+)
 from estim.dynare.reading.estimated import (
     calibrated,
     estimated_params,
@@ -17,6 +25,7 @@ from estim.dynare.reading.estimated import (
 from estim.dynare.reading.external import external_function, written_out
 from estim.dynare.reading.functions import CONSTANTS, DIFFERENCE, FUNCTIONS, OPERATORS
 from estim.dynare.reading.histories import HISTORY_HANDLERS
+from estim.dynare.reading.matched import matched_irfs, matched_moments
 from estim.dynare.reading.matlab_data import load_params
 from estim.dynare.reading.native import Workspace, native
 from estim.dynare.reading.occbin import (
@@ -27,7 +36,7 @@ from estim.dynare.reading.occbin import (
 )
 from estim.dynare.reading.planner import POLICY_HANDLERS, ramsey_policy
 from estim.dynare.reading.scanner import COMPUTING, FIRST_ORDER, IDLE, POLICY, statement_begins
-from estim.dynare.reading.shocks import shocks, sigma_e
+from estim.dynare.reading.shocks import heteroskedastic_shocks, shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
     Assignment,
@@ -42,13 +51,6 @@ from estim.dynare.reading.syntax import (
     walk,
 )
 from estim.dynare.reading.trends import deflated, detrended, trend_var
-
-_DECLARATIONS = {
-    "var": "variables",
-    "varexo": "shocks",
-    "varexo_det": "deterministic",
-    "parameters": "parameters",
-}
 
 COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY | FIRST_ORDER))
 """Commands that `estim dynare` runs."""
@@ -74,7 +76,7 @@ def collect(source: Source, statements: list[Statement]) -> Contents:
     contents = Contents(source)
     for statement in statements:
         declared = [i for i in statement.items if isinstance(i, Statement)] or _tagged(contents, statement)
-        for declaration in [statement] if statement.keyword in _DECLARATIONS else declared:
+        for declaration in [statement] if statement.keyword in DECLARED else declared:
             _declare(contents, declaration)
         if declared:
             _declare_the_rest(contents, statement)
@@ -120,7 +122,7 @@ def perform(c: Contents, s: Statement) -> None:
         return
     if s.keyword in {*COMPUTED, "unsupported"}:
         c.commands.append((s, c.now))
-    if s.keyword not in {*_DECLARATIONS, *IDLE}:
+    if s.keyword not in {*DECLARED, *IDLE}:
         _HANDLERS.get(s.keyword, _skip)(c, s)
 
 
@@ -142,29 +144,13 @@ def _declare(c: Contents, s: Statement) -> None:
         if option.name not in ("log", "long_name"):
             raise c.source.unsupported(f"'{s.keyword}({option.name})'", option.at)
         c.warn(f"skipped: '{s.keyword}({option.name})': the variables are solved in levels", option.at)
-    role = _DECLARATIONS[s.keyword]
+    role = DECLARED[s.keyword]
     for symbol in s.items:
         if c.role(symbol.name) not in (None, role):
             raise c.source.error(f"'{symbol.name}' is declared twice", symbol.at)
         if symbol.name in _RESERVED:
             raise c.source.error(f"'{symbol.name}' means something else and cannot be declared", symbol.at)
         getattr(c, role)[symbol.name] = symbol
-
-
-def _change_type(c: Contents, s: Statement) -> None:
-    """``change_type(parameters) x y;``: from there on they are something else."""
-    role = next((_DECLARATIONS[o.name] for o in s.options if o.name in _DECLARATIONS), None)
-    if role is None:
-        raise c.source.error("expected: change_type(var | varexo | varexo_det | parameters) NAMES;", s.at)
-    for name in s.items:
-        old = c.role(name.name)
-        if old is None:
-            raise c.unknown(name.name, name.at, c.names)
-        getattr(c, role)[name.name] = getattr(c, old).pop(name.name)
-
-
-def _model_options(c: Contents, s: Statement) -> None:
-    c.linear |= s.option("linear") is not None
 
 
 def _predetermine(c: Contents, s: Statement) -> None:
@@ -207,7 +193,7 @@ def _skip(c: Contents, s: Statement) -> None:
 
 def _unsupported(c: Contents, s: Statement) -> None:
     c.pass_over(s.items[0], s.at)
-    if any(word in s.items[0] for word in ("filter_initial_state", "heteroskedastic")):
+    if "filter_initial_state" in s.items[0]:
         c.restrictions[s.items[0]] = s.at
 
 
@@ -233,6 +219,12 @@ def _model(c: Contents, s: Statement) -> None:
             item, slack = found
             c.slacks[item.at] = slack
         c.equations.append(item)
+
+
+def _model_replace(c: Contents, s: Statement) -> None:
+    """Equations in the place of those with some tags; no variable changes its type."""
+    take_out(c, s.options, s.at)  # type: ignore[arg-type]
+    _model(c, Statement("model", (), s.items, s.at))
 
 
 def _weigh(c: Contents, at: int, *expressions: Expression) -> int:
@@ -324,22 +316,28 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "native": native,
     "skipped": _skip,
     "unsupported": _unsupported,
-    "change_type": _change_type,
+    "change_type": change_type,
     "external_function": external_function,
     **dict.fromkeys(("trend_var", "log_trend_var"), trend_var),
-    "model_options": _model_options,
+    "model_options": model_options,
     "load_params_and_steady_state": load_params,
     "estimated_params_remove": estimated_params_remove,
     "Sigma_e": sigma_e,
     "model": _model,
+    "model_remove": model_remove,
+    "model_replace": _model_replace,
+    "var_remove": var_remove,
     "steady_state_model": _steady_state_model,
     "initval": _initval,
     "shocks": shocks,
+    "heteroskedastic_shocks": heteroskedastic_shocks,
     "occbin_constraints": occbin_constraints,
     "ramsey_policy": lambda c, s: perform(c, ramsey_policy(c, s)),
     **POLICY_HANDLERS,
     "varobs": _varobs,
     "observation_trends": _observation_trends,
+    "matched_moments": matched_moments,
+    "matched_irfs": matched_irfs,
     "estimated_params": estimated_params,
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,

@@ -34,6 +34,8 @@ def command(c: Contents, s: Statement) -> None:
     if idle := [o.name for o in s.options if o.name not in followed and (o.name, o.value) not in _DEFAULTS]:
         c.warn(f"skipped: options of '{s.keyword}' that estim does not follow: {', '.join(idle)}", s.at)
     c.options.setdefault(s.keyword, {}).update({o.name: o for o in s.options})
+    if s.keyword == "model_comparison":
+        return
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
         if s.keyword in FIRST_ORDER and c.role(name.name) is None:
@@ -89,13 +91,14 @@ FOLLOWED = {
     "estimation": {
         *("order", "datafile", "first_obs", "nobs", "presample", "prefilter", "loglinear", "logdata"),
         *("lik_init", "diffuse_filter", "kalman_algo", "xls_sheet", "xls_range", "prior_trunc"),
+        *("heteroskedastic_filter", "dsge_var", "dsge_varlag"),
     },
     "data": {"file", "first_obs", "last_obs", "nobs", "xls_sheet", "xls_range"},
     "steady": {"nocheck"},
     "forecast": _FORECAST,
     "conditional_forecast": _FORECAST,
     "plot_conditional_forecast": {"periods"},
-    "calib_smoother": _DATA | {"parameter_set"},
+    "calib_smoother": _DATA | {"parameter_set", "heteroskedastic_filter"},
     "smoother2histval": set(),
     "shock_decomposition": _DECOMPOSITION,
     "realtime_shock_decomposition": _DECOMPOSITION,
@@ -103,6 +106,11 @@ FOLLOWED = {
     "identification": {"ar", "parameter_set", "order"},
     "dynare_sensitivity": {"nsam", "stab"},
     "sensitivity": {"nsam", "stab"},
+    "occbin_setup": {"simul_periods"},
+    "occbin_solver": {"simul_periods"},
+    "occbin_graph": set(),
+    "model_comparison": {"marginal_density"},
+    "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag"},
 }
 """Options that estim follows."""
 
@@ -113,6 +121,7 @@ HARMLESS = {
     *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
     *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
     *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
+    *("simul_check_ahead_periods", "simul_max_check_ahead_periods", "simul_maxit", "simul_debug"),
     *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
 }
 """Options that change how Dynare computes or prints, and no number."""
@@ -122,10 +131,7 @@ _UNSUPPORTED_OPTIONS = {
         "partial_information": "a solution under partial information",
     },
     "estimation": {
-        "dsge_var": "a DSGE-VAR",
-        "dsge_varlag": "a DSGE-VAR",
         "endogenous_prior": "an endogenous prior",
-        "heteroskedastic_filter": "a heteroskedastic filter",
         "occbin_smoother": "an occasionally binding constraint",
         "occbin_likelihood": "an occasionally binding constraint",
         "number_of_particles": "a particle filter",

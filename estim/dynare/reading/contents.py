@@ -71,13 +71,15 @@ class Prior:
 @dataclass(frozen=True)
 class Values:
     """What a command sees: the values above it. Of shocks and errors, names are sorted in ``corr`` and
-    ``covariance``; ``initial`` are those of `initval`."""
+    ``covariance``; ``initial`` are those of `initval`; ``paths`` are the surprises in shocks, and what is announced of
+    deterministic variables, by period."""
 
     parameters: dict[str, float]
     stderr: dict[str, float]
     corr: dict[tuple[str, ...], float]
     covariance: dict[tuple[str, ...], float]
     initial: dict[str, float]
+    paths: dict[str, dict[int, float]] = field(default_factory=dict)
 
 
 class Discretion(NamedTuple):
@@ -99,7 +101,10 @@ class Contents:
     of local variables, written out, and ``length`` that of all equations;
     ``growth`` are the factors of `trend_var`, ``deflators`` those of variables, each with whether it is one of logs;
     ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
-    paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`;
+    paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`; ``paths`` are surprises in shocks
+    and announced paths of deterministic variables, ``scaled`` the standard deviations of `heteroskedastic_shocks` by
+    shock and period, each with its kind, "values" or "scales"; ``matched`` are products of variables with their leads,
+    ``responses`` those to a shock by period, with their precision, that `method_of_moments` matches;
     ``instruments`` are those of the planner who closes the model, ``rest_by_code`` is the steady state that Matlab code
     gives: values of parameters -> levels, and the parameters that it sets;
     ``external`` are functions that are none of Dynare's, as what they are of their arguments;
@@ -164,6 +169,10 @@ class Contents:
     groups: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     imposed: dict[str, dict[int, float]] = field(default_factory=dict)
     combined: dict[str, dict[str, float]] = field(default_factory=dict)
+    paths: dict[str, dict[int, float]] = field(default_factory=dict)
+    scaled: dict[str, dict[int, tuple[str, float]]] = field(default_factory=dict)
+    matched: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
+    responses: dict[tuple[str, str], dict[int, tuple[float, float]]] = field(default_factory=dict)
     instruments: tuple[str, ...] = ()
     rest_by_code: Callable[[dict[str, float]], tuple[dict[str, float], dict[str, float]]] | None = None
     external: dict[str, Callable[..., Expression]] = field(default_factory=dict)
@@ -207,7 +216,8 @@ class Contents:
     def now(self) -> Values:
         """The values as they are."""
         pairs = dict(self.corr), dict(self.covariance)
-        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial))
+        paths = {name: dict(path) for name, path in self.paths.items()}
+        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial), paths)
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)

@@ -3,7 +3,7 @@
 import math
 
 from estim.dynare.reading.contents import Contents, Prior
-from estim.dynare.reading.syntax import Estimated, Expression, Name, Statement
+from estim.dynare.reading.syntax import Estimated, Expression, Name, Statement, Symbol
 
 DSGE_VAR = "dsge_prior_weight"
 """What a DSGE-VAR estimates beside the model's parameters."""
@@ -32,8 +32,7 @@ def estimated_params(c: Contents, s: Statement) -> None:
         c.priors = {}
     for entry in s.items:
         if entry.names == (DSGE_VAR,) and c.role(DSGE_VAR) is None:
-            c.beyond = f"a DSGE-VAR ('{DSGE_VAR}')", entry.at
-            continue
+            c.parameters[DSGE_VAR] = Symbol(DSGE_VAR, "weight of the model as a prior of a VAR", entry.at)
         key = _target(c, entry)
         if key in c.priors:
             raise c.source.error(f"'{' '.join(entry.names)}' has two priors", entry.at)

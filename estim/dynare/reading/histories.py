@@ -42,13 +42,16 @@ def conditional_forecast_paths(c: Contents, s: Statement) -> None:
     """``var y; periods 1:3, 5; values 2, 3;``: a value for each of the periods or ranges."""
     for name, periods, values, at in s.items:
         c.require(name, at, "variables")
-        spans = [_span(c, word, at) for word in _words(periods)]
-        numbers = [c.evaluate(parse_expression(c.source, word, at)) for word in _words(values)]
-        if len(spans) != len(numbers):
-            raise c.source.error(f"'{name}' has {len(spans)} periods and {len(numbers)} values", at)
-        path = c.imposed.setdefault(name, {})
-        for span, number in zip(spans, numbers, strict=True):
-            path |= dict.fromkeys(span, number)
+        c.imposed.setdefault(name, {}).update(path_of(c, name, periods, values, at))
+
+
+def path_of(c: Contents, name: str, periods: str, values: str, at: int) -> dict[int, float]:
+    """The number in each period: one value for each period or range."""
+    spans = [_span(c, word, at) for word in _words(periods)]
+    numbers = [c.evaluate(parse_expression(c.source, word, at)) for word in _words(values)]
+    if len(spans) != len(numbers):
+        raise c.source.error(f"'{name}' has {len(spans)} periods and {len(numbers)} values", at)
+    return {t: number for span, number in zip(spans, numbers, strict=True) for t in span}
 
 
 def generate_irfs(c: Contents, s: Statement) -> None:

@@ -55,6 +55,10 @@ def settle_constraints(c: Contents) -> None:
     if c.shared is not None:
         c.pass_over("a constraint that binds in several equations", c.shared)
         c.bound, c.conditions = {}, {}
+        for i, (command, values) in enumerate(c.commands):
+            if command.keyword == "occbin_solver":
+                what = ("a constraint that binds in several equations ('occbin_solver')",)
+                c.commands[i] = Statement("unsupported", (), what, command.at), values
         return
     relaxed = {e.tags["relax"]: e for e in c.equations if "relax" in e.tags}
     for name, equation in {**relaxed, **c.bound}.items():

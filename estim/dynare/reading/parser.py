@@ -24,7 +24,7 @@ _RULES = {
     "model": "model",
     "steady_state_model": "assignments",
     "initval": "assignments",
-    "shocks": "shocks",
+    **dict.fromkeys(("shocks", "heteroskedastic_shocks"), "shocks"),
     "estimated_params": "estimated_params",
     "estimated_params_init": "estimated_params",
     "estimated_params_bounds": "estimated_params",
@@ -35,10 +35,15 @@ _RULES = {
     "occbin_constraints": "occbin",
     "Sigma_e": "sigma",
     "planner_objective": "single",
+    "model_remove": "selectors",
+    "model_comparison": "compared",
+    "model_replace": "model",
     "ramsey_constraints": "inequalities",
     "optim_weights": "weights",
     "osr_params_bounds": "bounds",
     "histval": "dated_values",
+    "matched_moments": "inequalities",
+    "matched_irfs": "matched",
     "shock_groups": "groups",
     "conditional_forecast_paths": "paths",
     "generate_irfs": "combinations",
@@ -80,7 +85,7 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     rule = _RULES.get(chunk.keyword, "command")
     body = chunk.body
     added: tuple[Any, ...] = ()
-    if chunk.keyword == "model":
+    if rule == "model":
         body = _COMPLEMENTARY.sub(lambda m: " " * len(m[0]), body)
         body, added = _declared_on_the_fly(body, chunk.body_at)
     try:
@@ -94,10 +99,11 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
         return Statement("native", (), (chunk.body, error), chunk.at)
     if rule == "single":
         return Statement(chunk.keyword, (), (items,), chunk.at)
-    if rule in ("declaration", "command"):
+    if rule in ("declaration", "command", "compared"):
         options, items = items
         return Statement(chunk.keyword, options, items, chunk.at)
-    options = _parse(source, "header", chunk.header, chunk.header_at) if chunk.header else ()
+    heading = "selectors" if chunk.keyword == "model_replace" else "header"
+    options = _parse(source, heading, chunk.header, chunk.header_at) if chunk.header else ()
     code = (MatlabCode(chunk.body),) if chunk.keyword == "steady_state_model" else ()
     return Statement(chunk.keyword, options, (*added, *items, *code), chunk.body_at if code else chunk.at)
 

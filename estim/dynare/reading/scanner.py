@@ -11,17 +11,26 @@ from typing import NamedTuple
 from estim.dynare.reading.source import Source
 
 BLOCKS = {
-    *("model", "steady_state_model", "initval", "shocks", "observation_trends", "homotopy_setup"),
+    *(
+        "model",
+        "model_replace",
+        "steady_state_model",
+        "initval",
+        "shocks",
+        "observation_trends",
+        "homotopy_setup",
+    ),
     *("estimated_params", "estimated_params_init", "estimated_params_bounds", "estimated_params_remove"),
     *("occbin_constraints", "ramsey_constraints", "optim_weights", "osr_params_bounds"),
-    *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs"),
+    *("histval", "shock_groups", "conditional_forecast_paths", "generate_irfs", "heteroskedastic_shocks"),
+    *("matched_moments", "matched_irfs"),
 }
 
 DECLARATIONS = {"var", "varexo", "varexo_det", "parameters", "predetermined_variables"}
 
 PARSED = {
     *("varobs", "steady", "stoch_simul", "estimation", "data", "unit_root_vars", "change_type"),
-    "model_options",
+    *("model_options", "model_remove", "var_remove"),
     *("external_function", "trend_var", "log_trend_var"),
     "load_params_and_steady_state",
     *("planner_objective", "ramsey_model", "ramsey_policy", "evaluate_planner_objective"),
@@ -41,7 +50,11 @@ IDLE = {
         "save_params_and_steady_state",
         "dynare_version",
     ),
-    *("occbin_setup", "occbin_solver", "occbin_graph", "occbin_write_regimes"),
+    *(
+        "occbin_write_regimes",
+        "var_model",
+        "trend_component_model",
+    ),  # the latter name equations for what is refused
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
@@ -49,12 +62,13 @@ FIRST_ORDER = {
     *("calib_smoother", "smoother2histval", "forecast", "conditional_forecast", "plot_conditional_forecast"),
     *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
     *("identification", "dynare_sensitivity", "sensitivity"),
+    *("occbin_setup", "occbin_solver", "occbin_graph", "model_comparison", "method_of_moments"),
 }
 """Commands that say what a first-order solution means; `estim dynare` runs them."""
 
 SKIPPED = {
     *("initial_condition_decomposition", "squeeze_shock_decomposition"),
-    *("model_comparison", "dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
+    *("dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 
@@ -66,9 +80,6 @@ IGNORED_BLOCKS = {
 UNSUPPORTED_BLOCKS = {
     "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
-    "heteroskedastic_shocks": "'heteroskedastic_shocks'",
-    "matched_moments": "the method of moments ('matched_moments')",
-    "matched_irfs": "the method of moments ('matched_irfs')",
     "matched_irfs_weights": "the method of moments ('matched_irfs_weights')",
     "epilogue": "'epilogue'",
     "filter_initial_state": "a given initial state of the filter ('filter_initial_state')",
@@ -95,19 +106,10 @@ UNSUPPORTED_COMMANDS = {
         "a Markov-switching VAR",
     ),
     **dict.fromkeys(("bvar_density", "bvar_forecast", "bvar_irf"), "a Bayesian VAR"),
-    "method_of_moments": "the method of moments",
 }  # fmt: skip
 """Commands that estim does not have: each is passed over with a warning, and the model is read without it."""
 
-REFUSED = {
-    **dict.fromkeys(
-        ("var_model", "trend_component_model", "var_expectation_model", "pac_model"),
-        "a semi-structural model",
-    ),
-    "model_replace": "replacing equations",
-    "model_remove": "removing equations",
-    "var_remove": "removing variables",
-}
+REFUSED = dict.fromkeys(("var_expectation_model", "pac_model"), "a semi-structural model")
 """Statements that change the model in a way that estim does not know."""
 
 COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED | FIRST_ORDER

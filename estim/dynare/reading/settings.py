@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from estim.dynare.reading.contents import Contents
+from estim.dynare.reading.estimated import DSGE_VAR
 from estim.dynare.reading.syntax import Option
 
 STARTS = {1: "stationary", 2: "approximate_diffuse", 3: "diffuse", 4: "riccati"}
@@ -24,7 +25,9 @@ class EstimationSettings(NamedTuple):
     ``prefilter`` removes the mean of each series; ``log`` takes logs of the data first (Dynare
     does with `loglinear`, unless `logdata` says that they are logs). ``lik_init`` is Dynare's
     number, see `STARTS`. ``centred_over`` is the number of periods over which `prefilter` takes the mean out of
-    trends too, None where there are none.
+    trends too, None where there are none. ``shock_scales`` is what the standard deviation of each shock is multiplied
+    by in each period of the sample, None without a heteroskedastic filter; ``dsge_var`` the lags of a DSGE-VAR and the
+    weight of its prior, a number or the parameter's name in Dynare, None without one.
     """
 
     datafile: str | None = None
@@ -38,6 +41,8 @@ class EstimationSettings(NamedTuple):
     cells: str | None = None
     centred_over: int | None = None
     last_obs: str | None = None
+    shock_scales: tuple[tuple[float, ...], ...] | None = None
+    dsge_var: tuple[int, float | str] | None = None
 
 
 class StochSimulSettings(NamedTuple):
@@ -57,9 +62,12 @@ class StochSimulSettings(NamedTuple):
 
 
 def estimation_settings(c: Contents) -> EstimationSettings:
-    """What `estimation` says, and where it is silent `calib_smoother` and `data`."""
+    """What `estimation` says, and where it is silent `method_of_moments`, `calib_smoother` and `data`."""
     options = (
-        c.options.get("data", {}) | c.options.get("calib_smoother", {}) | c.options.get("estimation", {})
+        c.options.get("data", {})
+        | c.options.get("calib_smoother", {})
+        | c.options.get("method_of_moments", {})
+        | c.options.get("estimation", {})
     )
     count = lambda name, default: whole(c, options.get(name), default)
     datafile = options.get("datafile") or c.options.get("data", {}).get("file")
@@ -87,6 +95,8 @@ def estimation_settings(c: Contents) -> EstimationSettings:
         sheet=_text(options.get("xls_sheet")) or 0,
         cells=_text(options.get("xls_range")),
         centred_over=c.centred_over,
+        shock_scales=_shock_scales(c, options.get("heteroskedastic_filter")),
+        dsge_var=_dsge_var(c, options),
     )
 
 
@@ -106,6 +116,44 @@ def stoch_simul_settings(c: Contents) -> StochSimulSettings:
         estimated="stoch_simul" in commands and "estimation" in commands[: commands.index("stoch_simul")],
         order=whole(c, options.get("order"), 1),
     )
+
+
+def _dsge_var(c: Contents, options: dict[str, Option]) -> tuple[int, float | str] | None:
+    """Lags and weight; the weight is a parameter where the option has no number."""
+    given = options.get("dsge_var")
+    if given is None:
+        return None
+    lags = whole(c, options.get("dsge_varlag"), 4, MAX_PERIODS)
+    if given.value:
+        return lags, number(c, given)
+    if DSGE_VAR not in c.parameters:
+        raise c.source.error(f"'dsge_var' needs a number, or '{DSGE_VAR}' in 'estimated_params'", given.at)
+    return lags, DSGE_VAR
+
+
+def _shock_scales(c: Contents, option: Option | None) -> tuple[tuple[float, ...], ...] | None:
+    """By period of the sample and shock."""
+    if option is None:
+        return None
+    if not c.scaled:
+        raise c.source.error("'heteroskedastic_filter' needs a block 'heteroskedastic_shocks'", option.at)
+    rows = [dict.fromkeys(c.shocks, 1.0) for _ in range(max(t for path in c.scaled.values() for t in path))]
+    for name, path in c.scaled.items():
+        for t, (kind, number) in path.items():
+            usual = c.stderr.get(name, 0.0) if kind == "values" else 1.0
+            if kind == "values" and ("stderr", name) in c.priors:
+                raise c.source.unsupported(
+                    f"a value for '{name}' in 'heteroskedastic_shocks' whose standard deviation is estimated (say it "
+                    "by 'scales')",
+                    option.at,
+                )
+            if not usual:
+                raise c.source.error(
+                    f"'{name}' in 'heteroskedastic_shocks' has no standard deviation that could be multiplied",
+                    option.at,
+                )
+            rows[t - 1][name] = number / usual
+    return tuple(tuple(row.values()) for row in rows)
 
 
 def _row(c: Contents, option: Option | None, default: int) -> int | str:

@@ -5,26 +5,31 @@ import math
 import numpy as np
 
 from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.syntax import Number, Shock, Statement
+from estim.dynare.reading.histories import path_of
+from estim.dynare.reading.syntax import Number, Shock, ShockPath, Statement
 
-_ELSEWHERE = {
-    "surprise": "an occasionally binding constraint",
-    "learnt_in": "a perfect-foresight simulation",
-    "heteroskedastic": "a heteroskedastic filter",
-}
+_ELSEWHERE = {"learnt_in": "a perfect-foresight simulation"}
 """Options by which a block says nothing of the shocks of a solution."""
 
 
 def shocks(c: Contents, s: Statement) -> None:
     """``shocks; ... end;``: what it does not mention stays as it is, unless it says `overwrite`."""
-    for option in (o for o in s.options if o.name != "overwrite"):
-        what = _ELSEWHERE.get(option.name, "the option")
-        c.pass_over(f"{what} ('shocks({option.name})')", option.at)
-        return
+    for option in s.options:
+        if option.name in _OF_PATHS:
+            _OF_PATHS[option.name](c, s)
+            return
+        if option.name != "overwrite":
+            what = _ELSEWHERE.get(option.name, "the option")
+            c.pass_over(f"{what} ('shocks({option.name})')", option.at)
+            return
     if s.option("overwrite") is not None:
         c.stderr, c.corr, c.covariance = {}, {}, {}
+        c.paths = {name: path for name, path in c.paths.items() if name not in c.deterministic}
     before = _covariances(c)
-    values = [(shock, _value(c, shock)) for shock in s.items if not _announced(c, shock)]
+    for item in s.items:
+        if isinstance(item, ShockPath):
+            _announced(c, item)
+    values = [(shock, _value(c, shock)) for shock in s.items if isinstance(shock, Shock)]
     for shock, value in values:
         if shock.kind in ("stderr", "variance"):
             c.stderr[shock.names[0]] = value if shock.kind == "stderr" else math.sqrt(value)
@@ -96,11 +101,51 @@ def sigma_e(c: Contents, s: Statement) -> None:
                 c.covariance[tuple(sorted((first, second)))] = value
 
 
-def _announced(c: Contents, shock: Shock) -> bool:
-    """Is it an announced path? It is passed over."""
-    if shock.kind == "deterministic":
-        c.warn(f"skipped: the announced path of '{shock.names[0]}'", shock.at)
-    return shock.kind == "deterministic"
+def _announced(c: Contents, path: ShockPath) -> None:
+    """Forecasts see that of a deterministic variable; that of a shock is passed over."""
+    if path.name in c.deterministic and path.kind == "values":
+        c.paths.setdefault(path.name, {}).update(_path(c, path))
+    else:
+        c.warn(f"skipped: the announced path of '{path.name}'", path.at)
+
+
+def _surprises(c: Contents, s: Statement) -> None:
+    """``shocks(surprise); var e; periods 1:3; values 0.1; end;``: each period's comes unexpected."""
+    if s.option("overwrite") is not None:
+        c.paths = {name: path for name, path in c.paths.items() if name not in c.shocks}
+    for item in _only_paths(c, s, ("values",)):
+        c.paths.setdefault(item.name, {}).update(_path(c, item))
+
+
+def heteroskedastic_shocks(c: Contents, s: Statement) -> None:
+    """``var e; periods 90:95; scales 2;``: a standard deviation, or what multiplies it, in periods of the data."""
+    if s.option("overwrite") is not None:
+        c.scaled = {}
+    for item in _only_paths(c, s, ("values", "scales")):
+        found = c.scaled.setdefault(item.name, {})
+        for t, number in _path(c, item).items():
+            if t in found:
+                raise c.source.error(f"'{item.name}' has two standard deviations in period {t}", item.at)
+            if not (math.isfinite(number) and number >= 0):
+                raise c.source.error(f"the standard deviation of '{item.name}' is {number:g}", item.at)
+            found[t] = item.kind, number
+
+
+_OF_PATHS = {"surprise": _surprises, "heteroskedastic": heteroskedastic_shocks}
+"""By options: blocks that hold paths of shocks."""
+
+
+def _only_paths(c: Contents, s: Statement, kinds: tuple[str, ...]) -> list[ShockPath]:
+    for item in s.items:
+        if not isinstance(item, ShockPath) or item.kind not in kinds:
+            words = " or ".join(kinds)
+            raise c.source.error(f"expected here: var NAME; periods ...; {words} ...;", item.at)
+        c.require(item.name, item.at, "shocks")
+    return list(s.items)
+
+
+def _path(c: Contents, path: ShockPath) -> dict[int, float]:
+    return path_of(c, path.name, path.periods, path.values, path.at)
 
 
 def _value(c: Contents, shock: Shock) -> float:

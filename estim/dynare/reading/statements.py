@@ -19,6 +19,7 @@ from estim.dynare.reading.syntax import (
     Number,
     Option,
     Shock,
+    ShockPath,
     Symbol,
     Unary,
 )
@@ -67,7 +68,7 @@ class Statements(_Expressions):
     def _all(self, *items):
         return items
 
-    model = assignments = shocks = estimated_params = observation_trends = _all
+    matched = selectors = model = assignments = shocks = estimated_params = observation_trends = _all
     tags = partitions = homotopy = sigma = sigma_row = occbin = _all
     inequalities = weights = bounds = dated_values = groups = paths = combinations = _all
 
@@ -80,6 +81,12 @@ class Statements(_Expressions):
         tags, left, right = items
         zero = Number(0.0)
         return Equation(left, zero if right is None else right, dict(tags or ()), self._at(meta))
+
+    def selector(self, found):
+        """A name, one tag, or several that an equation must have."""
+        if isinstance(found, Token):
+            return {"name": found.strip("'\"")}
+        return dict([found] if isinstance(found[0], str) else found)
 
     def local(self, tags, name, value):
         return Assignment(str(name), value, self._at(name))
@@ -111,6 +118,13 @@ class Statements(_Expressions):
     def command(self, options, *names):
         return options or (), tuple(Name(str(n), at=self._at(n)) for n in names)
 
+    def compared(self, options, *models):
+        numbers = [None if n is None else _number(n) for n in models[1::2]]
+        return options or (), tuple(zip(models[::2], numbers, strict=True))
+
+    def model_name(self, name):
+        return str(name).strip("'\"")
+
     def header(self, options):
         return options or ()
 
@@ -133,8 +147,11 @@ class Statements(_Expressions):
     def correlation(self, first, second, value):
         return Shock("corr", (str(first), str(second)), value, self._at(first))
 
-    def deterministic(self, name, periods, path):
-        return Shock("deterministic", (str(name),), Number(0.0), self._at(name))
+    def kind(self, word):
+        return str(word)
+
+    def deterministic(self, name, periods, kind, values):
+        return ShockPath(str(name), str(periods), kind, str(values), self._at(name))
 
     # --- constraints that bind at times ---
     def condition(self, name, bind, relax, *errors):
@@ -175,6 +192,10 @@ class Statements(_Expressions):
         )
 
     # --- estimation ---
+    def matched_irf(self, variable, shock, periods, values, weights):
+        path = str(periods), str(values), str(weights) if weights is not None else ""
+        return str(variable), str(shock), *path, self._at(variable)
+
     def estimated(self, target, *fields):
         kind, *names = target
         return Estimated(kind, tuple(map(str, names)), fields, self._at(names[0]))

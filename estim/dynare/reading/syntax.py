@@ -137,6 +137,18 @@ class Shock:
 
 
 @dataclass(frozen=True)
+class ShockPath:
+    """``var e; periods 1:3, 5; values 0.1, 0.2;``: periods and numbers as they are written; ``kind`` is "values",
+    "scales", "add" or "multiply"."""
+
+    name: str
+    periods: str
+    kind: str
+    values: str
+    at: int
+
+
+@dataclass(frozen=True)
 class Estimated:
     """A line of `estimated_params` and its like: fields are expressions, shapes or None."""
 

@@ -107,7 +107,8 @@ def _given(state_space: StateSpace, start: DiffuseStart, observations: Array) ->
     effects = start.directions @ told.basis  # in the range of A, wherever the parameters move it
     scale = first_variances(state_space, start.gaussian)
 
-    def step(predicted: _Filter, y: Array):
+    def step(predicted: _Filter, period: tuple[Array, Array | None]):
+        y, next_cov = period
         M, P = predicted
         v, Zy, Hy, n_seen = leave_out_missing(y - d, Z, H)
         PZ = P @ Zy.T
@@ -120,10 +121,13 @@ def _given(state_space: StateSpace, start: DiffuseStart, observations: Array) ->
         smallest = SMALLEST_SHARE * jnp.maximum(jnp.where(jnp.isnan(y), 0.0, scale), jnp.diagonal(F))
         logdet = 0.5 * jnp.log(jnp.where(pivots > smallest, pivots, jnp.nan)).sum()
         M, P = M + G.T @ W, P - G.T @ G
-        return _Filter(T @ M, T @ P @ T.T + shock_cov), (W, logdet, n_seen, M, P)
+        ahead = T @ P @ T.T + (shock_cov if next_cov is None else next_cov)
+        return _Filter(T @ M, ahead), (W, logdet, n_seen, M, P)
 
     first = _Filter(jnp.concatenate([start.gaussian.mean[:, None], -effects], axis=1), start.gaussian.cov)
-    _, (W, logdets, n_seen, Ms, Ps) = jax.lax.scan(step, first, observations)
+    _, (W, logdets, n_seen, Ms, Ps) = jax.lax.scan(
+        step, first, (observations, state_space.later_shock_covs(len(observations)))
+    )
     W = W.reshape(-1, 1 + n)
     # with the errors of forecast as the last column the same triangle has the regression, and what it leaves;
     # the one below keeps it regular where nothing is left

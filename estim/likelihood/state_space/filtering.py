@@ -31,11 +31,14 @@ def filter_states(state_space: StateSpace, observations: Array, start: Gaussian)
 
     scale = first_variances(state_space, start)
 
-    def step(predicted: Gaussian, y: Array):
+    def step(predicted: Gaussian, period: tuple[Array, Array | None]):
+        y, next_cov = period
         filtered, logdensity = update(predicted, y, Z, d, H, scale)
-        return predict(filtered, T, shock_cov), (filtered, logdensity)
+        ahead = predict(filtered, T, shock_cov if next_cov is None else next_cov)
+        return ahead, (filtered, logdensity)
 
-    _, (filtered, logdensities) = jax.lax.scan(step, start, observations)
+    later = state_space.later_shock_covs(len(observations))
+    _, (filtered, logdensities) = jax.lax.scan(step, start, (observations, later))
     return filtered, logdensities
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estim.arguments import ArgumentError, NonNegative, check_fields
+from estim.arguments import ArgumentError, NonNegative, check_fields, shown
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import singular_state_space
@@ -61,6 +61,9 @@ class Kalman(Likelihood):
             rounding; "parallel" runs over all periods at once, for GPUs. "auto" is the first
             where the observations are known, when the function is traced, to have no gap.
             A diffuse start has a filter of its own.
+        shock_scales: rows of numbers ``[n, n_shocks]``, by which the standard deviations of shocks are multiplied in
+            each of the first n periods of the data (those of the first period are in the start, and are not); later
+            ones have one. With them the method is "standard", or start="diffuse".
 
     Raises:
         ArgumentError: a setting is out of its range, or two do not go together.
@@ -71,6 +74,7 @@ class Kalman(Likelihood):
     presample: NonNegative = 0
     start: Start | None = "stationary"
     method: Method = "auto"
+    shock_scales: Any = None
 
     reads: ClassVar[type] = StateSpace
     noisy: ClassVar[bool] = False
@@ -85,9 +89,26 @@ class Kalman(Likelihood):
                 f"likelihood.method={self.method!r}: start='diffuse' has a filter of its own, method 'auto' or "
                 "'standard'"
             )
+        if self.shock_scales is not None:
+            if self.method not in ("auto", "standard"):
+                raise ArgumentError(
+                    f"likelihood.method={self.method!r}: with shock_scales it is 'auto' or 'standard'"
+                )
+            object.__setattr__(self, "shock_scales", _rows_of_scales(self.shock_scales))
+
+    def check_specification(self, spec: Any) -> None:
+        """Has each shock its scale?"""
+        if self.shock_scales and len(self.shock_scales[0]) != len(spec.shocks._fields):
+            raise ArgumentError(
+                f"likelihood.shock_scales: a row has a number for each of {', '.join(spec.shocks._fields)}, not "
+                f"{len(self.shock_scales[0])}"
+            )
 
     def solver_for(self, solver: Any) -> Any:
-        """Nothing known of the state, in the units of the variables: then the state must be these."""
+        """Nothing known of the state, in the units of the variables: then the state must be these. And whatever
+        changes with the period must be in the solution."""
+        if self.shock_scales:
+            solver = replace(solver, shock_scales=self.shock_scales)
         return replace(solver, state="variables") if _is(self.start, "approximate_diffuse") else solver
 
     def for_data(self, observations: Array) -> tuple["Kalman", KalmanData]:
@@ -97,9 +118,10 @@ class Kalman(Likelihood):
             raise ArgumentError("likelihood.method='chandrasekhar' needs data without gaps; 'auto' takes any")
         given = self.start if isinstance(self.start, Gaussian) else None
         start: Any = None if given is not None else self.start
-        method = (
-            fastest_method(observations, self.start or "diffuse") if self.method == "auto" else self.method
-        )
+        method = self.method
+        if method == "auto":
+            fastest = fastest_method(observations, self.start or "diffuse")
+            method = "standard" if self.shock_scales else fastest
         row = replace(self, start=start, method=method)
         traced = isinstance(observations, jax.core.Tracer)
         rows = jnp.asarray(observations if traced else in_whole_blocks(observations), float)
@@ -128,6 +150,23 @@ class Kalman(Likelihood):
     def num_terms(self, data: KalmanData, num_rows: int) -> int:
         """Those of the sample."""
         return int(data.num_periods) - self.presample
+
+
+def _rows_of_scales(given: Any) -> tuple[tuple[float, ...], ...]:
+    """Such that settings can be compared.
+
+    Raises:
+        ArgumentError: they are no rows of numbers from zero on.
+    """
+    try:
+        rows = np.array(given, float)
+    except (TypeError, ValueError):
+        rows = np.full((), np.nan)
+    if rows.ndim != 2 or not rows.size or not (np.isfinite(rows) & (rows >= 0)).all():
+        raise ArgumentError(
+            f"likelihood.shock_scales must be rows of numbers from zero on, one a period, not {shown(given)}"
+        )
+    return tuple(map(tuple, rows.tolist()))
 
 
 def _is(start: Any, name: str) -> bool:

@@ -26,7 +26,7 @@ def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequenc
     Returns:
         The state grows by len(w) - 1 lags of z_j s for each aggregated row j.
     """
-    T, R, Q, Z, d, H, _, g = state_space
+    T, R, Q, Z, d, H, _, g, scales = state_space
     for row, over_time in weights.items():
         w = jnp.asarray(over_time, float)
         n, lags = T.shape[0], len(over_time) - 1
@@ -42,4 +42,4 @@ def aggregate_observables(state_space: StateSpace, weights: Mapping[int, Sequenc
         if g is not None:
             d = d.at[row].add(-g[row] * (w @ jnp.arange(lags + 1.0)))
             g = g.at[row].multiply(w.sum())
-    return StateSpace(T, R, Q, Z, d, H, state_space.status, g)
+    return StateSpace(T, R, Q, Z, d, H, state_space.status, g, scales)

@@ -135,7 +135,10 @@ def predict_given_levels(
         first, levels = start, jnp.zeros((n, 2 * n))
         given = Gaussian(jnp.zeros(n), jnp.zeros((n, n)))
 
-    def forward(carry, y):
+    later = state_space.later_shock_covs(len(y))
+
+    def forward(carry, period):
+        y, next_cov = period
         M, P = carry
         v, Zy, Hy, _ = leave_out_missing(y, Z, H)
         V = jnp.pad(v[:, None], ((0, 0), (0, 2 * n))) - Zy @ M
@@ -143,11 +146,11 @@ def predict_given_levels(
         L = jnp.linalg.cholesky(Zy @ PZ + Hy)
         U = jsl.solve_triangular(L, V, lower=True)
         G = jsl.solve_triangular(L, PZ.T, lower=True)
-        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + shock_cov
+        ahead = T @ (M + G.T @ U), T @ (P - G.T @ G) @ T.T + (shock_cov if next_cov is None else next_cov)
         return ahead, Predicted(M, P, V, L)
 
     begin = jnp.concatenate([first.mean[:, None], levels], axis=1), first.cov
-    return jax.lax.scan(forward, begin, y)[1], given
+    return jax.lax.scan(forward, begin, (y, later))[1], given
 
 
 def smooth_given_levels(
@@ -160,18 +163,21 @@ def smooth_given_levels(
 
     def backward(carry, period):
         r, N = carry  # scores in the mean of s_{t+1}
-        (M, P, V, root), y = period
+        (M, P, V, root), y, scale = period
         _, Zy, _, _ = leave_out_missing(y, Z, H)
         F_Z = jsl.cho_solve((root, True), Zy)
         L = T @ (jnp.eye(n) - P @ Zy.T @ F_Z)
         r = F_Z.T @ V + L.T @ r
         N = Zy.T @ F_Z + L.T @ N @ L
         states = M + P @ r, P - P @ N @ P
-        shocks = Q @ R.T @ r, Q - Q @ R.T @ N @ R @ Q
+        Q_t = Q if scale is None else scale[:, None] * Q * scale[None, :]
+        shocks = Q_t @ R.T @ r, Q_t - Q_t @ R.T @ N @ R @ Q_t
         return (r, N), (states, shocks)
 
     end = jnp.zeros((n, 1 + 2 * n)), jnp.zeros((n, n))
-    states, shocks = jax.lax.scan(backward, end, (predicted, observations), reverse=True)[1]
+    states, shocks = jax.lax.scan(
+        backward, end, (predicted, observations, state_space.scales(len(observations))), reverse=True
+    )[1]
     missing, pivots = jnp.isnan(observations), jnp.diagonal(predicted.root, axis1=1, axis2=2) ** 2
     variances = jnp.where(missing, 0.0, jnp.sum(predicted.root**2, axis=2))
     singular = (~(pivots > SMALLEST_SHARE * variances.max(axis=0)[None]) & ~missing).any(axis=1)
