@@ -128,6 +128,25 @@ def test_as_many_shocks_as_observables(observed):
 PIECEWISE = {"name": "occasionally_binding", "horizon": 12}
 
 
+def test_why_there_is_no_likelihood(observed):
+    """Observables that are tied, a start that is not stationary, a constraint that never lets go: each by its name."""
+    solution = estim.OccasionallyBinding(horizon=12).solve(NOISY, NOISY.params())
+    tied = solution._replace(
+        obs_cov=jnp.zeros((2, 2)), measured_now=jnp.stack([solution.measured_now[0]] * 2)
+    )
+    walk = solution._replace(transition=solution.transition / 0.8)  # the natural rate's root is one then
+    low = jnp.full_like(observed, -40.0)
+    for broken, data, status in (
+        (tied, observed, Status.SINGULAR_OBSERVABLES),
+        (walk, observed, Status.NO_STATIONARY_START),
+        (solution, low, Status.BINDS_FOR_EVER),
+    ):
+        value, found = PiecewiseKalman().loglikelihood(broken, data)
+        assert np.isneginf(value) and int(found) == status
+    value, found = Inversion().loglikelihood(solution._replace(obs_cov=jnp.zeros((2, 2))), low)
+    assert np.isneginf(value) and int(found) == Status.BINDS_FOR_EVER
+
+
 def test_smoothed_variables_and_shocks_are_those_of_a_dense_gaussian(observed):
     """Given the regimes of the filter all variables are normal, and their moments given the data a regression."""
     solution = estim.OccasionallyBinding(horizon=12).solve(NOISY, NOISY.params())
