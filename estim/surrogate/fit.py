@@ -182,7 +182,7 @@ def fit_surrogate(
     if posterior.noisy:
         important = density_weights(points.logdensity, points.position.shape[1], recipe.density_temperature)
         noise = noise or estimate_noise(posterior, points, important)
-        points, variance = without_bias(points, noise), noise.variance(points.position)
+        points, variance = without_bias(points, noise), noise.variance(np.asarray(points.position))
     scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations), variance)
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
     teaching, judging = split(key_split, data, np.size(evaluations.loglikelihood), recipe.validation_fraction)

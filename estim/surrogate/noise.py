@@ -132,7 +132,7 @@ def without_bias(points: Evaluations, noise: Noise) -> Evaluations:
 
     Their gradients, if they have some, are left out: they are noisier than the values.
     """
-    lifted = np.asarray(points.loglikelihood) + 0.5 * noise.variance(points.position)
+    lifted = np.asarray(points.loglikelihood) + 0.5 * noise.variance(np.asarray(points.position))
     return points._replace(loglikelihood=lifted, gradient=None)
 
 
