@@ -13,9 +13,10 @@ not below BOUND. Growth, inflation and the federal funds rate, five ways:
   the piecewise-linear solution there is no such row: the state before the first period is no normal vector.)
 
 Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds that it took;
-``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean; ``cost.csv``, output
-with the bound less output without it after the same shocks, in percent, the median and a band of 90 % over draws. The
-last line is JSON.
+``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
+which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
+``cost.csv``, output with the bound less output without it after the same shocks, in percent, the median and a band of
+90 % over draws. The last line is JSON.
 """
 
 import json
