@@ -7,17 +7,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from estim.arguments import ArgumentError, Positive, checked, did_you_mean, shown
-from estim.given_paths import columns_by_name
+from estim.arguments import ArgumentError, Positive, checked, shown
+from estim.given_paths import columns_by_name, levels_by_name
 from estim.model import Model
 from estim.models import load_model
 from estim.runtime import require_own_runtime
 from estim.solution.incidence import incidence
 from estim.solution.perfect_foresight import Ends, compiled_path
-from estim.solution.regimes import regimes
+from estim.solution.regimes import regimes, violated
 from estim.solution.search_on_host import search
 from estim.solution.sequence_space.transitions import solve_transition
 from estim.solution.steady_state import steady_state_of
@@ -57,8 +56,8 @@ def perfect_foresight(
         Levels, with the dimensions ``period`` (from 1) and ``variable``.
 
     Raises:
-        ArgumentError: a name is unknown, a path is no path of finite numbers or longer than the horizon, or a
-            constraint is no complementarity.
+        ArgumentError: a name is unknown, a path is no path of finite numbers or longer than the horizon, its dates
+            repeat, go back or leave a gap, or a constraint is no complementarity.
         ModelError: a parameter is unknown or outside its prior's support.
         SolutionError: no path, or no steady state at its ends, is found.
     """
@@ -150,13 +149,26 @@ def _at_end(
     at_rest = not shift.any() and np.isfinite(rest).all()
     found = rest if at_rest else _searched_at(model, params, rest, known, shift)
     levels = np.where(np.isnan(known), found, known)
+    free = np.isnan(known).all() and np.isfinite(levels).all()
+    if free and (faults := violated(model, params, levels, shift)):
+        raise SolutionError(
+            Status.NO_REFERENCE, model.name, f"{faults[0]}, at the {role} end of the path; give levels there"
+        )
     if lacking := [n for n, x, r in zip(names, levels, read, strict=True) if r and not np.isfinite(x)]:
         raise SolutionError(
             Status.NO_STEADY_STATE,
             model.name,
-            f"no steady state was found at the {role} end of the path; give the level of {', '.join(lacking)}",
+            f"no steady state was found at the {role} end of the path{_where(model, shift)}; give the level of "
+            f"{', '.join(lacking)}",
         )
     return levels
+
+
+def _where(model: Model, shift: np.ndarray) -> str:
+    """The exogenous variables there."""
+    usual = [float(model.rest_levels.get(name, 0.0)) for name in model.shocks._fields]
+    levels = [f"{n} = {u + x:.6g}" for n, u, x in zip(model.shocks._fields, usual, shift, strict=True)]
+    return f", with {', '.join(levels)}" if levels else ""
 
 
 def _searched_at(
@@ -173,22 +185,7 @@ def _searched_at(
 
 def _named(model: Model, role: str, given: Any) -> dict[str, float]:
     names = (*model.variables._fields, *model.shocks._fields)
-    if given is None:
-        return {}
-    if hasattr(given, "_asdict"):
-        given = given._asdict()
-    if isinstance(given, xr.DataArray | pd.Series):
-        given = given.to_series().to_dict() if isinstance(given, xr.DataArray) else given.to_dict()
-    if not isinstance(given, Mapping):
-        raise ArgumentError(f"perfect_foresight: {role} must be levels by name, not {shown(given)}")
-    for name, level in given.items():
-        if name not in names:
-            raise ArgumentError(
-                f"perfect_foresight: {role} gives {name!r}, neither a variable nor a shock{did_you_mean(name, names)}"
-            )
-        if not np.isfinite(float(level)):
-            raise ArgumentError(f"perfect_foresight: {role}: the level of '{name}' is {shown(level)}")
-    return {name: float(level) for name, level in given.items()}
+    return levels_by_name(f"perfect_foresight: {role}", given, names, "neither a variable nor a shock")
 
 
 def _levels(model: Model, rest: np.ndarray, given: Mapping[str, float]) -> np.ndarray:

@@ -84,8 +84,13 @@ def require_observations(frame: pd.DataFrame, where: str) -> None:
         raise DataError(f"{where}: every number is missing in {some}")
 
 
-def require_order(index: pd.Index, where: str) -> None:
+def require_order(index: pd.Index, where: str, empty: str = "NaN") -> None:
     """Dates or row numbers that follow one another; labels that are neither only have to differ.
+
+    Args:
+        index: of the rows.
+        where: of whom the message speaks.
+        empty: what a row without numbers has.
 
     Raises:
         DataError: a date is missing, repeats, comes before the one above it, or leaves a gap; names the first.
@@ -108,7 +113,7 @@ def require_order(index: pd.Index, where: str) -> None:
         row = int(np.argmax(gap))
         raise DataError(
             f"{where}: rows are missing between {index[row]} and {index[row + 1]}; "
-            "a period without numbers is a row of NaN"
+            f"a period without numbers is a row of {empty}"
         )
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from estim.arguments import ArgumentError, checked, did_you_mean
-from estim.given_paths import rows_of
+from estim.arguments import ArgumentError, checked
+from estim.given_paths import levels_by_name, rows_of
 from estim.model import Model
 from estim.models import load_model
 from estim.representations.linear import StateSpace
@@ -69,8 +69,8 @@ def simulate(
         bind.
 
     Raises:
-        ArgumentError: a shock or variable is unknown, a path is no path of finite numbers, or the solver has no
-            rule for paths.
+        ArgumentError: a shock or variable is unknown, a path is no path of finite numbers, the dates of a frame
+            repeat, go back or leave a gap, or the solver has no rule for paths.
         ModelError: a parameter is unknown or outside its prior's support.
         SolutionError: the model has no solution there; the message says why.
     """
@@ -124,10 +124,9 @@ class _Asked(NamedTuple):
     def begun(self, rest: Array) -> np.ndarray:
         """Where the variables of a model are in the period before the first: at rest, but for the levels of `start`."""
         names, levels = self.model.variables._fields, np.array(rest)
-        for name, level in (self.start or {}).items():
-            if name not in names:
-                raise ArgumentError(f"simulate: start gives {name!r}, no variable{did_you_mean(name, names)}")
-            levels[names.index(name)] = float(level)
+        given = levels_by_name("simulate: start", self.start, names, "no variable")
+        for name, level in given.items():
+            levels[names.index(name)] = level
         return levels
 
     def path(self, begun: Any, levels: Any, more: Mapping[str, list[Any]] | None = None) -> "_Path":

@@ -54,7 +54,7 @@ _MESSAGES = {
     ),
     Status.NO_STATIONARY_START: (
         "the state has no stationary distribution to start from (a root of its transition is not below one); "
-        "take start='diffuse'"
+        "with likelihood='kalman' take start='diffuse'"
     ),
     Status.NO_REGIMES: (
         "no fixed point of regimes: the guesses of which periods a constraint binds in go round in a cycle"

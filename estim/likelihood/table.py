@@ -96,7 +96,9 @@ def likelihood_for(
                 f"{did_you_mean(likelihood, LIKELIHOODS)}"
             )
         row = LIKELIHOODS[likelihood]
-    elif all(hasattr(likelihood, name) for name in ("reads", "for_data", "loglikelihood")):
+    elif not isinstance(likelihood, type) and all(
+        hasattr(likelihood, name) for name in ("reads", "for_data", "loglikelihood")
+    ):
         if settings:
             raise ArgumentError(f"{list(settings)} belong into the likelihood, {likelihood!r}")
         row = type(likelihood)

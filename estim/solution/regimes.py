@@ -104,18 +104,50 @@ def _static(model: Model) -> Callable[..., Any]:
     return lambda lag, now, lead, params: model.residuals(lag, now, lead, at_rest, params)
 
 
+def violated(model: Model, params: Any, levels: Any, shocks: Any) -> list[str]:
+    """The constraints of which residual or slack is negative where the economy rests, in words.
+
+    Both may be zero, which leaves no reference regime but breaks nothing.
+
+    Args:
+        model, params: the model and its Params.
+        levels: of the variables, in their order.
+        shocks: in their order, as the equations read them.
+    """
+    pairs, size = _at_rest(model, params, model.variables(*levels), model.shocks(*shocks))
+    return [
+        f"the constraint of equation '{name}' is violated: {_in_words(*pair)}"
+        for name, pair in pairs.items()
+        if min(pair) < -size
+    ]
+
+
+def _at_rest(
+    model: Model, params: Any, levels: Any, shocks: Any
+) -> tuple[dict[str, tuple[float, float]], float]:
+    """Residual and slack of each constraint, and what counts as zero."""
+    residuals = model.residuals(levels, levels, levels, shocks, params)
+    pairs = {
+        name: (float(residuals[name]), float(slack(levels, levels, levels, params)))
+        for name, slack in model.complementarity.items()
+    }
+    return pairs, _ZERO * (1.0 + max(abs(float(x)) for x in levels))
+
+
+def _in_words(residual: float, room: float) -> str:
+    return f"at the steady state the residual is {residual:.3g} and the slack {room:.3g}"
+
+
 def _read(model: Model, params: Any, levels: Any) -> tuple[tuple[str, ...], list[str]]:
     """The equations whose slack is zero at these levels, and what is wrong with the constraints there."""
     at_rest = model.shocks(*[0.0] * len(model.shocks._fields))
-    residuals = model.residuals(levels, levels, levels, at_rest, params)
-    size = _ZERO * (1.0 + max(abs(float(x)) for x in levels))
-    found, faults = [], []
-    for name, slack in model.complementarity.items():
-        residual, room = float(residuals[name]), float(slack(levels, levels, levels, params))
-        at = f"at the steady state the residual is {residual:.3g} and the slack {room:.3g}"
+    pairs, size = _at_rest(model, params, levels, at_rest)
+    found, faults = [], violated(model, params, levels, at_rest)
+    for name, (residual, room) in pairs.items():
+        at = _in_words(residual, room)
         if min(residual, room) < -size:
-            faults.append(f"the constraint of equation '{name}' is violated: {at}")
-        elif max(residual, room) <= size:
+            continue
+        if max(residual, room) <= size:
             faults.append(f"the constraint of equation '{name}' has no reference regime: {at}, both zero")
         elif min(residual, room) > size or not np.isfinite(residual + room):
             faults.append(f"the constraint of equation '{name}': {at}, none of them zero")

@@ -28,6 +28,7 @@ from estim.surrogate.estimates import (
 )
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
+from estim.surrogate.noise import NoiseCost, noise_cost
 from estim.surrogate.recipe import MIN_MEMBERS
 from estim.surrogate.sample import propose, tune_step
 from estim.surrogate.verdict import TOLERANCE, VERDICTS, Condition, Findings, judge
@@ -73,6 +74,8 @@ class Certificate(NamedTuple):
         conditions: of the claim, in their order.
         verdict: ``"safe"``, ``"use the correction"`` or ``"not certified"``.
         reasons: why it is not safe: the conditions that are not met.
+        noise: what that of the log-likelihood costs, if it has some. Each evaluation has random numbers of its own, so
+            that weights are right on average; divergences, calibration and the largest error contain the noise.
     """
 
     rhat: float
@@ -103,6 +106,7 @@ class Certificate(NamedTuple):
     conditions: tuple[Condition, ...]
     verdict: str
     reasons: tuple[str, ...]
+    noise: NoiseCost | None = None
 
     def __str__(self) -> str:
         c = self
@@ -125,6 +129,7 @@ class Certificate(NamedTuple):
             f"{c.effective_evaluations:.0f} effective weights",
             f"verdict              {c.verdict}: {VERDICTS[c.verdict]}",
         ]
+        lines += [] if c.noise is None else [f"noise                {c.noise}"]
         lines += [f"                     because {reason}" for reason in c.reasons]
         marks = {True: "yes", False: "NO ", None: "?  "}
         lines.append(f"conditions           at a tolerance of {c.tolerance:g} posterior standard deviations")
@@ -213,7 +218,7 @@ def certify_weighted(
     current, now, now_hat = plain[chosen], log_p[weighted.plain][chosen], log_p_hat[weighted.plain][chosen]
     step = tune_step(lambda x: surrogate_logdensity(surrogate, x), rng_key, current, now_hat)
     proposal = propose(rng_key, current, step)
-    true = usable_logdensity(evaluate_posterior(posterior, proposal))
+    true = usable_logdensity(evaluate_posterior(posterior, proposal, anew=True))
     a = accept_probability(now, true)
     a_hat = accept_probability(now_hat, surrogate_logdensity(surrogate, proposal))
 
@@ -229,7 +234,7 @@ def certify_weighted(
     if training_chains is not None:
         training_rhat = convergence(training_chains)[0]
         reference = evenly_spaced(training_chains, num_reference)
-        true_there = usable_logdensity(evaluate_posterior(posterior, reference))
+        true_there = usable_logdensity(evaluate_posterior(posterior, reference, anew=True))
         missing = missing_mass(
             true_there - surrogate_logdensity(surrogate, reference) - log_mass(weighted, log_p_hat)
         )
@@ -292,6 +297,7 @@ def certify_weighted(
         conditions=conditions,
         verdict=verdict,
         reasons=tuple(c.otherwise for c in conditions if c.met is False),
+        noise=None if surrogate.noise is None else noise_cost(surrogate.noise, plain),
     )
 
 

@@ -83,7 +83,7 @@ def weigh_draws(
     # In an order that has nothing to do with where a draw stands in its chain.
     which = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
     position = stretches.forward(source, which)
-    true = evaluate_posterior(posterior, position)
+    true = evaluate_posterior(posterior, position, anew=True)
     log_p = usable_logdensity(true)
     origins = [position, *(stretches.backward(position, k) for k in range(1, len(counts)))]
     log_p_hat = np.stack([surrogate_logdensity(surrogate, origin) for origin in origins])

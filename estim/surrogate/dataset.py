@@ -10,6 +10,7 @@ import scipy.linalg
 from estim.evaluations import Evaluations
 from estim.networks.train import TrainingSet
 from estim.surrogate.border import fit_border, no_border
+from estim.surrogate.noise import OWN_ERROR
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.scaling import Scaling
 from estim.surrogate.tails import Hill, fit_hill
@@ -99,21 +100,23 @@ def bulk_below(logdensity: np.ndarray, dim: int) -> float:
 
 
 def build_training_set(
-    points: Evaluations, recipe: Recipe, unsolved: np.ndarray | None = None
+    points: Evaluations,
+    recipe: Recipe,
+    unsolved: np.ndarray | None = None,
+    variance: np.ndarray | None = None,
 ) -> tuple[Scaling, TrainingSet]:
     """Units and standardised data for the kept ``points`` (host arrays).
 
     Args:
         unsolved: positions ``[m, dim]`` without a solution, which teach a border; none of it where None.
+        variance: of the noise of each log-likelihood ``[n]``, None where they are exact.
     """
     position, values = np.asarray(points.position), np.asarray(points.loglikelihood)
     dim = position.shape[1]
     weight = density_weights(np.asarray(points.logdensity), dim, recipe.density_temperature)
-    center = np.average(position, axis=0, weights=weight)
-    covariance = np.atleast_2d(np.cov(position.T, aweights=weight))
-    if not recipe.whiten:
-        covariance = np.diag(np.diag(covariance))
-    scale = _root(position, covariance)
+    if variance is not None:
+        weight = noisy_weights(points, weight, variance, recipe.density_temperature)
+    center, scale = _units(position, weight, recipe.whiten)
     z = whitened(center, scale, position)
     if recipe.quadratic:
         hill = fit_hill(z, values, weight)
@@ -145,6 +148,30 @@ def build_training_set(
         border = fit_border(z, whitened(center, scale, unsolved))
     scaling = (*scaling, *border)
     return Scaling(*(jnp.asarray(np.asarray(leaf, float)) for leaf in scaling)), data
+
+
+def noisy_weights(
+    points: Evaluations, weight: np.ndarray, variance: np.ndarray, temperature: float | None
+) -> np.ndarray:
+    """Weights ``[n]`` of mean one where log-likelihoods have noise of a known ``variance`` ``[n]``.
+
+    They fall with the noise, and with the density that a smooth hill has: by its own estimate a point that is high by
+    chance would weigh more.
+    """
+    known = 1 / (variance + OWN_ERROR**2)
+    position = np.asarray(points.position)
+    z = whitened(*_units(position, weight, True), position)
+    smooth = fit_hill(z, np.asarray(points.loglikelihood), weight * known)(z) + np.asarray(points.logprior)
+    found = density_weights(smooth, position.shape[1], temperature) * known
+    return found / found.mean()
+
+
+def _units(position: np.ndarray, weight: np.ndarray, whiten: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Center ``[dim]`` and lower triangular scale ``[dim, dim]`` of whitened positions."""
+    covariance = np.atleast_2d(np.cov(position.T, aweights=weight))
+    if not whiten:
+        covariance = np.diag(np.diag(covariance))
+    return np.average(position, axis=0, weights=weight), _root(position, covariance)
 
 
 def whitened(center: np.ndarray, scale: np.ndarray, position: np.ndarray) -> np.ndarray:

@@ -19,7 +19,14 @@ from estim.networks.mlp import (
 from estim.networks.train import History, TrainingSet, train_network
 from estim.posterior import Posterior
 from estim.progress import Progress
-from estim.surrogate.dataset import build_training_set, far_apart, select_points, unsolved_positions
+from estim.surrogate.dataset import (
+    build_training_set,
+    density_weights,
+    far_apart,
+    select_points,
+    unsolved_positions,
+)
+from estim.surrogate.noise import Noise, estimate_noise, without_bias
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.scaling import Scaling, base_loglikelihood
 from estim.typing import Array, Key, Position, Scalar
@@ -36,6 +43,7 @@ class Surrogate(NamedTuple):
         counts: evaluations used, and those dropped, by reason.
         starts: positions ``[k, dim]`` far from one another that were learnt from, at which some of its chains begin:
             in every mode that the points know.
+        noise: of the log-likelihood that taught it, where that is noisy.
     """
 
     posterior: Posterior
@@ -44,6 +52,7 @@ class Surrogate(NamedTuple):
     history: History
     counts: dict[str, int]
     starts: np.ndarray | None = None
+    noise: Noise | None = None
 
 
 def member_loglikelihoods(scaling: Scaling, network: NetworkParams, position: Position) -> Array:
@@ -138,15 +147,20 @@ def fit_surrogate(
     rng_key: Key,
     *,
     recipe: str | Recipe = "estim",
+    noise: Noise | None = None,
     progress: Progress | None = None,
 ) -> Surrogate:
     """Learns the log-likelihood of ``posterior`` from points at which it is known.
 
+    A noisy log-likelihood, as a particle filter's, is evaluated some hundred times more: the variance of its noise is
+    estimated as a function of the parameters, half of it is added back, and points weigh the less the larger it is.
+
     Args:
-        posterior: gives the exact prior; its likelihood is not called. One over shocks too is refused.
+        posterior: gives the exact prior; its likelihood is called only if it is noisy. One over shocks too is refused.
         evaluations: any leading shape; points with gradients (where finite) teach by them too.
         rng_key: initial weights, the split and the order of the points.
         recipe: a name in `RECIPES` or a `Recipe`.
+        noise: of a noisy log-likelihood, where it is known, as from a surrogate before.
         progress: told the epochs that are done and in all.
 
     Returns:
@@ -154,7 +168,7 @@ def fit_surrogate(
 
     Raises:
         ArgumentError: the posterior is one over shocks too.
-        ValueError: an unknown recipe, or too few finite points.
+        ValueError: an unknown recipe, too few finite points, or noise that is not finite.
     """
     recipe = get_recipe(recipe)
     if latents := sum(len(latent.names) for latent in posterior.parameters.latents):
@@ -164,14 +178,21 @@ def fit_surrogate(
             "'nuts', or another likelihood"
         )
     points, counts = select_points(evaluations, recipe.drop_fraction, recipe.density_temperature)
-    scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations))
+    variance = None
+    if posterior.noisy:
+        important = density_weights(
+            np.asarray(points.logdensity), points.position.shape[1], recipe.density_temperature
+        )
+        noise = noise or estimate_noise(posterior, points, important)
+        points, variance = without_bias(points, noise), noise.variance(np.asarray(points.position))
+    scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations), variance)
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
     teaching, judging = split(key_split, data, np.size(evaluations.loglikelihood), recipe.validation_fraction)
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
     network, history = train_network(key_train, start, teaching, judging, recipe, progress)
     learnt = build_surrogate_posterior(posterior, scaling, network)
     starts = np.asarray(points.position)[far_apart(np.asarray(data.z), np.asarray(data.weight))]
-    return Surrogate(learnt, scaling, network, history, counts, starts)
+    return Surrogate(learnt, scaling, network, history, counts, starts, noise)
 
 
 def surrogate_to_arrays(surrogate: Surrogate) -> dict[str, np.ndarray]:
@@ -182,6 +203,7 @@ def surrogate_to_arrays(surrogate: Surrogate) -> dict[str, np.ndarray]:
         "history": surrogate.history._asdict(),
         "counts": surrogate.counts,
         "starts": {} if surrogate.starts is None else {"position": surrogate.starts},
+        "noise": {} if surrogate.noise is None else surrogate.noise._asdict(),
     }
     return {
         f"{group}/{name}": np.asarray(v) for group, values in groups.items() for name, v in values.items()
@@ -198,5 +220,6 @@ def surrogate_from_arrays(posterior: Posterior, arrays: Mapping[str, np.ndarray]
     scaling = Scaling(**group("scaling", jnp.asarray))
     network = network_from_arrays(group("network"))
     posterior = build_surrogate_posterior(posterior, scaling, network)
-    starts = group("starts").get("position")
-    return Surrogate(posterior, scaling, network, History(**group("history")), group("counts", int), starts)
+    starts, noise = group("starts").get("position"), group("noise")
+    history, counts = History(**group("history")), group("counts", int)
+    return Surrogate(posterior, scaling, network, history, counts, starts, Noise(**noise) if noise else None)

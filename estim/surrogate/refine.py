@@ -74,6 +74,7 @@ def refine(
     chosen = jax.random.choice(
         key_choose, len(candidates), (num_evaluations,), replace=False, p=value / value.sum()
     )
-    added = evaluate_posterior(posterior, candidates[np.asarray(chosen)], gradient=gradient)
+    added = evaluate_posterior(posterior, candidates[np.asarray(chosen)], gradient=gradient, anew=True)
     evaluations = concatenate_evaluations(evaluations, added)
-    return fit_surrogate(posterior, evaluations, key_fit, recipe=recipe, progress=progress), evaluations
+    settings = {"recipe": recipe, "noise": surrogate.noise, "progress": progress}
+    return fit_surrogate(posterior, evaluations, key_fit, **settings), evaluations

@@ -126,7 +126,7 @@ def settle(
         if certificate.verdict != "not certified" or number == num_rounds:
             break
         evaluations = concatenate_evaluations(evaluations, weighted.evaluations)
-        surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe)
+        surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe, noise=surrogate.noise)
     correction = {"safe": "none", "use the correction": "importance weights"}.get(
         certificate.verdict, "failed"
     )

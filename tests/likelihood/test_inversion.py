@@ -1,12 +1,14 @@
 """The inversion filter: shocks found again, Kalman on linear models, exact gradients, failures as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from bounded import bounded
 
 import estim
 from estim.arguments import ArgumentError
@@ -160,10 +162,19 @@ def test_refusals():
                 estim.loglikelihood(model, None, frame, likelihood="inversion")
     with pytest.raises(ArgumentError, match="2 shocks for 3 observables; with measurement errors"):
         Inversion()._paired(3, 2)
+    fewer = replace(bounded, shocks=NamedTuple("Shocks", [("e_r", Any)]), residuals=without_rule_shock)
+    with pytest.raises(
+        ArgumentError, match="1 shocks for 2 observables: e_r for x, i; with measurement errors"
+    ):
+        Inversion().check_specification(fewer)
     with pytest.raises(ArgumentError, match="must give each of the 2 observables a shock"):
         Inversion(paired=(0, 2))._paired(2, 2)
     with pytest.raises(ArgumentError, match="gives one shock to two observables"):
         Inversion(paired=(0, 0))
+
+
+def without_rule_shock(lag, now, lead, shocks, p):
+    return bounded.residuals(lag, now, lead, bounded.shocks(shocks.e_r, 0.0), p)
 
 
 def load_frame(periods):

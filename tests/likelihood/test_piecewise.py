@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -21,40 +22,50 @@ from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman, filter_
 from estim.status import Status
 
 REFERENCE = Path(__file__).parent.parent / "reference"
-NUMBERS = json.loads((REFERENCE / "binding_at_times.json").read_text())["likelihood"]
+ALL_NUMBERS = json.loads((REFERENCE / "binding_at_times.json").read_text())
+NUMBERS = ALL_NUMBERS["likelihood"]
+BY_MODEL = {"nk3_zlb": NUMBERS, "as07_zlb": ALL_NUMBERS["likelihood_as07_zlb"]}
 
 
-@pytest.fixture(scope="module")
-def solutions():
+@cache
+def solved(name):
     """The solution at each of the points."""
-    model, solver = estim.read_mod(REFERENCE / "mod" / "nk3_zlb.mod").model, estim.OccasionallyBinding()
-    at = [p["params"] | {f"stderr_{s}": sd for s, sd in p["shock_sd"].items()} for p in NUMBERS["points"]]
+    model, solver = estim.read_mod(REFERENCE / "mod" / f"{name}.mod").model, estim.OccasionallyBinding()
+    points = BY_MODEL[name]["points"]
+    at = [p["params"] | {f"stderr_{s}": sd for s, sd in p["shock_sd"].items()} for p in points]
     return [solver.solve(model, model.params(values)) for values in at]
 
 
-def table(name):
-    return jnp.asarray(np.array(NUMBERS[name], float))
+@pytest.fixture
+def solutions():
+    return solved("nk3_zlb")
 
 
-def test_inversion(solutions):
-    for solution, expected in zip(solutions, NUMBERS["inversion"], strict=True):
-        value, status = Inversion().loglikelihood(solution, table("inversion_data"))
+def table(name, model="nk3_zlb"):
+    return jnp.asarray(np.array(BY_MODEL[model][name], float))
+
+
+@pytest.mark.parametrize("name", BY_MODEL)
+def test_inversion(name):
+    for solution, expected in zip(solved(name), BY_MODEL[name]["inversion"], strict=True):
+        value, status = Inversion().loglikelihood(solution, table("inversion_data", name))
         assert float(value) == pytest.approx(expected, abs=1e-6) and int(status) == Status.OK
 
 
 def test_inverted_shocks(solutions):
     found = jax.jit(invert_piecewise, static_argnums=2)(solutions[0], table("inversion_data"), (0, 1, 2))
     sd = np.array([*NUMBERS["points"][0]["shock_sd"].values()])
-    np.testing.assert_allclose(np.asarray(found.shocks) * sd, NUMBERS["shocks"], atol=1e-8)
+    np.testing.assert_allclose(np.asarray(found.shocks) * sd, NUMBERS["shocks"], rtol=0, atol=1e-8)
 
 
-def test_piecewise_kalman(solutions):
-    errors = jnp.diag(jnp.array(NUMBERS["measurement_error_sd"]) ** 2)
-    for case in NUMBERS["piecewise_kalman"]:
-        solution = solutions[case["point"]]
+@pytest.mark.parametrize("name", BY_MODEL)
+def test_piecewise_kalman(name):
+    errors = jnp.diag(jnp.array(BY_MODEL[name]["measurement_error_sd"]) ** 2)
+    for case in BY_MODEL[name]["piecewise_kalman"]:
+        solution = solved(name)[case["point"]]
         if case["variant"] == "measurement_error":
             solution = solution._replace(obs_cov=errors)
-        value, status = PiecewiseKalman().loglikelihood(solution, table(f"{case['variant']}_data"))
+        value, status = PiecewiseKalman().loglikelihood(solution, table(f"{case['variant']}_data", name))
         if case["agree"]:
             assert float(value) == pytest.approx(case["loglik"], abs=1e-6) and int(status) == Status.OK
         else:  # the regimes of a period go round in a cycle
@@ -126,6 +137,25 @@ def test_as_many_shocks_as_observables(observed):
 
 
 PIECEWISE = {"name": "occasionally_binding", "horizon": 12}
+
+
+def test_why_there_is_no_likelihood(observed):
+    """Observables that are tied, a start that is not stationary, a constraint that never lets go: each by its name."""
+    solution = estim.OccasionallyBinding(horizon=12).solve(NOISY, NOISY.params())
+    tied = solution._replace(
+        obs_cov=jnp.zeros((2, 2)), measured_now=jnp.stack([solution.measured_now[0]] * 2)
+    )
+    walk = solution._replace(transition=solution.transition / 0.8)  # the natural rate's root is one then
+    low = jnp.full_like(observed, -40.0)
+    for broken, data, status in (
+        (tied, observed, Status.SINGULAR_OBSERVABLES),
+        (walk, observed, Status.NO_STATIONARY_START),
+        (solution, low, Status.BINDS_FOR_EVER),
+    ):
+        value, found = PiecewiseKalman().loglikelihood(broken, data)
+        assert np.isneginf(value) and int(found) == status
+    value, found = Inversion().loglikelihood(solution._replace(obs_cov=jnp.zeros((2, 2))), low)
+    assert np.isneginf(value) and int(found) == Status.BINDS_FOR_EVER
 
 
 def test_smoothed_variables_and_shocks_are_those_of_a_dense_gaussian(observed):

@@ -61,7 +61,7 @@ def test_paths(name):
             terminal=dict(zip(ref["variables"], case["terminal"], strict=True)),
         )
         found = path.sel(variable=ref["variables"], period=case["periods"])
-        np.testing.assert_allclose(found, case["path"], atol=1e-7)
+        np.testing.assert_allclose(found, case["path"], rtol=0, atol=1e-7)
 
 
 def test_derivatives_of_a_path():
@@ -129,6 +129,9 @@ def test_a_change_for_ever():
         ({"initial": {"k": 1.0}}, "initial gives 'k', neither a variable nor a shock"),
         ({"terminal": {"x": np.inf}}, "terminal: the level of 'x' is inf"),
         ({"terminal": 3}, "terminal must be levels by name, not 3"),
+        ({"initial": {"x": "a"}}, "initial: the level of 'x' is 'a', no finite number"),
+        ({"shocks": pd.DataFrame({"e_r": [0.0, 0.1]}, index=[2, 1])}, "1 comes after 2; sort the rows"),
+        ({"horizon": 0}, "horizon must be a whole number from 1 on, not 0"),
     ],
 )
 def test_what_is_no_path(arguments, words):
@@ -146,6 +149,33 @@ def test_no_path():
     )
     with pytest.raises(SolutionError, match="no path was found"):
         estim.perfect_foresight(model, {"rho": 0.5, "sigma": 1.0}, {"e": [-5.0]}, horizon=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"params": {"bound": -0.5}}, "equation 'rate' is violated: .* slack -0.5, at the terminal end"),
+        ({"terminal": {"e_r": -1.0}}, "equation 'rate' is violated: .* at the terminal end of the path"),
+        ({"shocks": {"e_r": np.full(60, -1.0)}}, "equation 'rate' is violated"),
+        ({"initial": {"e_r": -1.0}}, "equation 'rate' is violated: .* at the initial end"),
+    ],
+)
+def test_an_end_at_which_a_constraint_is_violated(arguments, words):
+    with pytest.raises(SolutionError, match=words):
+        LONG(**arguments)
+
+
+def test_no_rest_where_the_exogenous_variables_are():
+    model = ar1(
+        residuals=lambda lag, now, lead, shocks, p: {
+            "law": (now.x**2 + 1) * p.sigma - shocks.e * jnp.exp(p.rho * lag.x)
+        },
+        steady_state=lambda p: ar1().variables(jnp.nan),
+    )
+    with pytest.raises(
+        SolutionError, match="no steady state was found at the initial end of the path, with e = 0; give"
+    ):
+        estim.perfect_foresight(model, {"sigma": 1.0}, {"e": [1.0]}, horizon=5)
 
 
 def test_conditions_are_no_complementarity():

@@ -60,7 +60,8 @@ class Inversion(Likelihood):
         Raises:
             ArgumentError: there are not as many shocks as observables, or there are measurement errors.
         """
-        self._paired(len(spec.observables._fields), len(spec.shocks._fields))
+        observables, shocks = spec.observables._fields, spec.shocks._fields
+        self._paired(len(observables), len(shocks), f": {', '.join(shocks)} for {', '.join(observables)}")
         if spec.measurement_error is not None:
             raise ArgumentError(
                 f"likelihood Inversion takes what is observed as exact, and {spec.name} has measurement errors: leave "
@@ -76,12 +77,12 @@ class Inversion(Likelihood):
         paired = self._paired(data.shape[1], solution.num_shocks)
         return _compiled(replace(self, paired=paired))(solution, data)
 
-    def _paired(self, observables: int, shocks: int) -> tuple[int, ...]:
+    def _paired(self, observables: int, shocks: int, names: str = "") -> tuple[int, ...]:
         if observables != shocks:
             raise ArgumentError(
                 f"likelihood Inversion needs as many shocks as observables, and there are {shocks} shocks for "
-                f"{observables} observables; with measurement errors likelihood='particle' takes any "
-                "number, and where constraints bind at times 'piecewise_kalman'"
+                f"{observables} observables{names}; with measurement errors likelihood='particle' takes any "
+                "number, where constraints bind at times 'piecewise_kalman', and at first order 'kalman'"
             )
         paired = self.paired or tuple(range(observables))
         if sorted(paired) != list(range(observables)):

@@ -63,7 +63,8 @@ def invert_piecewise(
         return jnp.zeros(solution.num_shocks).at[columns].set(found), slope
 
     def find_regimes(x: Array, y: Array, guess: Array, known: Scalar) -> tuple[Array, Scalar]:
-        """The regimes under which the observables are met: those of the guess, or those that Newton's method ends at.
+        """The regimes under which the observables are met: those of the guess, or those that Newton's method ends at;
+        and a `Status`.
 
         The map e -> y(x, e) is linear between kinks. The steps begin at the shocks of the reference regime; one that
         leaves more is halved. Where a constraint binds that leaves no choice of an observable, as of a rate that is
@@ -101,22 +102,19 @@ def invert_piecewise(
             share = jnp.where(status == Status.OK, 1.0, 0.0)
             first = begin, binding, left(binding, begin), share, jnp.array(False), 0
             _, binding, *_, settled, _ = lax.while_loop(unsettled, step, first)
-            return binding, settled
+            why = jnp.where(status == Status.OK, Status.NO_REGIMES, status)
+            return binding, jnp.where(settled, Status.OK, why)
 
         shocks, _ = invert(fixed, fixed.law(guess), x, y)
         new = update_guess(fixed.seen_news, fixed.seen(x, shocks), guess)
         well = (new == guess).all() & ~guess[-J:].any() & (jnp.abs(shocks) < _ABSURD).all()
-        return lax.cond(well | known, lambda: (guess, well), search)
+        return lax.cond(well | known, lambda: (guess, jnp.asarray(Status.OK.value)), search)
 
     def period(carry: tuple[Array, Array, Scalar], y: Array):
         x, binding, failed = carry
         guess = a_period_later(binding, J)
-        binding, settled = find_regimes(lax.stop_gradient(x), y, guess, failed != Status.OK)
-        status = jnp.select(
-            [failed != Status.OK, ~settled],
-            [failed, Status.NO_REGIMES],
-            Status.OK,
-        )
+        binding, status = find_regimes(lax.stop_gradient(x), y, guess, failed != Status.OK)
+        status = jnp.where(failed != Status.OK, failed, status)
         law = solution.law(binding)
         shocks, slope = invert(solution, law, x, y)
         logdensity = shock_logdensity(shocks[columns], solution.shock_cov[columns][:, columns], ~jnp.isnan(y))

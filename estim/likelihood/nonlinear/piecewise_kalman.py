@@ -85,7 +85,6 @@ def _likelihood(presample: int, solution: PiecewiseLinear, observations: Array) 
     @impossible_if_not_finite
     def likelihood(solution: PiecewiseLinear, observations: Array) -> Outcome:
         filtered = filter_piecewise(solution, without_trend(solution, observations))
-        start = filtered.cov[0]
         bad = jnp.argmax(filtered.status != Status.OK)
         status = filtered.status[bad]
         gaps = jnp.isnan(observations)
@@ -93,7 +92,6 @@ def _likelihood(presample: int, solution: PiecewiseLinear, observations: Array) 
             filtered.logdensity[presample:].sum(),
             (solution.status == Status.OK, solution.status),
             ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
-            (jnp.isfinite(start).all(), Status.NO_STATIONARY_START.value),
             (status == Status.OK, status),
         )
 
@@ -109,6 +107,7 @@ def filter_piecewise(solution: PiecewiseLinear, observations: Array) -> Piecewis
     R = solution.selection
     cov, status = solve_discrete_lyapunov(solution.transition, R @ solution.shock_cov @ R.T)
     start = Gaussian(jnp.zeros(len(R)), jnp.where(status == Status.OK, cov, jnp.nan))
+    at_start = jnp.where(status == Status.OK, Status.OK, Status.NO_STATIONARY_START)
     fixed = lax.stop_gradient(solution)
 
     def find_regimes(state: Gaussian, y: Array, guess: Array, known: Scalar) -> tuple[Array, Scalar]:
@@ -144,10 +143,12 @@ def filter_piecewise(solution: PiecewiseLinear, observations: Array) -> Piecewis
         binding, status = find_regimes(lax.stop_gradient(state), y, guess, known)
         status = jnp.where(failed != Status.OK, failed, status)
         found = update(solution, solution.law(binding), state, y)
+        tied = (status == Status.OK) & ~jnp.isfinite(found.logdensity)
+        status = jnp.where(tied, Status.SINGULAR_OBSERVABLES, status)
         row = PiecewiseFiltered(*found.state, binding, found.logdensity, status)
         return (found.state, binding, status, jnp.array(False)), row
 
-    begin = start, solution.never, jnp.asarray(Status.OK.value), jnp.array(True)
+    begin = start, solution.never, at_start, jnp.array(True)
     return lax.scan(period, begin, observations)[1]
 
 

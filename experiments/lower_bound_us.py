@@ -1,0 +1,140 @@
+"""What a lower bound on the policy rate does to the estimates of a New Keynesian model: US data, 1983 to 2019.
+
+    python experiments/lower_bound_us.py [--row NAME ...] [--num-samples 1000] [--num-chains 4] [--folder FOLDER]
+
+The model is An and Schorfheide's (2007) in levels, with a rate that its rule asks for and the one that holds, which is
+not below BOUND. Growth, inflation and the federal funds rate, five ways:
+
+- ``first``: linearised, the bound left out, Kalman's filter;
+- ``second``: to second order, the bound left out, shocks by inversion;
+- ``bound_inversion``: piecewise linear, shocks by inversion, the rate left out of the data while it is at the bound;
+- ``bound_kalman``: piecewise linear, the piecewise Kalman filter, the same data;
+- ``joint``: to second order, the bound left out, with measurement errors, parameters and shocks sampled together. (Of
+  the piecewise-linear solution there is no such row: the state before the first period is no normal vector.)
+
+Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds that it took;
+``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
+which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
+``cost.csv``, output with the bound less output without it after the same shocks, in percent, the median and a band of
+90 % over draws. The last line is JSON.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from estimations import Row, bands, command_line, in_short, sample_rows, some_params, table, write
+
+import estim
+from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
+from estim.likelihood.nonlinear.piecewise_kalman import filter_piecewise
+from estim.models.an_schorfheide_2007_levels import Observables
+from estim.models.an_schorfheide_2007_levels import Variables as Levels
+from estim.models.an_schorfheide_2007_levels import model as levels
+
+BOUND = 0.25
+"""% a year. The rate is taken for bound where the data are not above it: 2009 to 2015."""
+
+PAIRED = (1, 2, 0)  # growth by spending, inflation by technology, the rate by policy
+NUM_DRAWS = 200
+
+
+class Variables(NamedTuple):
+    c: Any
+    y: Any
+    pi: Any
+    R: Any
+    g: Any
+    z: Any
+    rule: Any  # the gross rate that the rule asks for
+
+
+def steady_state(p):
+    rest = levels.steady_state(p)
+    return Variables(*rest, rule=rest.R)
+
+
+def residuals(lag, now, lead, shocks, p):
+    def of(name):
+        dates = (Levels(v.c, v.y, v.pi, getattr(v, name), v.g, v.z) for v in (lag, now, lead))
+        return levels.residuals(*dates, shocks, p)
+
+    return of("R") | {"policy": of("rule")["policy"], "rate": jnp.log(now.R / now.rule)}
+
+
+MODEL = replace(
+    levels,
+    name="an_schorfheide_2007_bound",
+    variables=Variables,
+    steady_state=steady_state,
+    residuals=residuals,
+    measurement=lambda now, lag, p: levels.measurement(Levels(*now[:6]), Levels(*lag[:6]), p),
+    complementarity={"rate": lambda lag, now, lead, p: jnp.log(now.R) - BOUND / 400},
+)
+NOISY = replace(MODEL, name=f"{MODEL.name}_noisy", measurement_error=lambda p: Observables(0.15, 0.25, 0.25))
+DATA = estim.load_data("us_nk").loc["1983Q1":"2019Q4"]
+AT_BOUND = DATA["INT"] <= BOUND
+SEEN = DATA.assign(INT=DATA["INT"].mask(AT_BOUND))
+PIECEWISE = estim.OccasionallyBinding()
+ROWS = {
+    "first": Row(MODEL, DATA, estim.FirstOrder(), estim.Kalman()),
+    "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
+    "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED)),
+    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman()),
+    "joint": Row(NOISY, DATA, estim.Perturbation(order=2), estim.Joint()),
+}
+
+
+@jax.jit
+def durations(params: Any) -> tuple[jax.Array, jax.Array]:
+    """For how many quarters the bound is expected to bind ``[n_periods]``, by inversion and by the Kalman filter."""
+    solution = PIECEWISE.solve(MODEL, params)
+    y = jnp.asarray(SEEN.to_numpy())
+    return (
+        invert_piecewise(solution, y, PAIRED).binding.sum(axis=1),
+        filter_piecewise(solution, y).binding.sum(axis=1),
+    )
+
+
+@jax.jit
+def cost(params: Any) -> jax.Array:
+    """Output with the bound less output without it, in percent ``[n_periods]``; NaN where shocks are not found."""
+    solution = PIECEWISE.solve(MODEL, params)
+    found = invert_piecewise(solution, jnp.asarray(SEEN.to_numpy()), PAIRED)
+
+    def step(x, shock):
+        x = solution.transition @ x + solution.selection @ shock
+        return x, x
+
+    without = jax.lax.scan(step, jnp.zeros_like(solution.steady_state), found.shocks)[1]
+    y = Variables._fields.index("y")
+    lost = 100 * (found.variables - without)[:, y] / solution.steady_state[y]
+    return jnp.where((found.status == 0).all() & (solution.status == 0), lost, jnp.nan)
+
+
+def main() -> dict[str, Any]:
+    arguments = command_line("lower_bound_us", ROWS)
+    sample_rows(ROWS, arguments)
+    said = table(ROWS, arguments.folder)
+    write(said, arguments.results / "table.csv")
+    expected = {}
+    for name in ("bound_inversion", "bound_kalman"):
+        if draws := some_params(ROWS[name], arguments.folder, name, NUM_DRAWS):
+            mean = jax.tree.map(lambda *values: float(np.mean(values)), *draws)
+            expected[name] = np.asarray(durations(mean)[name == "bound_kalman"])
+    if expected:
+        frame = pd.DataFrame(expected, index=DATA.index.astype(str)).assign(at_bound=AT_BOUND.to_numpy())
+        write(frame.rename_axis("quarter").reset_index(), arguments.results / "durations.csv")
+    found = some_params(ROWS["bound_inversion"], arguments.folder, "bound_inversion", NUM_DRAWS)
+    if found:
+        lost = bands(DATA.index.astype(str), np.array([np.asarray(cost(params)) for params in found]))
+        write(lost.rename_axis("quarter").reset_index(), arguments.results / "cost.csv")
+    return in_short(said)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))
