@@ -57,7 +57,7 @@ def parts_of(
         parts.append(Part("evidence", weigh, needs=(MODE, *drawn), exclusive=True))
     trained_on = surrogate.train_on if surrogate else ()
     say = lambda _: say_implications(run, model, posterior, data, trained_on, key("implications"))
-    return [*parts, Part("implications", say, needs=drawn)]
+    return [*parts, Part("implications", say, needs=(MODE, *drawn))]
 
 
 def _part_of(route: str) -> str:

@@ -43,7 +43,7 @@ def test_impulse_responses_are_those_of_the_recursion():
         for h in range(5):
             np.testing.assert_allclose(responses[h, :, j], s.design @ state, rtol=1e-12, atol=1e-12)
             state = s.transition @ state
-    T, R, Q, Z, d, H, status, _ = s
+    T, R, Q, Z, d, H, status, _ = s[:8]
     powers = jnp.stack([Z @ jnp.linalg.matrix_power(T, h) @ R for h in range(8)])
     np.testing.assert_allclose(
         impulse_responses(MovingAverage(powers, Q, d, H, status), 5), responses, rtol=1e-12, atol=1e-12

@@ -49,7 +49,7 @@ def level(solution):
 
 
 def moving_average(state_space, horizon=100):
-    Q, (_, d, H, status, trend) = state_space.state_cov, state_space[3:]
+    Q, (_, d, H, status, trend) = state_space.state_cov, state_space[3:8]
     responses = impulse_responses(state_space, horizon) @ jnp.linalg.inv(jnp.linalg.cholesky(Q))
     return MovingAverage(responses, Q, d, H, status, trend)
 

@@ -122,7 +122,7 @@ def test_a_presample_is_conditioned_on(roots, presample):
 @pytest.mark.parametrize("roots", ROOTS)
 def test_neither_state_nor_order_nor_units_move_it(roots):
     state_space, y = with_roots(roots), gaps("late")
-    T, R, Q, Z, d, H, status, _ = state_space
+    T, R, Q, Z, d, H, status, _ = state_space[:8]
     expected, n, rng = compiled(state_space, y), len(T), np.random.default_rng(3)
     for C in (rng.normal(size=(n, n)), np.diag(10.0 ** rng.uniform(-4, 4, n)), np.eye(n)[rng.permutation(n)]):
         back = np.linalg.inv(C)

@@ -126,7 +126,7 @@ def test_small_measurement_errors_are_legal(method, share, units):
 
 
 def moving_average(state_space, horizon=200):
-    T, R, Q, Z, d, H, status, _ = state_space
+    T, R, Q, Z, d, H, status, _ = state_space[:8]
     responses = [Z @ jnp.linalg.matrix_power(T, h) @ R for h in range(horizon)]
     return MovingAverage(jnp.stack(responses), Q, d, H, status)
 

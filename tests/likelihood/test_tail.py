@@ -23,7 +23,7 @@ Y = random_observations(4, 40)
 
 
 def moving_average(states, horizon=HORIZON, tail=True):
-    T, R, Q, Z, d, H, status, trend = states
+    T, R, Q, Z, d, H, status, trend = states[:8]
     powers = [jnp.linalg.matrix_power(T, h) for h in range(horizon + 1)]
     responses = jnp.stack([Z @ power @ R for power in powers[:-1]])
     return MovingAverage(responses, Q, d, H, status, trend, Tail(Z @ powers[-1], T, R) if tail else None)

@@ -58,8 +58,10 @@ def test_they_stand_in_every_figure_of_a_report(run):
     parameters = [text for text in figures if "ρ_R" in text]
     assert len(parameters) == 6  # densities, agreement, ranks, slices, proposals, traces
     assert sum("κ: slope of the Phillips" in text for text in parameters) == 5
-    assert sum("output growth" in text for text in figures) == 4  # data, responses, shares, history
-    assert sum("technology" in text for text in figures) == 3
+    assert (
+        sum("output growth" in text for text in figures) == 7
+    )  # data, fit, checks, responses, shares, history, forecast
+    assert sum("technology" in text for text in figures) == 4  # responses, shares, history, shocks
     assert not any(re.search(r"\b(kappa|rho_R|YGR)\b", text) for text in figures)
 
 
