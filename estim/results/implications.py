@@ -5,6 +5,8 @@ of a run has no rule for is left out by name.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -186,15 +188,24 @@ ANALYSES = {
 
 
 def implications(given: Implied) -> Iterator[tuple[str, Arrays | str]]:
-    """Each analysis by its name: arrays, or why it is left out."""
-    for name, (say, reads) in ANALYSES.items():
-        if not isinstance(given.at_mean, reads):
-            yield name, f"there is no rule for a {type(given.at_mean).__name__}"
-            continue
-        try:
-            yield name, say(given)
-        except (ArgumentError, DataError, SolutionError) as error:
-            yield name, str(error)
+    """Each analysis by its name: arrays, or why it is left out. Two at a time: most of their time is compilation."""
+    _ = given.at_mean  # solved once, before they ask
+    threads = ThreadPoolExecutor(2)
+    try:
+        asked = {name: threads.submit(copy_context().run, _answer, given, name) for name in ANALYSES}
+        yield from ((name, future.result()) for name, future in asked.items())
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _answer(given: Implied, name: str) -> Arrays | str:
+    say, reads = ANALYSES[name]
+    if not isinstance(given.at_mean, reads):
+        return f"there is no rule for a {type(given.at_mean).__name__}"
+    try:
+        return say(given)
+    except (ArgumentError, DataError, SolutionError) as error:
+        return str(error)
 
 
 def _where_solved(found: Any, values: Any) -> np.ndarray:
