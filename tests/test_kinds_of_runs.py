@@ -1,47 +1,18 @@
 """A run of each kind of specification and of likelihood ends in a report, and in a run that can be read."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
-from numpyro.distributions import Beta, Gamma
+from small_models import Observables, Params, Shocks, ar1
 
 import estim
 from estim import Experiment, Route
 from estim.pipeline import run_experiment
 
-
-class AR1(NamedTuple):
-    x: Any
-
-
-class Shocks(NamedTuple):
-    e: Any
-
-
-class Observables(NamedTuple):
-    y: Any
-
-
-class Params(NamedTuple):
-    rho: Any = Beta(5.0, 5.0)
-    sigma: Any = Gamma(4.0, 4.0)
-
-
-MODEL = estim.Model(
-    name="ar1",
-    variables=AR1,
-    shocks=Shocks,
-    observables=Observables,
-    steady_state=lambda p: AR1(0.0),
-    residuals=lambda lag, now, lead, shocks, p: {"law": now.x - p.rho * lag.x - p.sigma * shocks.e},
-    measurement=lambda now, lag, p: Observables(now.x),
-    measurement_error=lambda p: Observables(0.3),
-    prior=Params(),
-)
+MODEL = ar1(measurement_error=lambda p: Observables(0.3))
 SIMULATION = estim.Simulation(
     name="walk",
     shocks=Shocks,
@@ -53,7 +24,7 @@ SIMULATION = estim.Simulation(
     prior=Params(),
 )
 QUARTERS = pd.period_range("2000Q1", periods=24, freq="Q", name="date")
-DATA = pd.DataFrame({"y": np.random.default_rng(0).normal(size=24)}, QUARTERS)
+DATA = pd.DataFrame({"X": np.random.default_rng(0).normal(size=24)}, QUARTERS)
 SECOND = estim.Perturbation(order=2)
 KINDS = {
     "simulation": (SIMULATION, None, estim.LinearSimulation(), "rwmh"),

@@ -15,6 +15,9 @@ from estim.status import Status
 
 Array = np.ndarray
 
+STATISTICS = ("mean", "standard deviation", "first autocorrelation")
+"""Of each observable, in a run's predictive checks."""
+
 
 class RouteResult(NamedTuple):
     """The draws of one route and how they came about.

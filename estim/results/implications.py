@@ -40,8 +40,6 @@ RESPONSES, DECOMPOSITIONS, ONE_STEP, HISTORY, FORECAST, CHECKS, IDENTIFICATION =
     *("predictive_checks", "identification"),
 )
 QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
-STATISTICS = ("mean", "standard deviation", "first autocorrelation")
-"""Of each observable, in the predictive checks."""
 _RESPONSE_PERIODS, _FORECAST_PERIODS = 24, 12
 _SHARE_PERIODS = (1, 4, 20, float("inf"))
 
@@ -76,7 +74,7 @@ class Implied:
 
     @property
     def at_mean(self) -> Any:
-        """The solution at the posterior mean, and the data as it reads them."""
+        """The solution at the posterior mean."""
         return jax.tree.map(lambda leaf: leaf[-1], self.at_routes)
 
     @property
@@ -138,8 +136,8 @@ def _forecast(given: Implied) -> Arrays:
 
 
 def _checks(given: Implied) -> Arrays:
-    """STATISTICS ``[..., n_statistics, n_obs]`` of the ``data``, and of samples simulated at draws of the
-    ``posterior`` and of the ``prior``."""
+    """The STATISTICS of `estim.results.contents`, ``[..., n_statistics, n_obs]``, of the ``data`` and of samples simulated
+    at draws of the ``posterior`` and of the ``prior``."""
     y = jnp.asarray(given.estimated.observations)
     drawn = {"posterior": given.at_draws, "prior": solutions(given.estimated.posterior, given.prior)}
     simulated = {

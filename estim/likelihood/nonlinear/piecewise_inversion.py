@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
+from estim.likelihood.nonlinear.newton_inversion import shock_logdensity
 from estim.numerics.guess_and_verify import a_period_later, update_guess
 from estim.representations.piecewise import Law, PiecewiseLinear
 from estim.status import Status
@@ -124,11 +124,3 @@ def invert_piecewise(
 
     begin = jnp.zeros_like(solution.steady_state), solution.never, jnp.asarray(Status.OK.value)
     return lax.scan(period, begin, observations)[1]
-
-
-def shock_logdensity(shocks: Array, cov: Array, seen: Array) -> Scalar:
-    """ln N(e; 0, Q) of those that are ``seen`` ``[n]``; the others are zero."""
-    both = seen[:, None] & seen[None, :]
-    L = jnp.linalg.cholesky(jnp.where(both, cov, jnp.eye(len(cov))))
-    u = jax.scipy.linalg.solve_triangular(L, shocks, lower=True)
-    return -0.5 * (u @ u + seen.sum() * jnp.log(2 * jnp.pi)) - jnp.log(jnp.diagonal(L)).sum()

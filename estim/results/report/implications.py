@@ -3,10 +3,10 @@
 import numpy as np
 
 from estim.results import figures
+from estim.results.contents import STATISTICS
 from estim.results.report.page import Item
 from estim.results.report.reading import LABELS, Report
 
-_STATISTICS = ("mean", "standard deviation", "first autocorrelation")
 _SHOWN = 24
 """Of shocks and of variables, in a figure."""
 
@@ -38,7 +38,7 @@ def fit_section(report: Report) -> list[Item]:
         share = np.nanmean(checks["posterior"] < checks["data"][None], axis=0)
         far = [
             f"the {statistic} of {name}"
-            for statistic, row in zip(_STATISTICS, share, strict=True)
+            for statistic, row in zip(STATISTICS, share, strict=True)
             for name, value in zip(observables, row, strict=True)
             if value < 0.025 or value > 0.975
         ]
@@ -49,7 +49,7 @@ def fit_section(report: Report) -> list[Item]:
         )
         items.append(
             report.figure(
-                figures.checks_figure(checks, _STATISTICS, observables),
+                figures.checks_figure(checks, STATISTICS, observables),
                 "Predictive checks",
                 "Moments of samples as long as the data, simulated at draws of the prior (grey) and of the posterior "
                 f"(blue): median and 90 % interval. The dot is the data's. {verdict}",
