@@ -136,8 +136,8 @@ def _forecast(given: Implied) -> Arrays:
 
 
 def _checks(given: Implied) -> Arrays:
-    """The STATISTICS of `estim.results.contents`, ``[..., n_statistics, n_obs]``, of the ``data`` and of samples simulated
-    at draws of the ``posterior`` and of the ``prior``."""
+    """STATISTICS (`estim.results.contents`) ``[..., n_statistics, n_obs]`` of the ``data``, and of samples simulated at
+    draws of the ``posterior`` and of the ``prior``."""
     y = jnp.asarray(given.estimated.observations)
     drawn = {"posterior": given.at_draws, "prior": solutions(given.estimated.posterior, given.prior)}
     simulated = {
