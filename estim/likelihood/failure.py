@@ -19,7 +19,15 @@ class Outcome(NamedTuple):
     status: Scalar
 
 
-def outcome(value: Scalar, *faults: tuple[Any, Scalar | int]) -> Outcome:
+class Doubt(NamedTuple):
+    """Whether observables may be tied to each other, and the test that tells, of ``about``."""
+
+    doubtful: Scalar
+    tied: Callable[[Any], Scalar]
+    about: Any
+
+
+def outcome(value: Scalar, *faults: tuple[Any, Scalar | int], doubt: Doubt | None = None) -> Outcome:
     """The value with the first of the statuses that is not OK.
 
     Args:
@@ -27,18 +35,24 @@ def outcome(value: Scalar, *faults: tuple[Any, Scalar | int]) -> Outcome:
         faults: pairs of what must be true, a boolean, or finite, any pytree of arrays, and the status if it is
             not. The pytrees are looked at only where the value is not finite or a boolean is false. A value that
             is not finite although all is well comes from a covariance that is not positive definite.
+        doubt: tested after all faults, and only where there is one.
     """
     all_well = jnp.isfinite(value)
+    if doubt:
+        all_well &= ~doubt.doubtful
     for what, _ in faults:
         all_well &= what if _is_boolean(what) else True
 
-    def reason(value, faults):
-        status = jnp.where(jnp.isfinite(value), Status.OK.value, Status.SINGULAR_OBSERVABLES.value)
+    def reason(value, faults, about):
+        singular = ~jnp.isfinite(value)
+        if doubt:
+            singular |= about[0] & doubt.tied(about[1])
+        status = jnp.where(singular, Status.SINGULAR_OBSERVABLES.value, Status.OK.value)
         for what, fault in reversed(faults):
             status = jnp.where(_is_well(what), status, fault)
         return status
 
-    looked_at = lax.stop_gradient((value, faults))
+    looked_at = lax.stop_gradient((value, faults, (doubt.doubtful, doubt.about) if doubt else ()))
     status = compute_where(~all_well, reason, jnp.asarray(Status.OK.value), *looked_at)
     return Outcome(jnp.where(status == Status.OK, value, -jnp.inf), status)
 

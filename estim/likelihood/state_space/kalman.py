@@ -10,7 +10,7 @@ import numpy as np
 
 from estim.arguments import ArgumentError, NonNegative, check_fields, shown
 from estim.likelihood.contract import Gradient, Likelihood, check_presample
-from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.failure import Doubt, Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.singularity import singular_state_space
 from estim.likelihood.state_space.chandrasekhar import Forecasts, stationary_logdensities
 from estim.likelihood.state_space.diffuse import diffuse_loglikelihood
@@ -18,7 +18,6 @@ from estim.likelihood.state_space.filtering import filter_states
 from estim.likelihood.state_space.parallel import parallel_logdensities
 from estim.likelihood.state_space.square_root import square_root_logdensities
 from estim.likelihood.state_space.start import STARTS, Gaussian, Start
-from estim.numerics import compute_where
 from estim.observations import in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.trend import without_trend
@@ -288,18 +287,17 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
             value = densities[presample:].sum()
         missing = jnp.isnan(observations)
         gaps = missing & ~_after_the_last(observations)[:, None]
-        tied = compute_where(
+        doubt = Doubt(
             ~(regular | gaps.any()),
             partial(singular_state_space, by_roots=method == "square_root"),
-            jnp.array(False),
-            jax.lax.stop_gradient(state_space),
+            state_space,
         )
         return outcome(
             value,
             (state_space.status == Status.OK, state_space.status),
             ((state_space[:6], given, missing | jnp.isfinite(observations)), Status.NOT_FINITE.value),
             (first, _NO_START.get(start, Status.NOT_FINITE).value),
-            (~tied, Status.SINGULAR_OBSERVABLES.value),
+            doubt=doubt,
         )
 
     return likelihood(state_space, observations, given)
