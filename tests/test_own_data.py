@@ -14,7 +14,7 @@ from estim.pipeline import run_experiment
 from estim.pipeline.beginning import saved_experiment
 from estim.results.contents import read_data
 from estim.results.figures import data_figure, history_figure
-from estim.results.implied import _imposed
+from estim.results.over_draws import _imposed
 from estim.results.store import RunDirectory
 
 SERIES = 0.5 + 0.4 * np.random.default_rng(3).normal(size=12)

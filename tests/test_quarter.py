@@ -11,10 +11,11 @@ from small_models import Params, ar1
 import estim
 from estim import priors
 from estim.arguments import ArgumentError
-from estim.experiment import Experiment, Route
+from estim.experiment import Experiment, Route, SurrogateRoute
 from estim.pipeline import run_experiment
+from estim.pipeline.learning import EVALUATED
 from estim.pipeline.quarter import REWEIGHTED
-from estim.results.contents import read_route
+from estim.results.contents import read_evaluations, read_route
 from estim.results.store import RunDirectory, RunWarning
 from estim.samplers.constrain import unconstrain
 from estim.samplers.mode import Laplace
@@ -116,6 +117,26 @@ def test_where_weights_are_not_enough_what_was_learnt_begins_the_new_run(runs, t
         np.testing.assert_array_equal(ours, theirs)
     mine, theirs = (estim.load_run(r.path).summary() for r in (run, fresh))
     assert (np.abs(mine["mean"] - theirs["mean"]) < 4 * np.hypot(mine["mcse"], theirs["mcse"])).all()
+
+
+def test_a_surrogate_learns_from_the_old_draws_under_the_new_data_too(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("estim.pipeline.write_report", lambda run: None)
+    monkeypatch.setattr("estim.pipeline.quarter.reliable_khat", lambda num: -np.inf)
+    old, _, _ = runs
+    few = {"num_epochs": 2, "hidden": (8,), "num_members": 1}
+    learning = SurrogateRoute(
+        train_on=("mpmh",), settings=few, num_samples=4, num_chains=256, num_warmup=20, num_certificate=200
+    )
+    short = Route("mpmh", num_samples=60, num_chains=2, num_warmup=20)
+    experiment = replace(EXPERIMENT, routes={"mpmh": short}, surrogate=learning)
+    with pytest.warns(RunWarning, match="not enough; chains begin from them"):
+        run = run_experiment(experiment, tmp_path / "run", data=FRAME[:58], previous=old.path)
+    known = run.read_arrays(EVALUATED)
+    posterior = estim.build_posterior(EXPERIMENT.model, FRAME[:58])
+    values = [posterior.loglikelihood_fn(position) for position in known["position"][:3]]
+    np.testing.assert_allclose(known["loglikelihood"][:3], values, rtol=1e-9)
+    learnt = run.read_arrays("surrogate/network.npz")["counts/evaluations"]
+    assert learnt == len(known["position"]) + len(read_evaluations(run, "mpmh")["position"])
 
 
 def test_a_run_of_another_model_is_refused(runs, tmp_path):

@@ -30,6 +30,8 @@ from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
 from estim.typing import Key
 
+EVALUATED = "begun/evaluations.npz"
+"""Old draws under the new data, where the run was begun from another: they teach beside what its routes evaluate."""
 _NUM_SHOWN = 10_000
 
 
@@ -41,6 +43,8 @@ def train(
         report = of_route(progress, "surrogate")
         evaluated = [read_evaluations(run, name) for name in settings.train_on]
         thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
+        if run.has(EVALUATED):
+            thinned.append(run.read_arrays(EVALUATED))
         evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
         recipe = replace(_recipe(settings), **settings.settings)
         with run.timed("surrogate: training"):

@@ -8,6 +8,7 @@ as long as the tail of the weights allows it: the Pareto k-hat of Vehtari, Simps
 J. Machine Learning Research 25). Where it does not, the samplers run again, the search from the old mode. Where
 k-hat is below one, the two posteriors overlap: then chains begin at old draws, picked by their weights, with the step
 size, metric and transport map that the old warm-up ended with, and a quarter of the warm-up is enough to mend them.
+A surrogate learns from the old draws too, whose log-likelihoods under the new data are known by then.
 """
 
 from collections.abc import Mapping
@@ -17,8 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from estim.arguments import ArgumentError
+from estim.evaluations import Evaluations
 from estim.experiment import Experiment, Route
 from estim.numerics import resample_systematically
+from estim.pipeline.learning import EVALUATED
 from estim.pipeline.routes import begun_file
 from estim.posterior import Posterior
 from estim.results.analysis import thin
@@ -42,17 +45,17 @@ _DRAWS = 4000
 _EFFECTIVE = 400
 _OVERLAP = 10
 _SHORTER = 4
+_DENSITIES = ("loglikelihood", "logprior")
 _SAME = ("variables", "shocks", "observables", "prior", "calibrated")
 
 
 class Reweighted(NamedTuple):
-    """Old draws ``params`` ``[chain, draw, n_params]`` of a ``route`` with log-likelihood and log-prior under the new
-    data, the sampler's statistics of them, their weights ``[chain, draw]``, and what these are worth."""
+    """Old draws ``params`` ``[chain, draw, n_params]`` of a ``route``, their evaluations ``[chain * draw]`` under the
+    new data, the sampler's statistics of them, their weights ``[chain, draw]``, and what these are worth."""
 
     route: str
     params: np.ndarray
-    loglikelihood: np.ndarray
-    logprior: np.ndarray
+    evaluations: Evaluations
     stats: dict[str, np.ndarray]
     weight: np.ndarray
     khat: float
@@ -117,17 +120,17 @@ def reweigh(posterior: Posterior, previous: RunDirectory) -> Reweighted:
     stats = {name: np.stack([thin(chain, each) for chain in x]) for name, x in result.stats.items()}
     positions = unconstrain(posterior, params.reshape(-1, params.shape[-1]).astype(float))
     found = evaluate_posterior(posterior, positions)
-    new, logprior = (np.asarray(x).reshape(old.shape) for x in (found.loglikelihood, found.logprior))
+    new = np.asarray(found.loglikelihood).reshape(old.shape)
     log_weight = np.where(np.isfinite(new), new - old, -np.inf)
     if not np.isfinite(log_weight).any():
         nothing = np.full(old.shape, 1 / old.size)
-        return Reweighted(route, params, new, logprior, stats, nothing, np.inf, 0.0)
+        return Reweighted(route, params, found, stats, nothing, np.inf, 0.0)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     khat = pareto_khat(log_weight.ravel())
     _, same = np.unique(positions, axis=0, return_inverse=True)  # a draw that stands there twice is one
     effective = effective_size(np.bincount(same.ravel(), weight.ravel()))
-    return Reweighted(route, params, new, logprior, stats, weight, khat, effective)
+    return Reweighted(route, params, found, stats, weight, khat, effective)
 
 
 def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
@@ -137,8 +140,7 @@ def resampled(found: Reweighted, seed: int) -> dict[str, np.ndarray]:
     pick = lambda x: np.stack([chain[row] for chain, row in zip(x, rows, strict=True)])
     return {
         "params": pick(found.params),
-        "loglikelihood": pick(found.loglikelihood),
-        "logprior": pick(found.logprior),
+        **{name: pick(getattr(found.evaluations, name).reshape(found.weight.shape)) for name in _DENSITIES},
         "num_evaluations": np.asarray(found.weight.size),
         **{f"stats.{name}": pick(values) for name, values in found.stats.items()},
     }
@@ -171,8 +173,11 @@ def begin_from(path: Any, experiment: Experiment, model: Specification, posterio
         experiment = _with_old_draws(experiment, found, old.read_json("settings.json")["routes"])
         files[f"{REWEIGHTED}/chunk-00000.npz"] = resampled(found, experiment.seed)
     elif found.near:
-        experiment, learnt = _with_old_tuning(experiment, found, old, posterior)
+        experiment, learnt = _with_old_tuning(experiment, found, old)
         files |= learnt
+        if experiment.surrogate:
+            known = found.evaluations._asdict().items()
+            files[EVALUATED] = {name: np.asarray(x) for name, x in known if x is not None}
     return Beginning(replace(experiment, num_starts=1), files, f"begun from {path}: {found.note}")
 
 
@@ -192,12 +197,12 @@ def _with_old_draws(experiment: Experiment, found: Reweighted, routes: Mapping[s
 
 
 def _with_old_tuning(
-    experiment: Experiment, found: Reweighted, old: RunDirectory, posterior: Posterior
+    experiment: Experiment, found: Reweighted, old: RunDirectory
 ) -> tuple[Experiment, dict[str, Mapping[str, Any]]]:
     """Routes that the old run had too begin from what it learnt, with less warm-up; the files that say so."""
     files: dict[str, Mapping[str, Any]] = {}
     made, routes = old.read_json("settings.json")["routes"], dict(experiment.routes)
-    draws = unconstrain(posterior, found.params.reshape(-1, found.params.shape[-1]).astype(float))
+    draws = np.asarray(found.evaluations.position)
     for name, route in experiment.routes.items():
         chunks = old.chunks(name)
         same = name in made and made[name]["algorithm"] == route.algorithm

@@ -21,14 +21,14 @@ from estim.results.contents import finished_routes, read_data, read_route
 from estim.results.datatree import read_datatree
 from estim.results.diagnostics import as_table, summarise, superchains_of
 from estim.results.export import export_run
-from estim.results.implied import (
+from estim.results.labels import Labels
+from estim.results.over_draws import (
     Estimated,
     decomposition_over_draws,
     forecast_over_draws,
     history_over_draws,
     responses_over_draws,
 )
-from estim.results.labels import Labels
 from estim.results.report import write_report
 from estim.results.report.verdict import best
 from estim.results.store import RunDirectory

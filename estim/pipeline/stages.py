@@ -14,7 +14,7 @@ from estim.progress import Progress
 from estim.results.analysis import thin
 from estim.results.contents import count_draws, finished_routes, read_route
 from estim.results.implications import Implied, implications
-from estim.results.implied import Estimated
+from estim.results.over_draws import Estimated
 from estim.results.store import RunDirectory
 from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.first_approximation import first_approximation

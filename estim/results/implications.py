@@ -28,7 +28,7 @@ from estim.observations import in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.pruned import PrunedStateSpace
-from estim.results.implied import Estimated, forecast_over_draws, history_over_draws
+from estim.results.over_draws import Estimated, forecast_over_draws, history_over_draws
 from estim.samplers.solutions import solutions
 from estim.status import SolutionError, Status
 from estim.typing import Array, Key

@@ -13,7 +13,7 @@ from estim.analysis.moving_average import sample_conditional
 from estim.likelihood.state_space.smoothing import smooth
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
-from estim.results.implied import Estimated, forecast_over_draws, history_over_draws
+from estim.results.over_draws import Estimated, forecast_over_draws, history_over_draws
 from estim.status import SolutionError
 
 HORIZON, PERIODS, AHEAD = 60, 12, 4
