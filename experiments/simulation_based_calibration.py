@@ -211,7 +211,7 @@ class Replications:
 
     def enough(self, posterior: Any, route: str, key: Any, settings: dict[str, Any]) -> Any:
         """Draws of which ENOUGH are effective, or those of the longest run."""
-        for times in (1, 4, 16):
+        for times in (1, 4, 16, 64):
             longer = {n: times * settings[n] for n in ("num_samples", "num_warmup") if n in settings}
             made = estim.sample(posterior, route, key, num_chains=4, **(settings | longer))
             if effective(made.position) >= ENOUGH:

@@ -90,6 +90,17 @@ def summarise(draws: Array, num_superchains: int = 0, max_draws: int = 100_000) 
         )
 
 
+def longest_stay(draws: Array) -> int:
+    """The most draws in a row of one chain that are the same point, of draws ``[chain, draw, n_params]``.
+
+    Where a proposal is sure to be rejected for long, as by delayed acceptance whose surrogate falls faster than the
+    posterior, a chain stands still: its own effective sample size is then no witness.
+    """
+    moved = np.any(draws[:, 1:] != draws[:, :-1], axis=2)
+    edges = np.pad(moved, ((0, 0), (1, 1)), constant_values=True)
+    return max(int(np.diff(np.flatnonzero(chain)).max()) for chain in edges)
+
+
 def superchains_of(settings: Mapping[str, Any], route: str) -> int:
     """How many superchains a route of an experiment with these settings has; zero where each chain began by itself."""
     return settings["routes"].get(route, {}).get("num_superchains", 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import estim  # noqa: F401
-from estim.results.diagnostics import agreement, pooled_std, summarise
+from estim.results.diagnostics import agreement, longest_stay, pooled_std, summarise
 
 
 def autoregression(rng, rho, shape):
@@ -46,6 +46,17 @@ def test_a_chain_that_went_elsewhere_shows():
     draws[3, :, 1] += 1.0
     rhat = summarise(draws).rhat
     assert rhat[0] < 1.01 < 1.05 < rhat[1]
+
+
+def test_the_longest_stay_is_counted_within_a_chain():
+    draws = np.random.default_rng(4).normal(size=(3, 50, 2))
+    assert longest_stay(draws) == 1
+    draws[1, 20:27] = draws[1, 20]
+    draws[2, :5] = draws[2, 0]
+    draws[0, -1] = draws[1, 0]  # of another chain
+    assert longest_stay(draws) == 7
+    draws[:] = 0
+    assert longest_stay(draws) == 50
 
 
 def test_agreement_names_the_parameter_and_the_routes():

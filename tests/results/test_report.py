@@ -132,6 +132,15 @@ def test_routes_that_contradict_each_other_are_called_bad(tmp_path, words_only):
     assert "in kappa, between" in verdict["lines"][0]
 
 
+def test_a_chain_that_stood_still_is_a_remark(tmp_path, words_only):
+    def change(draws):
+        for route in draws:
+            draws[route][0, 10:50] = draws[route][0, 10]
+
+    text = write_report(write_run(tmp_path / "run", change)).read_text()
+    assert re.search(r"A chain of [\w -]+ stood still for 40 of its \d+ draws", text)
+
+
 def test_a_slow_route_is_a_remark(tmp_path, words_only):
     verdict = stored_verdict(write_run(tmp_path / "run", strand_a_chain))
     assert verdict["tone"] == "good" and "andom-walk" not in verdict["headline"]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from estim.results import figures
-from estim.results.diagnostics import Summary
+from estim.results.diagnostics import Summary, longest_stay
 from estim.results.report.page import Item
 from estim.results.report.reading import Report
 
@@ -27,6 +27,7 @@ def chains_section(report: Report) -> list[Item]:
                 f"{np.min(summary.ess_tail):,.0f}",
                 f"{100 * np.max(summary.mcse / summary.std):.1f} %",
                 f"{100 * acceptance:.0f} %",
+                f"{longest_stay(report.draws[label]):,}",
                 f"{route.num_evaluations:,}" if route.num_evaluations else "–",
                 f"{seconds:.1f}",
                 f"{ess / seconds:,.{0 if ess > 10 * seconds else 1}f}" if seconds else "–",
@@ -47,6 +48,7 @@ def chains_section(report: Report) -> list[Item]:
                 "ESS tail",
                 "MCSE/sd",
                 "accepted",
+                "longest stay",
                 "evaluations",
                 "s",
                 "ESS/s",
@@ -55,7 +57,8 @@ def chains_section(report: Report) -> list[Item]:
             "Diagnostics by route, the worst parameter of each.",
             "R-hat: rank-normalised, split chains; nested where chains began in groups. ESS: effective "
             "sample size, for the centre and for the 5 % and 95 % "
-            "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. Seconds "
+            "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. Longest stay: "
+            "draws in a row at which one chain stood still. Seconds "
             "and evaluations include warm-up, seconds also compilation.",
         )
     ]

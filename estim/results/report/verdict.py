@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from estim.results.diagnostics import MAX_RHAT, Summary, agreement
+from estim.results.diagnostics import MAX_RHAT, Summary, agreement, longest_stay
 from estim.results.report.evidence import evidence_sentence
 from estim.results.report.reading import LABELS, Report
 from estim.results.report.surrogate import certificate_sentence, correction_sentence
+
+STOOD_STILL = 0.05
+"""Share of a chain's draws that are one point in a row, from which on it is said."""
 
 AGREE_WITHIN = 0.1
 """Posterior means closer than this many posterior standard deviations agree."""
@@ -32,6 +35,7 @@ def verdict(report: Report) -> dict[str, Any]:
     )
     lines = [_precision(usable or exact or report.summaries)]
     lines += [_slow(label, s) for label, s in exact.items() if usable and label not in usable]
+    lines += [line for label in usable if (line := _stood_still(label, report.draws[label]))]
     if len(usable) > 1:
         worst = agreement(usable, report.names)
         lines.insert(
@@ -86,6 +90,16 @@ def _precision(summaries: Mapping[str, Summary]) -> str:
 
 def _slow(label: str, summary: Summary) -> str:
     return f"{_first(label)} was too slow for its length (R-hat {np.max(summary.rhat):.3f}): leave its draws out."
+
+
+def _stood_still(label: str, draws: np.ndarray) -> str:
+    stay, num = longest_stay(draws), draws.shape[1]
+    if stay < STOOD_STILL * num or stay < 10:
+        return ""
+    return (
+        f"A chain of {label} stood still for {stay:,} of its {num:,} draws: what its figures say of their own "
+        "precision is too favourable."
+    )
 
 
 def _listed(labels: Iterable[str]) -> str:
