@@ -89,6 +89,7 @@ _HOME = {
     "estim.surrogate.refine": ("refine",),
     "estim.surrogate.sample": ("sample_surrogate",),
     "estim.surrogate.settle": ("settle",),
+    "estim.surrogate.temper": ("temper",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = {

@@ -1,6 +1,5 @@
 """Certificate: what true evaluations at a surrogate's draws, and beyond them, say of its posterior."""
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -8,8 +7,14 @@ import numpy as np
 
 from estim.arguments import Positive, PositiveReal, checked
 from estim.posterior import Posterior
-from estim.samplers.constrain import constrain
-from estim.surrogate.correct import WeightedDraws, surrogate_logdensity, usable_logdensity, weigh_draws
+from estim.surrogate.correct import (
+    Functions,
+    WeightedDraws,
+    quantities_at,
+    surrogate_logdensity,
+    usable_logdensity,
+    weigh_draws,
+)
 from estim.surrogate.estimates import (
     Estimate,
     accept_probability,
@@ -33,9 +38,6 @@ from estim.surrogate.recipe import MIN_MEMBERS
 from estim.surrogate.sample import propose, tune_step
 from estim.surrogate.verdict import TOLERANCE, VERDICTS, Condition, Findings, judge
 from estim.typing import Key
-
-Functions = Mapping[str, Callable[[np.ndarray], np.ndarray]]
-"""Quantities by name, each a function of positions ``[n, dim]`` that gives ``[n]``."""
 
 
 class Certificate(NamedTuple):
@@ -222,11 +224,7 @@ def certify_weighted(
     a = accept_probability(now, true)
     a_hat = accept_probability(now_hat, surrogate_logdensity(surrogate, proposal))
 
-    def quantities(position: np.ndarray) -> np.ndarray:
-        position = np.asarray(position, float)
-        own = [np.asarray(f(position), float)[:, None] for f in (functions or {}).values()]
-        return np.concatenate([constrain(posterior, position), *own], axis=1)
-
+    quantities = partial(quantities_at, posterior, functions)
     names = (*posterior.param_names, *(functions or ()))
     flat = quantities(np.reshape(draws, (-1, plain.shape[1])))
     rhat, effective_draws = convergence(flat.reshape(*draws.shape[:2], -1))

@@ -4,7 +4,7 @@ The third correction, delayed acceptance, is a sampler:
 ``estim.sample(posterior, "delayed_acceptance", rng_key, approximation=surrogate.posterior)``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -14,12 +14,16 @@ from estim.arguments import NonNegative, Positive, checked
 from estim.evaluations import Evaluations
 from estim.numerics import resample_systematically
 from estim.posterior import Posterior
+from estim.samplers.constrain import constrain
 from estim.samplers.states import evaluate_logprior
 from estim.surrogate.estimates import batch_means, effective_size, evenly_spaced, pareto_khat
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
 from estim.surrogate.stretch import build_stretches, mixture_logdensity, share_out
 from estim.typing import Key
+
+Functions = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+"""Quantities by name, each a function of positions ``[n, dim]`` that gives ``[n]``."""
 
 
 class WeightedDraws(NamedTuple):
@@ -169,3 +173,10 @@ def correct_means(
     shifts = [batch_means(column) for column in terms.T]
     value = mean + np.array([shift.value for shift in shifts])
     return value, np.sqrt(variance + np.array([shift.error**2 for shift in shifts]))
+
+
+def quantities_at(posterior: Posterior, functions: Functions | None, position: np.ndarray) -> np.ndarray:
+    """The parameters in their own units and the user's functions ``[n, k]`` at positions ``[n, dim]``."""
+    position = np.asarray(position, float)
+    own = [np.asarray(f(position), float)[:, None] for f in (functions or {}).values()]
+    return np.concatenate([constrain(posterior, position), *own], axis=1)

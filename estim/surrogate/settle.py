@@ -10,14 +10,15 @@ from estim.arguments import NonNegative, Positive, PositiveReal, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.samplers.base import Draws
-from estim.surrogate.certify import Certificate, Functions, certify_weighted, weighing
-from estim.surrogate.correct import WeightedDraws, weigh_draws
+from estim.surrogate.certify import Certificate, certify_weighted, weighing
+from estim.surrogate.correct import Functions, WeightedDraws, quantities_at, weigh_draws
 from estim.surrogate.estimates import convergence, highest_rhat, margin_errors
 from estim.surrogate.evaluate import concatenate_evaluations
 from estim.surrogate.fit import Surrogate, fit_surrogate
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import sample_surrogate
-from estim.surrogate.verdict import LOOSER, MIN_EFFECTIVE_DRAWS, TOLERANCE
+from estim.surrogate.temper import population_margins, temper
+from estim.surrogate.verdict import LOOSER, MIN_EFFECTIVE_DRAWS, TOLERANCE, largest_error
 from estim.typing import Key
 
 LONGER = 4
@@ -30,8 +31,10 @@ class Settled(NamedTuple):
     """Draws of a surrogate, what corrects them, and whether that is certified.
 
     Attributes:
-        correction: ``"none"`` where the draws can be used as they are, ``"importance weights"``, or ``"failed"``.
-        draws: of the last surrogate; they are what is handed out where the correction is none.
+        correction: ``"none"`` where the draws can be used as they are, ``"importance weights"``, ``"tempered path"``
+            or ``"failed"``.
+        draws: what is handed out: those of the last surrogate, or at the end of a tempered path ``[population,
+            particle, dim]``.
         weighted: some of them and of stretched ones with their weights; see `correct_means` and `resample_draws`.
         margins: mean, standard deviation, 5 and 95 % quantile ``[4, quantities]`` of what is handed out: those of
             the draws, and with importance weights moved by what these say.
@@ -78,6 +81,7 @@ def settle(
     functions: Functions | None = None,
     recipe: str | Recipe = "estim",
     sampling: Mapping[str, Any] | None = None,
+    tempered: bool = False,
 ) -> Settled:
     """Samples a surrogate, certifies it, and corrects what the certificate finds, cheapest first.
 
@@ -87,6 +91,8 @@ def settle(
        the margins, and their errors are within the tolerance.
     3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, and all
        begins anew, at most `num_rounds` times. The next certificate uses other draws.
+    4. If it is asked for, a tempered path from the last surrogate to the posterior (see `temper`), where weights were
+       all that failed: a hundred thousand evaluations and more. Its figures are known by how far populations differ.
 
     Args:
         posterior: the true posterior.
@@ -98,6 +104,7 @@ def settle(
         training_chains, tolerance, functions: see `certify`.
         recipe: as in `fit_surrogate`.
         sampling: arguments of `sample_surrogate`.
+        tempered: whether the last resort is a tempered path.
 
     Returns:
         The draws and what corrects them, certified or not.
@@ -127,23 +134,40 @@ def settle(
             break
         evaluations = concatenate_evaluations(evaluations, weighted.evaluations)
         surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe, noise=surrogate.noise)
-    correction = {"safe": "none", "use the correction": "importance weights"}.get(
-        certificate.verdict, "failed"
-    )
+    num_spent = sum(c.num_evaluations for c in certificates)
+    correction = _CORRECTIONS[certificate.verdict]
     moved = certificate.margins[1] * certificate.shift * (correction == "importance weights")
+    values = certificate.margins + moved
     error = np.hypot(certificate.draw_error, certificate.shift_error) * certificate.margins[1]
+    weights_alone = all(c.path for c in certificate.conditions if c.refuses and c.met is False)
+    if tempered and correction == "failed" and weights_alone:
+        draws = temper(posterior, surrogate, draws.position, jax.random.fold_in(rng_key, num_rounds + 1))
+        num_spent += len(draws.evaluations.loglikelihood)
+        values, error = population_margins(
+            np.stack([quantities_at(posterior, functions, population) for population in draws.position])
+        )
+        known = [
+            np.all(row < largest_error(looser, tolerance))
+            for row, looser in zip(error / values[1], LOOSER.values(), strict=True)
+        ]
+        worst = f"its figures are known to {np.max(error / values[1]):.3f} posterior standard deviations"
+        story.append(f"tempered path: {worst}, {'enough' if all(known) else 'not enough'}")
+        correction = "tempered path" if all(known) else "failed"
     return Settled(
         correction,
         draws,
         weighted,
-        certificate.margins + moved,
+        values,
         error,
         tuple(certificates),
         tuple(story),
         surrogate,
         evaluations,
-        sum(c.num_evaluations for c in certificates),
+        num_spent,
     )
+
+
+_CORRECTIONS = {"safe": "none", "use the correction": "importance weights", "not certified": "failed"}
 
 
 def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampling: dict[str, Any]) -> Draws:

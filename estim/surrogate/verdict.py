@@ -73,6 +73,7 @@ class Condition(NamedTuple):
         met: whether it is; None where it could not be looked at.
         otherwise: the reason that it is for the verdict where it is not met, with what to do.
         refuses: whether neither draws nor weights are certified then; else the correction is asked for.
+        path: whether a tempered path from the draws can do without it.
     """
 
     what: str
@@ -81,6 +82,7 @@ class Condition(NamedTuple):
     met: bool | None
     otherwise: str = ""
     refuses: bool = True
+    path: bool = False
 
 
 def judge(found: Findings) -> tuple[str, tuple[Condition, ...]]:
@@ -154,13 +156,13 @@ def _weights(found: Findings) -> list[Condition]:
     said, wanted = f"k-hat {found.pareto_khat:.2f}", f"below {found.reliable_khat:.2f}"
     reliable = bool(found.pareto_khat < found.reliable_khat)
     otherwise = f"importance weights are unreliable: {said}, wanted {wanted}: refine"
-    conditions.append(Condition("importance weights are reliable", said, wanted, reliable, otherwise))
+    what = "importance weights are reliable"
+    conditions.append(Condition(what, said, wanted, reliable, otherwise, path=True))
     effective = f"{found.effective_evaluations:.0f}"
     enough = bool(found.effective_evaluations >= MIN_EFFECTIVE)
     otherwise = f"too few effective evaluations: {effective}, wanted {MIN_EFFECTIVE}: refine or evaluate more"
-    conditions.append(
-        Condition("effective evaluations", effective, f"at least {MIN_EFFECTIVE}", enough, otherwise)
-    )
+    wanted = f"at least {MIN_EFFECTIVE}"
+    conditions.append(Condition("effective evaluations", effective, wanted, enough, otherwise, path=True))
     return [*conditions, _reference(found), _tails(found), *_known(found)]
 
 
@@ -189,20 +191,25 @@ def _tails(found: Findings) -> Condition:
     what = "a standard deviation that moves rests on many points"
     otherwise = f"heavy tails: the shift of the standard deviation rests on few points, {said}, wanted {wanted}: refine"
     met = bool(np.all(khat < MAX_TAIL_KHAT))
-    return Condition(what, said if moves.any() else "none moves", wanted, met, otherwise)
+    return Condition(what, said if moves.any() else "none moves", wanted, met, otherwise, path=True)
 
 
 def _known(found: Findings) -> list[Condition]:
     """The errors of the correction, and of the draws, leave no margin uncertain."""
     conditions = []
     for row, (what, looser) in enumerate(LOOSER.items()):
-        limit = looser * found.tolerance / 2
+        limit = largest_error(looser, found.tolerance)
         worst, wanted = _largest(found.names, found.error[row]), f"below {limit:.3g}"
         otherwise = f"the weights and draws leave the {what} uncertain by {worst}, wanted {wanted}: "
         otherwise += "refine, evaluate more or sample longer"
         met = bool(np.all(found.error[row] < limit))
-        conditions.append(Condition(f"the {what} is known", f"+- {worst}", wanted, met, otherwise))
+        conditions.append(Condition(f"the {what} is known", f"+- {worst}", wanted, met, otherwise, path=True))
     return conditions
+
+
+def largest_error(looser: float, tolerance: float) -> float:
+    """A standard error up to which a figure is known, two of them being what it may be off."""
+    return looser * tolerance / 2
 
 
 def _margins(found: Findings) -> list[Condition]:

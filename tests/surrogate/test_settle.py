@@ -28,10 +28,10 @@ def truth():
     [
         (0.0, 1.0, 0, "none", 1),
         (0.3, 1.0, 0, "importance weights", 1),
-        (0.0, 0.2, 0, "failed", 1),
+        (0.0, 0.2, 0, "tempered path", 1),
         (0.0, 0.2, 1, "none", 2),
     ],
-    ids=["right", "shifted", "hopeless", "refined"],
+    ids=["right", "shifted", "narrow", "refined"],
 )
 def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correction, surrogates):
     posterior, evaluations = truth
@@ -46,14 +46,43 @@ def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correcti
         recipe=RECIPE,
         sampling=SAMPLING,
         functions={"sum": lambda x: x.sum(axis=1)},
+        tempered=True,
     )
-    assert settled.correction == correction and settled.certified == (correction != "failed")
-    assert len(settled.certificates) == surrogates and settled.num_evaluations == 6000 * surrogates
+    assert settled.correction == correction and settled.certified
+    assert len(settled.certificates) == surrogates
+    path = len(settled.draws.evaluations.loglikelihood) if correction == "tempered path" else 0
+    assert settled.num_evaluations == 6000 * surrogates + path
     assert f"handed out: {correction}" in str(settled) and str(settled).count("surrogate ") == surrogates
-    if settled.certified:
-        sds = np.array([1.0, 1.0, np.sqrt(2)])
-        low, high = norm.ppf([0.05, 0.95])
-        exact = np.stack([0 * sds, sds, low * sds, high * sds])
-        assert np.all(np.abs(settled.margins - exact) < 4 * settled.margin_error + 0.01)
-        wanted = np.array([0.1, 0.05, 0.1, 0.1])[:, None] * sds
-        assert np.all(np.abs(settled.margins - exact) < wanted)
+    sds = np.array([1.0, 1.0, np.sqrt(2)])
+    low, high = norm.ppf([0.05, 0.95])
+    exact = np.stack([0 * sds, sds, low * sds, high * sds])
+    assert np.all(np.abs(settled.margins - exact) < 4 * settled.margin_error + 0.01)
+    wanted = np.array([0.1, 0.05, 0.1, 0.1])[:, None] * sds
+    assert np.all(np.abs(settled.margins - exact) < wanted)
+
+
+def test_a_path_does_not_mend_what_the_surrogate_never_saw(truth):
+    """Exact chains in two modes, the surrogate in one: no path from its draws leads to the other."""
+    posterior, evaluations = truth
+    surrogate = gaussian_surrogate(posterior, [0.0, 0.0], 0.2 * np.eye(2))
+    chains = np.random.default_rng(1).normal(size=(4, 500, 2))
+    chains[:, 250:] += 6
+    settled = settle(
+        posterior,
+        surrogate,
+        evaluations,
+        KEY,
+        num_rounds=0,
+        sampling=SAMPLING,
+        training_chains=chains,
+        tempered=True,
+    )
+    assert settled.correction == "failed" and not settled.certified
+    assert "handed out: failed" in str(settled) and "tempered path" not in str(settled)
+
+
+def test_without_being_asked_no_path_is_gone(truth):
+    posterior, evaluations = truth
+    surrogate = gaussian_surrogate(posterior, [0.0, 0.0], 0.2 * np.eye(2))
+    settled = settle(posterior, surrogate, evaluations, KEY, num_rounds=0, sampling=SAMPLING)
+    assert settled.correction == "failed" and settled.num_evaluations == 4000

@@ -57,8 +57,8 @@ def chains_section(report: Report) -> list[Item]:
             "Diagnostics by route, the worst parameter of each.",
             "R-hat: rank-normalised, split chains; nested where chains began in groups. ESS: effective "
             "sample size, for the centre and for the 5 % and 95 % "
-            "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. Longest stay: "
-            "draws in a row at which one chain stood still. Seconds "
+            "quantiles. MCSE/sd: Monte Carlo standard error of the mean in posterior standard deviations. "
+            "Longest stay: draws in a row at which one chain stood still. Seconds "
             "and evaluations include warm-up, seconds also compilation.",
         )
     ]
