@@ -165,6 +165,7 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     text, model = build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
     names |= dict(zip(contents.shocks, model.shocks._fields, strict=bool(contents.shocks)))
+    names |= {n: n for n in model.variables._fields if n.startswith("MULT_")}
     fields = build_fields(system)
     return ModFile(
         model=model,
