@@ -129,12 +129,7 @@ class ModFile(NamedTuple):
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
         if self.estimation.dsge_var:
             lags, weight = self.estimation.dsge_var
-            return {
-                "name": "dsge_var",
-                "lags": lags,
-                "weight": weight,
-                "constant": not self.estimation.prefilter,
-            }
+            return {"name": "dsge_var", "lags": lags, "weight": weight}
         asked = {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
         scales = self.estimation.shock_scales
         return asked | ({"shock_scales": scales} if scales else {})

@@ -90,7 +90,7 @@ WRONG = {
     "ramsey_model;": "'ramsey_model' needs a 'planner_objective' above it",
     "planner_objective pi*unheard; ramsey_model;": "unknown name 'unheard'",
     "planner_objective pi(-1)^2; ramsey_model;": "an objective of a planner that reads other periods",
-    "planner_objective pi^2 + x^2; ramsey_model; stoch_simul(loglinear);": "optimal policy in logs ('loglinear')",
+    "planner_objective pi^2; ramsey_model; stoch_simul(order=1, loglinear);": "optimal policy in logs",
 }
 
 

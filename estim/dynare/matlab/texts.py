@@ -95,19 +95,16 @@ def _compared(fold: bool = False, part: bool = False) -> Builtin:
         return a == b if count is None else len(a) >= count <= len(b) and a[:count] == b[:count]
 
     def compare(m: Interpreter, arguments: list[Any], _: int) -> Any:
-        a, b = arguments[:2]
         count = whole(arguments[2]) if part else None
-        if isinstance(b, Cell) and not isinstance(a, Cell):
-            a, b = b, a
-        if not isinstance(a, Cell):
-            return matrix(same(a, b, count))
-        others = b.items if isinstance(b, Cell) and b.items.size > 1 else b
-        if isinstance(others, np.ndarray):
-            return np.vectorize(lambda x, y: same(x, y, count), otypes=[bool])(a.items, others)
-        one = next(iter(b)) if isinstance(b, Cell) else b
-        return np.array([[same(x, one, count) for x in row] for row in a.items]).reshape(a.items.shape)
+        sides = [_items(a) for a in arguments[:2]]
+        return np.vectorize(lambda a, b: same(a, b, count), otypes=[bool])(*sides)
 
     return compare
+
+
+def _items(value: Any) -> np.ndarray:
+    """The elements of a cell, or the value alone, as a matrix of objects."""
+    return (value if isinstance(value, Cell) else Cell.row([value])).items
 
 
 def _strmatch(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -119,16 +116,12 @@ def _strmatch(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 def _ismember(m: Interpreter, arguments: list[Any], results: int) -> Any:
     values, among = arguments[:2]
-    if isinstance(among, Cell) or isinstance(values, str | Cell):
-        known = list(among) if isinstance(among, Cell) else [among]
-        items = values.items if isinstance(values, Cell) else np.array([[values]], object)
-        places = np.array([[float(known.index(x) + 1) if x in known else 0.0 for x in row] for row in items])
-    else:
-        flat = list(matrix(among).ravel(order="F"))
-        items = matrix(values)
-        places = np.array([[float(flat.index(x) + 1) if x in flat else 0.0 for x in row] for row in items])
-    places = places.reshape(items.shape)
-    return [places > 0, places][: max(results, 1)]
+    of_texts = isinstance(among, Cell) or isinstance(values, str | Cell)
+    listed = _items if of_texts else matrix
+    known, items = list(listed(among).ravel(order="F")), listed(values)
+    place = lambda x: known.index(x) + 1.0 if x in known else 0.0
+    places = np.vectorize(place, otypes=[float])(items) if items.size else np.zeros(items.shape)
+    return [places > 0, places]
 
 
 def _exist(m: Interpreter, arguments: list[Any], _: int) -> Any:
