@@ -272,7 +272,7 @@ def _first_guess(model: Model, planner: FirstOrderConditions) -> dict[str, float
         rest = np.array([model.start.get(v, 0.0) for v in model.variables._fields], float)
     levels = dict(zip(model.variables._fields, map(float, rest), strict=True))
     levels |= {name: levels[v] for v, name in planner.before.items()}
-    return levels | planner.at_rest(params)(rest, params)[0]
+    return levels | planner.at_rest(params)(jnp.asarray(rest), params)[0]
 
 
 def _fresh(name: str, taken: list[str]) -> str:

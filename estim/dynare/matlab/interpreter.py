@@ -93,8 +93,9 @@ class Interpreter(Evaluator):
         """The program in ``NAME.m``."""
         if name not in self._files:
             path = self.folder / f"{name}.m" if self.folder else None
-            known = path and path.is_file() and path.read_text(encoding="utf-8", errors="replace")
-            self._files[name] = None if known is None or known is False else parse(known)
+            known = path is not None and path.is_file()
+            text = path.read_text(encoding="utf-8", errors="replace") if path and known else None
+            self._files[name] = None if text is None else parse(text)
         return self._files[name]
 
     def _call_file(self, name: str, program: Tree, arguments: list[Any], results: int) -> list[Any]:

@@ -132,16 +132,9 @@ def _exist(m: Interpreter, arguments: list[Any], _: int) -> Any:
     return matrix(0.0 if "var" in arguments[1:] and found != 1.0 else found)
 
 
-def _struct(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    return {text(n): v for n, v in zip(arguments[::2], arguments[1::2], strict=True)}
-
-
 def _isfield(m: Interpreter, arguments: list[Any], _: int) -> Any:
     fields = arguments[0] if isinstance(arguments[0], dict) else {}
-    names = arguments[1]
-    if isinstance(names, Cell):
-        return np.vectorize(lambda n: n in fields, otypes=[bool])(names.items)
-    return matrix(text(names) in fields)
+    return np.vectorize(lambda n: n in fields, otypes=[bool])(_items(arguments[1]))
 
 
 def _getfield(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -167,10 +160,6 @@ def _disp(m: Interpreter, arguments: list[Any], _: int) -> Any:
     rows = [value] if isinstance(value, str) else ["  ".join(map(shown_number, row)) for row in matrix(value)]
     _write(m, "".join(f"{row}\n" for row in rows))
     return None
-
-
-def _strrep(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    return text(arguments[0]).replace(text(arguments[1]), text(arguments[2]))
 
 
 def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -200,7 +189,9 @@ TEXTS: dict[str, Builtin] = {
     "printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of,
     "strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True),
     "strncmpi": _compared(fold=True, part=True), "strmatch": _strmatch, "ismember": _ismember, "exist": _exist,
-    "struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _strrep,
+    "struct": lambda m, a, _: {text(n): v for n, v in zip(a[::2], a[1::2], strict=True)}, "isfield": _isfield,
+    "getfield": _getfield,
+    "strrep": lambda m, a, _: text(a[0]).replace(text(a[1]), text(a[2])),
     "deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper),
     "iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle),
     "strcat": lambda m, a, _: "".join(text(x).rstrip() if isinstance(x, str) else text(x) for x in a),
