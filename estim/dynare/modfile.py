@@ -129,12 +129,7 @@ class ModFile(NamedTuple):
         """Arguments for `estim.build_posterior` and `estim.loglikelihood`, beside the data."""
         if self.estimation.dsge_var:
             lags, weight = self.estimation.dsge_var
-            return {
-                "name": "dsge_var",
-                "lags": lags,
-                "weight": weight,
-                "constant": not self.estimation.prefilter,
-            }
+            return {"name": "dsge_var", "lags": lags, "weight": weight}
         asked = {"presample": self.estimation.presample, "start": STARTS[self.estimation.lik_init]}
         scales = self.estimation.shock_scales
         return asked | ({"shock_scales": scales} if scales else {})
@@ -165,6 +160,7 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
     text, model = build(system, text, path)
     names = dict(zip(contents.variables, model.variables._fields, strict=False))
     names |= dict(zip(contents.shocks, model.shocks._fields, strict=bool(contents.shocks)))
+    names |= {n: n for n in model.variables._fields if n.startswith("MULT_")}
     fields = build_fields(system)
     return ModFile(
         model=model,

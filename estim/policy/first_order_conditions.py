@@ -11,7 +11,7 @@ dL_t/dx_{t-1} where that reads the future, ``before_x`` and ``before_e`` are las
 """
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,7 @@ from estim.arguments import Number, checked
 from estim.model import Model, ModelError
 from estim.numerics.interpreted import interpreted
 from estim.numerics.reads import reads
-from estim.policy.objective import Discount, Objective, discount_factor, period_objective, replaced_equations
+from estim.policy.objective import Objective, discount_factor, period_objective, replaced_equations
 from estim.solution.equations import trace_equations
 from estim.solution.steady_state import steady_state_of
 from estim.specification_checks import quoted, symbols
@@ -79,11 +79,21 @@ def ramsey_model(
             "equations that its instruments replace"
         )
     kept = tuple(e for e in written if e not in instruments.values())
-    planner = _Planner(
-        model, period_objective(model, objective), discount_factor(model, discount), kept, maximise
+
+    def constraints(lag: Any, now: Any, lead: Any, shocks: Any, params: Any, _: Any) -> dict[str, Any]:
+        left = model.residuals(lag, now, lead, shocks, params)
+        return {name: left[name] for name in kept}
+
+    planner = FirstOrderConditions(
+        (model.variables, model.shocks, type(model.prior)),
+        constraints,
+        period_objective(model, objective),
+        discount_factor(model, discount),
+        [f"mult_{equation}" for equation in kept],
+        dict.fromkeys(model.variables._fields, -1.0) if maximise else {},
     )
     fixed = model.with_values(_idle(model, kept)) if _idle(model, kept) else model
-    levels = planner.first_guess() | dict(start or {})
+    levels = _first_guess(model, planner) | dict(start or {})
     slacks = {
         f"planner: {variable}": planner.of_base(model.complementarity[equation])
         for variable, equation in instruments.items()
@@ -121,51 +131,68 @@ class _Date(NamedTuple):
     multipliers: Sequence[Any]
 
 
-class _Planner:
-    """The first-order conditions of a planner, and the names of the variables in them."""
+class FirstOrderConditions:
+    """The first-order conditions of a planner, and the names of the variables in them.
+
+    Args:
+        kinds: the NamedTuples of variables, shocks and parameters.
+        constraints: ``(lag, now, lead, shocks, params, steady) -> {equation: residual}``, in the order of the
+            multipliers; ``steady`` are levels at rest that equations refer to, no choice of the planner's.
+        objective: ``(now, params) -> number``.
+        discount: ``params -> number``.
+        multipliers: a name for each constraint.
+        signs: what the condition of a variable is multiplied by, where that is not one.
+
+    Attributes:
+        variables: the NamedTuple of the variables, the multipliers, and what the conditions need beside.
+    """
 
     def __init__(
-        self, model: Model, objective: Objective, discount: Discount, kept: tuple[str, ...], maximise: bool
+        self,
+        kinds: tuple[Any, Any, Any],
+        constraints: Callable[..., dict[str, Any]],
+        objective: Objective,
+        discount: Callable[[Any], Any],
+        multipliers: Sequence[str],
+        signs: Mapping[str, float],
     ) -> None:
-        self.model, self.objective, self.discount, self.kept = model, objective, discount, kept
-        self.sign = -1.0 if maximise else 1.0
-        taken = [*model.variables._fields, *model.shocks._fields]
-        self.multipliers = [_fresh(f"mult_{equation}", taken) for equation in kept]
+        self.kinds, self.constraints, self.signs = kinds, constraints, signs
+        self.objective, self.discount = objective, discount
+        names = list(kinds[0]._fields)
+        taken = [*names, *kinds[1]._fields]
+        self.multipliers = [_fresh(name, taken) for name in multipliers]
         far, past, news = self._reach()
         self.ahead = {v: _fresh(f"ahead_{v}", taken) for v in far}
         self.before = {v: _fresh(f"before_{v}", taken) for v in past}
         self.news = {e: _fresh(f"before_{e}", taken) for e in news}
         added = [*self.multipliers, *self.ahead.values(), *self.before.values(), *self.news.values()]
-        self.variables: Any = namedtuple("Variables", [*model.variables._fields, *added])  # type: ignore[misc]
+        self.variables: Any = namedtuple("Variables", [*names, *added])  # type: ignore[misc]
 
     def base(self, variables: Any) -> Any:
         """The variables of the model that the planner took over."""
-        return self.model.variables(*variables[: len(self.model.variables._fields)])
+        return self.kinds[0](*variables[: len(self.kinds[0]._fields)])
 
     def of_base(self, slack: Any) -> Any:
         """A function of those as one of all variables."""
         return lambda lag, now, lead, params: slack(self.base(lag), self.base(now), self.base(lead), params)
 
-    def constraints(self, date: _Date, params: Any) -> dict[str, Any]:
-        """f, of the equations that stay."""
-        left = self.model.residuals(date.lag, date.now, date.lead, date.shocks, params)
-        return {name: left[name] for name in self.kept}
-
-    def gradient(self, date: _Date, params: Any) -> tuple[Any, Any, Any]:
+    def gradient(self, date: _Date, params: Any, steady: Any) -> tuple[Any, Any, Any]:
         """Of L = lambda' f by the past, by today and by the future."""
 
         def lagrangian(lag: Any, now: Any, lead: Any) -> Any:
-            left = self.constraints(date._replace(lag=lag, now=now, lead=lead), params).values()
+            left = self.constraints(lag, now, lead, date.shocks, params, steady).values()
             return sum((m * r for m, r in zip(date.multipliers, left, strict=True)), 0.0)
 
         return jax.grad(lagrangian, argnums=(0, 1, 2))(date.lag, date.now, date.lead)
 
-    def residuals(self, lag: Any, now: Any, lead: Any, shocks: Any, params: Any) -> dict[str, Any]:
+    def residuals(
+        self, lag: Any, now: Any, lead: Any, shocks: Any, params: Any, steady: Any = None
+    ) -> dict[str, Any]:
         """The equations that stay, a condition for each variable, and what the variables added are."""
         lag, now, lead, shocks = (
             type(x)(*(jnp.asarray(v, float) for v in x)) for x in (lag, now, lead, shocks)
         )
-        beta, base = self.discount(params), self.base  # type: ignore[operator]
+        beta, base = self.discount(params), self.base
         of = lambda variables: [getattr(variables, name) for name in self.multipliers]
         dated = lambda names, of, otherwise: otherwise._replace(
             **{k: getattr(of, v) for k, v in names.items()}
@@ -176,64 +203,76 @@ class _Planner:
         yesterday = _Date(
             dated(self.before, lag, base(lag)), base(lag), base(now), dated(self.news, lag, nothing), of(lag)
         )
-        by_lag, by_now, _ = self.gradient(today, params)
-        ahead = dated(self.ahead, lead, self.gradient(tomorrow, params)[0])
-        behind = self.gradient(yesterday, params)[2]
+        by_lag, by_now, _ = self.gradient(today, params, steady)
+        ahead = dated(self.ahead, lead, self.gradient(tomorrow, params, steady)[0])
+        behind = self.gradient(yesterday, params, steady)[2]
         worth = jax.grad(self.objective)(base(now), params)
         conditions = {
-            f"planner: {v}": self.sign * (u + n + beta * a + b / beta)
+            f"planner: {v}": self.signs.get(v, 1.0) * (u + n + beta * a + b / beta)
             for v, u, n, a, b in zip(base(now)._fields, worth, by_now, ahead, behind, strict=True)
         }
         added = {name: getattr(now, name) - getattr(by_lag, v) for v, name in self.ahead.items()}
         added |= {name: getattr(now, name) - getattr(lag, v) for v, name in self.before.items()}
         added |= {name: getattr(now, name) - getattr(shocks, e) for e, name in self.news.items()}
-        return {**self.constraints(today, params), **conditions, **added}
+        stay = self.constraints(today.lag, today.now, today.lead, shocks, params, steady)
+        return {**stay, **conditions, **added}
 
     def _reach(self) -> tuple[list[str], list[str], list[str]]:
         """The variables x whose dL_t/dx_{t-1} reads the future or shocks; and the variables and shocks of the period
         before that some dL_t/dx_{t+1} reads."""
-        model, n = self.model, len(self.model.variables._fields)
-        state = symbols(model.variables)
-        multipliers = [jax.ShapeDtypeStruct((), float)] * len(self.kept)
-        date = _Date(state, state, state, symbols(model.shocks), multipliers)
-        program = jax.make_jaxpr(lambda d, p: self.gradient(d, p))(date, symbols(type(model.prior)))
-        found, names = reads(program), model.variables._fields
-        distant = set(range(2 * n, 3 * n + len(model.shocks._fields)))
+        variables, shocks, params = self.kinds
+        n, state = len(variables._fields), symbols(variables)
+        multipliers = [jax.ShapeDtypeStruct((), float)] * len(self.multipliers)
+        date = _Date(state, state, state, symbols(shocks), multipliers)
+        program = jax.make_jaxpr(self.gradient)(date, symbols(params), state)
+        found, names = reads(program), variables._fields
+        distant = set(range(2 * n, 3 * n + len(shocks._fields)))
         far = [v for v, read in zip(names, found[:n], strict=True) if read & distant]
         back = set().union(*found[2 * n :])
         past = [v for i, v in enumerate(names) if i in back]
-        return far, past, [e for i, e in enumerate(model.shocks._fields, 3 * n) if i in back]
+        return far, past, [e for i, e in enumerate(shocks._fields, 3 * n) if i in back]
 
-    def first_guess(self) -> dict[str, float]:
-        """Levels to search from: where the model rests, and the multipliers that leave least there."""
-        model = self.model
-        with jax.ensure_compile_time_eval():
-            params = type(model.prior)(*map(float, model.params()))
-            rest = np.array([float(x) for x in steady_state_of(model)(params)])
-        if not np.isfinite(rest).all():
-            rest = np.array([model.start.get(v, 0.0) for v in model.variables._fields], float)
-        nothing = np.zeros(len(self.kept))
-        matrix, constant = interpreted(self._at_rest, nothing, rest, params)(nothing, rest, params)
-        found = nothing
-        if np.isfinite(matrix).all() and np.isfinite(constant).all():
-            found = np.linalg.lstsq(matrix, -np.asarray(constant), rcond=None)[0]
-        levels = dict(zip(model.variables._fields, map(float, rest), strict=True))
-        levels |= {name: levels[v] for v, name in self.before.items()}
-        return levels | dict(zip(self.multipliers, map(float, found), strict=True))
+    def at_rest(self, params: Any) -> Callable[[Array, Any], tuple[dict[str, float], np.ndarray]]:
+        """``(levels [n], params) -> (multipliers, what the conditions leave [n])``: those that leave least at these
+        levels, and NaN where they have no value; of parameters like `params`, numbers."""
+        nothing = np.zeros(len(self.multipliers))
+        levels = np.ones(len(self.kinds[0]._fields))
+        linear = interpreted(self._linear, nothing, levels, params)
 
-    def _at_rest(self, multipliers: Array, rest: Array, params: Any) -> tuple[Array, Array]:
+        def least(levels: Array, params: Any) -> tuple[dict[str, float], np.ndarray]:
+            matrix, constant = map(np.asarray, linear(nothing, np.asarray(levels, float), params))
+            if not (np.isfinite(matrix).all() and np.isfinite(constant).all()):
+                return dict.fromkeys(self.multipliers, 0.0), np.full(len(constant), np.nan)
+            found = np.linalg.lstsq(matrix, -constant, rcond=None)[0]
+            return dict(zip(self.multipliers, map(float, found), strict=True)), matrix @ found + constant
+
+        return least
+
+    def _linear(self, multipliers: Array, rest: Array, params: Any) -> tuple[Array, Array]:
         """What the conditions leave at these levels, linear in the multipliers: its derivative, and where they are
         zero."""
-        here, beta = self.model.variables(*rest), self.discount(params)  # type: ignore[operator]
-        at_rest = self.model.shocks(*[0.0] * len(self.model.shocks._fields))
+        here, beta = self.kinds[0](*rest), self.discount(params)
+        at_rest = self.kinds[1](*[0.0] * len(self.kinds[1]._fields))
         worth = jnp.stack(list(jax.grad(self.objective)(here, params)))
 
         def left(multipliers: Array) -> Array:
             date = _Date(here, here, here, at_rest, list(multipliers))
-            lag, now, lead = (jnp.stack(list(x)) for x in self.gradient(date, params))
-            return self.sign * (worth + now + beta * lag + lead / beta)
+            lag, now, lead = (jnp.stack(list(x)) for x in self.gradient(date, params, here))
+            return worth + now + beta * lag + lead / beta
 
         return jax.jacobian(left)(multipliers), left(multipliers)
+
+
+def _first_guess(model: Model, planner: FirstOrderConditions) -> dict[str, float]:
+    """Levels to search from: where the model rests, and the multipliers that leave least there."""
+    with jax.ensure_compile_time_eval():
+        params = type(model.prior)(*map(float, model.params()))
+        rest = np.array([float(x) for x in steady_state_of(model)(params)])
+    if not np.isfinite(rest).all():
+        rest = np.array([model.start.get(v, 0.0) for v in model.variables._fields], float)
+    levels = dict(zip(model.variables._fields, map(float, rest), strict=True))
+    levels |= {name: levels[v] for v, name in planner.before.items()}
+    return levels | planner.at_rest(params)(jnp.asarray(rest), params)[0]
 
 
 def _fresh(name: str, taken: list[str]) -> str:

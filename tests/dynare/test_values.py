@@ -213,3 +213,13 @@ def test_a_few_correlations_of_many_shocks(tmp_path):
     wanted[3, 1] = wanted[1, 3] = 0.3
     wanted[11, 0] = wanted[0, 11] = -0.2
     np.testing.assert_allclose(model.shock_correlation(model.params({})), wanted)
+
+
+def test_a_shock_whose_variance_stands_below_a_command_has_none_above_it(tmp_path):
+    text = """var x y; varexo e u; model; x = 0.5*x(-1) + e; y = u; end;
+    shocks; var e; stderr 1; end; stoch_simul(order=1, irf=0);
+    shocks; var u; stderr 2; end; stoch_simul(order=1, irf=0);"""
+    (tmp_path / "m.mod").write_text(text)
+    above, below = (c.params for c in read_mod(tmp_path / "m.mod").commands)
+    assert (above["stderr_e"], above["stderr_u"]) == (1.0, 0.0)
+    assert (below["stderr_e"], below["stderr_u"]) == (1.0, 2.0)

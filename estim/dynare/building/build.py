@@ -14,6 +14,7 @@ import numpy as np
 from numpyro.distributions import Distribution
 
 from estim.dynare.building.logarithms import with_ratios
+from estim.dynare.building.ramsey import rest_of_all, settle
 from estim.dynare.building.system import System
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.fields import build_fields
@@ -87,19 +88,42 @@ def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]
         except (ModelError, PriorError):
             _execute(system, text, path)  # the model says what is wrong with a start
             raise
-        residuals = namespace["static_residuals"]
-        levels, left = search(residuals, namespace["GUESS"], _stages(system, params))
-        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+        residuals, guess = namespace["static_residuals"], namespace["GUESS"]
+        if system.rests is not None:
+            guess, params = _planned(system, namespace, params)
+        levels, left = search(residuals, guess, _stages(system, params))
+        found = dict(zip((*c.variables, *guess._fields[len(c.variables) :]), map(float, levels), strict=True))
+        text = module_text(system, path, found)
         other = with_ratios(system, [n for n, r in left.items() if not math.isfinite(r)])
         if attempt == "in ratios" or other is system:
             break
         system = other
-        text = module_text(system, path, dict(zip(c.variables, map(float, levels), strict=True)))
+        text = module_text(system, path, found)
     model = _execute(system, text, path)["model"]
     _require_joint_prior(model, path)
     if not (_small(left, _EXACT) or _found(residuals, levels, model)):
         _require_steady(left, levels._asdict(), path)
     return text, model
+
+
+def _planned(system: System, namespace: dict[str, Any], params: Any) -> tuple[Any, Any]:
+    """Where the search for a planner's steady state begins, and the parameters there, which become the file's."""
+    c, conditions, rests = system.contents, namespace["planner"], system.rests
+    assert rests is not None
+    fields = {n: i for (kind, n), i in build_fields(system).identifiers.items() if kind == "parameter"}
+    least = conditions.at_rest(params)
+
+    def at(levels: dict[str, float]) -> tuple[np.ndarray, Any]:
+        moved = {fields[n]: v for n, v in levels.items() if n in fields and n in system.calibrated}
+        return np.array(rest_of_all(c, system.auxiliaries, levels)), params._replace(**moved)
+
+    levels = rests.best(lambda levels: least(*at(levels))[1])
+    settle(c, levels)
+    system.calibrated.update({n: v for n, v in levels.items() if n in system.calibrated})
+    rest, params = at(levels)
+    guess = dict(zip(namespace["Chosen"]._fields, map(float, rest), strict=True))
+    guess |= {name: guess[v] for v, name in conditions.before.items()} | least(rest, params)[0]
+    return namespace["GUESS"]._replace(**guess), params
 
 
 _MODEL = "\nmodel = Model(\n"

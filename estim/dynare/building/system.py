@@ -4,14 +4,15 @@ Checks that the parts are there: as many equations as variables, a value for eve
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary
+from estim.dynare.building.auxiliary import Auxiliaries, Auxiliary, shift
 from estim.dynare.building.constraints import constraints
 from estim.dynare.building.linear_steady_state import closed_form
 from estim.dynare.building.linearity import require_linear
-from estim.dynare.building.ramsey import add_first_order_conditions, hold_instruments
+from estim.dynare.building.ramsey import Rests, hold_instruments, limits, take_over
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.estimated import DSGE_VAR
 from estim.dynare.reading.functions import STEADY_STATE
@@ -37,7 +38,8 @@ class System:
     a search must; where they are ``refined``, a search begins at them. ``implied`` are the parameters that
     `steady_state_model` sets, ``calibrated`` the values of all others. ``slacks`` and ``alternatives`` (the other
     equation, and what is negative where the constraint begins to bind and where it lets go) are those of the equations
-    that a constraint replaces."""
+    that a constraint replaces. Where a planner under commitment closes the model, ``rests`` are the levels that the
+    file gives, and ``limits`` his constraints by variable, with the signs of his conditions."""
 
     contents: Contents
     variables: tuple[str, ...]
@@ -51,6 +53,8 @@ class System:
     slacks: dict[str, Expression]
     alternatives: dict[str, tuple[Expression, Expression, Expression]]
     refined: bool = False
+    rests: Rests | None = None
+    limits: Mapping[str, tuple[float, Expression]] = field(default_factory=dict)
 
     @property
     def unchecked(self) -> bool:
@@ -91,12 +95,11 @@ def build_system(c: Contents) -> System:
     if not c.equations:
         raise c.source.error("the file has no model", max(len(c.source.text.rstrip()) - 1, 0))
     hold_instruments(c)
-    if c.planner is not None:
-        add_first_order_conditions(c)
+    rests = take_over(c) if c.planner is not None else None
     dynamic = [e for e in c.equations if "static" not in e.tags]
     static = [e for e in c.equations if "dynamic" not in e.tags]
     for kind, written in (("", dynamic), ("static ", static)):
-        if len(written) != len(c.variables):
+        if rests is None and len(written) != len(c.variables):
             message = f"{len(written)} {kind}equations for {len(c.variables)} endogenous variables"
             message += without_equation(list(c.variables), [_read_by(c, q) for q in written])
             raise c.source.error(message, c.equations[0].at)
@@ -106,6 +109,8 @@ def build_system(c: Contents) -> System:
     locals_ = {name: auxiliaries.rewrite(local.value) for name, local in c.locals.items()}
     equations: dict[str, Expression] = {n: auxiliaries.rewrite(e) for n, e in _named(c, dynamic).items()}
     slacks, alternatives = constraints(c, auxiliaries, dynamic, list(equations))
+    bounded = limits(c) if rests else {}
+    bounds = {n: (s, auxiliaries.rewrite(shift(c, room, 0))) for n, (s, room) in bounded.items()}
     added = auxiliaries.added
     equations |= {f"{name} (auxiliary)": Binary("-", Name(name), a.definition) for name, a in added.items()}
     system = System(
@@ -115,11 +120,13 @@ def build_system(c: Contents) -> System:
         equations=equations,
         static=_named(c, static),
         auxiliaries=added,
-        steady_state=_steady_state(c, _named(c, static)),
+        steady_state=None if rests else _steady_state(c, _named(c, static)),
         implied=_implied(c),
         calibrated={},
         slacks=slacks,
         alternatives=alternatives,
+        rests=rests,
+        limits=bounds,
     )
     system.calibrated.update(_calibrated(c, system))
     return system
@@ -140,11 +147,16 @@ def _leave_out_unused(c: Contents) -> None:
     """Priors of parameters that nothing in the file reads are left out, with a warning."""
     written = [e for q in c.equations for e in (q.left, q.right)]
     written += [a.value for a in (*c.locals.values(), *(c.steady_state or ()))] + list(c.trends.values())
-    used = {n.name for e in written for n in names(e)} | _weight(c)
+    used = {n.name for e in written for n in names(e)} | _weight(c) | _read_by_planner(c)
     for key, prior in list(c.priors.items()):
         if key[0] == "parameter" and key[1] not in used:
             c.warn(f"'{key[1]}' is estimated, but no equation contains it: left out", prior.at)
             del c.priors[key]
+
+
+def _read_by_planner(c: Contents) -> set[str]:
+    """The names in the objective and the discount factor of a planner who closes the model."""
+    return {n.name for e in c.planner[:2] for n in names(shift(c, e, 0))} if c.planner else set()
 
 
 def _weight(c: Contents) -> set[str]:
@@ -185,6 +197,8 @@ def _calibrated(c: Contents, system: System) -> dict[str, float]:
     used |= {n.name for a in c.steady_state or () for n in names(a.value)}
     used |= {n.name for e in c.trends.values() for n in names(e)}
     used |= {n.name for e in system.slacks.values() for n in names(e)}
+    used |= {n.name for _, room in system.limits.values() for n in names(room)}
+    used |= _read_by_planner(c)
     used |= _weight(c)
     used |= {n.name for several in system.alternatives.values() for e in several for n in names(e)}
     values = {}

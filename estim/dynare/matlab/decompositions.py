@@ -24,12 +24,6 @@ def _rcond(m: Any, arguments: list[Any], results: int) -> Any:
     return matrix(float(1.0 / (np.linalg.norm(x, 1) * np.linalg.norm(np.linalg.inv(x), 1))))
 
 
-def _cond(m: Any, arguments: list[Any], results: int) -> Any:
-    return matrix(
-        float(np.linalg.cond(matrix(arguments[0]), scalar(arguments[1]) if len(arguments) > 1 else None))
-    )
-
-
 def _svd(m: Any, arguments: list[Any], results: int) -> Any:
     u, s, vt = np.linalg.svd(matrix(arguments[0]))
     if results < 2:
@@ -37,11 +31,6 @@ def _svd(m: Any, arguments: list[Any], results: int) -> Any:
     full = np.zeros(matrix(arguments[0]).shape)
     np.fill_diagonal(full, s)
     return [u, full, vt.conj().T]
-
-
-def _qr(m: Any, arguments: list[Any], results: int) -> Any:
-    q, r = linalg.qr(matrix(arguments[0]), mode="economic" if len(arguments) > 1 else "full")
-    return [q, r] if results > 1 else r
 
 
 def _lu(m: Any, arguments: list[Any], results: int) -> Any:
@@ -65,9 +54,11 @@ def _columns(arguments: list[Any]) -> np.ndarray:
 
 DECOMPOSITIONS: dict[str, Any] = {
     "rcond": _rcond,
-    "cond": _cond,
+    "cond": lambda m, a, _: matrix(float(np.linalg.cond(matrix(a[0]), *map(scalar, a[1:])))),
     "svd": _svd,
-    "qr": _qr,
+    "qr": lambda m, a, results: list(
+        linalg.qr(matrix(a[0]), mode="r" if results < 2 else "economic" if len(a) > 1 else "full")
+    ),
     "lu": _lu,
     "schur": lambda m, a, results: (
         list(linalg.schur(_square(a[0])))[::-1] if results > 1 else linalg.schur(_square(a[0]))[0]

@@ -65,7 +65,7 @@ class Evaluator:
             return value
         (way, step), *rest = steps
         if way in ("field", "dynamic_field"):
-            name = str(step) if way == "field" else text(self.value(step))
+            name = self._field(step)
             fields = {} if old is None or (isinstance(old, np.ndarray) and not old.size) else old
             if not isinstance(fields, dict):
                 raise MatlabError(f"a {kind(old)} has no field '{name}'")
@@ -189,16 +189,17 @@ class Evaluator:
     def _get_group(self, inner: Tree) -> Any:
         return self.value(inner)
 
-    def _get_field(self, target: Tree, name: Token) -> Any:
-        return self._field(self.value(target), str(name))
-
-    def _get_dynamic_field(self, target: Tree, *name: Any) -> Any:
-        return self._field(self.value(target), text(self.value(name[-1])))
-
-    def _field(self, found: Any, name: str) -> Any:
+    def _get_field(self, target: Tree, *step: Any) -> Any:
+        """``x.name`` or ``x.(text)``."""
+        found, name = self.value(target), self._field(step[-1])
         if isinstance(found, dict) and name in found:
             return found[name]
         raise MatlabError(f"there is no field '{name}' known here")
+
+    _get_dynamic_field = _get_field
+
+    def _field(self, step: Any) -> str:
+        return text(self.value(step)) if isinstance(step, Tree) else str(step)
 
     def _get_transpose(self, target: Tree, operator: Token) -> Any:
         found = self.value(target)
@@ -230,10 +231,8 @@ class Evaluator:
 
     def _get_cell(self, rows: Tree | None = None) -> Any:
         listed = [self._row(row) for row in rows.children] if rows is not None else []
-        return (
-            Cell(np.vstack([Cell.row(row).items for row in listed]))
-            if listed
-            else Cell(np.empty((0, 0), object))
+        return Cell(
+            np.vstack([Cell.row(row).items for row in listed]) if listed else np.empty((0, 0), object)
         )
 
     def _row(self, row: Tree) -> list[Any]:

@@ -69,8 +69,7 @@ def _extreme(pick: Callable, place: Callable, pair: Callable) -> Builtin:
         if len(arguments) == 2:
             return pair(array, _float(arguments[1]))
         axis = whole(arguments[2]) - 1 if len(arguments) == 3 else int(array.shape[0] == 1)
-        found = [np.expand_dims(pick(array, axis), axis)]
-        return [*found, np.expand_dims(place(array, axis) + 1.0, axis)] if results > 1 else found
+        return [np.expand_dims(found, axis) for found in (pick(array, axis), place(array, axis) + 1.0)]
 
     return extreme
 
@@ -90,9 +89,7 @@ def _sizes(m: Interpreter, arguments: list[Any], results: int) -> Any:
     if len(arguments) > 1:
         return matrix(float((rows, columns, 1)[min(whole(arguments[1]) - 1, 2)]))
     return (
-        [matrix(float(rows)), matrix(float(columns))]
-        if results > 1
-        else matrix([float(rows), float(columns)])
+        [matrix(float(n)) for n in (rows, columns)] if results > 1 else matrix([float(rows), float(columns)])
     )
 
 
@@ -102,7 +99,7 @@ def _sort(m: Interpreter, arguments: list[Any], results: int) -> Any:
     array = _float(arguments[0])
     axis = int(array.shape[0] == 1)
     order = np.argsort(-array if "descend" in arguments[1:] else array, axis=axis, kind="stable")
-    return [np.take_along_axis(array, order, axis), order + 1.0][: max(results, 1)]
+    return [np.take_along_axis(array, order, axis), order + 1.0]
 
 
 def _diag(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -119,14 +116,10 @@ def _eig(m: Interpreter, arguments: list[Any], results: int) -> Any:
 
 
 def _reshape(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    array = matrix(arguments[0])
     sizes = [matrix(a) for a in arguments[1:]]
-    flat = (
-        [int(s.ravel()[0]) if s.size else -1 for s in sizes]
-        if len(sizes) > 1
-        else [int(x) for x in sizes[0].ravel()]
-    )
-    return array.reshape(flat[0], flat[1], order="F")
+    sizes = sizes if len(sizes) > 1 else [matrix(x) for x in sizes[0].ravel()]
+    rows, columns = (int(s.ravel()[0]) if s.size else -1 for s in sizes[:2])
+    return matrix(arguments[0]).reshape(rows, columns, order="F")
 
 
 def _repmat(m: Interpreter, arguments: list[Any], _: int) -> Any:

@@ -20,7 +20,7 @@ MAX_CALLS = 100
 """Functions may not call one another deeper."""
 
 type Builtin = Callable[["Interpreter", list[Any], int], Any]
-"""``(interpreter, arguments, number of results) -> a result, or a list of them``."""
+"""``(interpreter, arguments, number of results) -> a result, or a list of them``; those not asked for are left out."""
 
 
 class _Leave(Exception):
@@ -60,9 +60,7 @@ class Interpreter(Evaluator):
 
     def run(self, program: Tree) -> bool:
         """Run the statements of a program, which may define functions for itself; whether ``return`` ended it."""
-        self.local |= {
-            str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"
-        }
+        self.local |= _functions(program)
         for statement in program.children:
             if isinstance(statement, Tree) and statement.data != "function":
                 try:
@@ -86,7 +84,7 @@ class Interpreter(Evaluator):
         if name not in self.functions:
             raise MatlabError(f"'{name}' is no function or variable known here")
         found = self.functions[name](self, arguments, results)
-        return found if isinstance(found, list) else [] if found is None else [found]
+        return found[: max(results, 1)] if isinstance(found, list) else [] if found is None else [found]
 
     def has_function(self, name: str) -> bool:
         return name in self.local or name in self.functions or self._file(name) is not None
@@ -96,16 +94,12 @@ class Interpreter(Evaluator):
         if name not in self._files:
             path = self.folder / f"{name}.m" if self.folder else None
             known = path is not None and path.is_file()
-            self._files[name] = (
-                parse(path.read_text(encoding="utf-8", errors="replace")) if path and known else None
-            )
+            text = path.read_text(encoding="utf-8", errors="replace") if path and known else None
+            self._files[name] = None if text is None else parse(text)
         return self._files[name]
 
     def _call_file(self, name: str, program: Tree, arguments: list[Any], results: int) -> list[Any]:
-        functions = {
-            str(_name(f)): f for f in program.children if isinstance(f, Tree) and f.data == "function"
-        }
-        if not functions:
+        if not (functions := _functions(program)):
             self.run_script(program)
             return []
         kept, self.local = self.local, functions
@@ -303,6 +297,12 @@ def _keyword(child: Any) -> bool:
 
 def _is_name(child: Any) -> bool:
     return isinstance(child, Token) and child.type == "NAME"
+
+
+def _functions(program: Tree) -> dict[str, Tree]:
+    """Those that a program defines, by name."""
+    found = (f for f in program.children if isinstance(f, Tree) and f.data == "function")
+    return {str(_name(f)): f for f in found}
 
 
 def _name(function: Tree) -> str:

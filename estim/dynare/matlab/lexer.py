@@ -33,30 +33,13 @@ _BLANKS = re.compile(r"[ \t\r\f]+")
 _COMMENT = re.compile(r"%\{[ \t]*\n.*?\n[ \t]*%\}[^\n]*|[%#][^\n]*", re.DOTALL)
 _CONTINUED = re.compile(r"\.\.\.[^\n]*\n")
 _TARGETS = re.compile(r"\[(?:\.\.\.[^\n]*\n|[^\[\]=\n;])*\]\s*=(?!=)")
-_OPERATORS = (
-    *(("||", "OROR"), ("&&", "ANDAND"), ("==", "COMPARE"), ("~=", "COMPARE"), ("!=", "COMPARE")),
-    *(("<=", "COMPARE"), (">=", "COMPARE"), ("+=", "UPDATE"), ("-=", "UPDATE"), ("*=", "UPDATE")),
-    *(("/=", "UPDATE"), (".*", "TIMES"), ("./", "TIMES"), (".\\", "TIMES"), (".^", "POWER")),
-    *(
-        (".'", "TRANSPOSE"),
-        (".(", "OPEN_FIELD"),
-        ("<", "COMPARE"),
-        (">", "COMPARE"),
-        ("|", "OR"),
-        ("&", "AND"),
-    ),
-    *(("+", "SIGN"), ("-", "SIGN"), ("*", "TIMES"), ("/", "TIMES"), ("\\", "TIMES"), ("^", "POWER")),
-    *(
-        ("~", "NOT"),
-        ("!", "NOT"),
-        ("(", "LPAR"),
-        (")", "RPAR"),
-        ("[", "LSQB"),
-        ("]", "RSQB"),
-        ("{", "LBRACE"),
-    ),
-    *(("}", "RBRACE"), ("=", "EQUAL"), (":", "COLON"), ("@", "AT")),
-)
+_SIGNS = {
+    "OROR": "||", "ANDAND": "&&", "COMPARE": "== ~= != <= >= < >", "UPDATE": "+= -= *= /=", "POWER": ".^ ^",
+    "TIMES": ".* ./ .\\ * / \\", "TRANSPOSE": ".'", "OPEN_FIELD": ".(", "OR": "|", "AND": "&", "SIGN": "+ -",
+    "NOT": "~ !", "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}", "EQUAL": "=",
+    "COLON": ":", "AT": "@",
+}  # fmt: skip
+_KINDS = {sign: kind for kind, signs in _SIGNS.items() for sign in signs.split()}
 _OPENING, _CLOSING = {"LPAR", "LSQB", "LBRACE", "OPEN_FIELD", "OPEN_TARGETS"}, {"RPAR", "RSQB", "RBRACE"}
 _ENDS_OPERAND = {"NUMBER", "STRING", "NAME", "LAST", "FIELD", "TRANSPOSE", *_CLOSING}
 _BEGINS_OPERAND = re.compile(r"[\w'\"(\[{@.]|[-+~!](?![ \t=])")
@@ -183,9 +166,9 @@ def _next(text: str, at: int, last: str, inside: str, spaced: bool) -> tuple[str
         return "TRANSPOSE", "'", at + 1
     if text[at] in "'\"":
         return _text(text, at)
-    for sign, kind in _OPERATORS:
-        if text.startswith(sign, at):
-            return kind, sign, at + len(sign)
+    for length in (2, 1):
+        if kind := _KINDS.get(sign := text[at : at + length]):
+            return kind, sign, at + length
     raise MatlabError(f"'{text[at]}' is no Matlab code known here", text.count("\n", 0, at) + 1)
 
 

@@ -24,13 +24,20 @@ def _real(value: Any) -> float:
     return float(found.real) if abs(np.imag(found)) < 1e-12 * (1 + abs(found)) else np.nan
 
 
+def _objective(
+    m: Interpreter, value: Any, form: tuple[int, ...] = (1, 1), more: Any = ()
+) -> Callable[[Any], float]:
+    """A function of a matrix as one of its elements, with the arguments behind them; NaN where it is not real."""
+    call = _function(m, value)
+    return lambda x: _real(call([np.reshape(np.asarray(x, float), form, order="F"), *more], 1)[0])
+
+
 def _fzero(m: Interpreter, arguments: list[Any], results: int) -> Any:
     """Brent's method; from one point, an interval with a change of sign is looked for around it, as Matlab does."""
-    call, around = _function(m, arguments[0]), matrix(arguments[1]).ravel().real
-    at = lambda x: _real(call([matrix(float(x)), *arguments[3:]], 1)[0])
+    at, around = _objective(m, arguments[0], more=arguments[3:]), matrix(arguments[1]).ravel().real
     low, high = (around[0], around[1]) if around.size > 1 else _bracket(at, float(around[0]))
     root = low if low == high else optimize.brentq(at, low, high, xtol=1e-15, rtol=8.9e-16, maxiter=1000)
-    return [matrix(float(root)), matrix(at(root)), matrix(1.0), {}][: max(results, 1)]
+    return [matrix(float(root)), matrix(at(root)), matrix(1.0), {}]
 
 
 def _bracket(at: Callable[[float], float], start: float) -> tuple[float, float]:
@@ -69,30 +76,27 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
             break
     assert best is not None
     flag = 1.0 if np.abs(best.fun).max() < 1e-6 else -2.0
-    return [best.x.reshape(form, order="F"), matrix(best.fun), matrix(flag), {}][: max(results, 1)]
+    return [best.x.reshape(form, order="F"), matrix(best.fun), matrix(flag), {}]
 
 
 def _csolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
     """Sims' solver: the function, a start, its gradient, a tolerance, a number of steps; flag 0 is success."""
     x, _, flag = _fsolve(m, [arguments[0], arguments[1], None, *arguments[5:]], 3)
-    return [x, matrix(0.0 if scalar(flag) > 0 else 4.0)][: max(results, 1)]
+    return [x, matrix(0.0 if scalar(flag) > 0 else 4.0)]
 
 
 def _fminsearch(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    call, start = _function(m, arguments[0]), matrix(arguments[1])
-    value = lambda x: _real(call([x.reshape(start.shape, order="F"), *arguments[3:]], 1)[0])
+    start = matrix(arguments[1])
+    value = _objective(m, arguments[0], start.shape, arguments[3:])
     options = {"xatol": 1e-10, "fatol": 1e-10, "maxiter": 5000}
     found = optimize.minimize(value, start.ravel(order="F"), method="Nelder-Mead", options=options)
-    return [found.x.reshape(start.shape, order="F"), matrix(float(found.fun)), matrix(1.0), {}][
-        : max(results, 1)
-    ]
+    return [found.x.reshape(start.shape, order="F"), matrix(float(found.fun)), matrix(1.0), {}]
 
 
 def _fminbnd(m: Interpreter, arguments: list[Any], results: int) -> Any:
-    call, bounds = _function(m, arguments[0]), (_real(arguments[1]), _real(arguments[2]))
-    value = lambda x: _real(call([matrix(float(x))], 1)[0])
+    value, bounds = _objective(m, arguments[0]), (_real(arguments[1]), _real(arguments[2]))
     found = optimize.minimize_scalar(value, bounds=bounds, method="bounded", options={"xatol": 1e-12})
-    return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0), {}][: max(results, 1)]
+    return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0), {}]
 
 
 def _mapped(over_cells: bool) -> Builtin:
@@ -108,14 +112,12 @@ def _mapped(over_cells: bool) -> Builtin:
         items = [a.items if isinstance(a, Cell) else matrix(a) for a in lists]
         found = np.empty(items[0].shape, object)
         for place in np.ndindex(*found.shape):
-            values = [
-                i[place] if isinstance(a, Cell) else matrix(i[place])
-                for a, i in zip(lists, items, strict=True)
-            ]
-            found[place] = call(values, 1)[0]
-        if not uniform:
-            return Cell(found)
-        return np.array([[scalar(x) for x in row] for row in found]).reshape(found.shape)
+            found[place] = call([i[place] if i.dtype == object else matrix(i[place]) for i in items], 1)[0]
+        return (
+            np.array([[scalar(x) for x in row] for row in found]).reshape(found.shape)
+            if uniform
+            else Cell(found)
+        )
 
     return apply
 
@@ -136,9 +138,7 @@ def _eval(m: Interpreter, arguments: list[Any], results: int) -> Any:
 def _integral(m: Interpreter, arguments: list[Any], _: int) -> Any:
     from scipy.integrate import quad
 
-    call = _function(m, arguments[0])
-    value = lambda x: _real(call([matrix(float(x))], 1)[0])
-    return matrix(quad(value, _real(arguments[1]), _real(arguments[2]))[0])
+    return matrix(quad(_objective(m, arguments[0]), _real(arguments[1]), _real(arguments[2]))[0])
 
 
 def _options(m: Interpreter, arguments: list[Any], results: int) -> Any:

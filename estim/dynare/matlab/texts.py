@@ -95,19 +95,16 @@ def _compared(fold: bool = False, part: bool = False) -> Builtin:
         return a == b if count is None else len(a) >= count <= len(b) and a[:count] == b[:count]
 
     def compare(m: Interpreter, arguments: list[Any], _: int) -> Any:
-        a, b = arguments[:2]
         count = whole(arguments[2]) if part else None
-        if isinstance(b, Cell) and not isinstance(a, Cell):
-            a, b = b, a
-        if not isinstance(a, Cell):
-            return matrix(same(a, b, count))
-        others = b.items if isinstance(b, Cell) and b.items.size > 1 else b
-        if isinstance(others, np.ndarray):
-            return np.vectorize(lambda x, y: same(x, y, count), otypes=[bool])(a.items, others)
-        one = next(iter(b)) if isinstance(b, Cell) else b
-        return np.array([[same(x, one, count) for x in row] for row in a.items]).reshape(a.items.shape)
+        sides = [_items(a) for a in arguments[:2]]
+        return np.vectorize(lambda a, b: same(a, b, count), otypes=[bool])(*sides)
 
     return compare
+
+
+def _items(value: Any) -> np.ndarray:
+    """The elements of a cell, or the value alone, as a matrix of objects."""
+    return (value if isinstance(value, Cell) else Cell.row([value])).items
 
 
 def _strmatch(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -119,16 +116,12 @@ def _strmatch(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 def _ismember(m: Interpreter, arguments: list[Any], results: int) -> Any:
     values, among = arguments[:2]
-    if isinstance(among, Cell) or isinstance(values, str | Cell):
-        known = list(among) if isinstance(among, Cell) else [among]
-        items = values.items if isinstance(values, Cell) else np.array([[values]], object)
-        places = np.array([[float(known.index(x) + 1) if x in known else 0.0 for x in row] for row in items])
-    else:
-        flat = list(matrix(among).ravel(order="F"))
-        items = matrix(values)
-        places = np.array([[float(flat.index(x) + 1) if x in flat else 0.0 for x in row] for row in items])
-    places = places.reshape(items.shape)
-    return [places > 0, places][: max(results, 1)]
+    of_texts = isinstance(among, Cell) or isinstance(values, str | Cell)
+    listed = _items if of_texts else matrix
+    known, items = list(listed(among).ravel(order="F")), listed(values)
+    place = lambda x: known.index(x) + 1.0 if x in known else 0.0
+    places = np.vectorize(place, otypes=[float])(items) if items.size else np.zeros(items.shape)
+    return [places > 0, places]
 
 
 def _exist(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -139,16 +132,9 @@ def _exist(m: Interpreter, arguments: list[Any], _: int) -> Any:
     return matrix(0.0 if "var" in arguments[1:] and found != 1.0 else found)
 
 
-def _struct(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    return {text(n): v for n, v in zip(arguments[::2], arguments[1::2], strict=True)}
-
-
 def _isfield(m: Interpreter, arguments: list[Any], _: int) -> Any:
     fields = arguments[0] if isinstance(arguments[0], dict) else {}
-    names = arguments[1]
-    if isinstance(names, Cell):
-        return np.vectorize(lambda n: n in fields, otypes=[bool])(names.items)
-    return matrix(text(names) in fields)
+    return np.vectorize(lambda n: n in fields, otypes=[bool])(_items(arguments[1]))
 
 
 def _getfield(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -174,10 +160,6 @@ def _disp(m: Interpreter, arguments: list[Any], _: int) -> Any:
     rows = [value] if isinstance(value, str) else ["  ".join(map(shown_number, row)) for row in matrix(value)]
     _write(m, "".join(f"{row}\n" for row in rows))
     return None
-
-
-def _strrep(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    return text(arguments[0]).replace(text(arguments[1]), text(arguments[2]))
 
 
 def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
@@ -207,7 +189,9 @@ TEXTS: dict[str, Builtin] = {
     "printf": _fprintf, "num2str": _num2str, "int2str": _num2str, "mat2str": _num2str, "str2double": _number_of,
     "strcmp": _compared(), "strcmpi": _compared(fold=True), "strncmp": _compared(part=True),
     "strncmpi": _compared(fold=True, part=True), "strmatch": _strmatch, "ismember": _ismember, "exist": _exist,
-    "struct": _struct, "isfield": _isfield, "getfield": _getfield, "strrep": _strrep,
+    "struct": lambda m, a, _: {text(n): v for n, v in zip(a[::2], a[1::2], strict=True)}, "isfield": _isfield,
+    "getfield": _getfield,
+    "strrep": lambda m, a, _: text(a[0]).replace(text(a[1]), text(a[2])),
     "deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper),
     "iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle),
     "strcat": lambda m, a, _: "".join(text(x).rstrip() if isinstance(x, str) else text(x) for x in a),

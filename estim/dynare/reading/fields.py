@@ -84,6 +84,9 @@ class Fields:
         given: dict[Key, float] = {
             ("parameter", n): v for n, v in values.parameters.items() if n not in self.contents.set_at_rest
         }
+        if values.stderr:  # a shock that has its variance from a block further down has none yet
+            idle = {("stderr", n): 0.0 for n in self.contents.shocks}
+            given |= {key: v for key, v in idle.items() if key not in self.contents.priors}
         given |= {("stderr", n): v for n, v in values.stderr.items()}
         for kind, *names in self.identifiers:
             pair, spread = tuple(names), math.prod(values.stderr.get(n, 0.0) for n in names)

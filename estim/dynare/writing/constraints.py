@@ -22,9 +22,11 @@ class Constraints:
 
     def __init__(self, system: System, write: Writer, shocks: dict[str, str]):
         self.system, self.write, self.shocks = system, write, shocks
+        self.slacks = dict(system.slacks)
+        self.slacks |= {f"planner: {write.variables[n]}": room for n, (_, room) in system.limits.items()}
 
     def sections(self) -> Iterable[str]:
-        for i, slack in enumerate(self.system.slacks.values(), 1):
+        for i, slack in enumerate(self.slacks.values(), 1):
             yield self._function(f"slack_{i}{_UNSHOCKED}", slack)
         for i, (other, bind, relax) in enumerate(self.system.alternatives.values(), 1):
             yield self._function(f"otherwise_{i}(lag, now, lead, shocks, p)", other)
@@ -33,7 +35,7 @@ class Constraints:
 
     def arguments(self) -> dict[str, str]:
         found = {}
-        if slacks := {name: f"slack_{i}" for i, name in enumerate(self.system.slacks, 1)}:
+        if slacks := {name: f"slack_{i}" for i, name in enumerate(self.slacks, 1)}:
             found["complementarity"] = dictionary(slacks)
         parts = lambda i: {"residual": f"otherwise_{i}", "bind": f"bind_{i}", "relax": f"relax_{i}"}
         if others := {n: call("Alternative", parts(i)) for i, n in enumerate(self.system.alternatives, 1)}:

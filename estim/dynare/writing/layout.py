@@ -19,6 +19,8 @@ def imports(body: str) -> str:
     lines += ["from jax.scipy.stats import norm"] * ("norm." in body)
     lines += [""] * (lines[-1] != "")
     lines += ["from estim import priors"] * ("priors." in body)
+    if uses(["FirstOrderConditions"]):
+        lines.append("from estim.policy.first_order_conditions import FirstOrderConditions")
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
         lines.append(f"from estim.solution.search_steady_state import {name}")
     lines += ["from estim.numerics import semidefinite_cholesky"] * bool(uses(["semidefinite_cholesky"]))

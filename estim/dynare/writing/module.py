@@ -24,6 +24,7 @@ from estim.dynare.writing.layout import (
     named_tuple,
     quote,
 )
+from estim.dynare.writing.planner import planner_source
 from estim.dynare.writing.printer import number
 from estim.dynare.writing.steady_state_source import steady_state_source
 
@@ -56,7 +57,8 @@ class _Module:
 
     def sections(self) -> Iterable[str]:
         write, c = self.write, self.contents
-        yield named_tuple("Variables", {write.variables[v]: self._comment(v) for v in self.system.variables})
+        variables = "Variables" if self.system.rests is None else "Chosen"
+        yield named_tuple(variables, {write.variables[v]: self._comment(v) for v in self.system.variables})
         shocks = {write.shocks[s]: symbol.long_name for s, symbol in c.shocks.items()}
         yield named_tuple("Shocks", shocks or {self._idle(): "the file has none"})
         yield named_tuple("Observables", {write.variables[v]: self._comment(v) for v in self.observables})
@@ -66,13 +68,16 @@ class _Module:
             {i: fields.comments[k] for k, i in fields.identifiers.items()},
             {i: fields.defaults[k] for k, i in fields.identifiers.items()},
         )
-        yield from steady_state_source(self.system, write, self.guess)
+        if self.system.rests is None:
+            yield from steady_state_source(self.system, write, self.guess)
         yield from self._residuals()
+        yield from self._objective()
+        if self.system.rests is not None:
+            yield from planner_source(self.system, write, self.guess)
         yield from self.constraints.sections()
         yield from self._shock_correlation()
         yield from self._measurement()
         yield from self._joint_prior()
-        yield from self._planner()
         yield self._model()
 
     def _idle(self) -> str:
@@ -112,7 +117,7 @@ class _Module:
             lines.append(
                 "steady, implied = at_rest(p)" if system.uses_steady_state else "_, implied = at_rest(p)"
             )
-        elif system.uses_steady_state:
+        elif system.uses_steady_state and system.rests is None:
             lines.append("steady = steady_state(p)")
         if system.uses_steady_state and self.system.logged:
             lines.append("steady = levels(steady)")
@@ -120,8 +125,11 @@ class _Module:
         lines += [line for shock, line in self._shocks().items() if shock in used]
         lines += [assign(write.dynamic_locals[n], write.dynamic(e)) for n, e in system.locals.items()]
         equations = {n: write.dynamic(e) for n, e in system.equations.items()}
-        name = "equations" if system.unchecked else "residuals"
-        yield function(f"{name}(lag, now, lead, shocks, p)", [*lines, f"return {dictionary(equations)}"])
+        name, more = "equations" if system.unchecked else "residuals", ""
+        if system.rests is not None:
+            name, more = "constraints", ", steady"
+        body = [*lines, f"return {dictionary(equations)}"]
+        yield function(f"{name}(lag, now, lead, shocks, p{more})", body)
         if system.unchecked:
             yield function("residuals(lag, now, lead, shocks, p)", _UNCHECKED)
 
@@ -210,14 +218,17 @@ class _Module:
         legal = [f"jnp.isfinite({factor}).all()" for factor in factors]
         yield function("joint_prior(p)", [*lines, f"return jnp.where({' & '.join(legal)}, 0.0, -jnp.inf)"])
 
-    def _planner(self) -> Iterable[str]:
+    def _objective(self) -> Iterable[str]:
         """What a period is worth to a planner, and the discount factor."""
         c = self.contents
         asked = c.planner[:2] if c.planner else c.discretion[:2] if c.discretion else None
         if asked is None:
             return
         objective, discount = shift(c, asked[0], 0), shift(c, asked[1], 0)
-        if any(n.lag for n in names(objective)):
+        if any(n.lag or n.name in c.predetermined for n in names(objective)):
+            if c.planner:
+                what = "an objective of a planner that reads other periods"
+                raise c.source.unsupported(what, c.planner[2])
             return
         worth = self.write.dynamic(objective)
         lines = ["_, implied = at_rest(p)"] if self.system.implied and "implied." in worth else []
