@@ -91,7 +91,9 @@ def build(n_ages=20, n_assets=300, top=200.0, low=0.05):
     def log_probability(row, solution, p):
         t, gain = row.age.astype(int), solution.policy.gain
         sign = jnp.where(row.works == 1, 1.0, -1.0)
-        return jnp.where(row.seen.works, jax.nn.log_sigmoid(sign * at(cash, row.cash, gain[t]) / p.sigma), 0.0)
+        return jnp.where(
+            row.seen.works, jax.nn.log_sigmoid(sign * at(cash, row.cash, gain[t]) / p.sigma), 0.0
+        )
 
     def draw(key, solution, p):
         first, tastes = jax.random.split(key)
@@ -102,9 +104,9 @@ def build(n_ages=20, n_assets=300, top=200.0, low=0.05):
             m, active = state
             t, u = xs
             works = active & (u < jax.nn.sigmoid(at(cash, m, choices.gain[t]) / p.sigma))
-            c = jnp.where(
-                works, at(cash, m, choices.c_worker[t]), at(cash, m, choices.c_retired[t])
-            ).clip(0.0, m)
+            c = jnp.where(works, at(cash, m, choices.c_worker[t]), at(cash, m, choices.c_retired[t])).clip(
+                0.0, m
+            )
             ahead = p.R * (m - c) + p.y * works
             return (ahead, works), Observables(t, m, jnp.where(active, works * 1.0, jnp.nan))
 

@@ -1,4 +1,4 @@
-"""The upper envelope of lines through points that are in no order, as the endogenous grid gives where choices are not convex.
+"""The upper envelope of lines through points in no order, as the endogenous grid gives where a choice is not convex.
 
 Euler's equation is then necessary and not sufficient: several choices satisfy it at the same state, and the best has
 the highest value. Every line between neighbouring points is evaluated at every state that it spans, which is simple

@@ -160,7 +160,9 @@ def test_retirement_is_that_of_a_search_on_a_grid():
     shares = 0.98 ** np.arange(n_ages + 1)  # with logs each year to come gets its discount factor's share
     np.testing.assert_allclose(solution.policy.c_retired[0][inside], cash[inside] / shares.sum(), rtol=5e-3)
     apart = np.abs(np.asarray(solution.policy.c_worker[0])[inside] / read(c_worker) - 1)
-    assert np.mean(apart < 3e-2) > 0.95  # all but the few points at a jump, which two grids place a step apart
+    assert (
+        np.mean(apart < 3e-2) > 0.95
+    )  # all but the few points at a jump, which two grids place a step apart
     assert (np.diff(np.asarray(solution.policy.c_worker[0])[inside]) < -0.05).any()  # there is one
 
 
