@@ -20,17 +20,13 @@ def later(values: Any, last: Any = 0.0) -> Any:
 
     Args:
         values: a pytree of ``[n_ages, ...]``.
-        last: the value after the last age, a number or a pytree like one age's.
+        last: the value after the last age: a pytree like one age's, or a number for all.
     """
-    if not jax.tree.leaves(values):
-        return values
-    if jax.tree.structure(last) != jax.tree.structure(values):
-        last = jax.tree.map(lambda _: last, values)
 
     def shift(x: Array, end: Any) -> Array:
         return jnp.concatenate([x[1:], jnp.broadcast_to(jnp.asarray(end, x.dtype), (1, *x.shape[1:]))])
 
-    return jax.tree.map(shift, values, last)
+    return jax.tree.map(shift, values, jax.tree.broadcast(last, values))
 
 
 def solve_ages(decide: Callable[[Any, Array], Any], last: Any, n_ages: int) -> Any:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import jax
 import numpy as np
 
 import estim
@@ -27,7 +26,7 @@ def test_agents_who_differ_are_side_by_side():
     for name, values in alone.items():
         np.testing.assert_allclose(found[name][0], values, rtol=1e-10, err_msg=name)
     assert (found["probability of action 1"][1] < found["probability of action 1"][0]).all()
-    bands = {name: np.stack([0.9 * x, x, 1.1 * x]) for name, x in jax.tree.map(np.asarray, found).items()}
+    bands = {name: np.stack([0.9 * x, x, 1.1 * x]) for name, x in found.items()}
     panels = agents_figure(bands).axes
-    assert [ax.get_title() for ax in panels[: len(bands)]] == list(bands)
+    assert [ax.get_title(loc="left") for ax in panels[: len(bands)]] == list(bands)
     assert all(len(ax.lines) == 2 for ax in panels[: len(bands)])
