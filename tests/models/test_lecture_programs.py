@@ -148,7 +148,8 @@ def moments(law, x):
 
 @pytest.mark.parametrize("point", range(3))
 def test_derivatives_of_a_reservation_wage(point):
-    """Theirs are differences across kinks of the interpolant at the second point, hence its formula and 2e-3."""
+    """Against differences so small that no kink of the interpolant lies between. Theirs, where there is no formula, are
+    across kinks: to 3 per cent."""
     ref = reference("job_search")["markov"][point]
     given = ref["parameters"]
     model = mccall_1970_markov.build(given["n"])
@@ -163,15 +164,20 @@ def test_derivatives_of_a_reservation_wage(point):
             "v[250]": solution.value[250],
         }
 
-    found = jax.jit(jax.jacrev(of))(jax.tree.map(lambda x: jnp.asarray(x, float), params))
+    params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
+    value, found = jax.jit(of), jax.jit(jax.jacrev(of))(params)
     expected = ref["derivatives"]
     if "c_implicit_formula" in expected:
         expected = {"c": expected["c_implicit_formula"], "beta": expected["beta"]}
     for name, by in expected.items():
-        for key, value in by.items():
-            own = getattr(found[key], {"beta": "discount"}.get(name, name))
-            tolerance = 1e-8 if name == "c" and point < 2 else 2e-3
-            assert own == pytest.approx(value, rel=tolerance), (name, key)
+        own = {"beta": "discount"}.get(name, name)
+        x = getattr(params, own)
+        up, down = (value(params._replace(**{own: x + step})) for step in (1e-7, -1e-7))
+        for key, theirs in by.items():
+            derivative = getattr(found[key], own)
+            assert derivative == pytest.approx(float(up[key] - down[key]) / 2e-7, rel=1e-4), (name, key)
+            tolerance = 1e-8 if name == "c" and point < 2 else 3e-2
+            assert derivative == pytest.approx(theirs, rel=tolerance), (name, key)
 
 
 def test_derivatives_of_the_cost_of_a_route():
@@ -198,7 +204,7 @@ def test_a_market_of_other_supply():
     model = market_equilibrium.build(np.array(ref["A"]), b=np.array(other["b"]), c=np.array(other["c"]))
     solution = estim.solve(model)
     np.testing.assert_allclose(solution.value, other["p"], rtol=1e-12)
-    assert int(solution.steps) == len(other["errors"])
+    assert int(solution.steps) == 1 + next(i for i, error in enumerate(other["errors"]) if error <= 1e-8)
     found = jax.jit(jax.jacrev(lambda p: StationarySolver(**model.solver).solve(model, p).value))(
         model.params()
     )
