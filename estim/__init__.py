@@ -95,7 +95,9 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _MODULES = {
     "analysis": "estim.analysis",
     "figures": "estim.results.figures",
+    "ages": "estim.heterogeneity.ages",
     "grids": "estim.numerics.grids",
+    "saving": "estim.heterogeneity.households",
     "priors": "estim.priors",
     "soften": "estim.soften",
     "transformations": "estim.data.transformations",

@@ -88,8 +88,9 @@ def solve(model: Model | Simulation | DecisionModel | str, params: Any = None, *
     given = model.params(_checked(model, params))
     check_covariances(model, given)
     solution = solver_named(model, solver).solve(model, given)
-    if int(solution.status):
-        raise solution_error(int(solution.status), model, given)
+    status = int(np.max(np.asarray(solution.status)))  # of agents who differ, one of each type
+    if status:
+        raise solution_error(status, model, given)
     return solution
 
 

@@ -65,5 +65,10 @@ def test_a_panel_of_agents_ends_in_a_report(tmp_path):
         Experiment(model="rust_1987", data=data, routes=routes, surrogate=None, num_starts=1),
         tmp_path / "run",
     )
-    assert "there is no rule for a StationaryEquilibrium" in run.read_text("report.html")
+    page = run.read_text("report.html")
+    assert "there is no rule for a StationaryEquilibrium" in page and "What agents do" in page
+    agents = run.read_arrays("agents.npz")
+    assert set(agents) == {"value", "probability of action 0", "probability of action 1"}
+    assert agents["value"].shape == (5, 90) and (np.diff(agents["value"], axis=0) >= 0).all()
+    assert (np.abs(agents["probability of action 1"] - 0.5) <= 0.5).all()
     assert estim.load_run(run.path).summary().shape[0] == 4

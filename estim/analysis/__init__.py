@@ -1,5 +1,6 @@
 """What a solved model says: pure functions of one solution, and `over_draws` to have them with bands."""
 
+from estim.analysis.agents import of_agents
 from estim.analysis.bridge import Bridge, PriorMass, bridge_sampling, prior_mass
 from estim.analysis.calibration import RankTest, calibration_ranks, uniformity
 from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
@@ -46,6 +47,7 @@ __all__ = [
     "lorenz_curve",
     "model_probabilities",
     "modified_harmonic_mean",
+    "of_agents",
     "one_step_ahead",
     "over_draws",
     "overidentification_test",

@@ -28,6 +28,18 @@ def forward(transition: Array, lotteries: Sequence[Lottery], distribution: Array
     return mix(transition.T, moved.reshape(shape))
 
 
+def forward_on_grid(transition: Array, points: Array, distribution: Array) -> Array:
+    """Tomorrow's distribution where each chooses a point of the grid.
+
+    Args:
+        transition: of income ``[n_e, n_e]``, row: today.
+        points: ``[n_a, n_e]``, the point that is chosen in each state.
+        distribution: ``[n_a, n_e]``, over what was chosen yesterday and income today.
+    """
+    columns = np.arange(distribution.shape[1])[None, :]
+    return jnp.zeros(distribution.shape).at[points, columns].add(distribution) @ transition
+
+
 def expectation(transition: Array, lotteries: Sequence[Lottery], values: Array) -> Array:
     """Expected value tomorrow, given the state today: the transpose of `forward`."""
     flat = mix(transition, values).reshape(-1)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
-from estim.heterogeneity.distribution import forward
+from estim.heterogeneity.distribution import forward, forward_on_grid
 from estim.heterogeneity.households import save_one_asset
 from estim.numerics.interpolate import lottery
 from estim.priors import beta, gamma
@@ -117,16 +117,12 @@ def build_on_grid(n_assets=200, a_max=20.0, prices=prices, market=True):
         utility = jnp.where(near_log, log, jnp.exp(power * log) / jnp.where(near_log, 1.0, power))
         return jnp.where(c > 0, utility, -jnp.inf)
 
-    def motion(D, solution, p):
-        moved = jnp.zeros(D.shape).at[solution.policy, np.arange(D.shape[1])[None, :]].add(D)
-        return moved @ p.Pi
-
     return DecisionModel(
         name="aiyagari_1994",
         prior=Params()._replace(beta=0.96, sigma_m=0.0),
         reward=reward,
         continuation=lambda v, p: p.beta * (p.Pi @ v.T)[None],
-        motion=motion,
+        motion=lambda D, solution, p: forward_on_grid(p.Pi, solution.policy, D),
         unknowns={"K": (1.0, 20.0)} if market else {},
         clearing=(lambda solution, p: assets @ solution.distribution.sum(axis=1) - p.K) if market else None,
         reference='Aiyagari, S. R. (1994), "Uninsured Idiosyncratic Risk and Aggregate Saving", '

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
+from estim.heterogeneity.distribution import forward_on_grid
 
 TRADABLES = np.array([0.8594577758167534, 0.9507686395432707, 1.0517805893139038, 1.1635242918707527])
 NONTRADABLES = np.array([0.8336000135768818, 0.9411364004618907, 1.0625452373420263, 1.199616103302488])
@@ -171,7 +172,7 @@ def as_points(H):
 
 def move(H, p, D):
     """Next period's law of aggregate bonds and income ``[B, state]``."""
-    return jnp.zeros(D.shape).at[H, np.arange(D.shape[1])[None, :]].add(D) @ p.Q
+    return forward_on_grid(p.Q, H, D)
 
 
 model = build()

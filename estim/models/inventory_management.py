@@ -58,4 +58,19 @@ def build(capacity, n_discount, most_demand):
     )
 
 
+def motion(D, solution, p):
+    """Next period's distribution of firms over stock and discounting ``[x, z]``, for ``replace(model, motion=motion)``:
+    nothing is sold with probability p, one unit with (1 - p) p, and so on; an order fills what is left."""
+    stock = np.arange(D.shape[0])
+    sold = stock[:, None] - stock  # from a stock (rows) to what is left of it
+    some = jnp.where(sold >= 0, (1 - p.p) ** jnp.maximum(sold, 0) * p.p, 0.0)
+    all_sold = (1 - p.p) ** stock  # demand was the stock or more
+    left = jnp.asarray(some).at[:, 0].set(all_sold)
+    after = jnp.minimum(stock[None, :, None] + solution.policy[:, None, :], D.shape[0] - 1)  # [x, left, z]
+    mass = D[:, None, :] * left[:, :, None]
+    columns = np.arange(D.shape[1])[None, None, :]
+    moved = jnp.zeros(D.shape).at[after, columns].add(mass)
+    return moved @ tauchen(p.rho, p.nu, D.shape[1]).transition
+
+
 model = build(100, 10, 101)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from estim.decision import DecisionModel
+from estim.heterogeneity.distribution import forward_on_grid
 from estim.numerics.grids import tauchen
 
 
@@ -45,6 +46,11 @@ def build(n_output, n_demand):
         reference='Lucas, R. E. (1967), "Adjustment Costs and the Theory of Supply", '
         "Journal of Political Economy 75(4)",
     )
+
+
+def motion(D, solution, p):
+    """Next period's distribution of firms over output and demand ``[y, z]``, for ``replace(model, motion=motion)``."""
+    return forward_on_grid(tauchen(p.rho, p.nu, D.shape[1]).transition, solution.policy, D)
 
 
 model = build(100, 150)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
+from estim.heterogeneity.distribution import forward_on_grid
 from estim.numerics.grids import tauchen
 
 
@@ -48,6 +49,11 @@ def build(n_wealth, n_income):
         continuation=continuation,
         reference='Deaton, A. (1991), "Saving and Liquidity Constraints", Econometrica 59(5)',
     )
+
+
+def motion(D, solution, p):
+    """Next period's distribution of wealth and income ``[w, y]``; ``replace(model, motion=motion)`` has its rest."""
+    return forward_on_grid(tauchen(p.rho, p.nu, D.shape[1]).transition, solution.policy, D)
 
 
 model = build(150, 100)

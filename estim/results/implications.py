@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estim.analysis.agents import of_agents
 from estim.analysis.draws import bands
 from estim.analysis.historical_decomposition import historical_decomposition
 from estim.analysis.identification import local_identification
@@ -28,6 +29,7 @@ from estim.observations import in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.pruned import PrunedStateSpace
+from estim.representations.stationary import StationaryEquilibrium
 from estim.results.over_draws import Estimated, forecast_over_draws, history_over_draws
 from estim.samplers.solutions import solutions
 from estim.status import SolutionError, Status
@@ -35,9 +37,9 @@ from estim.typing import Array, Key
 
 Arrays = dict[str, np.ndarray]
 
-RESPONSES, DECOMPOSITIONS, ONE_STEP, HISTORY, FORECAST, CHECKS, IDENTIFICATION = (
+RESPONSES, DECOMPOSITIONS, ONE_STEP, HISTORY, FORECAST, CHECKS, IDENTIFICATION, AGENTS = (
     *("impulse_responses", "decompositions", "one_step_ahead", "history", "forecast"),
-    *("predictive_checks", "identification"),
+    *("predictive_checks", "identification", "agents"),
 )
 QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
 _RESPONSE_PERIODS, _FORECAST_PERIODS = 24, 12
@@ -166,6 +168,13 @@ def _identification(given: Implied) -> Arrays:
     }
 
 
+def _agents(given: Implied) -> Arrays:
+    """Bands ``[n_quantiles, *states]`` of values, policies and the distribution: see `estim.analysis.of_agents`."""
+    found = given.at_draws
+    by_name = jax.jit(jax.vmap(of_agents))(found)
+    return {name: np.nanquantile(_where_solved(found, x), QUANTILES, axis=0) for name, x in by_name.items()}
+
+
 class Analysis(NamedTuple):
     """What is computed, and of which representations."""
 
@@ -182,6 +191,7 @@ ANALYSES = {
     FORECAST: Analysis(_forecast, _LINEAR),
     CHECKS: Analysis(_checks, _LINEAR),
     IDENTIFICATION: Analysis(_identification, (StateSpace,)),
+    AGENTS: Analysis(_agents, (StationaryEquilibrium,)),
 }
 
 
@@ -209,5 +219,6 @@ def _answer(given: Implied, name: str) -> Arrays | str:
 def _where_solved(found: Any, values: Any) -> np.ndarray:
     """NaN where a draw has no solution."""
     values = np.array(values)
-    values[np.asarray(found.status) != Status.OK] = np.nan
+    status = np.asarray(found.status).reshape(len(values), -1)  # of agents who differ, one of each type
+    values[(status != Status.OK).any(axis=1)] = np.nan
     return values

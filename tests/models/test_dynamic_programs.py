@@ -133,7 +133,7 @@ def test_default_with_tastes_and_its_derivatives():
 # ----- overborrowing
 
 
-@pytest.mark.parametrize("size", ["grid_60", "grid_100"])
+@pytest.mark.parametrize("size", ["grid_60", "grid_100", "grid_200"])
 def test_overborrowing(size):
     ref = reference("bianchi")[size]
     n, rows = ref["parameters"]["n"], np.array(ref["H_at_i1_j3"]["rows"])
@@ -261,7 +261,7 @@ def test_the_likelihood_of_counts_is_that_of_the_regression():
 # ----- asset prices when volatility moves
 
 
-@pytest.mark.parametrize("point", [1, 0])
+@pytest.mark.parametrize("point", [1, 0, 2])
 def test_prices_with_stochastic_volatility(point):
     """Prices are close to infinite at the second point, and its differences therefore right to about 3e-5."""
     ref = reference("markov_asset_pricing")["stochastic_volatility"][point]

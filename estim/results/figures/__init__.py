@@ -1,6 +1,7 @@
 """Figures: of draws and routes, and of what a model says of data."""
 
 from estim.results.figures.analysis import (
+    agents_figure,
     autocorrelation_figure,
     checks_figure,
     fit_figure,
@@ -23,6 +24,7 @@ from estim.results.figures.draws import (
 from estim.results.figures.style import to_svg
 
 __all__ = [
+    "agents_figure",
     "agreement_figure",
     "autocorrelation_figure",
     "checks_figure",

@@ -192,6 +192,24 @@ def checks_figure(
     return figure
 
 
+@styled
+def agents_figure(found: Mapping[str, Array], columns: int = 3) -> Figure:
+    """Bands ``[n_quantiles, *states]`` by name, along the longest axis of states; of the others first, middle, last."""
+    columns = min(columns, len(found))
+    figure, panels = _grid(-(-len(found) // columns), columns, height=2.0)
+    for ax in panels.flat[len(found) :]:
+        ax.set_axis_off()
+    for ax, (name, values) in zip(panels.flat, found.items(), strict=False):
+        along = 1 + int(np.argmax(values.shape[1:]))
+        lines = np.moveaxis(values, along, -1).reshape(len(values), -1, values.shape[along])
+        for k, j in enumerate(sorted({0, lines.shape[1] // 2, lines.shape[1] - 1})):
+            colour, x = PALETTE[k], np.arange(lines.shape[2])
+            ax.fill_between(x, lines[0, j], lines[-1, j], color=colour, alpha=0.25, lw=0)
+            ax.plot(x, lines[len(lines) // 2, j], color=colour, lw=1.1)
+        ax.set(title=fill(name, _LONGEST_LINE), xlabel="point of the grid")
+    return figure
+
+
 def _date_ticks(ax: Axes, dates: Sequence[Any], num: int = 8) -> None:
     ticks = np.arange(len(dates))[:: max(1, len(dates) // num)]
     ax.set_xticks(ticks, [str(dates[t]) for t in ticks])

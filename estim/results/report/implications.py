@@ -131,7 +131,21 @@ def implications_section(report: Report) -> list[Item]:
                 "data less the mean that the model gives them, and the areas add up to it.",
             ),
         ]
-    return [*items, *_history(report), *_left_out(report)]
+    return [*items, *_history(report), *_agents(report), *_left_out(report)]
+
+
+def _agents(report: Report) -> list[Item]:
+    """Of a dynamic program: what agents are worth and do in each state."""
+    if not report.run.has("agents.npz"):
+        return []
+    return [
+        report.figure(
+            figures.agents_figure(report.run.read_arrays("agents.npz")),
+            "What agents do",
+            "Values, policies and the distribution over individual states, along the longest axis of states: median "
+            "and 90 % band of the posterior. Lines in several colours: the first, middle and last of the other states.",
+        )
+    ]
 
 
 def _left_out(report: Report) -> list[Item]:
