@@ -176,10 +176,14 @@ def _agents(given: Implied) -> Arrays:
 
 
 class Analysis(NamedTuple):
-    """What is computed, and of which representations."""
+    """What is computed, and of which representations; ``asked``, whether one would expect it of any other."""
 
     say: Callable[[Implied], Arrays]
     reads: tuple[type, ...]
+    asked: bool = True
+
+    def concerns(self, solution: Any) -> bool:
+        return self.asked or isinstance(solution, self.reads)
 
 
 _LINEAR = (StateSpace, MovingAverage)
@@ -191,23 +195,23 @@ ANALYSES = {
     FORECAST: Analysis(_forecast, _LINEAR),
     CHECKS: Analysis(_checks, _LINEAR),
     IDENTIFICATION: Analysis(_identification, (StateSpace,)),
-    AGENTS: Analysis(_agents, (StationaryEquilibrium,)),
+    AGENTS: Analysis(_agents, (StationaryEquilibrium,), asked=False),
 }
 
 
 def implications(given: Implied) -> Iterator[tuple[str, Arrays | str]]:
     """Each analysis by its name: arrays, or why it is left out. Two at a time: most of their time is compilation."""
-    _ = given.at_mean  # solved once, before they ask
+    names = [name for name, analysis in ANALYSES.items() if analysis.concerns(given.at_mean)]
     threads = ThreadPoolExecutor(2)
     try:
-        asked = {name: threads.submit(copy_context().run, _answer, given, name) for name in ANALYSES}
+        asked = {name: threads.submit(copy_context().run, _answer, given, name) for name in names}
         yield from ((name, future.result()) for name, future in asked.items())
     finally:
         threads.shutdown(cancel_futures=True)
 
 
 def _answer(given: Implied, name: str) -> Arrays | str:
-    say, reads = ANALYSES[name]
+    say, reads, _ = ANALYSES[name]
     if not isinstance(given.at_mean, reads):
         return f"there is no rule for a {type(given.at_mean).__name__}"
     try:
