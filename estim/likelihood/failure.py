@@ -43,10 +43,11 @@ def outcome(value: Scalar, *faults: tuple[Any, Scalar | int], doubt: Doubt | Non
     for what, _ in faults:
         all_well &= what if _is_boolean(what) else True
 
-    def reason(value, faults, about):
+    def reason(value, faults, doubted):
         singular = ~jnp.isfinite(value)
         if doubt:
-            singular |= about[0] & doubt.tied(about[1])
+            doubtful, about = doubted
+            singular |= doubtful & doubt.tied(about)
         status = jnp.where(singular, Status.SINGULAR_OBSERVABLES.value, Status.OK.value)
         for what, fault in reversed(faults):
             status = jnp.where(_is_well(what), status, fault)

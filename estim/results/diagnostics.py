@@ -26,7 +26,8 @@ class Summary(NamedTuple):
     """What the draws say about each parameter; every field is ``[n_params]``.
 
     ``quantiles`` is ``[3, n_params]``: 5 %, median, 95 %. ``mcse`` is the standard error of the
-    mean, in the parameter's units; ``max_rhat``, a number, is what R-hat must lie below.
+    mean, in the parameter's units; ``max_rhat``, a number, is what R-hat must lie below; ``longest_stay``, a number of
+    draws, see `longest_stay`.
     """
 
     mean: Array
@@ -37,6 +38,7 @@ class Summary(NamedTuple):
     ess_tail: Array
     rhat: Array
     max_rhat: float = MAX_RHAT
+    longest_stay: int = 1
 
     @property
     def converged(self) -> bool:
@@ -59,6 +61,17 @@ def highest_nested_rhat(size: int) -> float:
     length of the run is to blame for: that is allowed on top of what R-hat may be elsewhere.
     """
     return float(np.sqrt(MAX_RHAT**2 + 1 / size))
+
+
+def longest_stay(draws: Array) -> int:
+    """The most draws in a row of one chain that are the same point, of draws ``[chain, draw, n_params]``.
+
+    Where a proposal is sure to be rejected for long, as by delayed acceptance whose surrogate falls faster than the
+    posterior, a chain stands still: its own effective sample size is then no witness.
+    """
+    moved = np.any(draws[:, 1:] != draws[:, :-1], axis=2)
+    edges = np.pad(moved, ((0, 0), (1, 1)), constant_values=True)
+    return max(int(np.diff(np.flatnonzero(chain)).max()) for chain in edges)
 
 
 def summarise(draws: Array, num_superchains: int = 0, max_draws: int = 100_000) -> Summary:
@@ -87,18 +100,8 @@ def summarise(draws: Array, num_superchains: int = 0, max_draws: int = 100_000) 
             ess_tail=array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes),
             rhat=rhat,
             max_rhat=highest_nested_rhat(size) if nested else MAX_RHAT,
+            longest_stay=longest_stay(draws),
         )
-
-
-def longest_stay(draws: Array) -> int:
-    """The most draws in a row of one chain that are the same point, of draws ``[chain, draw, n_params]``.
-
-    Where a proposal is sure to be rejected for long, as by delayed acceptance whose surrogate falls faster than the
-    posterior, a chain stands still: its own effective sample size is then no witness.
-    """
-    moved = np.any(draws[:, 1:] != draws[:, :-1], axis=2)
-    edges = np.pad(moved, ((0, 0), (1, 1)), constant_values=True)
-    return max(int(np.diff(np.flatnonzero(chain)).max()) for chain in edges)
 
 
 def superchains_of(settings: Mapping[str, Any], route: str) -> int:

@@ -282,7 +282,7 @@ def certify_weighted(
         sd_shift=float(largest[1]),
         quantile_shift=float(largest[2:].max()),
         quantities=names,
-        margins=np.stack([learnt.mean, learnt.sd, *learnt.quantile]),
+        margins=learnt.figures,
         shift=shift,
         shift_error=shift_error,
         draw_error=draw_error,

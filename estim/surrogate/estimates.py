@@ -138,6 +138,11 @@ class Margins(NamedTuple):
     quantile: np.ndarray
     density: np.ndarray
 
+    @property
+    def figures(self) -> np.ndarray:
+        """Mean, standard deviation and quantiles ``[4, dim]``."""
+        return np.stack([self.mean, self.sd, *self.quantile])
+
 
 def margins(draws: np.ndarray, max_draws: int = 100_000) -> Margins:
     """Of draws ``[n, dim]``; quantiles at `LEVELS`, densities from the quantiles a little below and above."""

@@ -26,6 +26,8 @@ LONGER = 4
 
 LENGTHENINGS = 2
 
+_CORRECTIONS = {"safe": "none", "use the correction": "importance weights", "not certified": "failed"}
+
 
 class Settled(NamedTuple):
     """Draws of a surrogate, what corrects them, and whether that is certified.
@@ -165,9 +167,6 @@ def settle(
         evaluations,
         num_spent,
     )
-
-
-_CORRECTIONS = {"safe": "none", "use the correction": "importance weights", "not certified": "failed"}
 
 
 def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampling: dict[str, Any]) -> Draws:

@@ -88,6 +88,7 @@ def temper(
 def population_margins(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean, standard deviation, 5 and 95 % quantile ``[4, k]`` of all of ``values`` ``[population, particle, k]``, and
     their standard errors, by how far independent populations differ."""
-    figures = lambda x: np.stack([(m := margins(x)).mean, m.sd, *m.quantile])
-    each = np.stack([figures(population) for population in values])
-    return figures(values.reshape(-1, values.shape[-1])), each.std(axis=0, ddof=1) / np.sqrt(len(each))
+    each = np.stack([margins(population).figures for population in values])
+    return margins(values.reshape(-1, values.shape[-1])).figures, each.std(axis=0, ddof=1) / np.sqrt(
+        len(each)
+    )

@@ -1,13 +1,12 @@
 """Dynamic programs of the gallery beyond one choice on a grid, against independent numbers."""
 
-import json
 from functools import cache
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from decision_references import at, reference
 
 import estim
 from estim.models import (
@@ -20,17 +19,6 @@ from estim.models import (
     stochastic_volatility_pricing,
 )
 from estim.solution.stationary import StationarySolver
-
-REFERENCE = Path(__file__).parents[1] / "reference" / "decisions"
-
-
-def reference(name):
-    return json.loads((REFERENCE / f"{name}.json").read_text())
-
-
-def at(points):
-    return tuple(np.array(points).T)
-
 
 # ----- the income fluctuation problem
 

@@ -1,13 +1,12 @@
 """Dynamic programs at the size at which lectures print them, and derivatives that the small ones do not have."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from decision_references import at, reference
 
 import estim
 from estim.models import (
@@ -23,16 +22,6 @@ from estim.models import (
 )
 from estim.numerics import gini
 from estim.solution.stationary import StationarySolver, as_program
-
-REFERENCE = Path(__file__).parents[1] / "reference" / "decisions"
-
-
-def reference(name):
-    return json.loads((REFERENCE / f"{name}.json").read_text())
-
-
-def at(points):
-    return tuple(np.array(points).T)
 
 
 def changes_of_policy(model, steps):

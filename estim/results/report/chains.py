@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from estim.results import figures
-from estim.results.diagnostics import Summary, longest_stay
+from estim.results.diagnostics import Summary
 from estim.results.report.page import Item
 from estim.results.report.reading import Report
 
@@ -27,7 +27,7 @@ def chains_section(report: Report) -> list[Item]:
                 f"{np.min(summary.ess_tail):,.0f}",
                 f"{100 * np.max(summary.mcse / summary.std):.1f} %",
                 f"{100 * acceptance:.0f} %",
-                f"{longest_stay(report.draws[label]):,}",
+                f"{summary.longest_stay:,}",
                 f"{route.num_evaluations:,}" if route.num_evaluations else "–",
                 f"{seconds:.1f}",
                 f"{ess / seconds:,.{0 if ess > 10 * seconds else 1}f}" if seconds else "–",

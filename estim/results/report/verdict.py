@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from estim.results.diagnostics import MAX_RHAT, Summary, agreement, longest_stay
+from estim.results.diagnostics import MAX_RHAT, Summary, agreement
 from estim.results.report.evidence import evidence_sentence
 from estim.results.report.reading import LABELS, Report
 from estim.results.report.surrogate import certificate_sentence, correction_sentence
@@ -35,7 +35,9 @@ def verdict(report: Report) -> dict[str, Any]:
     )
     lines = [_precision(usable or exact or report.summaries)]
     lines += [_slow(label, s) for label, s in exact.items() if usable and label not in usable]
-    lines += [line for label in usable if (line := _stood_still(label, report.draws[label]))]
+    lines += [
+        line for label in usable if (line := _stood_still(label, usable[label], report.draws[label].shape[1]))
+    ]
     if len(usable) > 1:
         worst = agreement(usable, report.names)
         lines.insert(
@@ -92,8 +94,8 @@ def _slow(label: str, summary: Summary) -> str:
     return f"{_first(label)} was too slow for its length (R-hat {np.max(summary.rhat):.3f}): leave its draws out."
 
 
-def _stood_still(label: str, draws: np.ndarray) -> str:
-    stay, num = longest_stay(draws), draws.shape[1]
+def _stood_still(label: str, summary: Summary, num: int) -> str:
+    stay = summary.longest_stay
     if stay < STOOD_STILL * num or stay < 10:
         return ""
     return (
