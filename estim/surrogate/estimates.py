@@ -199,22 +199,31 @@ def _khat_of_squares(centred: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
     """Monte Carlo errors of mean, sd and quantiles of `LEVELS` of draws ``[n, k]`` in their sd, ``[4, k]``.
 
-    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Of a standard deviation
-    whose terms (x - mean)^2 have a tail index k-hat above one half, and so no variance, batches tell too little: the
-    mean of n of them errs by about n^(k-hat - 1) of itself. Sources: Flegal, Haran and Jones (2008); Vehtari, Simpson,
-    Gelman, Yao and Gabry (2024).
+    By batch means over NUM_GROUPS groups of neighbours, whole chains where there are many. Heavy tails show batches
+    too little of themselves: the sum of the terms (x - mean)^2 of a variance is off mostly by its largest one. One in
+    twenty such samples has a term above y, with n effective draws of which M lie beyond u and k the Pareto k-hat,
+
+        1/20 = n P(term > y) = M (y / u)^(-1/k);
+
+    two standard errors are at least what that adds to the standard deviation. Sources: Flegal, Haran and Jones (2008);
+    Embrechts, Klueppelberg and Mikosch (1997); Vehtari, Simpson, Gelman, Yao and Gabry (2024).
 
     Args:
         effective: numbers of effective draws ``[k]``.
     """
     groups = np.array_split(draws, NUM_GROUPS)
     found = np.stack([np.stack([g.mean(0), g.std(0), *np.quantile(g, LEVELS, axis=0)]) for g in groups])
+    some = draws[:: -(-len(draws) // MAX_TAIL)]
+    centred = some - draws.mean(axis=0)
+    beyond = min(len(some) // 5, int(3 * np.sqrt(len(some))))  # the tail of which k-hat speaks
+    khat = np.clip(_khat_of_squares(centred, np.ones(len(some))), 0, 1)
+    khat += (1 + khat) / np.sqrt(beyond)  # and its standard error
     with np.errstate(divide="ignore", invalid="ignore"):
         error = found.std(axis=0, ddof=1) / np.sqrt(NUM_GROUPS) / draws.std(axis=0)
-        some = draws[:: -(-len(draws) // MAX_TAIL)]
-        khat = _khat_of_squares(some - draws.mean(axis=0), np.ones(len(some)))
-        heavy = np.where(khat > 0.5, 0.5 * effective ** (np.minimum(khat, 1) - 1), 0.0)
-    error[1] = np.fmax(error[1], heavy)
+        relative = (centred / draws.std(axis=0)) ** 2
+        threshold = np.partition(relative, -beyond, axis=0)[-beyond]
+        largest = threshold * (20 * beyond / len(some) * effective) ** khat
+        error[1] = np.fmax(error[1], largest / effective / 4)
     return error
 
 

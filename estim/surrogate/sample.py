@@ -44,6 +44,13 @@ TILES_TOGETHER = 4
 TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
 
+RADIAL_SHARE = 1 / 8
+"""Of steps that stretch a position away from, or towards, the centre: x' = e^s x. Where tails are polynomial a random
+walk hardly comes home from them, nor goes there, but log |x| has exponential tails (Johnson and Geyer 2012)."""
+
+RADIAL_SCALE = 3.67
+"""Standard deviation of s times sqrt(dim): a normal density accepts TARGET_ACCEPTANCE of such steps."""
+
 
 def propose(rng_key: Key, current: np.ndarray, step_size: float | None = None) -> np.ndarray:
     """Proposals ``[n, dim]`` of the random walk from draws ``[n, dim]``: x' ~ N(x, step_size^2 * their covariance).
@@ -147,10 +154,15 @@ def build_tile(
         return TileState(z, tile_loglikelihood(scaling, network, z), logprior)
 
     def step(rng_key: Key, state: TileState, move: Move) -> tuple[TileState, Array]:
-        key_proposal, key_accept = jax.random.split(rng_key)
+        key_proposal, key_accept, key_kind = jax.random.split(rng_key, 3)
         noise = standard_normal(key_proposal, state.z.shape)
-        proposal = start(state.z + noise @ move.proposal_tril.T)
+        radial, dim = jax.random.bernoulli(key_kind, RADIAL_SHARE), state.z.shape[1]
+        stretch = RADIAL_SCALE / math.sqrt(dim) * noise[:, :1]
+        proposal = start(
+            jnp.where(radial, jnp.exp(stretch) * state.z, state.z + noise @ move.proposal_tril.T)
+        )
         log_ratio = (proposal.loglikelihood - state.loglikelihood) + (proposal.logprior - state.logprior)
+        log_ratio += jnp.where(radial, move.temperature * dim * stretch[:, 0], 0.0)  # the volume it stretches
         # log U with U uniform is minus an exponential variable; a NaN ratio is never accepted.
         accepted = (
             -move.temperature * jax.random.exponential(key_accept, log_ratio.shape, jnp.float32) < log_ratio

@@ -1,15 +1,21 @@
 """Many-chain Metropolis on a surrogate whose posterior is known: moments, storage, and the same bits twice."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
 from arviz_stats.base import array_stats
-from helpers_surrogate import gaussian_surrogate, make_posterior
+from helpers_surrogate import gaussian_posterior, gaussian_surrogate, make_posterior
 
 from estim.evaluations import Evaluations
-from estim.surrogate.fit import fit_surrogate, surrogate_from_arrays, surrogate_to_arrays
+from estim.surrogate.fit import (
+    fit_surrogate,
+    surrogate_from_arrays,
+    surrogate_to_arrays,
+)
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import TILE, sample_surrogate, standard_normal
 
@@ -94,6 +100,22 @@ def test_proposal_noise_is_standard_normal():
     assert abs(np.corrcoef(halves[0][: len(halves[1])] ** 2, halves[1] ** 2)[0, 1]) < 5 / np.sqrt(
         noise.size / 2
     )
+
+
+def test_polynomial_tails_are_reached():
+    """Student's t with three degrees of freedom in eight dimensions: a random walk finds half of what lies far out."""
+    dim = 8
+    flat = gaussian_surrogate(gaussian_posterior(dim), np.zeros(dim), np.eye(dim))
+    scaling = flat.scaling._replace(curvature=jnp.zeros((dim, dim)))
+    density = SimpleNamespace(
+        param_names=tuple("abcdefgh"), logprior_fn=lambda x: -(3 + dim) / 2 * jnp.log1p(x @ x / 3)
+    )
+    t3 = flat._replace(posterior=density, scaling=scaling)
+    found = sample_surrogate(t3, jax.random.key(4), num_samples=100, num_warmup=1000, thin=10)
+    ratio = np.sum(np.asarray(found.position, float) ** 2, axis=-1) / dim
+    for limit, accuracy in ((4, 0.15), (8, 0.3)):
+        right = scipy.stats.f(dim, 3).sf(limit**2)
+        np.testing.assert_allclose(np.mean(ratio > limit**2), right, rtol=accuracy)
 
 
 def test_chains_come_in_tiles(surrogate):
