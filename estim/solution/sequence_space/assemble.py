@@ -60,12 +60,9 @@ def assemble(model: Model, linear: LinearModel, household: HouseholdJacobians) -
     def solve(z: Array, wedges: Array, gaps: Array) -> Propagation:
         blocks = lambda inputs: gaps + jnp.einsum("otis,is->ot", jacobian, inputs)
 
-        def newton(u: Array, _: None) -> tuple[Array, Propagation]:
-            found = propagate(u, z, wedges, blocks)
-            return u - lu_solve(factors, found.targets.reshape(-1)).reshape(shape), found
-
-        _, steps = jax.lax.scan(newton, nothing, length=2)  # linear: the second step starts at the solution
-        return jax.tree.map(lambda step: step[-1], steps)
+        start = propagate(nothing, z, wedges, blocks)
+        unknowns = -lu_solve(factors, start.targets.reshape(-1)).reshape(shape)
+        return propagate(unknowns, z, wedges, blocks)
 
     return System(plan, shape, matrix, solve)
 
