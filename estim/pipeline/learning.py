@@ -115,7 +115,13 @@ def certify(
         taught = _training_chains(run, posterior, settings)
         weighted = weigh_draws(posterior, surrogate, position, **weighing(settings.num_certificate))
         certificate = certify_weighted(
-            posterior, surrogate, weighted, position, rng_key, training_chains=taught
+            posterior,
+            surrogate,
+            weighted,
+            position,
+            rng_key,
+            training_chains=taught,
+            gradients=all("gradient" in read_evaluations(run, name) for name in settings.train_on),
         )
         in_units = weighted._replace(position=constrain(posterior, weighted.position))
         mean, error = correct_means(in_units, params)

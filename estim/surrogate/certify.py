@@ -10,6 +10,7 @@ from estim.posterior import Posterior
 from estim.surrogate.correct import (
     Functions,
     WeightedDraws,
+    log_mass_ratio,
     quantities_at,
     surrogate_logdensity,
     usable_logdensity,
@@ -31,11 +32,12 @@ from estim.surrogate.estimates import (
     reliable_khat,
     tail_khat,
 )
-from estim.surrogate.evaluate import evaluate_posterior
+from estim.surrogate.evaluate import evaluate_posterior, score_at
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
 from estim.surrogate.noise import NoiseCost, noise_cost
 from estim.surrogate.recipe import MIN_MEMBERS
 from estim.surrogate.sample import propose, tune_step
+from estim.surrogate.stein import NUM_POINTS, SteinTest, stein_test
 from estim.surrogate.verdict import TOLERANCE, VERDICTS, Condition, Findings, judge
 from estim.typing import Key
 
@@ -78,6 +80,7 @@ class Certificate(NamedTuple):
         reasons: why it is not safe: the conditions that are not met.
         noise: what that of the log-likelihood costs, if it has some. Each evaluation has random numbers of its own, so
             that weights are right on average; divergences, calibration and the largest error contain the noise.
+        stein: kernel Stein discrepancy of some draws, where gradients were asked for; it decides nothing.
     """
 
     rhat: float
@@ -109,6 +112,7 @@ class Certificate(NamedTuple):
     verdict: str
     reasons: tuple[str, ...]
     noise: NoiseCost | None = None
+    stein: SteinTest | None = None
 
     def __str__(self) -> str:
         c = self
@@ -131,6 +135,7 @@ class Certificate(NamedTuple):
             f"{c.effective_evaluations:.0f} effective weights",
             f"verdict              {c.verdict}: {VERDICTS[c.verdict]}",
         ]
+        lines += [] if c.stein is None else [f"Stein discrepancy    {c.stein}"]
         lines += [] if c.noise is None else [f"noise                {c.noise}"]
         lines += [f"                     because {reason}" for reason in c.reasons]
         marks = {True: "yes", False: "NO ", None: "?  "}
@@ -150,6 +155,7 @@ def certify(
     training_chains: np.ndarray | None = None,
     tolerance: PositiveReal = TOLERANCE,
     functions: Functions | None = None,
+    gradients: bool = False,
 ) -> Certificate:
     """Compares the surrogate with the true posterior along the surrogate's chain, a little beyond, and at exact draws.
 
@@ -172,6 +178,7 @@ def certify(
             many posterior standard deviations. The verdict follows from it.
         functions: the user's own quantities by name, functions of positions ``[n, dim]`` that give ``[n]``; they are
             judged as the parameters are.
+        gradients: whether they are cheap: 250 more evaluations have them, for a kernel Stein discrepancy.
 
     Returns:
         The certificate: its word, its conditions and the figures behind it.
@@ -191,6 +198,7 @@ def certify(
         training_chains=training_chains,
         tolerance=tolerance,
         functions=functions,
+        gradients=gradients,
     )
 
 
@@ -210,6 +218,7 @@ def certify_weighted(
     training_chains: np.ndarray | None = None,
     tolerance: float = TOLERANCE,
     functions: Functions | None = None,
+    gradients: bool = False,
 ) -> Certificate:
     """The certificate of `certify` where the draws have been weighed already: only the rest is evaluated."""
     plain = weighted.position[weighted.plain]
@@ -234,9 +243,10 @@ def certify_weighted(
         reference = evenly_spaced(training_chains, num_reference)
         true_there = usable_logdensity(evaluate_posterior(posterior, reference, anew=True))
         missing = missing_mass(
-            true_there - surrogate_logdensity(surrogate, reference) - log_mass(weighted, log_p_hat)
+            true_there - surrogate_logdensity(surrogate, reference) - log_mass_ratio(weighted, log_p_hat)
         )
 
+    at = plain[np.linspace(0, len(plain) - 1, NUM_POINTS * gradients).astype(int)]
     weights = weighted.weight, weighted.surrogate_weight
     learnt, values = margins(flat), quantities(weighted.position)
     shift, shift_error = jackknife(partial(margin_shifts, learnt), values, *weights)
@@ -290,23 +300,14 @@ def certify_weighted(
         ensemble_calibration=calibration,
         effective_evaluations=findings.effective_evaluations,
         num_failures=int(np.sum(np.isneginf(log_p)) + np.sum(np.isneginf(true))),
-        num_evaluations=len(log_p) + len(true) + num_reference,
+        num_evaluations=len(log_p) + len(true) + num_reference + len(at),
         tolerance=tolerance,
         conditions=conditions,
         verdict=verdict,
         reasons=tuple(c.otherwise for c in conditions if c.met is False),
         noise=None if surrogate.noise is None else noise_cost(surrogate.noise, plain),
+        stein=stein_test(at, score_at(posterior, at)) if gradients else None,
     )
-
-
-def log_mass(weighted: WeightedDraws, log_p_hat: np.ndarray) -> float:
-    """log of the integral of p over that of p_hat: log p/p_hat less the log of the ratio of their weights."""
-    log_p = usable_logdensity(weighted.evaluations)
-    known = (weighted.weight > 0) & (weighted.surrogate_weight > 0) & np.isfinite(log_p)
-    if not known.any():
-        return 0.0
-    ratio = weighted.weight[known] / weighted.surrogate_weight[known]
-    return float(np.median((log_p - log_p_hat)[known] - np.log(ratio)))
 
 
 def _errors(

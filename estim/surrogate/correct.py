@@ -114,6 +114,16 @@ def surrogate_logdensity(surrogate: Surrogate, position: np.ndarray) -> np.ndarr
     return np.where(np.isnan(logdensity), -np.inf, logdensity)
 
 
+def log_mass_ratio(weighted: WeightedDraws, log_p_hat: np.ndarray) -> float:
+    """log of the integral of p over that of p_hat: log p/p_hat less the log of the ratio of their weights."""
+    log_p = usable_logdensity(weighted.evaluations)
+    known = (weighted.weight > 0) & (weighted.surrogate_weight > 0) & np.isfinite(log_p)
+    if not known.any():
+        return 0.0
+    ratio = weighted.weight[known] / weighted.surrogate_weight[known]
+    return float(np.median((log_p - log_p_hat)[known] - np.log(ratio)))
+
+
 def _normalised(log_weight: np.ndarray) -> np.ndarray:
     weight = np.exp(log_weight - log_weight.max())
     return weight / weight.sum()

@@ -44,6 +44,16 @@ def _with_gradient(posterior: Posterior, position: Position) -> Evaluations:
     return evaluate_with_gradient(posterior, position)[0]
 
 
+def score_at(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
+    """Gradients of the log-density ``[n, dim]`` at ``positions`` ``[n, dim]``; not finite where there is none."""
+    prior = map_positions(_prior_gradient, posterior, positions)
+    return np.asarray(evaluate_posterior(posterior, positions, gradient=True).gradient + prior)
+
+
+def _prior_gradient(posterior: Posterior, position: Position) -> Array:
+    return jax.grad(posterior.logprior_fn)(position)
+
+
 def _drawn_anew(given: tuple[Posterior, Key], row: Array) -> Evaluations:
     """At a position with its number behind it."""
     posterior, key = given

@@ -128,6 +128,7 @@ def settle(
             training_chains=training_chains,
             tolerance=tolerance,
             functions=functions,
+            gradients=evaluations.gradient is not None,
         )
         certificates.append(certificate)
         reasons = "; ".join(certificate.reasons)

@@ -67,6 +67,15 @@ def test_certificate_of_a_known_error(truth, mean, sd):
     assert certificate.ensemble_calibration is None and certificate.training_rhat is None
 
 
+@pytest.mark.parametrize(("mean", "seen"), [(0.0, False), (0.4, True)])
+def test_the_gradient_gives_a_second_opinion(truth, mean, seen):
+    surrogate = gaussian_surrogate(truth, [mean], [[1.0]])
+    certificate = certify(truth, surrogate, exact_draws(mean, 1.0, 1), KEY, gradients=True)
+    assert certificate.num_evaluations == 2_250
+    assert (certificate.stein.probability < 0.01) == seen
+    assert "Stein discrepancy" in str(certificate)
+
+
 @pytest.mark.parametrize(
     ("mean", "sd", "verdict", "words"),
     [

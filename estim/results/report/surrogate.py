@@ -157,6 +157,10 @@ def _certificate_rows(certificate: dict[str, Any]) -> list[list[str]]:
     if c["ensemble_calibration"] is not None:
         meaning = "actual over predicted error of the ensemble; 1 is perfect"
         rows.append(["ensemble", decimals(c["ensemble_calibration"], 2), "", meaning])
+    if c.get("stein") is not None:
+        value, probability = c["stein"]
+        meaning = f"kernel discrepancy from the exact gradient; as large with probability {probability:.2f}"
+        rows.append(["Stein discrepancy", decimals(value, 4), "", meaning])
     if c.get("noise") is not None:
         variance, share, alone = c["noise"]
         meaning = f"its variance; evaluations count {100 * share:.0f} %, total variation of its own {100 * alone:.1f} %"
