@@ -9,8 +9,7 @@ The kernel is the inverse multiquadric (1 + |x - y|^2)^(-1/2) of positions in un
 sees tails too. No weight is involved, so that it is a second opinion. A density that ends with a jump, as at the border
 of the parameters with a solution, has no mean of zero: there the figure says nothing.
 
-Sources: Liu, Lee and Jordan (2016) and Chwialkowski, Strathmann and Gretton (2016), both ICML; Gorham and Mackey (2017),
-ICML.
+Sources: Liu, Lee and Jordan (2016); Gorham and Mackey (2017), both ICML.
 """
 
 from typing import NamedTuple
