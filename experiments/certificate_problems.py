@@ -212,7 +212,7 @@ def make_problem(number: int) -> Problem:
         "sign": sign,
     }
     posterior = replace(_POSTERIORS[dim], likelihood=logdensity, data=jax.tree.map(jnp.asarray, theta))
-    unseen = family == "modes" and s[0] > 5 and rng.uniform() < 0.3
+    unseen = bool(family == "modes" and s[0] > 5 and rng.uniform() < 0.3)
 
     def exact(num: int) -> np.ndarray:
         return draw_exact(rng, family, a, s, sign, num)
