@@ -5,12 +5,10 @@ Here a step of a tile of chains is a few float32 matrix products and only thinne
 device: about ten times as fast, which is the point of a surrogate.
 """
 
-import math
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +26,9 @@ from estim.samplers.base import Draws
 from estim.stopping import raise_if_stopped
 from estim.surrogate.dataset import whitened
 from estim.surrogate.estimates import SUPERCHAIN, accept_probability
-from estim.surrogate.fit import Surrogate, correction
-from estim.surrogate.scaling import Scaling, base_loglikelihood
+from estim.surrogate.fit import Surrogate
+from estim.surrogate.scaling import Scaling
+from estim.surrogate.tile import RADIAL_EVERY, Move, TileDraw, TileState, build_tile
 from estim.typing import Array, Key, LogDensity
 
 TILE = 256
@@ -43,13 +42,6 @@ TILES_TOGETHER = 4
 
 TARGET_ACCEPTANCE = 0.234
 """Roberts, Gelman and Gilks (1997)."""
-
-RADIAL_SHARE = 1 / 8
-"""Of steps that stretch a position away from, or towards, the centre: x' = e^s x. Where tails are polynomial a random
-walk hardly comes home from them, nor goes there, but log |x| has exponential tails (Johnson and Geyer 2012)."""
-
-RADIAL_SCALE = 3.67
-"""Standard deviation of s times sqrt(dim): a normal density accepts TARGET_ACCEPTANCE of such steps."""
 
 
 def propose(rng_key: Key, current: np.ndarray, step_size: float | None = None) -> np.ndarray:
@@ -98,82 +90,6 @@ def _optimal_scale(dim: int) -> float:
     return 2.38 / np.sqrt(dim)
 
 
-class TileState(NamedTuple):
-    """Where a tile of chains is: whitened positions ``[tile, dim]`` and what is known there ``[tile]``."""
-
-    z: Array
-    loglikelihood: Array
-    logprior: Array
-
-
-class Move(NamedTuple):
-    """How chains move: the Cholesky factor ``[dim, dim]`` of the proposals' covariance, and the temperature."""
-
-    proposal_tril: Array
-    temperature: Array
-
-
-class TileDraw(NamedTuple):
-    """One thinned draw of a tile; ``acceptance_rate`` is the average over the steps behind it."""
-
-    position: Array
-    loglikelihood: Array
-    logprior: Array
-    acceptance_rate: Array
-
-
-def tile_loglikelihood(scaling: Scaling, network: NetworkParams, z: Array) -> Array:
-    """The surrogate's log-likelihood of whitened positions ``[tile, dim]``, in float32, less its intercept.
-
-    A log-likelihood of several hundred would cost float32 its last digits, so the constant is added
-    after sampling, in float64.
-    """
-    return base_loglikelihood(scaling, z) + jnp.mean(correction(scaling, network, z), axis=0)
-
-
-def standard_normal(rng_key: Key, shape: tuple[int, ...]) -> Array:
-    """Standard normals in float32 by Box and Muller (1958), twice as fast on a CPU as `jax.random.normal`.
-
-    sqrt(-2 log U) (cos, sin)(2 pi V); XLA vectorises these functions, but not the inverse error function.
-    """
-    size = math.prod(shape)
-    u, v = jax.random.uniform(rng_key, (2, -(-size // 2)), jnp.float32)
-    u, v = jax.lax.optimization_barrier((u, v))  # else cosine and sine would each draw them again
-    radius, angle = jnp.sqrt(-2 * jnp.log1p(-u)), 2 * jnp.pi * v
-    return jnp.concatenate([radius * jnp.cos(angle), radius * jnp.sin(angle)])[:size].reshape(shape)
-
-
-def build_tile(
-    logprior_fn: LogDensity, scaling: Scaling, network: NetworkParams
-) -> tuple[Callable, Callable]:
-    """``start(z) -> TileState`` and ``step(rng_key, state, move) -> (state, accepted)``, all in float32."""
-
-    def start(z: Array) -> TileState:
-        position = scaling.center[None, :] + z @ scaling.scale.T
-        logprior = jax.vmap(logprior_fn)(position.astype(float)).astype(jnp.float32)
-        return TileState(z, tile_loglikelihood(scaling, network, z), logprior)
-
-    def step(rng_key: Key, state: TileState, move: Move) -> tuple[TileState, Array]:
-        key_proposal, key_accept, key_kind = jax.random.split(rng_key, 3)
-        noise = standard_normal(key_proposal, state.z.shape)
-        radial, dim = jax.random.bernoulli(key_kind, RADIAL_SHARE), state.z.shape[1]
-        stretch = RADIAL_SCALE / math.sqrt(dim) * noise[:, :1]
-        proposal = start(
-            jnp.where(radial, jnp.exp(stretch) * state.z, state.z + noise @ move.proposal_tril.T)
-        )
-        log_ratio = (proposal.loglikelihood - state.loglikelihood) + (proposal.logprior - state.logprior)
-        log_ratio += jnp.where(radial, move.temperature * dim * stretch[:, 0], 0.0)  # the volume it stretches
-        # log U with U uniform is minus an exponential variable; a NaN ratio is never accepted.
-        accepted = (
-            -move.temperature * jax.random.exponential(key_accept, log_ratio.shape, jnp.float32) < log_ratio
-        )
-        return jax.tree.map(
-            lambda new, old: jnp.where(accepted.reshape(-1, *[1] * (new.ndim - 1)), new, old), proposal, state
-        ), accepted
-
-    return start, step
-
-
 @lru_cache(maxsize=8)
 def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int) -> tuple[Callable, Callable]:
     """Compiled functions over all tiles ``[num_tiles, TILE, ...]``, shared among the devices of `mesh`.
@@ -197,9 +113,18 @@ def _build_chunk(logprior_fn: LogDensity, mesh: Mesh, num_draws: int, thin: int)
             state, accepted = step(key, state, move)
             return (state, total + accepted), None
 
+        def one_block(carry: tuple[TileState, Array], keys: Key) -> tuple[tuple[TileState, Array], None]:
+            (state, total), _ = jax.lax.scan(one_step, carry, keys[:-1])
+            stretch = jax.random.key_data(keys[0])[0] / 2**32 < thin / RADIAL_EVERY  # its words are uniform
+            state, accepted = step(keys[-1], state, move, stretch)
+            return (state, total + accepted), None
+
         def one_draw(state: TileState, key: Key) -> tuple[TileState, TileDraw]:
-            begin = (state, jnp.zeros(state.loglikelihood.shape, jnp.float32))
-            (state, total), _ = jax.lax.scan(one_step, begin, jax.random.split(key, thin))
+            carry = (state, jnp.zeros(state.loglikelihood.shape, jnp.float32))
+            keys, block = jax.random.split(key, thin), min(thin, RADIAL_EVERY)
+            rest = thin % block
+            carry, _ = jax.lax.scan(one_block, carry, keys[rest:].reshape(-1, block))
+            (state, total), _ = jax.lax.scan(one_step, carry, keys[:rest])
             position = scaling.center[None, :] + state.z @ scaling.scale.T
             return state, TileDraw(position, state.loglikelihood, state.logprior, total / thin)
 
