@@ -106,7 +106,7 @@ def test_panels_of_nearly_one_length_have_one_shape():
     posteriors = [estim.build_posterior(mccall_1970.model, data.iloc[:n]) for n in (1800, 1830)]
     shapes = [jax.tree.map(jnp.shape, p.data) for p in posteriors]
     assert shapes[0] == shapes[1]
-    assert [float(p.data.likelihood.counts.sum()) for p in posteriors] == [1800, 1830]
+    assert [float(p.data.read.counts.sum()) for p in posteriors] == [1800, 1830]
 
 
 def of_types(weight):
