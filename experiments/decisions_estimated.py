@@ -108,7 +108,9 @@ CASES = {
         lambda: optimal_investment.build(30, 7, smooth=True), {"gamma": 20.0, "c": 1.3, "tau": 8.0}, 50
     ),
     "inventories: 50 firms, 40 periods": Case(
-        lambda: inventory_management.build(20, 10, 40, smooth=True), {"c": 0.22, "kappa": 0.6, "tau": 0.15}, 50
+        lambda: inventory_management.build(20, 10, 40, smooth=True),
+        {"c": 0.22, "kappa": 0.6, "tau": 0.15},
+        50,
     ),
     "inventories by a rule: 50 firms, 60 periods": Case(
         lambda: inventory_firms.model, {"s": 9.0, "S": 98.0, "tau": 1.2, "mu": 1.1, "sigma": 0.45}, 50
