@@ -50,14 +50,15 @@ def sovereigns(num_quarters: int = 100, n: int = 61, n_income: int = 11) -> Any:
             move, let_in = jax.random.split(key)
             default = ~out & chosen.default[B, j]
             access = ~out & ~default
+            has = access.astype(float)
             ahead = chosen.assets[B, j]
             price = jnp.maximum(q[ahead, j], 0.5)
             row = Government(
                 ~access,
                 default,
-                -access * grid[B] / y[j],
-                100 * access * (1 / price - 1 - p.r),
-                access * (price * grid[ahead] - grid[B]) / y[j],
+                -has * grid[B] / y[j],
+                100 * has * (1 / price - 1 - p.r),
+                has * (price * grid[ahead] - grid[B]) / y[j],
             )
             back = jax.random.bernoulli(let_in, p.theta)
             ahead = jnp.where(access, ahead, none)
