@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from estim.arguments import ArgumentError, Positive, PositiveReal, check_fields
 from estim.decision import DecisionModel
@@ -15,7 +14,6 @@ from estim.kept import kept_on_model
 from estim.numerics.branch import moving_where
 from estim.representations.stationary import StationaryEquilibrium
 from estim.solution.bellman import (
-    DENSE,
     Found,
     Program,
     attach_value_derivative,
@@ -32,7 +30,6 @@ from estim.solution.solver import Solver
 from estim.status import Status
 from estim.typing import Array, Scalar
 
-
 MANY_ACTIONS = 32
 """From so many on the best action is looked for in two steps."""
 
@@ -44,8 +41,7 @@ class StationarySolver(Solver):
     Attributes:
         method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 512 states
             and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
-            operator, which any pytree of values may have; "auto", Howard's where there are rewards, with
-            many states after "optimistic" has come near, else Newton's.
+            operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
             max |T(v) - v|, relative to 1 + |v|.
         max_steps: iterations after which the search has failed.
@@ -94,9 +90,6 @@ class StationarySolver(Solver):
             return iterate_optimistically(program, start, *settings, self.sweeps)
         if self.method == "newton" or not follows:
             return iterate_newton(program, start, *settings)
-        if self.method == "auto" and ravel_pytree(start)[0].size > DENSE:
-            # each policy's exact value is worth little until near the end
-            start = iterate_optimistically(program, start, 1e-4, self.max_steps, self.sweeps).value
         return iterate_policies(program, start, *settings)
 
 
