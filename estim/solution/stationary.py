@@ -142,7 +142,7 @@ def best_of(reward: Array, later: Array) -> tuple[Array, Array]:
     values = jnp.pad(reward + later, room, constant_values=-jnp.inf)
     of_blocks = jax.lax.optimization_barrier(values.reshape(*states, -1, size).max(axis=-1))
     first = of_blocks.argmax(axis=-1) * size
-    some = jnp.minimum(first[..., None] + np.arange(size), num - 1)
+    some = jnp.minimum(first[..., None] + np.arange(size).reshape(*[1] * len(states), size), num - 1)
     near = take(reward, some) + take(later, some)
     return near.max(axis=-1), jnp.minimum(first + near.argmax(axis=-1), num - 1)
 
