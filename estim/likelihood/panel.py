@@ -26,9 +26,9 @@ class PanelData(NamedTuple):
     """Different rows of a panel, and how often each is there.
 
     Attributes:
-        rows: ``[n_different, n_obs]``, missing numbers zero.
+        rows: ``[n_different, n_obs]``, missing numbers zero; the last one again up to the length `padded`.
         seen: ``[n_different, n_obs]``, which numbers are not missing.
-        counts: ``[n_different]``.
+        counts: ``[n_different]``, zero of the rows that are there again.
         which: of each row of the panel the one among `rows`, ``[n_rows]``; empty where rows are independent.
         unit: of each row of the panel its agent, from 0 on, ``[n_rows]``; empty where rows are independent.
         num_units: an array without content of as many elements as there are agents.
@@ -106,6 +106,8 @@ class Panel(Likelihood):
         filled = np.column_stack([np.nan_to_num(table), ~np.isnan(table)])
         rows, which, counts = np.unique(filled, axis=0, return_inverse=True, return_counts=True)
         together = np.isfinite(unit)
+        again = padded(len(rows)) - len(rows)
+        rows, counts = np.pad(rows, ((0, again), (0, 0)), mode="edge"), np.pad(counts, (0, again))
         return self, PanelData(
             jnp.asarray(rows[:, :n_obs]),
             jnp.asarray(rows[:, n_obs:], bool),
@@ -118,6 +120,12 @@ class Panel(Likelihood):
     def loglikelihood(self, solution: StationaryEquilibrium, data: PanelData) -> Outcome:
         """Log-probability of all rows, and its status."""
         return _compiled(solution, data)
+
+
+def padded(num: int) -> int:
+    """The next number of four binary digits, so that panels of nearly one length share a compiled program."""
+    unit = 1 << max(num.bit_length() - 4, 0)
+    return -(-num // unit) * unit
 
 
 def row_type(observables: Any) -> Any:

@@ -98,7 +98,7 @@ def build(n_assets, a_max, prices=prices, market=True):
 def draw_wealth(assets):
     def draw(key, solution, p):
         which, error = jax.random.split(key)
-        i = jax.random.categorical(which, jnp.log(solution.distribution.sum(axis=0)))
+        i = jax.random.categorical(which, jnp.log(solution.distribution.clip(0.0).sum(axis=0)))
         return Observables(jnp.asarray(assets)[i] + p.sigma_m * jax.random.normal(error))
 
     return draw

@@ -4,16 +4,27 @@ sold to geometric demand d, and an order a costs c a unit and kappa in any case,
     v(x, z) = max_{a <= K - x} { E min(x, d) - c a - kappa 1{a > 0} + z E[v(max(x - d, 0) + a, z') | z] },
 
 where z is the discount factor, b plus an autoregression. In some states it may exceed one; the value is finite if the
-spectral radius of discounting is below one.
+spectral radius of discounting is below one. With taste shocks of scale tau to each order, orders of a panel of firms
+are observed; priors are ours.
 """
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
 from estim.numerics.grids import tauchen
+from estim.priors import gamma
+
+PERIODS = 40  # of a simulated firm
+
+
+class Observables(NamedTuple):
+    stock: Any
+    z: Any  # which discount factor
+    order: Any
 
 
 class Params(NamedTuple):
@@ -23,10 +34,12 @@ class Params(NamedTuple):
     b: Any = 0.97  # mean of the discount factor
     rho: Any = 0.98
     nu: Any = 0.002
+    tau: Any = 0.0  # scale of tastes
 
 
-def build(capacity, n_discount, most_demand):
-    """The model with stocks 0 .. `capacity`; demand ends below `most_demand`, its probabilities as they are."""
+def build(capacity, n_discount, most_demand, smooth=False):
+    """The model with stocks 0 .. `capacity`; demand ends below `most_demand`, its probabilities as they are. A `smooth`
+    one has taste shocks, and is estimated."""
     stock, order = np.arange(capacity + 1), np.arange(capacity + 1)
     demand = np.arange(most_demand)
     left = np.maximum(stock[:, None] - demand, 0)  # of each stock after each demand
@@ -48,9 +61,34 @@ def build(capacity, n_discount, most_demand):
         leftover = jnp.zeros((capacity + 1, capacity + 1)).at[stock[:, None], left].add(probability(p)[None])
         return jnp.einsum("xl,laz->xza", leftover, discounted[after])
 
+    def draw(key, solution, p):
+        """A firm that begins with half of its capacity."""
+        chain = tauchen(p.rho, p.nu, n_discount)
+
+        def period(state, key):
+            choose, sell, move = jax.random.split(key, 3)
+            x, z = state
+            a = jax.random.categorical(choose, solution.log_choice[x, z])
+            demand = jnp.floor(jnp.log(jax.random.uniform(sell)) / jnp.log1p(-p.p)).astype(int)
+            ahead = jnp.minimum(jnp.maximum(x - demand, 0) + a, capacity)
+            return (ahead, jax.random.categorical(move, jnp.log(chain.transition[z]))), Observables(x, z, a)
+
+        start = (jnp.array(capacity // 2), jnp.array(n_discount // 2))
+        return jax.lax.scan(period, start, jax.random.split(key, PERIODS))[1]
+
+    of_choices = {
+        "prior": Params(c=gamma(0.2, 0.05), kappa=gamma(0.8, 0.3), tau=gamma(0.2, 0.1)),
+        "taste": lambda p: p.tau,
+        "observables": Observables,
+        "log_probability": lambda row, solution, p: solution.log_choice[
+            row.stock.astype(int), row.z.astype(int), row.order.astype(int)
+        ],
+        "draw": draw,
+        "unit": "firm",
+    }
     return DecisionModel(
         name="inventory_management",
-        prior=Params(),
+        **(of_choices if smooth else {"prior": Params()}),
         reward=reward,
         continuation=continuation,
         reference='Stachurski, J. and J. Zhang (2021), "Dynamic Programming with State-Dependent Discounting", '

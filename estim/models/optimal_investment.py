@@ -2,15 +2,28 @@
 Stachurski, 2024, Dynamic Programming, section 5.2.3): inverse demand a0 - a1 y + z,
 
     v(y, z) = max_y' { (a0 - a1 y + z - c) y - gamma (y' - y)^2 + E[v(y', z') | z] / (1 + r) }.
+
+With taste shocks of scale tau to each output its choice is observed of a panel of firms, on grids; priors are ours.
 """
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
 from estim.heterogeneity.distribution import forward_on_grid
 from estim.numerics.grids import tauchen
+from estim.priors import gamma, normal
+
+PERIODS = 40  # of a simulated firm
+
+
+class Observables(NamedTuple):
+    output: Any  # points of the grids
+    demand: Any
+    ahead: Any  # next period's output
 
 
 class Params(NamedTuple):
@@ -23,10 +36,11 @@ class Params(NamedTuple):
     nu: Any = 1.0
     y_min: Any = 0.0
     y_max: Any = 20.0
+    tau: Any = 0.0  # scale of tastes
 
 
-def build(n_output, n_demand):
-    """The model on a grid of so many points."""
+def build(n_output, n_demand, smooth=False):
+    """The model on a grid of so many points; a `smooth` one has taste shocks, and is estimated."""
 
     def reward(p):
         grid = p.y_min + (p.y_max - p.y_min) * np.linspace(0.0, 1.0, n_output)
@@ -38,9 +52,32 @@ def build(n_output, n_demand):
         expected = v @ tauchen(p.rho, p.nu, n_demand).transition.T  # [y', z]
         return expected.T[None] / (1 + p.r)
 
+    def draw(key, solution, p):
+        """A firm that begins in the middle."""
+        log_moves = jnp.log(tauchen(p.rho, p.nu, n_demand).transition)
+
+        def period(state, key):
+            choose, move = jax.random.split(key)
+            y, z = state
+            ahead = jax.random.categorical(choose, solution.log_choice[y, z])
+            return (ahead, jax.random.categorical(move, log_moves[z])), Observables(y, z, ahead)
+
+        start = (jnp.array(n_output // 2), jnp.array(n_demand // 2))
+        return jax.lax.scan(period, start, jax.random.split(key, PERIODS))[1]
+
+    of_choices = {
+        "prior": Params(gamma=gamma(25.0, 8.0), c=normal(1.0, 0.5), tau=gamma(10.0, 4.0)),
+        "taste": lambda p: p.tau,
+        "observables": Observables,
+        "log_probability": lambda row, solution, p: solution.log_choice[
+            row.output.astype(int), row.demand.astype(int), row.ahead.astype(int)
+        ],
+        "draw": draw,
+        "unit": "firm",
+    }
     return DecisionModel(
         name="optimal_investment",
-        prior=Params(),
+        **(of_choices if smooth else {"prior": Params()}),
         reward=reward,
         continuation=continuation,
         reference='Lucas, R. E. (1967), "Adjustment Costs and the Theory of Supply", '

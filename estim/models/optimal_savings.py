@@ -35,7 +35,8 @@ def build(n_wealth, n_income):
         income = jnp.exp(tauchen(p.rho, p.nu, n_income).states)
         c = p.R * w[:, None, None] + income[None, :, None] - w[None, None, :]
         feasible = c > 0
-        utility = jnp.where(feasible, c, 1.0) ** (1 - p.gamma) / (1 - p.gamma)
+        power = jnp.exp((1 - p.gamma) * jnp.log(jnp.where(feasible, c, 1.0)))  # takes half of the time of **
+        utility = power / (1 - p.gamma)
         return jnp.where(feasible, utility, -jnp.inf)
 
     def continuation(v, p):

@@ -4,19 +4,28 @@ choice of routes (Fosgerau, Frejinger and Karlstrom, 2013, Transportation Resear
     v(i) = max_j { -cost(i, j) + v(j) },    v(destination) = 0,
 
 or with taste shocks (1 / b) log sum_j exp b(...). Nothing is discounted: the value is finite because every path ends.
+Observed is where a traveller goes from each node; priors are ours.
 """
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
+from estim.priors import gamma, normal
+
+
+class Observables(NamedTuple):
+    node: Any
+    ahead: Any  # the next one; at the destination itself
 
 
 class Params(NamedTuple):
     costs: Any  # of each edge
     b: Any = 1.0  # how precisely the cheapest route is chosen
+    stop: Any = 0.0  # cost of any edge beside its own
 
 
 def build(edges, destination, smooth=False):
@@ -25,7 +34,7 @@ def build(edges, destination, smooth=False):
     Args:
         edges: ``(from, to, cost)`` of each edge; nodes are numbered from zero, and the destination has none.
         destination: where the paths end.
-        smooth: whether routes are chosen with taste shocks of scale 1 / b.
+        smooth: whether routes are chosen with taste shocks of scale 1 / b; then b and the cost of a stop are estimated.
     """
     start, end = (np.array([edge[k] for edge in edges], int) for k in (0, 1))
     n = 1 + max(start.max(), end.max())
@@ -33,17 +42,36 @@ def build(edges, destination, smooth=False):
 
     def reward(p):
         stay = jnp.full((n, n), -jnp.inf).at[destination, destination].set(0.0)
-        return stay.at[start, end].max(-jnp.asarray(p.costs, float))
+        return stay.at[start, end].max(-jnp.asarray(p.costs + p.stop, float))
 
     def continuation(v, p):
         return (v * going)[None, :]
 
+    def draw(key, solution, p):
+        """A traveller from node 0, who has as many steps as there are nodes."""
+
+        def step(node, key):
+            ahead = jax.random.categorical(key, solution.log_choice[node])
+            return ahead, Observables(node, ahead)
+
+        return jax.lax.scan(step, jnp.array(0), jax.random.split(key, n))[1]
+
+    prior = Params(costs=np.array([edge[2] for edge in edges], float))
+    of_choices = {
+        "prior": prior._replace(b=gamma(1.0, 0.3), stop=normal(0.0, 0.5)),
+        "taste": lambda p: 1 / p.b,
+        "observables": Observables,
+        "log_probability": lambda row, solution, p: solution.log_choice[
+            row.node.astype(int), row.ahead.astype(int)
+        ],
+        "draw": draw,
+        "unit": "traveller",
+    }
     return DecisionModel(
         name="shortest_paths",
-        prior=Params(costs=np.array([edge[2] for edge in edges], float)),
+        **(of_choices if smooth else {"prior": prior}),
         reward=reward,
         continuation=continuation,
-        taste=(lambda p: 1 / p.b) if smooth else None,
         reference='Bellman, R. (1958), "On a Routing Problem", Quarterly of Applied Mathematics 16(1)',
     )
 

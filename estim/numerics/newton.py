@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.sparse.linalg import gmres
 
 from estim.numerics.linear import solve_linear
 from estim.typing import Array
 
+DENSE = 512
+"""Up to so many unknowns `newton_step` has the whole Jacobian, beyond it its products."""
 _SHORTEST = 2.0**-12  # share of a step
 
 
@@ -61,7 +64,8 @@ def solve_equations(
 
 
 def newton_step(f: Callable[[Array], Array], x: Array) -> Array:
-    """x - f'(x)^-1 f(x), with the Jacobian of f by forward mode.
+    """x - f'(x)^-1 f(x): by elimination, or where there are many unknowns by GMRES (Saad and Schultz, 1986) on products
+    of the Jacobian, as in the markets for thousands of goods.
 
     At a root the step's derivative in x is zero, and in what f depends on it is -f'(x)^-1 df: that of the root.
 
@@ -72,4 +76,11 @@ def newton_step(f: Callable[[Array], Array], x: Array) -> Array:
     Returns:
         The next point ``[n]``; not finite where the Jacobian is singular.
     """
-    return x - jnp.linalg.solve(jax.jacfwd(f)(x), f(x))
+    if x.size <= DENSE:
+        return x - jnp.linalg.solve(jax.jacfwd(f)(x), f(x))
+    left, product = jax.linearize(f, x)
+
+    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
+        return gmres(matvec, b, tol=1e-13, atol=0.0, restart=20, maxiter=50)[0]
+
+    return x - jax.lax.custom_linear_solve(product, left, solve, transpose_solve=solve)

@@ -20,7 +20,10 @@ from estim.typing import Array, Scalar
 
 DENSE = 512
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
-POLICY_TOLERANCE = 1e-6  # of one policy's value by Krylov's method: the next improvement goes on from there
+LOOSEST, TIGHTEST = (
+    0.1,
+    1e-6,
+)  # share of what is left that one policy's evaluation by Krylov's method may leave
 DERIVATIVE_TOLERANCE = 1e-12
 PLAIN_STEPS = 60  # where Newton's step has failed: a step costs little beside the next linear solve
 
@@ -94,23 +97,27 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
     """Howard's policy iteration: v <- the value of the best policy at v, by a linear solve.
 
     From v, v + (I - T_sigma'(v))^-1 (T(v) - v), which is the policy's value where T_sigma is affine and Newton's step
-    where it is not. Ends one step after max |T(v) - v| has come below `tolerance` times 1 + max |v|.
+    where it is not. Ends one step after max |T(v) - v| has come below `tolerance` times 1 + max |v|. Where the solve is
+    by Krylov's method it is the more exact the faster the search closes in: the square of the last step's progress
+    (Eisenstat and Walker, 1996, SIAM Journal on Scientific Computing 17, choice 2).
     """
     x0, unravel = ravel_pytree(start)
 
     def advance(state):
-        x, _, steps = state
+        x, (before, _), steps = state
         ahead, policy = program.improve(unravel(x))
         follow = lambda x: ravel_pytree(program.follow(policy, unravel(x)))[0]
         left = ravel_pytree(ahead)[0] - x
-        move = _solve_linearised(follow, x, left, POLICY_TOLERANCE)
-        return x + move, jnp.array([largest(left), 1 + largest(x)]), steps + 1
+        error = largest(left)
+        forcing = jnp.where(jnp.isfinite(before), jnp.clip((error / before) ** 2, TIGHTEST, LOOSEST), LOOSEST)
+        move = _solve_linearised(follow, x, left, forcing)
+        return x + move, jnp.array([error, 1 + largest(x)]), steps + 1
 
     def unsolved(state):
         _, (error, unit), steps = state
         return (error > tolerance * unit) & (error < jnp.inf) & (steps < max_steps)
 
-    first = advance((x0, jnp.zeros(2), 0))
+    first = advance((x0, jnp.full(2, jnp.inf), 0))
     x, (error, unit), steps = jax.lax.while_loop(unsolved, advance, first)
     return Found(unravel(x), error, error <= tolerance * unit, jnp.asarray(steps))
 
@@ -153,13 +160,13 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
     return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
 
 
-def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: float) -> Array:
+def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar | float) -> Array:
     """(I - f'(x))^-1 b."""
     _, tangent = jax.linearize(f, x)
     return solve_one_minus(tangent, b, tolerance)
 
 
-def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: float) -> Array:
+def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: Scalar | float) -> Array:
     """(I - operator)^-1 b, by elimination where there are few states, else by GMRES; differentiable in both modes.
 
     Not by BiCGSTAB, as in `estim.numerics.fixed_point`: it breaks down where b is zero in most states, as in the
@@ -170,7 +177,10 @@ def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: flo
         return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50)[0]
+        # "incremental" ends as soon as the tolerance is met, not after whole rounds
+        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50, solve_method="incremental")[
+            0
+        ]
 
     return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from estim.arguments import ArgumentError, Positive, PositiveReal, check_fields
 from estim.decision import DecisionModel
@@ -15,7 +14,6 @@ from estim.kept import kept_on_model
 from estim.numerics.branch import moving_where
 from estim.representations.stationary import StationaryEquilibrium
 from estim.solution.bellman import (
-    DENSE,
     Found,
     Program,
     attach_value_derivative,
@@ -32,6 +30,9 @@ from estim.solution.solver import Solver
 from estim.status import Status
 from estim.typing import Array, Scalar
 
+MANY_ACTIONS = 32
+"""From so many on the best action is looked for in two steps."""
+
 
 @dataclass(frozen=True)
 class StationarySolver(Solver):
@@ -40,8 +41,7 @@ class StationarySolver(Solver):
     Attributes:
         method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 512 states
             and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
-            operator, which any pytree of values may have; "auto", Howard's where there are rewards, with
-            many states after "optimistic" has come near, else Newton's.
+            operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
             max |T(v) - v|, relative to 1 + |v|.
         max_steps: iterations after which the search has failed.
@@ -90,9 +90,6 @@ class StationarySolver(Solver):
             return iterate_optimistically(program, start, *settings, self.sweeps)
         if self.method == "newton" or not follows:
             return iterate_newton(program, start, *settings)
-        if self.method == "auto" and ravel_pytree(start)[0].size > DENSE:
-            # each policy's exact value is worth little until near the end
-            start = iterate_optimistically(program, start, 1e-4, self.max_steps, self.sweeps).value
         return iterate_policies(program, start, *settings)
 
 
@@ -115,15 +112,14 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
         return Program(operator, improve_operator, lambda policy, value: step(policy, value, params), change)
     assert spec.reward is not None and spec.continuation is not None
     reward, continuation = jnp.asarray(spec.reward(params), float), spec.continuation
-    values = lambda value: spec.action_values(reward, value, params)
-    operator = lambda value: spec.best(values(value), params)
+    operator = lambda value: spec.best(spec.action_values(reward, value, params), params)
     if spec.taste is not None:
         return Program(
             operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
         )
 
     def improve(value: Array) -> tuple[Array, Array]:
-        return best_of(values(value))
+        return best_of(reward, continuation(value, params))
 
     def follow(policy: Array, value: Array) -> Array:
         return take(reward, policy) + take(continuation(value, params), policy)
@@ -131,15 +127,29 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
     return Program(operator, improve, follow, change)
 
 
-def best_of(of_actions: Array) -> tuple[Array, Array]:
-    """The maximum over the last axis and the first action that has it; faster than XLA:CPU's own argmax."""
-    of_actions = jax.lax.optimization_barrier(of_actions)  # else computed once for each use
-    best, last = jax.lax.optimization_barrier(of_actions.max(axis=-1)), of_actions.shape[-1] - 1
-    return best, jnp.where(of_actions == best[..., None], np.arange(last + 1), last).min(axis=-1)
+def best_of(reward: Array, later: Array) -> tuple[Array, Array]:
+    """The maximum of reward + later over the last axis, and the first action that has it.
+
+    Where there are many, the block of actions that has the maximum comes first, then the action in it: XLA:CPU's own
+    argmax takes several times as long as a maximum.
+    """
+    *states, num = reward.shape
+    size = int(np.ceil(np.sqrt(num)))
+    if num < MANY_ACTIONS:
+        values = reward + later
+        return values.max(axis=-1), values.argmax(axis=-1)
+    room = [(0, 0)] * len(states) + [(0, -num % size)]
+    values = jnp.pad(reward + later, room, constant_values=-jnp.inf)
+    of_blocks = jax.lax.optimization_barrier(values.reshape(*states, -1, size).max(axis=-1))
+    first = of_blocks.argmax(axis=-1) * size
+    some = jnp.minimum(first[..., None] + np.arange(size).reshape(*[1] * len(states), size), num - 1)
+    near = take(reward, some) + take(later, some)
+    return near.max(axis=-1), jnp.minimum(first + near.argmax(axis=-1), num - 1)
 
 
 def take(of_actions: Array, policy: Array) -> Array:
-    """x(s, policy(s)) ``[*states]`` of x ``[*states, n_actions]``, whose axes may have size one."""
+    """x(s, policy(s)) ``[*states]`` of x ``[*states, n_actions]``, whose axes may have size one; of several actions in
+    each state, ``[*states, k]``."""
     shape = of_actions.shape
     axes = [
         np.arange(n).reshape(-1, *[1] * (policy.ndim - 1 - k)) if n > 1 else 0
@@ -198,7 +208,7 @@ def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryE
     if spec.chooses:
         assert spec.reward is not None
         of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
-        policy = best_of(of_actions)[1]
+        policy = best_of(of_actions, jnp.zeros_like(of_actions))[1]
     else:
         of_actions = None
         policy = None if spec.policy is None else spec.policy(value, moving)

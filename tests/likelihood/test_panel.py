@@ -13,7 +13,7 @@ import pytest
 import estim
 from estim.arguments import ArgumentError
 from estim.gradients import check_gradients
-from estim.likelihood.panel import row_probabilities
+from estim.likelihood.panel import padded, row_probabilities
 from estim.models import mccall_1970, mccall_1970_markov, rust_1987
 from estim.status import SolutionError, Status
 from estim.tables import DataError
@@ -87,6 +87,26 @@ def test_equal_rows_are_counted_and_their_order_is_of_no_matter():
     shuffled = data.sample(frac=1.0, random_state=0)
     for frame in (data, shuffled):
         assert estim.loglikelihood(model, {}, frame) == pytest.approx(float(one_by_one), rel=1e-12)
+
+
+def test_panels_of_nearly_one_length_have_one_shape():
+    """So that they share compiled programs; what is there again counts nothing."""
+    assert [padded(n) for n in (1, 15, 16, 17, 31, 33, 250, 1930, 2000)] == [
+        1,
+        15,
+        16,
+        18,
+        32,
+        36,
+        256,
+        2048,
+        2048,
+    ]
+    data = spells("job_search_spells")
+    posteriors = [estim.build_posterior(mccall_1970.model, data.iloc[:n]) for n in (1800, 1830)]
+    shapes = [jax.tree.map(jnp.shape, p.data) for p in posteriors]
+    assert shapes[0] == shapes[1]
+    assert [float(p.data.read.counts.sum()) for p in posteriors] == [1800, 1830]
 
 
 def of_types(weight):

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estim.numerics.newton import solve_equations
+from estim.numerics import newton
+from estim.numerics.newton import newton_step, solve_equations
 
 
 def circle(radius, slope, start=(2.0, 0.5)):
@@ -31,3 +32,15 @@ def test_where_there_is_no_root_it_is_not_a_number():
     never = lambda x: x**2 + 1.0
     assert np.isnan(solve_equations(never, jnp.ones(1))).all()
     assert solve_equations(lambda x: x, jnp.zeros(0)).shape == (0,)
+
+
+def test_a_step_by_products_is_that_by_elimination(monkeypatch):
+    """And so are its derivatives."""
+    rng = np.random.default_rng(0)
+    A, x = jnp.asarray(np.eye(30) + rng.uniform(size=(30, 30)) / 30), jnp.asarray(rng.uniform(size=30))
+    step = lambda b: newton_step(lambda x: A @ jnp.exp(x) - b, x)
+    b = jnp.arange(1.0, 31.0)
+    expected = step(b), jax.jacrev(step)(b)
+    monkeypatch.setattr(newton, "DENSE", 10)
+    for one, other in zip((step(b), jax.jacrev(step)(b)), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)

@@ -94,11 +94,11 @@ def test_capital_moves_as_differences_say():
     values = {"beta": 0.94, "gamma": 2.0}
     _, gradient = derivatives(model, of_capital)(values)
     of = lambda values: float(estim.solve(model, values).params.K)
-    for name, step in (("beta", 1e-4), ("gamma", 1e-3), ("delta", 1e-4), ("A", 1e-3)):
+    for name, step in (("beta", 2e-6), ("gamma", 2e-5), ("delta", 2e-6), ("A", 2e-5)):
         x = float(getattr(model.params(values), name))
         shift = [of(values | {name: x + k * step}) for k in (1, -1, 2, -2)]
         difference = (8 * (shift[0] - shift[1]) - (shift[2] - shift[3])) / (12 * step)
-        assert getattr(gradient, name) == pytest.approx(difference, rel=1e-4), name
+        assert getattr(gradient, name) == pytest.approx(difference, rel=1e-6), name
 
 
 @cache

@@ -23,7 +23,7 @@ from estim.models import (
     optimal_savings,
     shortest_paths,
 )
-from estim.solution.stationary import StationarySolver, take
+from estim.solution.stationary import StationarySolver, best_of, take
 from estim.status import SolutionError, Status
 from estim.tracing import ModelError
 
@@ -88,6 +88,17 @@ def test_the_solution_is_that_of_discrete_dp(method):
     solution = estim.solve(model, solver=StationarySolver(method, tolerance=1e-11))
     np.testing.assert_allclose(solution.value, found.v, rtol=1e-9)
     np.testing.assert_array_equal(solution.policy, found.sigma)
+
+
+@pytest.mark.parametrize("num", [5, 36, 43, 150])
+def test_the_best_of_many_actions(num):
+    """The first of the best, ties and states without a feasible action included."""
+    rng = np.random.default_rng(num)
+    reward, later = rng.integers(0, 4, (7, 3, num)).astype(float), rng.integers(0, 3, (1, 3, num)) / 2
+    reward[0, 0], reward[1, 1, :-1] = -np.inf, -np.inf
+    value, action = best_of(jnp.asarray(reward), jnp.asarray(later))
+    np.testing.assert_array_equal(action, (reward + later).argmax(axis=-1))
+    np.testing.assert_array_equal(value, (reward + later).max(axis=-1))
 
 
 # ----- against independent numbers

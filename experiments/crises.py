@@ -1,0 +1,191 @@
+"""Default and overborrowing, estimated on simulated moments: the posterior from a surrogate, with its certificate.
+
+    python experiments/crises.py [arellano_2008 bianchi_2011] [--folder DIRECTORY]
+
+Governments and households choose on grids, so that moments have no gradient: several proposals at a time teach a
+network, and `estim.settle` samples it and corrects it by the model itself. Data are made at the truth. One line of JSON
+a model in DIRECTORY/crises.jsonl: truth, posterior mean and standard deviation, and the verdict.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import estim
+from estim import priors
+from estim.models import arellano_2008, bianchi_2011
+
+BURN_IN, SIMULATIONS = 50, 5
+TEACH = {"num_chains": 4, "num_warmup": 60, "num_samples": 200}
+
+
+class Government(NamedTuple):
+    """A quarter. What needs access to borrowing is zero without it."""
+
+    excluded: Any
+    default: Any
+    debt: Any  # share of income
+    spread: Any  # per cent a quarter above lenders' rate
+    saving: Any  # trade balance, share of income
+
+
+def sovereigns(num_quarters: int = 100, n: int = 61, n_income: int = 11) -> Any:
+    """Arellano's model of countries that are observed for so many quarters."""
+    base = arellano_2008.build(n, n_income, -0.45, 0.15)
+    grid, none = jnp.linspace(-0.45, 0.15, n), int(np.searchsorted(np.linspace(-0.45, 0.15, n), 1e-10))
+
+    def draw(key, solution, p):
+        y, _, moves = arellano_2008.income(p, n_income)
+        q, chosen = arellano_2008.prices(solution), solution.policy
+
+        def quarter(state, key):
+            B, j, out = state
+            move, let_in = jax.random.split(key)
+            default = ~out & chosen.default[B, j]
+            access = ~out & ~default
+            has = access.astype(float)
+            ahead = chosen.assets[B, j]
+            price = jnp.maximum(q[ahead, j], 0.5)
+            row = Government(
+                ~access,
+                default,
+                -has * grid[B] / y[j],
+                100 * has * (1 / price - 1 - p.r),
+                has * (price * grid[ahead] - grid[B]) / y[j],
+            )
+            back = jax.random.bernoulli(let_in, p.theta)
+            ahead = jnp.where(access, ahead, none)
+            return (ahead, jax.random.categorical(move, jnp.log(moves[j])), ~access & ~back), row
+
+        start = (jnp.array(none), jnp.array(n_income // 2), jnp.array(False))
+        keys = jax.random.split(key, BURN_IN + num_quarters)
+        return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(quarter, start, keys)[1])
+
+    prior = arellano_2008.Params(
+        beta=priors.beta(0.95, 0.01), theta=priors.beta(0.25, 0.08), d=priors.beta(0.965, 0.01)
+    )
+    return replace(
+        base,
+        motion=None,
+        population=None,
+        prior=prior,
+        observables=Government,
+        log_probability=lambda row, solution, p: row.debt,  # is not read: moments are
+        draw=draw,
+        unit="country",
+    )
+
+
+class Economy(NamedTuple):
+    """A year."""
+
+    debt: Any  # share of income in tradables
+    consumption: Any  # of tradables
+    crisis: Any  # the limit binds, and debt falls by more than three per cent of a unit
+
+
+def borrowers(num_years: int = 60, n: int = 60) -> Any:
+    """Bianchi's decentralised economies, observed for so many years."""
+    base = bianchi_2011.build(n, tolerance=0.82 / (n - 1) * 1.01)
+    bonds = jnp.linspace(-1.02, -0.2, n)
+
+    def draw(key, solution, p):
+        H = bianchi_2011.as_points(solution.value.H)
+        C = bianchi_2011.tradables(bonds, bonds[H], p)
+        binds = bonds[jnp.maximum(H - 1, 0)] < bianchi_2011.lowest_bonds(C, p)
+
+        def year(state, key):
+            B, s = state
+            ahead = H[B, s]
+            crisis = binds[B, s] & (bonds[ahead] - bonds[B] > 0.03)
+            row = Economy(-bonds[B] / p.y_t[s], C[B, s], crisis)
+            return (ahead, jax.random.categorical(key, jnp.log(p.Q[s]))), row
+
+        start = (jnp.argmin(jnp.abs(bonds + 0.85)), jnp.array(7))
+        keys = jax.random.split(key, BURN_IN + num_years)
+        return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(year, start, keys)[1])
+
+    prior = bianchi_2011.Params(beta=priors.beta(0.91, 0.015), kappa=priors.beta(0.32, 0.015))
+    return replace(
+        base,
+        motion=None,
+        prior=prior,
+        observables=Economy,
+        log_probability=lambda row, solution, p: row.debt,  # is not read: moments are
+        draw=draw,
+        unit="country",
+    )
+
+
+def contributions(row: Any) -> dict[str, Any]:
+    """First moments, and second ones of what is not zero or one."""
+    first = row._asdict()
+    squares = {f"{n}^2": x**2 for n, x in first.items() if n in ("spread", "saving", "consumption", "debt")}
+    return first | squares
+
+
+def simulated_moments(model: Any, num: int, lags: int) -> estim.MomentMatching:
+    def of_model(solution, key):
+        rows = jax.vmap(lambda k: model.draw(k, solution, solution.params))(jax.random.split(key, num))
+        return jax.tree.map(jnp.mean, contributions(rows))
+
+    return estim.MomentMatching(of_model, contributions, lags=lags, simulations=SIMULATIONS, smooth=False)
+
+
+CASES = {
+    "arellano_2008": (sovereigns, {"beta": 0.953, "theta": 0.282, "d": 0.969}, 20, 12),
+    "bianchi_2011": (borrowers, {"beta": 0.91, "kappa": 0.3235}, 30, 6),
+}
+
+
+def estimate(name: str) -> dict[str, Any]:
+    build, truth, num, lags = CASES[name]
+    model, begin = build(), time.perf_counter()
+    of_data, teach, fit, settle = jax.random.split(jax.random.key(0), 4)
+    data = estim.simulate_agents(model, truth, num, rng_key=of_data)
+    print(data.drop(columns="country").mean(), flush=True)
+    posterior = estim.build_posterior(model, data, likelihood=simulated_moments(model, num, lags))
+    first = estim.sample(posterior, "mpmh", teach, **TEACH)
+    taught = time.perf_counter() - begin
+    print(f"taught by {len(first.evaluations.loglikelihood)} evaluations in {taught:.0f} s", flush=True)
+    surrogate = estim.fit_surrogate(posterior, first.evaluations, fit)
+    settled = estim.settle(posterior, surrogate, first.evaluations, settle, num_evaluations=1000)
+    print(settled, flush=True)
+    seconds = time.perf_counter() - begin
+    names = model.estimated
+    mean, sd = np.asarray(settled.margins)[:2, : len(names)]
+    found = {
+        n: {"truth": truth[n], "mean": float(m), "sd": float(s), "apart": float((m - truth[n]) / s)}
+        for n, m, s in zip(names, mean, sd, strict=True)
+    }
+    return {
+        "case": name,
+        "parameters": found,
+        "verdict": settled.certificates[-1].verdict,
+        "evaluations": int(len(first.evaluations.loglikelihood) + settled.num_evaluations),
+        "seconds": round(seconds),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(CASES))
+    parser.add_argument("--folder", type=Path, default=Path("runs/crises"))
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names:
+        line = json.dumps(estimate(name))
+        with (arguments.folder / "crises.jsonl").open("a") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
