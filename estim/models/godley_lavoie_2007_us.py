@@ -1,10 +1,10 @@
 """Households' income, consumption and wealth in the United States: model SIM of Godley and Lavoie (2007), Monetary
 Economics, ch. 3, on national accounts (`us_accounts`), whose wealth nobody observes.
 
-All numbers are in percent of a quarter's potential output. Those who are no households, government, firms and the rest of
-the world, owe what households own, buy what these do not consume, and keep a part of income. Wealth is what has been
-saved, at book value: what it gains in markets is not in it. Potential output grows by `growth` a quarter in dollars,
-which thins out old wealth. Persistent shocks, priors and measurement errors are ours.
+All numbers are in percent of a quarter's potential output. Others than households, that is government, firms and the
+rest of the world, owe what households own, buy what these do not consume, and keep a part of income. Wealth is what has
+been saved, at book value: what it gains in markets is not in it. Potential output grows by `growth` a quarter in
+dollars, which thins out old wealth. Persistent shocks, priors and measurement errors are ours.
 """
 
 from typing import Any, NamedTuple
