@@ -3,8 +3,8 @@
     python experiments/simulations_coverage.py [DIRECTORY [MODEL ...]]
 
 Parameters and data are a draw of their joint distribution, so that 90 % bands of a right posterior have the truth with
-probability 0.9, parameter by parameter. Stock-flow models are estimated on a hundred periods, SIM by its exact
-likelihood, the others, where stocks multiply rates, by the unscented filter; firms and households on moments of one
+probability 0.9, parameter by parameter. Stock-flow models are estimated on a hundred periods, technical coefficients on
+25 years of flows, both where they are linear by the exact likelihood, the others, where stocks multiply rates, by the unscented filter; firms and households on moments of one
 cross-section, which are simulated again at each point; inventories on moments, and by the exact likelihood of firms
 that are followed.
 The rows and the last line are those of `decisions_coverage.py`.
@@ -27,7 +27,8 @@ import estim
 from estim.likelihood.moment_matching import EstimatedMoments
 from estim.models import arrow_harris_marschak_1951, benhabib_bisin_zhu_2011, kesten_1973
 
-NUM_PERIODS, NUM_AGENTS, BURN, NUM_FIRMS = 100, 1_000, 60, 10
+NUM_AGENTS, BURN, NUM_FIRMS = 1_000, 60, 10
+NUM_PERIODS = {"carter_1970": 25}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def path_with_errors(model, params, key):
     """Observables of a simulation whose start and measurement errors are drawn."""
     of_start, of_shocks, of_errors = jax.random.split(key, 3)
     start = estim.solve(model, params).start(of_start)
-    rows = lambda key, names: jax.random.normal(key, (NUM_PERIODS, len(names)))
+    num_periods = NUM_PERIODS.get(model.name, 100)
+    rows = lambda key, names: jax.random.normal(key, (num_periods, len(names)))
     shocks, errors = rows(of_shocks, model.shocks._fields), rows(of_errors, model.observables._fields)
     return pd.DataFrame(model.compiled_path(params, shocks, errors, start=start).observables._asdict())
 
@@ -83,9 +85,9 @@ def followed(model, params, key):
 
 @cache
 def cases():
-    sim, *others = (estim.load_model(f"godley_lavoie_2007_{name}") for name in ("sim", "pc", "bmw"))
-    found = {sim.name: Case(sim, path_with_errors)}
-    for model in others:
+    linear = [estim.load_model(name) for name in ("godley_lavoie_2007_sim", "carter_1970")]
+    found = {model.name: Case(model, path_with_errors) for model in linear}
+    for model in (estim.load_model(f"godley_lavoie_2007_{name}") for name in ("pc", "bmw")):
         found[model.name] = Case(
             model, path_with_errors, estim.GaussianFilter(rule="unscented"), "rwmh", 2_000
         )
