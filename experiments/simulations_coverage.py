@@ -4,9 +4,9 @@
 
 Parameters and data are a draw of their joint distribution, so that 90 % bands of a right posterior have the truth with
 probability 0.9, parameter by parameter. Stock-flow models are estimated on a hundred periods, technical coefficients on
-25 years of flows, both where they are linear by the exact likelihood, the others, where stocks multiply rates, by the unscented filter; firms and households on moments of one
-cross-section, which are simulated again at each point; inventories on moments, and by the exact likelihood of firms
-that are followed.
+25 years of flows; where they are linear by the exact likelihood, and where stocks multiply rates by the unscented
+filter. Firms and households are estimated on moments of one cross-section, which are simulated again at each point;
+inventories on moments, and by the exact likelihood of firms that are followed.
 The rows and the last line are those of `decisions_coverage.py`.
 """
 
