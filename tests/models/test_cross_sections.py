@@ -10,6 +10,7 @@ import pytest
 import estim
 from estim.models import arrow_harris_marschak_1951 as inventories
 from estim.models import benhabib_bisin_zhu_2011 as wealth
+from estim.models import galor_zeira_1993 as investors
 from estim.models import kesten_1973 as firms
 from estim.numerics import gini, lorenz_curve, top_share
 
@@ -125,3 +126,48 @@ def test_relaxed_exits_come_to_the_hard_ones():
     mean = lambda k: float(firms.economy(1000, k).path(at, given).observables.exits.mean())
     errors = [abs(mean(k) - mean(np.inf)) for k in (1.0, 100.0, 10_000.0)]
     assert mean(np.inf) > 0.05 and errors[0] > errors[1] > errors[2] and errors[2] < 1e-3
+
+
+def test_relaxed_saving_comes_to_the_hard_one():
+    """Where many are near the threshold, which is moved up to them."""
+    given = draws(wealth.model, 30, 1000)._replace(z=np.zeros(30))
+    at = {"threshold": 4.0, "s_0": 0.6}
+    seen = lambda k: np.array(wealth.economy(1000, k).compiled_path(at, given).observables[:2])[:, -1]
+    errors = [np.abs(seen(k) - seen(np.inf)).max() for k in (1.0, 10.0, 1000.0)]
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 5e-3
+    mean = lambda p: wealth.economy(1000, 5.0).path(p, given).observables.mean[-1]
+    assert estim.check_gradients(mean, at).error < 1e-6
+
+
+def test_dynasties_by_hand():
+    """One by one: who is below the threshold does not invest, who is below its cost borrows at the higher rate."""
+    model, p = investors.economy(200), investors.model.params({"s": 0.2})
+    given = draws(model, 15, 200)
+    x = np.asarray(model.start(p))
+    for shock in np.asarray(given.income):
+        income = np.empty(200)
+        for i, (own, luck) in enumerate(zip(x, np.exp(p.s * shock), strict=True)):
+            rate = p.r if own >= p.h else p.i
+            income[i] = (
+                p.w_s * luck + (own - p.h) * (1 + rate)
+                if own > p.threshold
+                else p.w_n * luck + own * (1 + p.r)
+            )
+        x = (1 - p.alpha) * np.maximum(income, 0.0)
+    path = model.compiled_path(p, given)
+    np.testing.assert_allclose(path.states[-1], x, rtol=1e-12)
+    np.testing.assert_allclose(path.observables.poor[-1], np.mean(x < p.threshold))
+    np.testing.assert_allclose(path.observables.gini[-1], gini(x), rtol=1e-12)
+
+
+def test_relaxed_investments_come_to_the_hard_ones():
+    given = draws(investors.model, 15, 1000)
+    seen = lambda k: np.array(investors.economy(1000, k).compiled_path(None, given).observables)[:, -1]
+    errors = [np.abs(seen(k) - seen(np.inf)).max() for k in (5.0, 50.0, 5000.0)]
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 2e-3
+    poor = lambda p: investors.economy(1000, 5.0).path(p, given).observables.poor[-1]
+    found = estim.check_gradients(poor, {"threshold": 1.0, "alpha": 0.6})
+    np.testing.assert_allclose(
+        found.gradient, found.differences, rtol=1e-3
+    )  # where one begins to lend is a kink
+    assert np.abs(found.gradient).min() > 0.1
