@@ -89,7 +89,7 @@ def cases():
     found = {model.name: Case(model, path_with_errors) for model in linear}
     for model in (estim.load_model(f"godley_lavoie_2007_{name}") for name in ("pc", "bmw")):
         found[model.name] = Case(
-            model, path_with_errors, estim.GaussianFilter(rule="unscented"), "rwmh", 2_000
+            model, path_with_errors, estim.GaussianFilter(rule="unscented"), "rwmh", 1_000
         )
     of_agents = {
         "kesten_1973": (kesten_1973.economy(NUM_AGENTS), log_moments),
@@ -103,7 +103,7 @@ def cases():
         ),
     }
     for name, (model, rows) in of_agents.items():
-        found[name] = Case(model, *cross_section(rows), "rwmh", 2_000)
+        found[name] = Case(model, *cross_section(rows), "rwmh", 1_000)
     found["inventory_firms"] = Case(estim.load_model("inventory_firms"), followed)
     return found
 
@@ -127,7 +127,7 @@ def covered(name, seed):
         posterior, data=estim.build_posterior(case.model, data, likelihood=case.likelihood).data
     )
     draws = estim.sample(
-        posterior, case.algorithm, of_draws, num_chains=2, num_warmup=500, num_samples=case.num_samples
+        posterior, case.algorithm, of_draws, num_chains=2, num_warmup=400, num_samples=case.num_samples
     )
     values = jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)
     tail = (1 - BAND) / 2
