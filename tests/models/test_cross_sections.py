@@ -68,17 +68,38 @@ def test_the_law_of_wealth():
         assert abs(below - float(share)) < 4 * error, share
 
 
+def test_inequality_rises_with_returns_and_their_spread():
+    """The Gini coefficient after 200 periods, where tails are thin enough for it to be measured."""
+    expected = reference("wealth_dynamics")
+    changes = expected["gini_change_of_population_at_z_0"]
+    spreads = [0.35, 0.45, 0.52]
+    cases = [({"mu_r": x}, g) for x, g in zip((0.0, 0.025, 0.05), changes["mu_r_0_0.025_0.05"], strict=True)]
+    of_spread = changes["s_r_.35_.45_.52_with_mu_r_minus_half_square"]
+    cases += [({"mu_r": -(x**2) / 2, "s_r": x}, g) for x, g in zip(spreads, of_spread, strict=True)]
+    model = wealth.economy(N)
+    given = draws(model, 200)._replace(z=np.zeros(200))
+    last = jax.jit(lambda p: model.path(p, given).states.w[-1])
+    for values, want in cases:
+        w = last({"s_0": 0.75, "s_r": 0.5} | values)
+        parts = np.array([gini(part) for part in np.asarray(w).reshape(20, -1)])
+        assert abs(gini(w) - want) < 5 * parts.std() / np.sqrt(20) + 2e-3, values
+
+
 def test_firms_have_their_stationary_law():
     expected = reference("kesten")
     model, at = firms.economy(N), {"mu_a": -0.5, "mu_b": 0.0}
     given = draws(model, 80)
     last = lambda p: model.path(p, given).states[-1]
-    s = jax.jit(last)(at)
+    s, exits = jax.jit(lambda p: (last(p), model.path(p, given).observables.exits[30:].mean()))(at)
     assert abs(s.mean() - expected["mean"]) < 4 * expected["sd"] / np.sqrt(N)
+    assert s.std() == pytest.approx(expected["sd"], rel=4 * 1.5 / np.sqrt(2 * N))  # tails: half as much again
+    rate = expected["exit_rate"]
+    assert abs(exits - rate) < 4 * np.sqrt(rate / (50 * N))
     for share, quantile in expected["quantiles"].items():
         error = np.sqrt(float(share) * (1 - float(share)) / N)
         assert abs(np.mean(s < quantile) - float(share)) < 4 * error, share
-    moved = estim.sensitivities(lambda p: last(p), at, along=[{"mu_a": 1.0}, {"mu_b": 1.0}])
+    at = at | {"s_a": 0.1}
+    moved = estim.sensitivities(lambda p: last(p), at, along=[{name: 1.0} for name in at])
     for slopes, name in zip(
         moved, at, strict=True
     ):  # paths without exits move as the mean does, but for 0.1 %
@@ -106,6 +127,37 @@ def test_orders_have_their_exact_probability():
     found = np.mean(ordered.sum(axis=0) >= 2)
     exact = expected["prob_two_or_more_orders"]
     assert abs(found - exact) < 4 * np.sqrt(exact * (1 - exact) / N)
+
+
+def test_the_probability_of_orders_moves_with_every_parameter():
+    """By differences with the same demand on both sides: what is random is how many firms cross over."""
+    expected = reference("inventory_dynamics")
+    model = inventories.economy(4 * N)
+    given = draws(model, expected["T"], 4 * N)
+    orders = jax.jit(lambda p: model.path(p, given).states.ordered.sum(axis=0))
+    at = {"mu": 1.0, "sigma": 0.5, "s": 10.0, "S": 100.0}
+    steps = {"mu": 0.02, "sigma": 0.02, "s": 1.0, "S": 2.0}
+    for name, step in steps.items():
+        above, below = (np.asarray(orders(at | {name: at[name] + sign * step})) >= 2 for sign in (1, -1))
+        change = above.astype(float) - below
+        slope, error = change.mean() / (2 * step), change.std() / np.sqrt(4 * N) / (2 * step)
+        want = expected["d_prob_two_or_more"]["sig" if name == "sigma" else name]
+        assert abs(slope - want) < 4 * error + 0.01 * abs(want), name
+
+
+def test_inventories_in_the_long_run():
+    """Mean and spread of stocks, and how often firms order, when where they began is forgotten."""
+    expected = reference("inventory_dynamics")
+    model = inventories.economy(2_000)
+    given = draws(model, 1_200, 2_000)  # forty cycles of orders, which begin together
+    path = jax.jit(lambda: model.path({"mu": 1.0}, given).states)()
+    stock, ordered = path.stock[-1], path.ordered[1_000:]
+    assert abs(stock.mean() - expected["stationary_mean"]) < 4 * expected["stationary_sd"] / np.sqrt(2_000)
+    assert stock.std() == pytest.approx(expected["stationary_sd"], rel=4 / np.sqrt(2 * 2_000))
+    per_firm = np.asarray(ordered.mean(axis=0))
+    error = per_firm.std() / np.sqrt(len(per_firm))
+    assert abs(per_firm.mean() - expected["order_frequency"]) < 4 * error
+    assert 1 / expected["order_frequency"] == pytest.approx(expected["mean_periods_between_orders"])
 
 
 def test_relaxed_orders_come_to_the_hard_ones_and_have_derivatives():
