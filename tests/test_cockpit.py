@@ -277,6 +277,9 @@ def test_an_economy_of_households_in_the_page():
             lambda found: found["path"] != before["path"] and found["state"] == "exact" and found["bars"] > 0,
         )
         assert after["part"] != before["part"] and window.errors() == []
+        assert window.run(
+            "return document.getElementById('against').hidden"
+        )  # one objective has no trade-off
 
 
 @served
