@@ -76,7 +76,7 @@ def cross_section(rows):
     def of_model(solution, key):
         return rows(last_agents(solution.specification, solution.params, key)).mean(axis=0)
 
-    return make, estim.MomentMatching(of_model=of_model, simulations=4, smooth=False)
+    return make, estim.MomentMatching(of_model=of_model, simulations=4)
 
 
 def followed(model, params, key):
@@ -99,11 +99,11 @@ def cases():
         ),
         "arrow_harris_marschak_1951": (
             arrow_harris_marschak_1951.economy(NUM_AGENTS),
-            lambda states: jnp.stack([states.stock, states.ordered], axis=-1),
+            lambda states: jnp.stack([states.stock, states.stock**2 / 100], axis=-1),
         ),
     }
     for name, (model, rows) in of_agents.items():
-        found[name] = Case(model, *cross_section(rows), "rwmh", 1_000)
+        found[name] = Case(model, *cross_section(rows), "rwmh" if name.startswith("arrow") else "nuts")
     found["inventory_firms"] = Case(estim.load_model("inventory_firms"), followed)
     return found
 
@@ -123,9 +123,10 @@ def covered(name, seed):
     truth = posterior.constrain_fn(posterior.sample_prior(of_truth, 1)[0])
     truth = {n: float(x) for n, x in truth.items()}
     data = case.make(case.model, truth, of_data)
-    posterior = replace(
-        posterior, data=estim.build_posterior(case.model, data, likelihood=case.likelihood).data
-    )
+    likelihood = case.likelihood
+    if isinstance(likelihood, estim.MomentMatching):  # other random numbers for each data set
+        likelihood = replace(likelihood, seed=seed + 1)
+    posterior = replace(posterior, data=estim.build_posterior(case.model, data, likelihood=likelihood).data)
     draws = estim.sample(
         posterior, case.algorithm, of_draws, num_chains=2, num_warmup=400, num_samples=case.num_samples
     )

@@ -1,7 +1,8 @@
 """Simulation models: gradients beside simulations, a supply chain, a million households, and a posterior from cold.
 
 Milliseconds, the fastest of rounds, which other programs disturb the least; what is compared runs in turn. Wealth is
-beside a loop of Numba's where that is installed, with shocks drawn and given. The last line is JSON. Arguments choose among gradients, chain, wealth, inequality, sim.
+beside a loop of Numba's where that is installed, with shocks drawn and given. The last line is JSON. Arguments choose
+among gradients, chain, wealth, inequality, sim.
 """
 
 import json
