@@ -50,12 +50,13 @@ def economy(sectors=("1", "2", "3"), guess=THREE_SECTORS.A):
     if guess.shape != (n, n) or not (guess > 0).all():
         raise ModelError(f"carter_1970: the guess must be {n} by {n} positive coefficients")
     drifts = [f"drift_{name}" for name in sectors]
-    Params = namedtuple("Params", [*drifts, "s", "m", "guess"])
-    Observables = namedtuple("Observables", names("z", sectors))
+    tuple_of: Any = namedtuple
+    Params = tuple_of("Params", [*drifts, "s", "m", "guess"])
+    Observables = tuple_of("Observables", names("z", sectors))
     drift = lambda p: jnp.stack([getattr(p, name) for name in drifts])[:, None]
     return Simulation(
         name="carter_1970",
-        shocks=namedtuple("Shocks", names("e", sectors)),
+        shocks=tuple(names("e", sectors)),
         observables=Observables,
         start=lambda p: jnp.log(jnp.asarray(p.guess)),
         transition=lambda a, shocks, p: a + drift(p) + p.s * jnp.stack(shocks).reshape(n, n),
