@@ -38,24 +38,24 @@ def covered(name, seed):
     return {n: bool(low <= truth[n] <= high) for n, (low, high) in bands.items()}
 
 
-def main(directory="runs/decisions_coverage"):
+def main(directory="runs/decisions_coverage", cases=tuple(CASES), covered=covered):
+    """The rows of `cases`, of which ``covered(name, seed)`` makes one."""
     path = Path(directory) / "coverage.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(line["model"], line["seed"]) for line in lines}
     for seed in range(NUM_DATA_SETS):
-        for name in CASES:
+        for name in cases:
             if (name, seed) in done:
                 continue
             lines.append({"model": name, "seed": seed, "covered": covered(name, seed)})
             with path.open("a") as file:
                 file.write(json.dumps(lines[-1]) + "\n")
             print(json.dumps(lines[-1]), flush=True)
-    counts = {
-        f"{model}.{n}": sum(line["covered"][n] for line in lines if line["model"] == model)
-        for model, (truth, _) in CASES.items()
-        for n in truth
-    }
+    counts = {}
+    for line in lines:
+        for n, inside in line["covered"].items():
+            counts[f"{line['model']}.{n}"] = counts.get(f"{line['model']}.{n}", 0) + inside
     pooled = sum(counts.values()) / (NUM_DATA_SETS * len(counts))
     print(json.dumps({"pooled": pooled, "smallest": min(counts.values()), "counts": counts}))
 

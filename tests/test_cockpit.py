@@ -3,13 +3,17 @@
 import socket
 import threading
 import time
+from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import ar1
+from small_models import ar1, coarse
 from webdriver import CHROMIUM, browser
 
 import estim
@@ -89,6 +93,51 @@ def test_levers_span_prior_and_posterior():
     )
 
 
+@cache
+def simulated_run(learnt=True):
+    """Of SIM: draws around its prior's means, and a surrogate that is a quadratic."""
+    path = SIM.model.compiled_path(None, np.random.default_rng(0).normal(size=(40, 2)))
+    posterior = estim.build_posterior(sim, pd.DataFrame(path.observables._asdict()))
+    centre = np.asarray(posterior.start)
+    rows = centre + 0.1 * np.random.default_rng(1).normal(size=(80, len(centre)))
+    values = jax.vmap(posterior.constrain_fn)(rows)
+    draws = np.stack([np.asarray(values[name]) for name in posterior.param_names], axis=1)
+    quadratic = estim.from_logdensity(lambda x: -50 * jnp.sum((x - centre) ** 2), np.asarray(centre))
+    return Estimated(posterior, draws, None, quadratic if learnt else None)
+
+
+def test_a_run_of_a_simulation_has_bands_of_paths_and_a_surrogate_says_how_likely():
+    run = simulated_run()
+    cockpit = Cockpit(sim, 12, None, run)
+    values = {
+        f"estimated:{n}": float(x) for n, x in zip(run.posterior.param_names, run.draws[3], strict=True)
+    }
+    answer = cockpit.move(values)
+    low, high = np.array(answer["bands"])
+    paths = np.array(answer["paths"])
+    assert low.shape == paths.shape and np.mean((low <= paths) & (paths <= high)) > 0.5
+    rest = [
+        float(sim.start(sim.params(dict(zip(run.posterior.param_names, d, strict=True)))).Y)
+        for d in run.draws
+    ]
+    income = cockpit.view.series.index("Y")
+    assert np.quantile(rest, 0.02) < low[income, -1] < high[income, -1] < np.quantile(rest, 0.98) * 1.02
+    position = lambda row: run.posterior.unconstrain_fn(
+        dict(zip(run.posterior.param_names, row, strict=True))
+    )
+    density = lambda row: float(run.learnt.logdensity_fn(position(row)))
+    best = max(map(density, run.draws))
+    assert answer["likely"]["density"] == pytest.approx(density(run.draws[3]) - best, abs=1e-5)
+    assert (
+        answer["likely"]["learnt"]
+        and not Cockpit(sim, 12, None, simulated_run(False)).move(values)["likely"]["learnt"]
+    )
+    slow = Cockpit(sim, 12, None, run)
+    slow.seconds = 60.0  # the surrogate answers even where a solution takes a minute, bands do not
+    assert slow.move(values)["likely"]["density"] == pytest.approx(answer["likely"]["density"], abs=1e-5)
+    assert slow.move(values)["bands"] is None
+
+
 def test_a_run_has_bands_and_says_how_likely(rng_key):
     data = np.sin(np.arange(40.0))
     posterior = estim.build_posterior(one, pd.DataFrame({"X": data}))
@@ -117,8 +166,8 @@ class Served(NamedTuple):
     port: int
 
 
-@pytest.fixture(scope="module")
-def page():
+@contextmanager
+def serving(cockpit):
     import uvicorn
 
     from estim.cockpit.server import application
@@ -126,7 +175,8 @@ def page():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(application(SIM), host="127.0.0.1", port=port, log_level="error"))
+    settings = uvicorn.Config(application(cockpit), host="127.0.0.1", port=port, log_level="error")
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -134,6 +184,12 @@ def page():
     yield Served(f"http://127.0.0.1:{port}/", port)
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def page():
+    with serving(SIM) as served:
+        yield served
 
 
 MOVE = """
@@ -145,6 +201,10 @@ LOOK = """return {
   state: document.getElementById("state").textContent,
   bars: document.querySelectorAll(".bar").length,
   part: document.getElementById("part loss")?.textContent ?? null,
+  likely: document.getElementById("likely").hidden ? null : document.getElementById("likely").textContent,
+  trail: document.querySelectorAll("#tradeoff .trail").length,
+  arrows: document.querySelectorAll("#tradeoff .arrow").length,
+  band: document.querySelector("[id='panel 0'] .band") !== null,
   wide: document.documentElement.scrollWidth, window: window.innerWidth,
   elsewhere: performance.getEntriesByType("resource").map(r => new URL(r.name).host),
   host: location.host}"""
@@ -174,6 +234,52 @@ def test_a_lever_moves_the_path(page, width, dark):
         assert after["wide"] <= after["window"]
         assert set(after["elsewhere"]) <= {after["host"]}
         assert window.errors() == []
+
+
+def move(window, lever, share):
+    """A lever to a share of its range, in thousandths."""
+    window.run(MOVE.replace("estimated:alpha1", lever).replace("900", str(share)))
+
+
+@served
+@seen
+@pytest.mark.parametrize("width, dark", [(1280, True), (390, False)], ids=["wide and dark", "narrow"])
+def test_a_run_shows_bands_bars_trade_off_and_likelihood(width, dark):
+    with serving(Cockpit(sim, 20, None, simulated_run())) as run, browser() as window:
+        window.resize(width, dark)
+        window.open(run.url)
+        before = when(window, lambda found: found["path"] and found["bars"] > 0 and found["likely"])
+        assert before["band"] and before["arrows"] == 4 and "by the surrogate: " in before["likely"]
+        move(window, "estimated:alpha1", 900)
+        after = when(
+            window, lambda found: found["likely"] != before["likely"] and found["trail"] > before["trail"]
+        )
+        assert "below the best" in after["likely"] and "0 % of the posterior's draws" in after["likely"]
+        signs = window.run("return [...document.querySelectorAll('.bar')].map(bar => bar.textContent)")
+        assert len(signs) == after["bars"] and any("-" in x or "−" in x for x in signs)
+        assert after["wide"] <= after["window"] and window.errors() == []
+
+
+@served
+@seen
+def test_an_economy_of_households_in_the_page():
+    """First by the gradient, where a solution takes its time, then exact."""
+    cockpit = Cockpit(coarse("krusell_smith_1998"), 20)
+    cockpit.seconds = 1.0
+    lever = next(v for v in cockpit.levers if v.group == "estimated")
+    with serving(cockpit) as economy, browser() as window:
+        window.resize(1280, False)
+        window.open(economy.url)
+        before = when(window, lambda found: found["path"] and found["bars"] > 0)
+        move(window, f"estimated:{lever.name}", 800)
+        after = when(
+            window,
+            lambda found: found["path"] != before["path"] and found["state"] == "exact" and found["bars"] > 0,
+        )
+        assert after["part"] != before["part"] and window.errors() == []
+        assert window.run(
+            "return document.getElementById('against').hidden"
+        )  # one objective has no trade-off
 
 
 @served

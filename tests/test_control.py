@@ -1,7 +1,10 @@
 """Policy by gradient: one with a known optimum, bounds, the frontier of two objectives, and what is refused."""
 
+import json
+from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -84,3 +87,29 @@ def test_words_of_errors(objectives, settings, words):
 def test_a_number_of_weights_is_for_two_objectives():
     with pytest.raises(ArgumentError, match=r"for two objectives, not \(loss\)"):
         estim.frontier(lambda p: p.tax**2, START)
+
+
+def test_a_cake_of_two_hundred_periods():
+    """The share that is eaten, the same for ever and period by period; the rest grows by R, and the end is the end."""
+    case = json.loads((Path(__file__).parent / "reference" / "policy_gradient.json").read_text())["cake"]
+    gamma, beta, R = case["gamma"], case["beta"], case["R"]
+
+    def value(shares):
+        left = jnp.cumprod(jnp.concatenate([jnp.ones(1), R * (1 - shares[:-1])]))
+        return jnp.sum(beta ** jnp.arange(200) * (shares * left) ** (1 - gamma)) / (1 - gamma)
+
+    forever = lambda p: 1 - (p["beta"] * p["R"] ** (1 - p["gamma"])) ** (1 / p["gamma"])
+    at = {"gamma": gamma, "beta": beta, "R": R}
+    assert forever(at) == pytest.approx(case["kappa"], rel=1e-12)
+    slopes = estim.sensitivities(forever, at)
+    assert {n: float(x) for n, x in slopes.items()} == pytest.approx(case["dkappa"], rel=1e-8)
+    worth = case["kappa"] ** -gamma / (1 - gamma)
+    assert worth == pytest.approx(case["infinite_horizon_value"], rel=1e-11)
+    constant = float(value(jnp.full(200, case["kappa"])))
+    assert constant == pytest.approx(case["kappa_rule_over_200_periods"], rel=1e-11)
+    eaten = lambda logits: jnp.concatenate([jax.nn.sigmoid(logits), jnp.ones(1)])
+    start = np.full(199, np.log(case["kappa"] / (1 - case["kappa"])))
+    best = estim.control(lambda logits: -value(eaten(logits)), start, max_steps=3000)
+    assert -best.loss == pytest.approx(case["optimum_over_200_periods"], rel=1e-8)
+    found = np.asarray(eaten(best.policy))[[0, 100, 199]]
+    np.testing.assert_allclose(found, case["optimal_rate_first_and_at_t_100_199"], rtol=1e-3)

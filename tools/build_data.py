@@ -25,6 +25,7 @@ from estim.data.datasets import (
     FOLDER,
     cash_in_advance_observables,
     describe,
+    households_accounts,
     list_data,
     load_data,
     new_keynesian_observables,
@@ -41,7 +42,12 @@ PUREMACRO_PANELS = {
 }
 PUREMACRO_SERIES = ["GPDIC1", "FEDFUNDS", "CPIAUCSL", "CPILFESL", "UNRATE"]
 NEW_KEYNESIAN_PRICES = {"us_nk": "GDPDEF", "us_nk_cpi": "CPIAUCSL"}
-DERIVED = [*NEW_KEYNESIAN_PRICES, "us_cia", "us_sw07"]
+FROM_2022 = {
+    "us_cia": cash_in_advance_observables,
+    "us_sw07": smets_wouters_observables,
+    "us_accounts": households_accounts,
+}
+DERIVED = [*NEW_KEYNESIAN_PRICES, *FROM_2022]
 AUTHORS_NAMES = {
     "gdp_growth": "dy",
     "cons_growth": "dc",
@@ -141,8 +147,7 @@ def derive(name: str) -> pd.DataFrame:
         frame = new_keynesian_observables(load_data("us_quarterly_2026"), NEW_KEYNESIAN_PRICES[name])
         frame["INFL"] = 4.0 * (frame["INFL"] / 4.0).round(DECIMALS)  # rounded in % a quarter
     else:
-        observables = {"us_cia": cash_in_advance_observables, "us_sw07": smets_wouters_observables}[name]
-        frame = observables(load_data("us_quarterly_2022"))
+        frame = FROM_2022[name](load_data("us_quarterly_2022"))
     return frame.dropna().round(DECIMALS)
 
 

@@ -28,13 +28,25 @@ type Objectives = Callable[[dict[str, Array]], Mapping[str, Any]]
 """Of the paths by name ``[horizon]``: numbers by name, each of which costs something."""
 
 
+_PATHS = 100
+"""Draws whose paths make a band where responses are not known beforehand, as of a simulation."""
+
+
 class Estimated(NamedTuple):
-    """What a run knows: its posterior, draws ``[n_draws, n_estimated]`` and the responses of the observables at some
-    of them ``[n_draws, horizon, n_observables, n_shocks]``."""
+    """What a run knows.
+
+    Attributes:
+        posterior: its posterior.
+        draws: ``[n_draws, n_estimated]``, in the model's units.
+        responses: of the observables at some draws ``[n_draws, horizon, n_observables, n_shocks]``; None of a
+            simulation, whose paths are followed instead.
+        learnt: the surrogate's posterior, which says at once how likely parameters are; or None.
+    """
 
     posterior: Posterior
     draws: np.ndarray
-    responses: np.ndarray
+    responses: np.ndarray | None
+    learnt: Posterior | None = None
 
 
 class Cockpit:
@@ -60,6 +72,7 @@ class Cockpit:
         self._names = [lever.name for lever in self.levers if lever.group != "shocks"]
         self._objectives = objectives or _mean_squares(isinstance(model, Simulation))
         self._exact = jax.jit(self._at)
+        self._many = jax.jit(jax.vmap(self._path))
         self._derivatives = jax.jit(jax.jacfwd(lambda x: self._at(x)[:2]))
         self._start = np.array([lever.start for lever in self.levers])
         self._known: tuple[np.ndarray, Any, Any] | None = None  # levers, what they gave, its derivatives
@@ -69,10 +82,13 @@ class Cockpit:
         jax.block_until_ready(self._exact(self._start))
         self.seconds = self._time()
 
-    def _at(self, x: Array) -> tuple[Array, dict[str, Scalar], Scalar]:
+    def _path(self, x: Array) -> tuple[Array, Scalar]:
         n = len(self._names)
         params = self.model.params(dict(zip(self._names, jnp.unstack(x)[:n], strict=True)))
-        paths, status = self.view.paths(params, x[n:])
+        return self.view.paths(params, x[n:])
+
+    def _at(self, x: Array) -> tuple[Array, dict[str, Scalar], Scalar]:
+        paths, status = self._path(x)
         parts = self._objectives(dict(zip(self.view.series, paths.T, strict=True)))
         self.parts[:] = parts
         return paths, {name: jnp.asarray(value, float) for name, value in parts.items()}, status
@@ -148,14 +164,25 @@ class Cockpit:
         return answer
 
     def _bands(self, x: np.ndarray) -> Any:
-        """The posterior's 90 % of the responses to the chosen shocks ``[2, n_series, horizon]``."""
+        """The posterior's 90 % of the paths after the chosen shocks ``[2, n_series, horizon]``, what is calibrated as
+        it is chosen; None where that would take long."""
         assert self.estimated is not None
-        responses = self.estimated.responses @ x[len(self._names) :]
-        return np.quantile(responses, (0.05, 0.95), axis=0).transpose(0, 2, 1).tolist()
+        if self.estimated.responses is not None:
+            paths = self.estimated.responses @ x[len(self._names) :]
+        elif _PATHS * self.seconds > 10 * AT_ONCE:
+            return None
+        else:
+            draws = self.estimated.draws
+            some = draws[np.linspace(0, len(draws) - 1, _PATHS).astype(int)]
+            rows = np.tile(x, (_PATHS, 1))
+            rows[:, [self._names.index(name) for name in self.estimated.posterior.param_names]] = some
+            paths = np.asarray(self._many(rows)[0])
+            paths = paths[np.isfinite(paths).all(axis=(1, 2))]
+        return np.quantile(paths, (0.05, 0.95), axis=0).transpose(0, 2, 1).tolist()
 
     def _likely(self, x: np.ndarray, exact: bool) -> dict[str, Any]:
-        """The log-posterior density, and the share of draws that are further from the centre in Mahalanobis'
-        distance."""
+        """The log-posterior density less the highest of some draws, by the surrogate where there is one, and the share
+        of draws that are further from the centre in Mahalanobis' distance."""
         assert self.estimated is not None
         posterior, draws = self.estimated.posterior, self._positions
         values = dict(zip(self._names, x, strict=False))
@@ -165,10 +192,10 @@ class Cockpit:
             "...i,...i", p - draws.mean(0), np.linalg.solve(spread, (p - draws.mean(0)).T).T
         )
         further = float(np.mean(distance(draws) > distance(np.asarray(position))))
-        density = None
-        if exact and self.seconds <= AT_ONCE:
+        density, learnt = None, self.estimated.learnt is not None
+        if learnt or (exact and self.seconds <= AT_ONCE):
             density = _finite(float(self._density(position)) - self._best)
-        return {"further": further, "density": density}
+        return {"further": further, "density": density, "learnt": learnt}
 
     @property
     def _positions(self) -> np.ndarray:
@@ -180,9 +207,10 @@ class Cockpit:
                 jax.vmap(lambda row: posterior.unconstrain_fn(dict(zip(names, row, strict=True))))
             )
             self._kept = np.asarray(unconstrain(jnp.asarray(draws, float)))
-            self._density = jax.jit(posterior.logdensity_fn)
+            self._density = jax.jit((self.estimated.learnt or posterior).logdensity_fn)
             some = self._kept[:: max(len(self._kept) // 50, 1)]
-            self._best = max(float(self._density(p)) for p in some) if self.seconds <= AT_ONCE else 0.0
+            quick = self.estimated.learnt is not None or self.seconds <= AT_ONCE
+            self._best = max(float(self._density(p)) for p in some) if quick else 0.0
         return self._kept
 
 

@@ -7,6 +7,8 @@ from estim.cockpit.moves import Cockpit, Estimated
 from estim.experiment.files import load_model_and_data
 from estim.model import Model
 from estim.pipeline.run import load_run
+from estim.results.store import RunDirectory
+from estim.surrogate.fit import surrogate_from_arrays
 from estim.user_code import import_file
 
 
@@ -26,11 +28,21 @@ def open_cockpit(name: str, horizon: int = 40, num_draws: int = 200) -> Cockpit:
         return Cockpit(model, horizon, _objectives(name))
     run = load_run(name)
     model = run.model
-    draws = run._params(run.route).reshape(-1, len(run.param_names)).astype(float)
-    if not isinstance(model, Model):
-        return Cockpit(model, horizon)
-    responses = run.impulse_responses(horizon, num_draws=num_draws).values
-    return Cockpit(model, horizon, None, Estimated(run.posterior, draws, responses))
+    n = len(run.param_names)
+    drawn = run._params(run.route)[..., :n]  # shocks may stand behind them
+    responses = (
+        run.impulse_responses(horizon, num_draws=num_draws).values if isinstance(model, Model) else None
+    )
+    estimated = Estimated(run.posterior, drawn.reshape(-1, n).astype(float), responses, _learnt(name, run))
+    return Cockpit(model, horizon, None, estimated)
+
+
+def _learnt(name: str, run: Any) -> Any:
+    """The posterior of the run's surrogate, or None."""
+    directory = RunDirectory(name)
+    if not directory.has("surrogate/network.npz"):
+        return None
+    return surrogate_from_arrays(run.posterior, directory.read_arrays("surrogate/network.npz")).posterior
 
 
 def _objectives(name: str) -> Any:

@@ -201,6 +201,22 @@ def smets_wouters_observables(levels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def households_accounts(levels: pd.DataFrame) -> pd.DataFrame:
+    """Output, consumption and disposable income of households in % of potential output, all in dollars.
+
+    `levels` has GDPC1, GDPPOT, GDPDEF, PCEC, DPIC96 and PCECTPI; real income is in dollars of consumption.
+    """
+    potential = levels["GDPPOT"] * levels["GDPDEF"] / 100.0
+    income = levels["DPIC96"] * levels["PCECTPI"] / 100.0
+    return pd.DataFrame(
+        {
+            "Y": 100.0 * levels["GDPC1"] / levels["GDPPOT"],
+            "C": 100.0 * levels["PCEC"] / potential,
+            "YD": 100.0 * income / potential,
+        }
+    )
+
+
 def _shipped(name: str) -> Path:
     if name not in list_data():
         raise DataError(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigvals
 
+from estim.analysis.pruned_moments import risk_adjusted_mean
 from estim.data.datasets import DataError
 from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
@@ -25,6 +26,8 @@ from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
 from estim.model import ModelError
 from estim.numerics import semidefinite_cholesky
 from estim.solution import linearize_once, solve_decision_rule_once
+from estim.solution.perturbation import Perturbation
+from estim.solution.rational_expectations import read_of_past
 from estim.status import SolutionError, Status
 
 _SMALL, _LARGE = 1e-10, 1e8
@@ -114,27 +117,53 @@ def _stoch_simul(mod: ModFile, command: Command, drawings: Drawings) -> str:
     ours = lambda names: tuple(mod.names[name] for name in names)
     asked = asked._replace(variables=ours(asked.variables), shocks=ours(asked.shocks))
     found = stoch_simul(mod.model, command.params, asked)
+    correction = None
+    if asked.order > 1:
+        correction, means = _risk(mod, command)
+        found = found._replace(moments=found.moments.assign(mean=means[list(asked.variables)]))
     drawings.responses(command, found.responses)
     several = combined_responses(mod, command.params, asked.irf)
     more = [
         _titled(f"RESPONSES TO {name}", t[list(asked.variables)].to_string()) for name, t in several.items()
     ]
-    return "\n".join([_policy(mod, rule, command.params, asked.variables), *_tables(found), *more])
+    return "\n".join(
+        [_policy(mod, rule, command.params, asked.variables, correction), *_tables(found), *more]
+    )
 
 
-def _policy(mod: ModFile, rule: Any, params: dict[str, float], variables: tuple[str, ...]) -> str:
-    """Rows: the constant, what the equations read of the past, the shocks at one standard deviation."""
+def _risk(mod: ModFile, command: Command) -> tuple[pd.Series, pd.Series]:
+    """To second order, by variable: what risk adds to the rule's constant, and the means; variances stay those of first
+    order, as in Dynare."""
+    solution = Perturbation(order=2).solve(mod.model, mod.model.params(command.params))
+    if int(solution.status):
+        raise SolutionError(int(solution.status), mod.model.name)
+    by_name = lambda values: pd.Series(np.asarray(values), index=mod.model.variables._fields)
+    return by_name(0.5 * solution.variables.risk), by_name(risk_adjusted_mean(solution))
+
+
+def _policy(
+    mod: ModFile,
+    rule: Any,
+    params: dict[str, float],
+    variables: tuple[str, ...],
+    correction: pd.Series | None = None,
+) -> str:
+    """Rows: the constant, to second order with what risk adds to it and that by itself; what the equations read of the
+    past, the shocks at one standard deviation."""
     names = list(mod.model.variables._fields)
     lagged = np.flatnonzero(
         np.abs(np.asarray(linearize_once(mod.model, mod.model.params(params)).lag)).any(axis=0)
     )
-    move = rule.policy @ rule.transition @ np.linalg.pinv(rule.policy[lagged])
+    move = rule.policy @ np.asarray(read_of_past(mod.model, mod.model.params(params)))[:, lagged]
     states = [f"{names[i]}(-1)" for i in lagged]
     table = pd.DataFrame(
         np.vstack([rule.steady_state, move.T, (rule.policy @ rule.selection).T]),
         index=["constant", *states, *mod.model.shocks._fields],
         columns=names,
     )
+    if correction is not None:
+        table.loc["constant"] += correction
+        table = pd.concat([table[:1], correction.to_frame("(correction)").T, table[1:]])
     return _titled(
         "POLICY AND TRANSITION FUNCTIONS", table[list(variables)].to_string(float_format="{:.6f}".format)
     )

@@ -2,13 +2,16 @@
 
 Households above a threshold save a share of their wealth, at a return of their own, and all of them earn an income; an
 aggregate state moves both. Law and parameters are those of the lecture "Wealth Distribution Dynamics" of Sargent and
-Stachurski (QuantEcon), with the fat tail that returns, not incomes, make. `economy` takes the number of households.
+Stachurski (QuantEcon), with the fat tail that returns, not incomes, make. `economy` takes the number of households, and
+an inverse temperature that relaxes the decision to save; at infinity, as here, a household saves or does not.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from estim import soften
 from estim.numerics import gini, top_share
 from estim.priors import beta, normal
 from estim.simulation import Simulation
@@ -50,22 +53,22 @@ def mean_income(p):
     return p.c_y * jnp.exp(mean + variance / 2) + jnp.exp(p.mu_y + p.s_y**2 / 2)
 
 
-def transition(before, shocks, p):
+def transition(before, shocks, p, inverse_temperature=jnp.inf):
     z = p.a * before.z + p.b + p.s_z * shocks.z
     income = p.c_y * jnp.exp(z) + jnp.exp(p.mu_y + p.s_y * shocks.income)
     returns = p.c_r * jnp.exp(z) + jnp.exp(p.mu_r + p.s_r * shocks.returns)
-    saved = jnp.where(before.w >= p.threshold, p.s_0 * before.w, 0.0)
-    return State(returns * saved + income, z)
+    saves = 1 - soften.threshold(p.threshold - before.w, inverse_temperature)  # also at the threshold itself
+    return State(returns * saves * p.s_0 * before.w + income, z)
 
 
-def economy(num_households=1000):
+def economy(num_households=1000, inverse_temperature=jnp.inf):
     """So many households, of mean income, in the mean aggregate state."""
     return Simulation(
         name="benhabib_bisin_zhu_2011",
         shocks=Shocks,
         observables=Observables,
         start=lambda p: State(mean_income(p) * jnp.ones(num_households), p.b / (1 - p.a)),
-        transition=transition,
+        transition=partial(transition, inverse_temperature=inverse_temperature),
         measurement=lambda now, p: Observables(now.w.mean(), gini(now.w), top_share(now.w, 0.01)),
         prior=Params(),
         reference="Benhabib, Bisin and Zhu (2011), Econometrica 79; QuantEcon, Wealth Distribution Dynamics",

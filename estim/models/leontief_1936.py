@@ -2,7 +2,7 @@
 
 A unit of good j takes A_ij of good i, so that a final demand y takes the output x = A x + y. As a simulation orders go
 up the chain in rounds: what was produced a round ago took inputs, which are produced now; outputs come to x. The table
-of three sectors is an illustration; `economy` takes another.
+of three sectors is an illustration; `economy` takes another, such as `of_table` makes of that of the United States.
 """
 
 from typing import Any, NamedTuple
@@ -38,6 +38,11 @@ def prices(A, v):
 
 
 THREE_SECTORS = Params()
+
+
+def of_table(table):
+    """Parameters of an `InputOutputTable`."""
+    return Params(table.coefficients, table.final_demand)
 
 
 def economy(table=THREE_SECTORS):

@@ -4,8 +4,8 @@ make goods of each other's goods and of factors, households who own the factors 
 Inputs of goods are in fixed proportions, factors substitute for each other by a CES technology, goods by CES
 preferences. At the table that it is calibrated to all prices are one. `equilibrium` looks for factor prices at which
 the markets of the factors clear, by Newton's method, with derivatives by the implicit function theorem; goods are
-made to order. The table of three sectors and two factors is an illustration; `economy` takes another. A period is an
-equilibrium.
+made to order. The table of three sectors and two factors is an illustration; `economy` takes another, such as
+`of_table` makes of an input-output table. A period is an equilibrium.
 """
 
 from typing import Any, NamedTuple
@@ -92,6 +92,14 @@ def equilibrium(p, productivity=1.0):
 def wage_share(now, p):
     earned = now.wages * endowments(p)
     return earned[0] / earned.sum()
+
+
+def of_table(table):
+    """Parameters at which an `InputOutputTable` is an equilibrium; the factors are domestic ones and imports."""
+    factors = np.stack([table.value_added, table.imports])
+    return Params(
+        table.coefficients, table.final_demand, factors / factors.sum(axis=0), np.zeros(len(table.sectors))
+    )
 
 
 def economy(table=None):

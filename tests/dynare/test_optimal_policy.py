@@ -167,6 +167,42 @@ def test_commitment_and_what_it_is_worth(tmp_path):
     assert zero == pytest.approx(want["loss_conditional_zero_multipliers"], rel=1e-8)
 
 
+def table_of(text, title):
+    """The numbers under a title ``{row: [numbers]}``, and the names of the columns."""
+    lines = text.split(title)[1].strip().splitlines()
+    rows = {}
+    for line in lines[1:]:
+        if not line.strip():
+            break
+        name, *numbers = line.split()
+        rows[name] = [float(x) for x in numbers]
+    return lines[0].split(), rows
+
+
+def test_a_whole_file_of_second_order_prints_the_numbers():
+    """Coefficients on what the equations read of the past, although three of them move together; what risk adds; means;
+    and what the policy is worth."""
+    ref = REFERENCE["ramsey_nonlinear"][0]
+    mod = read_mod(Path(__file__).parents[1] / "reference" / "mod" / "as07_ramsey.mod")
+    text = "\n".join(run_commands(mod))
+    variables, rows = table_of(text, "POLICY AND TRANSITION FUNCTIONS")
+    order, n = ref["order"], len(variables)
+    assert variables == order[:n]
+    for column, state in enumerate(ref["states"]):
+        want = np.array(ref["ghx"])[:n, column]
+        np.testing.assert_allclose(rows[f"{state}(-1)"], want, atol=6e-7, err_msg=state)
+    sd = [ref["shock_sd"][name] for name in ("e_g", "e_z")]
+    np.testing.assert_allclose([rows["e_g"], rows["e_z"]], (np.array(ref["ghu"])[:n] * sd).T, atol=6e-7)
+    risk = 0.5 * np.array(ref["ghs2"])[:n]
+    np.testing.assert_allclose(rows["(correction)"], risk, atol=6e-7)
+    np.testing.assert_allclose(rows["constant"], np.array(ref["steady_state"])[:n] + risk, atol=6e-7)
+    moments = table_of(text, "THEORETICAL MOMENTS")[1]
+    means = [moments[name][0] for name in variables]
+    np.testing.assert_allclose(means, ref["mean_order2"][:n], atol=6e-5)
+    for value in ("conditional_steady_multipliers", "conditional_zero_multipliers", "unconditional"):
+        assert f"{ref['welfare'][value]:.10g}"[:12] in text, value
+
+
 def test_the_conditions_of_a_file_are_those_of_the_package(tmp_path):
     mod = canonical(tmp_path, DISCRETION)
     planner = mod.planner

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 import estim
+from estim.data.input_output import us_input_output
 from estim.models import shoven_whalley_1992 as cge
 
 BASE = cge.model.params()
@@ -79,3 +80,16 @@ def test_taxes_distort_and_have_exact_derivatives():
 def test_its_path_follows_productivity():
     path = estim.simulate("shoven_whalley_1992", None, np.array([[0.0], [1.0], [-1.0]]))
     np.testing.assert_allclose(path.sel(variable="consumption"), np.exp([0.0, 0.01, -0.01]), rtol=1e-9)
+
+
+def test_the_table_of_the_united_states_is_an_equilibrium():
+    """And when imports become dearer by a productivity that falls everywhere, what is consumed falls as Hulten says:
+    by the sum of value added over final demand."""
+    table = us_input_output()
+    p = cge.of_table(table)
+    at = solve(p)
+    np.testing.assert_allclose(at.prices, 1.0, rtol=1e-10)
+    np.testing.assert_allclose(at.output, table.output, rtol=1e-8)
+    slope = jax.grad(lambda log: jnp.log(cge.equilibrium(p, jnp.exp(log)).consumption))(0.0)
+    added = (table.value_added + table.imports).sum()
+    assert float(slope) == pytest.approx(added / table.final_demand.sum(), rel=1e-6)

@@ -5,15 +5,70 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 import estim
+from estim.data.input_output import us_input_output
 from estim.models import baqaee_farhi_2019 as chain
+from estim.models import carter_1970 as learning
 from estim.models import leontief_1936 as leontief
 
 US = json.loads((Path(__file__).parents[1] / "reference" / "leontief.json").read_text())
 OUTPUT = np.array(US["gross_output"])
 A = np.array(US["flows"]) / OUTPUT
 DEMAND = np.array(US["final_demand"])
+
+
+def test_the_shipped_table_is_that_of_the_reference():
+    table = us_input_output()
+    assert list(table.sectors) == US["sectors"]
+    for ours, theirs in {
+        "flows": "flows",
+        "output": "gross_output",
+        "value_added": "value_added",
+        "imports": "imported_intermediates",
+        "final_demand": "final_demand",
+    }.items():
+        np.testing.assert_allclose(getattr(table, ours), US[theirs], rtol=1e-12, atol=1e-6, err_msg=ours)
+    np.testing.assert_allclose(leontief.of_table(table).A, A, rtol=1e-12)
+    few = table.grouped({"goods": "ABC", "others": "DEFGHIJKLMNOPQRST"})
+    assert few.flows[0, 1] == pytest.approx(table.flows[:3, 3:].sum())
+    np.testing.assert_allclose(few.coefficients @ few.output + few.final_demand, few.output, rtol=1e-12)
+    with pytest.raises(ValueError, match="one group"):
+        table.grouped({"goods": "ABC"})
+
+
+def test_the_leontief_inverse_of_the_us_table():
+    """Column by column it is what a unit of final demand takes."""
+    inverse = np.stack([leontief.quantities(A, unit) for unit in np.eye(20)], axis=1)
+    row, column = US["sectors"].index("C"), US["sectors"].index("F")
+    np.testing.assert_allclose(np.diag(inverse), US["total_requirements_diagonal"], rtol=1e-10)
+    np.testing.assert_allclose(inverse[row], US["total_requirements_row_C"], rtol=1e-9)
+    np.testing.assert_allclose(inverse[:, column], US["total_requirements_column_F"], rtol=1e-9)
+    np.testing.assert_allclose(inverse.sum(axis=0), US["output_multipliers"], rtol=1e-10)
+    np.testing.assert_allclose(A.sum(axis=0), US["A_column_sums"], rtol=1e-12)
+    assert np.abs(np.linalg.eigvals(A)).max() == pytest.approx(US["spectral_radius_A"], rel=1e-10)
+
+
+def test_coefficients_that_drift_have_the_joint_normal_density():
+    """Of three years of two sectors; a row drifts together, and every coefficient is a random walk of its own."""
+    p, guess = {"drift_a": 0.01, "drift_b": -0.02, "s": 0.03, "m": 0.05}, np.array([[0.2, 0.1], [0.3, 0.05]])
+    model = learning.economy(("a", "b"), guess)
+    assert model.is_linear
+    rng = np.random.default_rng(0)
+    output = rng.uniform(50, 100, (3, 2))
+    flows = guess * np.exp(0.1 * rng.normal(size=(3, 2, 2))) * output[:, None, :]
+    data = learning.shares(flows, output, ("a", "b"))
+    years = np.arange(1, 4)
+    cov = learning.SPREAD**2 + p["s"] ** 2 * np.minimum.outer(years, years) + p["m"] ** 2 * np.eye(3)
+    want = sum(
+        multivariate_normal.logpdf(data[f"z_{i}_{j}"], np.log(guess[k, k2]) + p[f"drift_{i}"] * years, cov)
+        for k, i in enumerate("ab")
+        for k2, j in enumerate("ab")
+    )
+    assert estim.loglikelihood(model, p, data) == pytest.approx(want, rel=1e-10)
+    with pytest.raises(estim.ModelError, match="2 by 2 positive"):
+        learning.economy(("a", "b"), np.zeros((2, 2)))
 
 
 def test_quantities_of_the_us_table():

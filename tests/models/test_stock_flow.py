@@ -14,7 +14,7 @@ from estim.accounts import Accounts
 from estim.models import load_model
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-SIM, PC, BMW = (load_model(f"godley_lavoie_2007_{name}") for name in ("sim", "pc", "bmw"))
+SIM, PC, BMW, US = (load_model(f"godley_lavoie_2007_{name}") for name in ("sim", "pc", "bmw", "us"))
 SWINGS = {"a1w": 0.75, "a1r": 0.4, "gamma": 0.25, "labour": 190.0}  # an accelerator strong enough for cycles
 POINTS_OF_SIM, POINTS_OF_PC = (
     json.loads((REFERENCE / f"{name}.json").read_text())["points"] for name in ("sfc_sim", "sfc_pc")
@@ -155,14 +155,15 @@ def test_a_rate_that_answers_unemployment_damps_the_cycle():
 
 
 @pytest.mark.parametrize(
-    "model, params", [(SIM, {}), (PC, {}), (PC, {"premium": 0.05}), (BMW, SWINGS | {"response": 0.4})]
+    "model, params",
+    [(SIM, {}), (PC, {}), (PC, {"premium": 0.05}), (BMW, SWINGS | {"response": 0.4}), (US, {})],
 )
 def test_the_accounts_balance_every_period(model, params):
-    shocks = np.random.default_rng(0).normal(size=(200, 2))
+    shocks = np.random.default_rng(0).normal(size=(200, len(model.shocks._fields)))
     found = model.imbalances(params, shocks)
-    if model is not BMW:
+    if model in (SIM, PC):
         assert {"stock cash", "flow taxes", "saving of households", "saving of government"} <= set(found)
-    else:
+    elif model is BMW:
         assert {"stock loans", "flow wages", "saving of banks", "saving of firms' capital"} <= set(found)
     for identity, gaps in found.items():
         assert gaps.shape == (200,) and np.abs(gaps).max() < 1e-12, identity
@@ -202,3 +203,42 @@ def test_forty_years_of_policy_with_a_rate_that_debt_moves():
         np.testing.assert_allclose(
             gradient[year - 1], (compiled(at + step) - compiled(at - step)) / 2e-4, rtol=1e-7
         )
+
+
+def households_by_hand(p, spent, kept, appetite):
+    """Quarter by quarter: output, consumption, income and wealth; within one, income and spending go round."""
+    wealth, consumption, found = p.H_0, 0.0, []
+    for g, x, v in zip(spent, kept, appetite, strict=True):
+        old = wealth / (1 + p.growth)
+        for _ in range(200):
+            income = (1 - p.theta) * (consumption + p.G + g) - x
+            consumption = p.alpha1 * income + p.alpha2 * old + v
+        wealth = old + income - consumption
+        found.append((consumption + p.G + g, consumption, income, wealth))
+    return np.array(found)
+
+
+def test_households_of_the_united_states_by_hand():
+    p = US.params({"alpha1": 0.3, "alpha2": 0.08, "H_0": 550.0})
+    rng = np.random.default_rng(0)
+    persistent = rng.normal(size=(3, 30))  # spent, appetite, kept, above their means
+    rhos, sds = (p.rho_g, p.rho_v, p.rho_x), (p.s_g, p.s_v, p.s_x)
+    shocks = [(x - rho * np.r_[0, x[:-1]]) / sd for x, rho, sd in zip(persistent, rhos, sds, strict=True)]
+    states = US.compiled_path(p, np.stack(shocks, axis=1)).states
+    spent, appetite, kept = persistent
+    want = households_by_hand(p, spent, kept, appetite)
+    found = np.stack([states.Y, states.C, states.YD, states.H], axis=1)
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+def test_the_path_of_consumption_tells_propensities_and_hidden_wealth():
+    """Without a shock to consumption nothing else is free; the data set of the United States has what is observed."""
+    truth = {"alpha1": 0.3, "alpha2": 0.08, "H_0": 550.0}
+    others = np.random.default_rng(1).normal(size=(80, 3)) * np.array([1.0, 0.0, 1.0])
+    consumption = lambda values: US.path(values, others).observables.C
+    start = {"alpha1": 0.5, "alpha2": 0.05, "H_0": 700.0}
+    found = estim.calibrate(consumption, start, targets=consumption(truth))
+    assert found.values == pytest.approx(truth, rel=1e-4)
+    data = estim.load_data("us_accounts", "1984Q1", "2019Q4")
+    assert list(data) == list(US.observables._fields)
+    assert np.isfinite(estim.loglikelihood(US, truth, data))

@@ -10,6 +10,7 @@ import pytest
 
 import estim
 from estim.arguments import ArgumentError
+from estim.numerics import solve_discrete_lyapunov
 from estim.status import Status
 
 CASES = json.loads((Path(__file__).parents[1] / "reference" / "lq_control.json").read_text())
@@ -30,6 +31,8 @@ def test_value_and_policy(name):
     np.testing.assert_allclose(found.noise_constant, case["noise_constant"], rtol=1e-11)
     roots = np.sort(np.abs(np.linalg.eigvals(found.transition)))
     np.testing.assert_allclose(roots, np.sort(case["closed_loop_eigenvalue_moduli"]), rtol=1e-9)
+    cov, _ = solve_discrete_lyapunov(found.transition, more["C"] @ more["C"].T)
+    np.testing.assert_allclose(cov, case["closed_loop_covariance"], rtol=1e-9)
 
 
 def test_a_cross_term_is_that_of_iteration():
