@@ -44,14 +44,14 @@ def lines(ax, x, paths, **labels):
 
 
 def percent(
-    ax, model, shock, size=1.0, what="", horizon=24, times=100.0, period="quarters", level=False, **names
+    ax, model, shock, size=1.0, what="", horizon=24, times=100.0, period="quarters", level="", **names
 ):
     """Variables after a shock: per cent of where they rest, or, where they rest at zero, their change."""
     path = estim.simulate(model, None, {shock: [size] + [0.0] * (horizon - 1)}, include_start=True)
     rest = path[0]
     change = times * (path - rest if level else path / rest - 1)
     paths = {label.replace("_", " "): change.sel(variable=name) for label, name in names.items()}
-    lines(ax, path.period, paths, xlabel=period, ylabel="per cent" if not level else "percentage points")
+    lines(ax, path.period, paths, xlabel=period, ylabel=level or "per cent")
     ax.axhline(0.0, color=MUTED, lw=0.5, zorder=0)
     return what
 
@@ -109,18 +109,16 @@ def risk(ax, model):
 def banks(ax, model, what, state, ylabel, unit=100.0, loss=0.08):
     """Each bank's state, round by round, after a loss."""
     path = estim.simulate(model, None, {"loss": [loss] + [0.0] * 7})
-    paths = {f"bank {i + 1}": unit * path.sel(variable=f"{state}.{i}") for i in range(5)}
+    paths = {f"bank {i + 1}": unit * path.sel(variable=f"{state}.{i}") for i in (0, 2, 4)}
     lines(ax, path.period, paths, xlabel="rounds", ylabel=ylabel)
     return what
 
 
-def rounds(ax, model, shocks, state, names, what, ylabel="per cent", xlabel="rounds", unit=100.0):
+def rounds(ax, model, shocks, names, what, ylabel="per cent", xlabel="rounds", unit=100.0):
     """The numbers of a state in per cent of where they are without shocks."""
     path = estim.simulate(model, None, shocks)
     calm = estim.simulate(model, None, {k: np.zeros_like(np.asarray(v)) for k, v in shocks.items()})
-    keys = [str(v) for v in path.variable.values]
-    chosen = {name: (f"{state}.{i}" if f"{state}.{i}" in keys else keys[i]) for i, name in names.items()}
-    change = {name: unit * (path.sel(variable=v) / calm.sel(variable=v) - 1) for name, v in chosen.items()}
+    change = {name: unit * (path[:, i] / calm[:, i] - 1) for i, name in names.items()}
     lines(ax, path.period, change, xlabel=xlabel, ylabel=ylabel)
     return what
 
@@ -152,8 +150,7 @@ def chain(ax, model):
     shocks[0, 0] = 3.0
     spec = estim.load_model(model)
     path = estim.simulate(spec, None, spec.shocks(jnp.asarray(shocks)))
-    keys = [str(v) for v in path.variable.values]
-    change = {f"producer {i + 1}": 100 * (path.sel(variable=keys[i]) - 1) for i in (0, 9, 8, 7)}
+    change = {f"producer {i + 1}": 100 * (path[:, i] - 1) for i in (0, 9, 8, 7)}
     lines(ax, path.period, change, xlabel="periods", ylabel="per cent")
     return "After a cut of producer 1"
 
@@ -193,16 +190,8 @@ def orders_of_firms(ax, model):
     return "Two firms: down to s, then up to S"
 
 
-def panel(ax, model, column, what, xlabel, agents=2000, **labels):
-    """How a simulated observable is distributed."""
-    frame = estim.simulate_agents(estim.solve(model), agents, jax.random.key(0))
-    ax.hist(frame[column].dropna(), bins=40, density=True, color=PALETTE[0])
-    ax.set(xlabel=xlabel, ylabel="density", **labels)
-    return what
-
-
 def tail(ax, model):
-    frame = estim.simulate_agents(estim.solve(model), 1, jax.random.key(0))
+    frame = estim.simulate_agents(model, None, num_agents=1, rng_key=jax.random.key(0))
     ax.plot(frame["before"].to_numpy(), color=PALETTE[0])
     ax.axhline(10.0, color=MUTED, lw=0.8, ls="--")
     ax.set(xlabel="periods", ylabel="inventory, units")
@@ -210,7 +199,9 @@ def tail(ax, model):
 
 
 def counts(ax, model):
-    frame = estim.simulate_agents(estim.solve(model, {"linear": 0.7, "square": -0.2}), 400, jax.random.key(0))
+    frame = estim.simulate_agents(
+        model, {"linear": 0.7, "square": -0.2}, num_agents=400, rng_key=jax.random.key(0)
+    )
     x = np.linspace(-3, 3, 100)
     ax.plot(frame["x"], frame["y"], ".", ms=3, color=PALETTE[5])
     ax.plot(x, np.exp(0.7 * x - 0.2 * x**2), color=PALETTE[1])
@@ -256,7 +247,7 @@ def overborrowing(ax, model):
     laws = {"households": households, "planner": estim.solve(bianchi_2011.build_planner())}
     curves = {who: 100 * np.asarray(s.distribution).sum(axis=1) for who, s in laws.items()}
     what = "How often the economy owes how much"
-    return chosen(ax, -bonds, curves, what, "debt", "per cent of the time")
+    return chosen(ax, -bonds, curves, what, "debt", "per cent of the time", xlim=(0.6, 1.0))
 
 
 def sizes(ax, model):
@@ -314,27 +305,20 @@ def ratio_by_volatility(ax, model):
 
 
 def excess(ax, model):
-    rest, A = np.asarray(estim.solve(model).value), module(model)
-    scale, p = np.linspace(0.4, 1.8, 100), estim.load_model(model).params()
-    each = np.array([np.asarray(A.excess_demand(s * rest, p)) for s in scale])
+    rest, p = np.asarray(estim.solve(model).value), estim.load_model(model).params()
+    scale = np.linspace(0.4, 1.8, 100)
+    each = np.array([module(model).excess_demand(rest * [s, 1.0, 1.0], p) for s in scale])
     ax.axhline(0.0, color=MUTED, lw=0.5)
     curves = {f"good {i + 1}": each[:, i] for i in range(3)}
-    return chosen(
-        ax,
-        scale,
-        curves,
-        "Excess demand as all prices move",
-        "prices, in equilibrium one",
-        "units of the good",
-    )
+    what = "Excess demand as the first price moves"
+    return chosen(ax, scale, curves, what, "price of good 1, in equilibrium one", "units of the good")
 
 
 def growing(ax, model):
-    m, p = module(model), estim.load_model(model).params()
-    rest, k = np.asarray(estim.solve(model).value), np.ones(3)
-    path = [k]
+    p, rest = estim.load_model(model).params(), np.asarray(estim.solve(model).value)
+    path = [rest * [0.1, 0.5, 1.5]]
     for _ in range(8):
-        path.append(path[-1] + np.asarray(m.growth(path[-1], p)))
+        path.append(path[-1] + np.asarray(module(model).growth(path[-1], p)))
     curves = {f"capital {i + 1}": np.array(path)[:, i] / rest[i] for i in range(3)}
     return chosen(ax, np.arange(9), curves, "On the way to rest", "periods", "capital, at rest one")
 
@@ -342,11 +326,17 @@ def growing(ax, model):
 def waiting(ax, model):
     c = np.linspace(0.1, 1.2, 12)
     curves = {
-        f"offers come with {lam}": [estim.solve(model, {"c": x, "lam": lam}).value for x in c]
+        f"offers in {lam:.0%} of periods": [estim.solve(model, {"c": x, "lam": lam}).value for x in c]
         for lam in (0.2, 0.4, 0.8)
     }
     return chosen(
-        ax, c, curves, "The lowest wage that is accepted", "income without a job", "reservation wage"
+        ax,
+        c,
+        curves,
+        "The lowest wage that is accepted",
+        "income without a job",
+        "reservation wage",
+        ylim=(1.2, 2.7),
     )
 
 
@@ -356,7 +346,7 @@ def accepting(ax, model):
         f"income without a job {c}": 100 * np.asarray(estim.solve(model, {"c": c}).choice)[:, 0]
         for c in (0.5, 1.0, 1.5)
     }
-    return chosen(ax, wage, curves, "Which offers are accepted", "wage", "per cent", xlim=(0, 4))
+    return chosen(ax, wage, curves, "Which offers are accepted", "wage", "per cent", xlim=(0, 7))
 
 
 def investing(ax, model):
@@ -372,7 +362,7 @@ def saving(ax, model):
     policy = w[np.asarray(estim.solve(model).policy)] - w[:, None]
     curves = {f"income {n}": policy[:, j] for n, j in (("low", 20), ("mean", 50), ("high", 80))}
     ax.axhline(0.0, color=MUTED, lw=0.5)
-    return chosen(ax, w, curves, "Saved, or dissaved", "wealth", "change of wealth")
+    return chosen(ax, w, curves, "Saved, or dissaved", "wealth", "change of wealth", ylim=(-0.75, 0.4))
 
 
 def replacing(ax, model):
@@ -396,7 +386,7 @@ def routes(ax, model):
             *(0.6 * at[a] + 0.4 * at[b]), f"{cost:.0f}", fontsize=7, color=color, ha="center", va="bottom"
         )
     for i, (x, y) in enumerate(at):
-        ax.text(x, y, f"{-float(solution.value[i]):.0f}", ha="center", va="center", fontsize=10)
+        ax.text(x, y, f"{abs(float(solution.value[i])):.0f}", ha="center", va="center", fontsize=10)
     ax.set(xlim=(-0.3, 3.3), ylim=(-0.4, 2.4))
     ax.set_axis_off()
     return "Costs to the goal, and of each edge"
@@ -482,12 +472,12 @@ KINDS = {
         "auclert_rognlie_straub_2024": (
             "The intertemporal Keynesian cross: what households spend of today's income makes tomorrow's.",
             partial(percent, shock="eps_G", what="After a rise of public spending", horizon=24,
-                    output="Y", consumption="C", spending="G"),
+                    output="Y", consumption="C", spending="G", level="per cent of output"),
         ),
         "kase_rigato_rottner_2024": (
             "Households in one asset and sticky wages, made to be estimated on US data with three shocks.",
-            partial(percent, shock="eps_X", what="After a rise of productivity", horizon=24,
-                    output="Y", consumption="C", public_debt="B"),
+            partial(percent, shock="eps_m", what="After a rise of the policy rate", horizon=24, level="per cent",
+                    output="Y", inflation="pi", rate="i"),
         ),
         "krusell_smith_1998": (
             "Households insure themselves against risky incomes by capital, in a business cycle.",
@@ -513,7 +503,7 @@ KINDS = {
         ),
         "leontief_1936": (
             "Sectors that need each other's goods: what a final demand takes in all.",
-            partial(rounds, shocks={"demand": [0.1] * 12}, state="state",
+            partial(rounds, shocks={"demand": [0.1] * 12}, 
                     names={0: "sector 1", 1: "sector 2", 2: "sector 3"}, what="Final demand rises by a tenth for good"),
         ),
         "baqaee_farhi_2019": (
@@ -531,7 +521,7 @@ KINDS = {
         "furfine_2003": (
             "A cascade: a bank whose losses reach its capital takes down those who lent to it.",
             partial(of_loss, losses=np.linspace(0.0, 0.4, 81), what="Where a cascade ends",
-                    shown={"banks in default": ("observed defaults", 100.0), "equity lost": ("observed loss", 100.0)}),
+                    shown={"banks in default": ("defaults", 100.0), "equity lost": ("loss", 100.0)}),
         ),
         "eisenberg_noe_2001": (
             "Banks that owe each other pay what they have, pro rata: the payments that clear.",

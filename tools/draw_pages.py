@@ -1,4 +1,4 @@
-"""``python tools/draw_pages.py PAGE ...`` runs the Python of pages of docs/, and puts figures that they show beside them."""
+"""``python tools/draw_pages.py PAGE ...`` runs pages of docs/ and keeps the figures that they save and show."""
 
 import os
 import re
