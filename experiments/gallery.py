@@ -462,7 +462,7 @@ KINDS = {
         "auclert_et_al_2021_one_asset": (
             "Households who differ in wealth choose hours, prices are sticky, and public debt is the only asset.",
             partial(percent, shock="eps_m", what="After a rise of the policy rate", horizon=20,
-                    output="Y", consumption="C", wage="w"),
+                    output="Y", wage="w"),
         ),
         "auclert_et_al_2021_two_asset": (
             "Households hold bonds and an account that costs to adjust; there are capital, sticky prices and wages.",
