@@ -191,7 +191,7 @@ def orders_of_firms(ax, model):
 
 
 def tail(ax, model):
-    frame = estim.simulate_agents(model, None, num_agents=1, rng_key=jax.random.key(0))
+    frame = estim.simulate_agents(estim.load_model(model), None, num_agents=1, rng_key=jax.random.key(0))
     ax.plot(frame["before"].to_numpy(), color=PALETTE[0])
     ax.axhline(10.0, color=MUTED, lw=0.8, ls="--")
     ax.set(xlabel="periods", ylabel="inventory, units")
@@ -200,7 +200,7 @@ def tail(ax, model):
 
 def counts(ax, model):
     frame = estim.simulate_agents(
-        model, {"linear": 0.7, "square": -0.2}, num_agents=400, rng_key=jax.random.key(0)
+        estim.load_model(model), {"linear": 0.7, "square": -0.2}, num_agents=400, rng_key=jax.random.key(0)
     )
     x = np.linspace(-3, 3, 100)
     ax.plot(frame["x"], frame["y"], ".", ms=3, color=PALETTE[5])
@@ -613,7 +613,7 @@ def page():
         for name, (sentence, _) in rows.items():
             title = Image.open(PICTURES / f"{name}.png").text["Title"]
             text.append(
-                f"<div markdown>\n![{title}](gallery/{name}.png){{ .on-white loading=lazy }}\n\n{sentence}\n\n"
+                f"<div markdown>\n![{title}](gallery/{name}.png){{ .on-white }}\n\n{sentence}\n\n"
                 f'`estim.load_model("{name}")`\n\n<small>{estim.load_model(name).reference}</small>\n</div>'
             )
         text.append("</div>\n")
