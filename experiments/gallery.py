@@ -114,13 +114,12 @@ def banks(ax, model, what, state, ylabel, unit=100.0, loss=0.08):
     return what
 
 
-def rounds(ax, model, shocks, names, what, ylabel="per cent", xlabel="rounds", unit=100.0):
-    """The numbers of a state in per cent of where they are without shocks."""
-    path = estim.simulate(model, None, shocks)
-    calm = estim.simulate(model, None, {k: np.zeros_like(np.asarray(v)) for k, v in shocks.items()})
-    change = {name: unit * (path[:, i] / calm[:, i] - 1) for i, name in names.items()}
-    lines(ax, path.period, change, xlabel=xlabel, ylabel=ylabel)
-    return what
+def rounds(ax, model):
+    """From final demand on, what was produced a round ago takes inputs."""
+    path = estim.simulate(model, None, {"demand": [0.0] * 10})
+    curves = {f"sector {i + 1}": path[:, i] for i in range(3)}
+    lines(ax, path.period, curves, xlabel="rounds", ylabel="output, units of money")
+    return "What a final demand takes, round by round"
 
 
 def of_loss(ax, model, losses, shown, what):
@@ -503,8 +502,7 @@ KINDS = {
         ),
         "leontief_1936": (
             "Sectors that need each other's goods: what a final demand takes in all.",
-            partial(rounds, shocks={"demand": [0.1] * 12}, 
-                    names={0: "sector 1", 1: "sector 2", 2: "sector 3"}, what="Final demand rises by a tenth for good"),
+            rounds,
         ),
         "baqaee_farhi_2019": (
             "Producers whose suppliers can hardly be replaced: how a cut of one moves through the chain.",
