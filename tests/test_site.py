@@ -28,6 +28,8 @@ return {
   images: [...document.images].filter(i => !i.complete || i.naturalWidth == 0).map(i => i.src),
   unnamed: [...document.querySelectorAll("article img")].filter(i => !i.alt).map(i => i.src),
   elsewhere: performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith("file:")),
+  raw: [...document.querySelectorAll("article :not(pre) > code")].map(e => e.textContent)
+    .filter(t => /\\btitle=["']|^\\w+ no-run|^(import|from) \\w|\\n(import|from) \\w/.test(t)),
   formulas: document.querySelectorAll("math").length,
   unread: [...document.querySelectorAll("math mi")].map(e => e.textContent).filter(t => t == "&" || t[0] == "\\\\"),
   heads: [...document.querySelectorAll("thead th")].map(e => e.innerText),
@@ -105,6 +107,11 @@ def test_formulas_are_drawn(seen):
     assert not {page for (page, *_), look in seen.items() if re.search(r"\\[(\[]|\$\$", look["text"])}
     assert not {page for (page, *_), look in seen.items() if look["unread"]}
     assert seen["methods/particle_filter.html", 390, True]["formulas"] > 10
+
+
+def test_no_block_is_drawn_as_text(seen):
+    """A fence whose first line is not understood becomes a word in a sentence."""
+    assert not {page: look["raw"] for (page, *_), look in seen.items() if look["raw"]}
 
 
 def test_the_console_is_silent(either):
