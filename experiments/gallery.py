@@ -134,12 +134,12 @@ def of_loss(ax, model, losses, shown, what):
     return what
 
 
-def accounts(ax, model, shocks, what, **names):
+def accounts(ax, model, shocks, what, period="years", unit="units of money", **names):
     path = estim.simulate(model, None, shocks, include_start=True)
     change = {
         label.replace("_", " "): path.sel(variable=v) - path.sel(variable=v)[0] for label, v in names.items()
     }
-    lines(ax, path.period, change, xlabel="years", ylabel="change, units of money")
+    lines(ax, path.period, change, xlabel=period, ylabel=f"change, {unit}")
     ax.axhline(0.0, color=MUTED, lw=0.5, zorder=0)
     return what
 
@@ -180,6 +180,30 @@ def firms(ax, model):
     ax.loglog(s, np.arange(1, 1001) / 10, color=PALETTE[0])
     ax.set(xlabel="size of the firm", ylabel="per cent that are larger")
     return "Sizes of firms after 300 periods"
+
+
+def dynasties(ax, name):
+    model = estim.load_model(name)
+    path = model.path(None, model.shocks(np.random.default_rng(0).normal(size=(12, 1000))))
+    generations = np.arange(1, 13)
+    shares = {
+        "who cannot invest": 100 * path.observables.poor,
+        "Gini coefficient": 100 * path.observables.gini,
+    }
+    lines(ax, generations, shares, xlabel="generations", ylabel="per cent")
+    ax.set(ylim=(0, None))
+    return "Poor and unequal, dynasty by dynasty"
+
+
+def coefficients(ax, name):
+    model = estim.load_model(name)
+    names = model.shocks._fields if hasattr(model.shocks, "_fields") else model.shocks
+    path = model.path(None, np.random.default_rng(1).normal(size=(20, len(names))))
+    logs = np.stack(path.observables, axis=-1)[:, :3]
+    lines(ax, np.arange(20), {f"input 1 of sector {j + 1}": np.exp(logs[:, j]) for j in range(3)},
+          xlabel="years", ylabel="units of input a unit of output")  # fmt: skip
+    ax.set(ylim=(0, None))
+    return "Coefficients that drift"
 
 
 def orders_of_firms(ax, model):
@@ -495,6 +519,11 @@ KINDS = {
             partial(accounts, shocks={"rate": [2.5] + [0.0] * 29}, what="After a year of a higher rate",
                     income="Y", taxes="T", bills_held="Bh"),
         ),
+        "godley_lavoie_2007_us": (
+            "The United States' national accounts as model SIM; wealth, which nobody observes, is estimated.",
+            partial(accounts, shocks={"spending": [1.0] + [0.0] * 39}, what="After a rise of public spending",
+                    period="quarters", unit="per cent of potential output", output="Y", consumption="C", wealth="H"),
+        ),
         "godley_lavoie_2007_bmw": (
             "Firms invest on credit, banks lend and take deposits, and unemployment follows demand.",
             partial(accounts, shocks={"demand": [-10.0] + [0.0] * 29}, what="After a fall of demand",
@@ -503,6 +532,10 @@ KINDS = {
         "leontief_1936": (
             "Sectors that need each other's goods: what a final demand takes in all.",
             rounds,
+        ),
+        "carter_1970": (
+            "Technical coefficients that drift over the years, learnt from what sectors buy.",
+            coefficients,
         ),
         "baqaee_farhi_2019": (
             "Producers whose suppliers can hardly be replaced: how a cut of one moves through the chain.",
@@ -531,6 +564,10 @@ KINDS = {
         "arrow_harris_marschak_1951": (
             "Firms that order up to S when their stock has fallen to s.",
             orders_of_firms,
+        ),
+        "galor_zeira_1993": (
+            "Dynasties of which only those that inherit enough can afford to learn a trade.",
+            dynasties,
         ),
         "benhabib_bisin_zhu_2011": (
             "Households whose returns differ by luck: a tail of wealth that incomes do not make.",
