@@ -134,14 +134,25 @@ def of_loss(ax, model, losses, shown, what):
     return what
 
 
-def accounts(ax, model, shocks, what, period="years", unit="units of money", **names):
+def accounts(ax, model, shocks, what, **names):
     path = estim.simulate(model, None, shocks, include_start=True)
     change = {
         label.replace("_", " "): path.sel(variable=v) - path.sel(variable=v)[0] for label, v in names.items()
     }
-    lines(ax, path.period, change, xlabel=period, ylabel=f"change, {unit}")
+    lines(ax, path.period, change, xlabel="years", ylabel="change, units of money")
     ax.axhline(0.0, color=MUTED, lw=0.5, zorder=0)
     return what
+
+
+def national(ax, model):
+    with_it, without = (
+        estim.simulate(model, None, {"spending": [size] + [0.0] * 39}, include_start=True)
+        for size in (1.0, 0.0)
+    )
+    names = {"output": "Y", "consumption": "C", "wealth": "H"}
+    change = {label: (with_it - without).sel(variable=name) for label, name in names.items()}
+    lines(ax, with_it.period, change, xlabel="quarters", ylabel="% of potential output")
+    return "After others buy more"
 
 
 def chain(ax, model):
@@ -521,8 +532,7 @@ KINDS = {
         ),
         "godley_lavoie_2007_us": (
             "The United States' national accounts as model SIM; wealth, which nobody observes, is estimated.",
-            partial(accounts, shocks={"spending": [1.0] + [0.0] * 39}, what="After a rise of public spending",
-                    period="quarters", unit="per cent of potential output", output="Y", consumption="C", wealth="H"),
+            national,
         ),
         "godley_lavoie_2007_bmw": (
             "Firms invest on credit, banks lend and take deposits, and unemployment follows demand.",
