@@ -20,7 +20,6 @@ import pandas as pd
 from estim.models.leontief_1936 import THREE_SECTORS
 from estim.priors import inverse_gamma_1, normal
 from estim.simulation import Simulation
-from estim.tracing import ModelError
 
 SPREAD = 0.5
 """Standard deviation of the logarithm of a coefficient around the guess, in the year before the data."""
@@ -44,11 +43,11 @@ def economy(sectors=("1", "2", "3"), guess=THREE_SECTORS.A):
         guess: a table ``[n, n]`` near which the coefficients are in the year before the data.
 
     Raises:
-        ModelError: a coefficient of the guess is not positive.
+        ValueError: a coefficient of the guess is not positive.
     """
     guess, n = np.asarray(guess, float), len(sectors)
     if guess.shape != (n, n) or not (guess > 0).all():
-        raise ModelError(f"carter_1970: the guess must be {n} by {n} positive coefficients")
+        raise ValueError(f"carter_1970: the guess must be {n} by {n} positive coefficients")
     drifts = [f"drift_{name}" for name in sectors]
     tuple_of: Any = namedtuple
     Params = tuple_of("Params", [*drifts, "s", "m", "guess"])

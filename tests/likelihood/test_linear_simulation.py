@@ -111,7 +111,7 @@ def test_the_particle_filter_agrees():
 
 def test_what_is_linear():
     linear = {name for name in list_models(Simulation) if load_model(name).is_linear}
-    assert linear == {"godley_lavoie_2007_sim", "leontief_1936"}
+    assert linear == {"carter_1970", "godley_lavoie_2007_sim", "godley_lavoie_2007_us", "leontief_1936"}
     assert not walk(transition=lambda x, e, p: x + p.drift + 0.0 * e.e + 1.0 * (x > 0)).is_linear  # steps
     assert not walk(measurement=lambda x, p: (x[0] * p.drift, x[1] ** 2)).is_linear
 

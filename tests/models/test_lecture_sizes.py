@@ -1,6 +1,7 @@
 """What lectures print at their full size: thousands of markets, half a million counts, a Monte Carlo, other loops."""
 
 from functools import cache
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +114,10 @@ def test_the_fit_of_five_counts():
 # ----- Lucas's tree by Monte Carlo
 
 
+class Discount(NamedTuple):
+    beta: float = 0.96
+
+
 @cache
 def tree_of_draws(num_draws):
     """The tree as the lecture solves it: f = p u'(y) on a grid, means over draws, linear between points, flat beyond.
@@ -137,7 +142,7 @@ def tree_of_draws(num_draws):
     matrix /= num_draws
     model = estim.DecisionModel(
         name="tree",
-        prior=lucas_1978.Params(),
+        prior=Discount(),
         start=lambda p: jnp.ones(500),
         bellman=lambda f, p: p.beta * (payoff + matrix @ f),
     )

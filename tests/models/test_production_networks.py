@@ -67,7 +67,7 @@ def test_coefficients_that_drift_have_the_joint_normal_density():
         for k2, j in enumerate("ab")
     )
     assert estim.loglikelihood(model, p, data) == pytest.approx(want, rel=1e-10)
-    with pytest.raises(estim.ModelError, match="2 by 2 positive"):
+    with pytest.raises(ValueError, match="2 by 2 positive"):
         learning.economy(("a", "b"), np.zeros((2, 2)))
 
 
