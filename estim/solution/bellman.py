@@ -20,10 +20,8 @@ from estim.typing import Array, Scalar
 
 DENSE = 512
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
-LOOSEST, TIGHTEST = (
-    0.1,
-    1e-6,
-)  # share of what is left that one policy's evaluation by Krylov's method may leave
+LOOSEST, TIGHTEST = 0.1, 1e-6
+"""Share of what is left that one policy's evaluation by Krylov's method may leave."""
 DERIVATIVE_TOLERANCE = 1e-12
 PLAIN_STEPS = 60  # where Newton's step has failed: a step costs little beside the next linear solve
 

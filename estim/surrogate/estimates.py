@@ -129,14 +129,17 @@ def jackknife(statistic: Callable[..., np.ndarray], *samples: np.ndarray) -> tup
 LEVELS = (0.05, 0.95)
 """Levels of the quantiles that are looked at."""
 
+KNOTS = np.linspace(0.001, 0.999, 999)
+"""Levels between which a distribution function is linear."""
+
 
 class Margins(NamedTuple):
-    """Mean and standard deviation of every parameter ``[dim]``; quantiles and the densities there ``[2, dim]``."""
+    """Mean and standard deviation of every parameter ``[dim]``; quantiles at `LEVELS` ``[2, dim]`` and at `KNOTS`."""
 
     mean: np.ndarray
     sd: np.ndarray
     quantile: np.ndarray
-    density: np.ndarray
+    knots: np.ndarray
 
     @property
     def figures(self) -> np.ndarray:
@@ -145,13 +148,9 @@ class Margins(NamedTuple):
 
 
 def margins(draws: np.ndarray, max_draws: int = 100_000) -> Margins:
-    """Of draws ``[n, dim]``; quantiles at `LEVELS`, densities from the quantiles a little below and above."""
-    thinned = draws[:: -(-len(draws) // max_draws)]
-    near = 0.025
-    quantiles = np.quantile(thinned, [level + step for level in LEVELS for step in (-near, 0, near)], axis=0)
-    low, quantile, high = np.moveaxis(quantiles.reshape(2, 3, -1), 1, 0)
-    with np.errstate(divide="ignore"):
-        return Margins(draws.mean(axis=0), draws.std(axis=0), quantile, 2 * near / (high - low))
+    """Of draws ``[n, dim]``, quantiles of at most `max_draws` of them."""
+    quantiles = np.quantile(draws[:: -(-len(draws) // max_draws)], [*LEVELS, *KNOTS], axis=0)
+    return Margins(draws.mean(axis=0), draws.std(axis=0), quantiles[: len(LEVELS)], quantiles[len(LEVELS) :])
 
 
 def margin_shifts(
@@ -159,8 +158,9 @@ def margin_shifts(
 ) -> np.ndarray:
     """Mean, sd and quantiles of `LEVELS` under p less those under p_hat, in the latter's sd ``[4, dim]``.
 
-    With the difference of the normalised weights, w - w_hat, whose sum over f is E_p f - E_p_hat f. A quantile q moves
-    by minus the change of P(x <= q) over the density at q, to first order (Bahadur 1966).
+    With the difference of the normalised weights, w - w_hat, whose sum over f is E_p f - E_p_hat f. So P(x <= y)
+    is that of all of p_hat's draws and the sum of w - w_hat over the points up to y; quantiles are where it has their
+    level.
 
     Args:
         learnt: of p_hat, from all draws.
@@ -170,9 +170,21 @@ def margin_shifts(
     centred = values - learnt.mean
     mean = change @ centred
     variance = np.maximum(learnt.sd**2 + change @ centred**2 - mean**2, 0)
-    below = np.stack([change @ (values <= q) for q in learnt.quantile])
+    quantile = np.stack(
+        [_quantile_shifts(*of, change) for of in zip(learnt.knots.T, values.T, strict=True)], -1
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.stack([mean, np.sqrt(variance) - learnt.sd, *(-below / learnt.density)]) / learnt.sd
+        return np.stack([mean, np.sqrt(variance) - learnt.sd, *quantile]) / learnt.sd
+
+
+def _quantile_shifts(knots: np.ndarray, values: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Of one parameter, at `LEVELS`, by quantiles ``[999]`` of p_hat, points ``[n]`` and w - w_hat ``[n]``."""
+    if not np.isfinite(change).all():
+        return np.full(len(LEVELS), np.nan)
+    order = np.argsort(values)
+    y, learnt = values[order], np.interp(values[order], knots, KNOTS, left=0, right=1)
+    true = np.maximum.accumulate(learnt + np.cumsum(change[order]))
+    return np.interp(LEVELS, true, y) - np.interp(LEVELS, learnt, y)
 
 
 def tail_khat(learnt: Margins, values: np.ndarray, weight: np.ndarray) -> np.ndarray:

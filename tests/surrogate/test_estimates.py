@@ -99,8 +99,7 @@ def test_shifts_are_those_of_weighted_moments_and_quantiles():
         quantiles = x[order][np.searchsorted(np.cumsum(w[order]), [0.05, 0.95])]
         naive += list(quantiles - np.quantile(x, [0.05, 0.95]))
         np.testing.assert_allclose(found[:2, j], np.array(naive[:2]) / x.std(), rtol=1e-6)
-        # Bahadur's representation is of first order.
-        np.testing.assert_allclose(found[2:, j], np.array(naive[2:]) / x.std(), rtol=0.2)
+        np.testing.assert_allclose(found[2:, j], np.array(naive[2:]) / x.std(), rtol=0.05)
 
 
 def test_convergence_of_short_still_and_good_chains():

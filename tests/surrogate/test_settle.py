@@ -27,7 +27,7 @@ def truth():
     ("mean", "sd", "rounds", "correction", "surrogates"),
     [
         (0.0, 1.0, 0, "none", 1),
-        (0.2, 1.0, 0, "importance weights", 1),  # a quantile moves by weights to first order
+        (0.3, 1.0, 0, "importance weights", 1),
         (0.0, 0.2, 0, "tempered path", 1),
         (0.0, 0.2, 1, "none", 2),
     ],
