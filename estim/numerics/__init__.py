@@ -10,6 +10,7 @@ from estim.numerics.powers import follow_recursion, matrix_powers
 from estim.numerics.resampling import resample_systematically
 from estim.numerics.segments import scan_in_segments
 from estim.numerics.semidefinite import semidefinite_cholesky
+from estim.numerics.small_product import small_product
 from estim.numerics.sylvester import solve_discrete_lyapunov, solve_sylvester
 from estim.numerics.tensor_sylvester import solve_tensor_sylvester
 from estim.numerics.toeplitz import block_toeplitz
@@ -28,6 +29,7 @@ __all__ = [
     "resample_systematically",
     "scan_in_segments",
     "semidefinite_cholesky",
+    "small_product",
     "solve_discrete_lyapunov",
     "solve_expectations",
     "solve_factorized",

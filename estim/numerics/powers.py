@@ -1,7 +1,9 @@
-"""Powers of a matrix, and recursions with a constant one, in a number of steps that grows with the log of the dates."""
+"""Powers of a matrix, and recursions with a constant one."""
 
+import jax
 import jax.numpy as jnp
 
+from estim.numerics.small_product import small_product
 from estim.typing import Array
 
 
@@ -15,12 +17,10 @@ def matrix_powers(matrix: Array, count: int) -> Array:
 
 
 def follow_recursion(increments: Array, matrix: Array) -> Array:
-    """x_t = x_{t-1} A + b_t from x_{-1} = 0, for ``increments`` b ``[T, m, n]`` and ``matrix`` A ``[n, n]``.
+    """x_t = x_{t-1} A + b_t from x_{-1} = 0, for ``increments`` b ``[T, m, n]`` and ``matrix`` A ``[n, n]``."""
 
-    The sum of b_{t-j} A^j over the last k dates, and that k dates earlier times A^k, are the sum over the last 2k.
-    """
-    x, power, reach = increments, matrix, 1
-    while reach < len(increments):
-        before = jnp.pad(x, ((reach, 0), (0, 0), (0, 0)))[: len(x)]
-        x, power, reach = x + before @ power, power @ power, 2 * reach
-    return x
+    def step(x: Array, b: Array) -> tuple[Array, Array]:
+        x = small_product(x, matrix) + b
+        return x, x
+
+    return jax.lax.scan(step, jnp.zeros(increments.shape[1:]), increments)[1]

@@ -20,7 +20,7 @@ from estim.likelihood.contract import Gradient, Likelihood, check_presample
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.moving_average.lattice import normal_logdensity
 from estim.likelihood.singularity import SMALLEST_SHARE, singular_moving_average
-from estim.numerics import block_toeplitz, matrix_powers, solve_discrete_lyapunov
+from estim.numerics import block_toeplitz, follow_recursion, small_product, solve_discrete_lyapunov
 from estim.representations.moving_average import MovingAverage
 from estim.representations.trend import without_trend
 from estim.status import Status
@@ -140,23 +140,25 @@ def _loglikelihood(
 def autocovariances(moving_average: MovingAverage, num_lags: int) -> Array:
     """Gamma_k = E[y_{t+k} y_t'], k = 0 ... num_lags-1, of the moving average without measurement error.
 
-    ``[num_lags, n_obs, n_obs]``. Up to the horizon by FFT, padded so that the last lags do not alias; the tail
-    psi_{T+j} = C F^j G adds C F^k P C', with P = F P F' + G Q G'.
+    ``[num_lags, n_obs, n_obs]``. Up to the horizon by FFT, padded so that the last lags do not alias. The tail
+    psi_{T+j} = C F^j G adds C M_k, with
+
+        M_{k+1} = F M_k + G Q psi_{T-1-k}',      M_0 = P C',      P = F P F' + G Q G'.
     """
     psi, cov, tail = moving_average.impulse_responses, moving_average.shock_cov, moving_average.tail
     horizon = psi.shape[0]
-    ahead, after = psi, jnp.zeros(())
-    if tail is not None:
-        F, G = tail.transition, tail.impact
-        P, _ = solve_discrete_lyapunov(F, G @ cov @ G.T)
-        follow = tail.loading @ matrix_powers(F, num_lags)
-        ahead, after = jnp.concatenate([psi, follow[:-1] @ G]), follow @ (P @ tail.loading.T)
     length = next_fast_len(horizon + num_lags - 1, real=True)
     transform = jnp.fft.rfft(psi, length, axis=0)
-    transform_ahead = transform if tail is None else jnp.fft.rfft(ahead, length, axis=0)
-    spectrum = jnp.einsum("woi,ij,wpj->wop", transform_ahead, cov + 0j, transform.conj())
-    gamma = jnp.fft.irfft(spectrum, length, axis=0)[: min(len(ahead), num_lags)]
-    return jnp.pad(gamma, ((0, num_lags - len(gamma)), (0, 0), (0, 0))) + after
+    spectrum = small_product(small_product(transform, cov), transform.conj().swapaxes(1, 2))
+    gamma = jnp.fft.irfft(spectrum, length, axis=0)[: min(horizon, num_lags)]
+    gamma = jnp.pad(gamma, ((0, num_lags - len(gamma)), (0, 0), (0, 0)))
+    if tail is None:
+        return gamma
+    C, F, G = tail
+    P, _ = solve_discrete_lyapunov(F, G @ cov @ G.T)
+    backwards = jnp.pad(psi[::-1], ((0, num_lags), (0, 0), (0, 0)))[: num_lags - 1]
+    moved = jnp.concatenate([(C @ P.T)[None], backwards @ (G @ cov).T])
+    return gamma + C @ follow_recursion(moved, F.T).swapaxes(1, 2)
 
 
 def _fastest_logdensity(covariances: Array, centred: Array, presample: int) -> Scalar:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from estim.model import Model
+from estim.numerics import small_product
 from estim.numerics.block_tridiagonal import solve_repeated_blocks
 from estim.solution.incidence import incidence
 from estim.solution.linearize import LinearModel
@@ -111,7 +112,7 @@ def _recursion(gain: Array, b: Array, reverse: bool) -> Array:
     """x_t = gain x_{t-1} + b_t (or x_{t+1}, from the end), ``b`` ``[T, m]``."""
 
     def step(x, b_t):
-        x = gain @ x + b_t
+        x = small_product(gain, x[:, None])[:, 0] + b_t
         return x, x
 
     return jax.lax.scan(step, jnp.zeros(b.shape[1]), b, reverse=reverse)[1]
