@@ -174,8 +174,8 @@ def certify(
         num_evaluations: of the true posterior.
         training_chains: positions of the exact chains that taught it, ``[chain, draw, dim]``: their R-hat is looked
             at, and what the surrogate says of their draws.
-        tolerance: by how much of itself a standard deviation may be wrong; means and 5 and 95 % quantiles by twice as
-            many posterior standard deviations. The verdict follows from it.
+        tolerance: by how much of itself a standard deviation may be wrong; means by twice, and 5 and 95 % quantiles by
+            three times as many posterior standard deviations. The verdict follows from it.
         functions: the user's own quantities by name, functions of positions ``[n, dim]`` that give ``[n]``; they are
             judged as the parameters are.
         gradients: whether they are cheap: 250 more evaluations have them, for a kernel Stein discrepancy.
