@@ -59,9 +59,10 @@ def _search(report: Report) -> str:
     if "listed" not in saved:
         return ""
     heights = saved["listed"]
-    found = f"The search climbed from {saved['logdensities'].size} starting points"
+    starts = saved["logdensities"].size
+    found = f"The search climbed from {starts} starting points" if starts > 1 else "The search climbed once"
     if len(heights) == 1:
-        return f"{found} and met one mode; one that none of them was near to would not be seen."
+        return f"{found} and met one mode; one that it did not come near to would not be seen."
     listed = ", ".join(f"{height:.2f}" for height in heights)
     return (
         f"{found} and met {len(heights)} modes, with log-densities of {listed}. Chains start around each that "

@@ -56,7 +56,7 @@ def verdict(report: Report) -> dict[str, Any]:
             tone, headline = "caution", f"{headline} Their marginal likelihoods do not agree."
     if report.settings.get("first_look"):
         headline = f"A first look: {headline}"
-        lines.append("The draws are few: `--set preset=full` makes those to publish.")
+        lines.append("The draws are few: --set preset=full makes those to publish.")
     return {"tone": tone, "headline": headline, "lines": lines}
 
 
