@@ -59,16 +59,18 @@ def _number(column: pd.Series, row: int) -> float:
     )
 
 
-PERIODS_AT_ONCE = 8
+EVALUATED_TOGETHER, ANALYSED_TOGETHER = 8, 32
+"""Periods by which a sample grows before it needs programs of its own: of a likelihood, whose time matters, and of an
+analysis, which is made once and takes longer to compile than to run."""
 
 
-def in_whole_blocks(observations: Any) -> np.ndarray:
-    """Observations ``[n_periods, n_obs]`` with periods of NaN behind, until there are a multiple of eight.
+def in_whole_blocks(observations: Any, size: int) -> np.ndarray:
+    """Observations ``[n_periods, n_obs]`` with periods of NaN behind, until there are a multiple of ``size``.
 
     A quarter more has the shape of the last one then, and compiles nothing.
     """
     rows = np.asarray(observations, float)
-    empty = np.full((-len(rows) % PERIODS_AT_ONCE, rows.shape[1]), np.nan)
+    empty = np.full((-len(rows) % size, rows.shape[1]), np.nan)
     return np.concatenate([rows, empty])
 
 

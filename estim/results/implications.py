@@ -25,7 +25,7 @@ from estim.analysis.predictive_checks import predictive_statistics
 from estim.analysis.variance_decomposition import variance_decomposition
 from estim.arguments import ArgumentError
 from estim.data.datasets import DataError
-from estim.observations import in_whole_blocks
+from estim.observations import ANALYSED_TOGETHER, in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
 from estim.representations.pruned import PrunedStateSpace
@@ -83,7 +83,7 @@ class Implied:
     def rows(self) -> np.ndarray:
         """The data; with empty periods behind where a quarter more should need no new program."""
         y = self.estimated.observations
-        return in_whole_blocks(y) if isinstance(self.at_mean, StateSpace) else y
+        return in_whole_blocks(y, ANALYSED_TOGETHER) if isinstance(self.at_mean, StateSpace) else y
 
 
 def _responses(given: Implied) -> Arrays:

@@ -18,7 +18,7 @@ from estim.analysis.moving_average import sample_conditional
 from estim.arguments import ArgumentError, did_you_mean
 from estim.devices import over
 from estim.likelihood.state_space.smoothing import sample_smoothed
-from estim.observations import PERIODS_AT_ONCE, in_whole_blocks
+from estim.observations import ANALYSED_TOGETHER, in_whole_blocks
 from estim.periods import labels_of, periods_after, place_of
 from estim.posterior import Posterior
 from estim.representations.linear import StateSpace
@@ -103,7 +103,7 @@ def _history_of_state_spaces(given: Estimated, keys: Array) -> tuple[Array, Arra
         states, shocks = sample_smoothed(key, state_space, y)
         return states @ rule.policy.T + rule.steady_state[None], shocks
 
-    rows = jnp.asarray(in_whole_blocks(given.observations))
+    rows = jnp.asarray(in_whole_blocks(given.observations, ANALYSED_TOGETHER))
     variables, shocks = smooth(keys, state_spaces, rules, rows)
     return variables[:, :n_periods], shocks[:, :n_periods], rules.status
 
@@ -139,10 +139,9 @@ def forecast_over_draws(given: Estimated, horizon: int, imposed: Any, rng_key: K
     """
     dates = periods_after(given.data.index, horizon)
     path, y = _imposed(imposed, dates, given.observables), given.observations
-    rest = (
-        len(y) % PERIODS_AT_ONCE
-    )  # periods of the sample that join the path, whose length is always the same
-    empty = np.full((PERIODS_AT_ONCE - rest, y.shape[1]), np.nan)
+    # What is left of the sample joins the path, whose length is always the same.
+    rest = len(y) % ANALYSED_TOGETHER
+    empty = np.full((ANALYSED_TOGETHER - rest, y.shape[1]), np.nan)
     sample, path = y[: len(y) - rest], np.concatenate([y[len(y) - rest :], path, empty])
     solved = given.solutions()
 

@@ -18,7 +18,7 @@ from estim.likelihood.state_space.filtering import filter_states
 from estim.likelihood.state_space.parallel import parallel_logdensities
 from estim.likelihood.state_space.square_root import square_root_logdensities
 from estim.likelihood.state_space.start import STARTS, Gaussian, Start
-from estim.observations import in_whole_blocks
+from estim.observations import EVALUATED_TOGETHER, in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.trend import without_trend
 from estim.status import Status
@@ -123,7 +123,9 @@ class Kalman(Likelihood):
             method = "standard" if self.shock_scales else fastest
         row = replace(self, start=start, method=method)
         traced = isinstance(observations, jax.core.Tracer)
-        rows = jnp.asarray(observations if traced else in_whole_blocks(observations), float)
+        rows = jnp.asarray(
+            observations if traced else in_whole_blocks(observations, EVALUATED_TOGETHER), float
+        )
         return row, KalmanData(rows, jax.tree.map(jnp.asarray, given), jnp.asarray(len(observations)))
 
     def loglikelihood(self, solution: StateSpace, data: KalmanData) -> Outcome:
