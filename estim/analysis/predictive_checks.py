@@ -34,12 +34,13 @@ def predictive_statistics(
         The statistics, with leading axis ``[n]``.
     """
     gaps = jnp.isnan(jnp.asarray(observations))
+    keys = jax.random.split(rng_key, state_spaces.status.shape[0])
 
-    def one(state_space: StateSpace | MovingAverage, key: Key) -> Any:
+    def one(state_space: StateSpace | MovingAverage, key: Key, gaps: Array) -> Any:
         y = simulate(state_space, key, gaps.shape[0])
         return statistic(jnp.where(gaps, jnp.nan, y))
 
-    return over_draws(one, state_spaces, jax.random.split(rng_key, state_spaces.status.shape[0]))
+    return over_draws(one, state_spaces, keys, jnp.broadcast_to(gaps, (len(keys), *gaps.shape)))
 
 
 @checked

@@ -140,7 +140,7 @@ def _forecast(given: Implied) -> Arrays:
 def _checks(given: Implied) -> Arrays:
     """STATISTICS (`estim.results.contents`) ``[..., n_statistics, n_obs]`` of the ``data``, and of samples simulated at
     draws of the ``posterior`` and of the ``prior``."""
-    y = jnp.asarray(given.estimated.observations)
+    y = jnp.asarray(given.rows)
     drawn = {"posterior": given.at_draws, "prior": solutions(given.estimated.posterior, given.prior)}
     simulated = {
         name: np.asarray(predictive_statistics(given.rng_key, found, _statistics, y))
