@@ -11,6 +11,7 @@ import pandas as pd
 from estim.arguments import Positive, checked
 from estim.decision import DecisionModel
 from estim.kept import kept_on_model
+from estim.models import load_model
 from estim.solution.at_rest import solution_error
 from estim.solution.table import solver_named
 from estim.tracing import ModelError
@@ -19,12 +20,17 @@ from estim.typing import Key
 
 @checked
 def simulate_agents(
-    model: DecisionModel, params: Any = None, num_agents: Positive = 1000, *, rng_key: Key, solver: Any = None
+    model: DecisionModel | str,
+    params: Any = None,
+    num_agents: Positive = 1000,
+    *,
+    rng_key: Key,
+    solver: Any = None,
 ) -> pd.DataFrame:
     """What agents of a solved dynamic program do, by the model's ``draw``.
 
     Args:
-        model: the dynamic program.
+        model: the dynamic program, or its name in the gallery.
         params: values that override the model's defaults, in its own units.
         num_agents: how many.
         rng_key: a JAX key; the same key gives the same agents.
@@ -37,7 +43,8 @@ def simulate_agents(
         ModelError: the model has no ``draw``, or a parameter is unknown or outside its prior's support.
         SolutionError: there is no solution there; the message says why.
     """
-    if model.draw is None:
+    model = load_model(model) if isinstance(model, str) else model
+    if getattr(model, "draw", None) is None:
         raise ModelError(f"{model.name} has no draw, (key, solution, params) -> observables")
     values = model.params(params)
     model.check_support(values._asdict())

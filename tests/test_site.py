@@ -30,6 +30,11 @@ return {
   elsewhere: performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith("file:")),
   raw: [...document.querySelectorAll("article :not(pre) > code")].map(e => e.textContent)
     .filter(t => /\\btitle=["']|^\\w+ no-run|^(import|from) \\w|\\n(import|from) \\w/.test(t)),
+  dollars: [...document.querySelectorAll("article p, article li, article td")].map(e => {
+    const words = e.cloneNode(true);
+    words.querySelectorAll("code, pre").forEach(c => c.remove());
+    return words.textContent;
+  }).filter(t => t.includes("$")),
   formulas: document.querySelectorAll("math").length,
   unread: [...document.querySelectorAll("math mi")].map(e => e.textContent).filter(t => t == "&" || t[0] == "\\\\"),
   heads: [...document.querySelectorAll("thead th")].map(e => e.innerText),
@@ -106,6 +111,7 @@ def test_pages_are_there(seen):
 def test_formulas_are_drawn(seen):
     assert not {page for (page, *_), look in seen.items() if re.search(r"\\[(\[]|\$\$", look["text"])}
     assert not {page for (page, *_), look in seen.items() if look["unread"]}
+    assert not {page: look["dollars"] for (page, *_), look in seen.items() if look["dollars"]}
     assert seen["methods/particle_filter.html", 390, True]["formulas"] > 10
 
 

@@ -238,7 +238,7 @@ def test_poisson_regression_by_newton_and_raphson(case, design):
 
 
 def test_the_likelihood_of_counts_is_that_of_the_regression():
-    data = estim.simulate_agents(poisson_regression.model, None, 50, rng_key=jax.random.key(0))
+    data = estim.simulate_agents("poisson_regression", None, 50, rng_key=jax.random.key(0))
     x = data.x.to_numpy()
     X = np.stack([np.ones(50), x, x**2], axis=1)
     b = {"constant": -0.5, "linear": 0.2, "square": 0.1}
@@ -274,3 +274,8 @@ def test_prices_with_stochastic_volatility(point):
         assert getattr(found, name) == pytest.approx(expected, rel=1e-4), name
     # Discounting and growth of dividends are the same thing: one derivative follows from the other.
     assert found.beta * given["beta"] == pytest.approx(float(found.mu_d), rel=1e-8)
+
+
+def test_agents_of_a_model_without_decisions_are_refused():
+    with pytest.raises(estim.ModelError, match="hansen_1985 has no draw"):
+        estim.simulate_agents("hansen_1985", None, 50, rng_key=jax.random.key(0))
