@@ -27,7 +27,7 @@ import estim
 from estim.likelihood.moment_matching import EstimatedMoments
 from estim.models import arrow_harris_marschak_1951, benhabib_bisin_zhu_2011, kesten_1973
 
-NUM_AGENTS, BURN, NUM_FIRMS = 1_000, 60, 10
+NUM_AGENTS, BURN, NUM_FIRMS = 500, 40, 10
 NUM_PERIODS = {"carter_1970": 25}
 
 
@@ -76,7 +76,7 @@ def cross_section(rows):
     def of_model(solution, key):
         return rows(last_agents(solution.specification, solution.params, key)).mean(axis=0)
 
-    return make, estim.MomentMatching(of_model=of_model, simulations=4)
+    return make, estim.MomentMatching(of_model=of_model, simulations=2)
 
 
 def followed(model, params, key):
@@ -103,7 +103,7 @@ def cases():
         ),
     }
     for name, (model, rows) in of_agents.items():
-        found[name] = Case(model, *cross_section(rows), "rwmh" if name.startswith("arrow") else "nuts")
+        found[name] = Case(model, *cross_section(rows), "rwmh", 1_500)
     found["inventory_firms"] = Case(estim.load_model("inventory_firms"), followed)
     return found
 
