@@ -49,17 +49,21 @@ def gradients() -> dict[str, Any]:
             prior=namedtuple("P", ["rho"])(np.full(n, 0.9)),
         )
         shocks = 0.1 * np.random.default_rng(0).normal(size=(200, 1))
-        mean = lambda rho, checkpoint=False, model=model, shocks=shocks: model.path(
+        mean = lambda rho, checkpoint=None, model=model, shocks=shocks: model.path(
             {"rho": rho}, shocks, checkpoint=checkpoint
         ).observables.mean.mean()
         at, programs = jnp.full(n, 0.9), {"simulation": mean, "gradient": jax.grad(mean)}
-        programs["gradient_with_checkpoints"] = jax.grad(partial(mean, checkpoint=True))
+        programs |= {
+            f"gradient_{words}_checkpoints": jax.grad(partial(mean, checkpoint=asked))
+            for words, asked in (("with", True), ("without", False))
+        }
         compiled = {name: jax.jit(program) for name, program in programs.items()}
         found[n] = milliseconds({name: partial(program, at) for name, program in compiled.items()})
-        found[n]["ratio"] = round(found[n]["gradient"] / found[n]["simulation"], 2)
-        found[n]["ratio_with_checkpoints"] = round(
-            found[n]["gradient_with_checkpoints"] / found[n]["simulation"], 2
-        )
+        found[n] |= {
+            name.replace("gradient", "ratio"): round(found[n][name] / found[n]["simulation"], 2)
+            for name in programs
+            if name != "simulation"
+        }
     return found
 
 
