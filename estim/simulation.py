@@ -22,7 +22,6 @@ from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
 from estim.typing import Array
 
-
 _LARGE = 2**24
 """Bytes of a path of states, of which a reverse pass holds twice as many."""
 

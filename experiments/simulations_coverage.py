@@ -31,7 +31,7 @@ from estim.models import arrow_harris_marschak_1951, benhabib_bisin_zhu_2011, ke
 
 NUM_AGENTS, BURN, NUM_FIRMS = 500, 40, 10
 NUM_PERIODS = {"carter_1970": 25}
-POPULATION = {"num_chains": 1, "num_samples": 1_000, "num_mutations": 2}
+POPULATION = {"num_chains": 1, "num_samples": 500, "num_mutations": 2}
 
 
 def walk(num_samples):

@@ -23,7 +23,6 @@ import estim
 from estim.models import baqaee_farhi_2019, benhabib_bisin_zhu_2011
 from estim.numerics import gini
 
-
 OF_PROCESSOR = sys.argv[1:2] == ["processor"]
 CLOCK = time.process_time if OF_PROCESSOR else time.perf_counter
 
