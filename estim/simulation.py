@@ -22,6 +22,9 @@ from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
 from estim.typing import Array
 
+_LARGE = 2**24
+"""Bytes of a path of states, of which a reverse pass holds twice as many."""
+
 
 class Path(NamedTuple):
     """States and observables of a simulation, one period after another.
@@ -134,7 +137,7 @@ class Simulation(Specification):
         *,
         include_start: bool = False,
         start: Any = None,
-        checkpoint: bool = False,
+        checkpoint: bool | None = None,
     ) -> Path:
         """States and observables from given shocks. JAX may trace, differentiate and batch it.
 
@@ -146,8 +149,9 @@ class Simulation(Specification):
                 where None.
             include_start: whether the period of the start is the first row.
             start: a state to start from in the place of the simulation's own.
-            checkpoint: for derivatives of long paths of large states: a reverse pass through n periods holds some
-                2 sqrt(n) states and computes the others again.
+            checkpoint: for derivatives of long paths of large states: whether a reverse pass through n periods holds
+                some sqrt(n) states and computes the others again. None where the path's states take 16 MB or more:
+                what is held then costs more to write than to compute.
 
         Returns:
             A path of n_periods rows, or of one more with the start.
@@ -174,6 +178,8 @@ class Simulation(Specification):
             return state, (state, self.observe(state, params, error))
 
         rest = by_measurement[1:] if include_start else by_measurement
+        if checkpoint is None:
+            checkpoint = num_rows * sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(begun)) >= _LARGE
         scan = scan_in_segments if checkpoint else jax.lax.scan
         _, (states, observed) = scan(step, begun, (shocks, rest))
         if include_start:

@@ -190,6 +190,8 @@ def firms(ax, model):
     s = np.sort(np.asarray(path[-1, :1000]))[::-1]
     ax.loglog(s, np.arange(1, 1001) / 10, color=PALETTE[0])
     ax.set(xlabel="size of the firm", ylabel="per cent that are larger")
+    ax.set(xticks=(2, 3, 5, 10), xticklabels=(2, 3, 5, 10))
+    ax.xaxis.minorticks_off()
     return "Sizes of firms after 300 periods"
 
 
@@ -213,7 +215,7 @@ def coefficients(ax, name):
     logs = np.stack(path.observables, axis=-1)[:, :3]
     lines(ax, np.arange(20), {f"input 1 of sector {j + 1}": np.exp(logs[:, j]) for j in range(3)},
           xlabel="years", ylabel="units of input a unit of output")  # fmt: skip
-    ax.set(ylim=(0, None))
+    ax.set(ylim=(0, None), xticks=range(0, 20, 5))
     return "Coefficients that drift"
 
 

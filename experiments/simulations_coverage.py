@@ -6,7 +6,8 @@ Parameters and data are a draw of their joint distribution, so that 90 % bands o
 probability 0.9, parameter by parameter. Stock-flow models are estimated on a hundred periods, technical coefficients on
 25 years of flows; where they are linear by the exact likelihood, and where stocks multiply rates by the unscented
 filter. Firms and households are estimated on moments of one cross-section, which are simulated again at each point;
-inventories on moments, and by the exact likelihood of firms that are followed.
+inventories on moments, whose cycles make several modes, which tempered particles from the prior find, and by the exact
+likelihood of firms that are followed.
 The rows and the last line are those of `decisions_coverage.py`.
 """
 
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -27,8 +29,13 @@ import estim
 from estim.likelihood.moment_matching import EstimatedMoments
 from estim.models import arrow_harris_marschak_1951, benhabib_bisin_zhu_2011, kesten_1973
 
-NUM_AGENTS, BURN, NUM_FIRMS = 1_000, 60, 10
+NUM_AGENTS, BURN, NUM_FIRMS = 500, 40, 10
 NUM_PERIODS = {"carter_1970": 25}
+POPULATION = {"num_chains": 1, "num_samples": 500, "num_mutations": 2}
+
+
+def walk(num_samples):
+    return {"num_chains": 2, "num_warmup": 400, "num_samples": num_samples}
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Case:
     make: Callable[[Any, Any, Any], Any]  # model, parameters and a key -> data
     likelihood: Any = None
     algorithm: str = "nuts"
-    num_samples: int = 500
+    sampling: Any = MappingProxyType({"num_chains": 2, "num_warmup": 400, "num_samples": 500})
 
 
 def path_with_errors(model, params, key):
@@ -76,7 +83,7 @@ def cross_section(rows):
     def of_model(solution, key):
         return rows(last_agents(solution.specification, solution.params, key)).mean(axis=0)
 
-    return make, estim.MomentMatching(of_model=of_model, simulations=4)
+    return make, estim.MomentMatching(of_model=of_model, simulations=2)
 
 
 def followed(model, params, key):
@@ -89,7 +96,7 @@ def cases():
     found = {model.name: Case(model, path_with_errors) for model in linear}
     for model in (estim.load_model(f"godley_lavoie_2007_{name}") for name in ("pc", "bmw")):
         found[model.name] = Case(
-            model, path_with_errors, estim.GaussianFilter(rule="unscented"), "rwmh", 1_000
+            model, path_with_errors, estim.GaussianFilter(rule="unscented"), "rwmh", walk(1_000)
         )
     of_agents = {
         "kesten_1973": (kesten_1973.economy(NUM_AGENTS), log_moments),
@@ -103,7 +110,8 @@ def cases():
         ),
     }
     for name, (model, rows) in of_agents.items():
-        found[name] = Case(model, *cross_section(rows), "rwmh" if name.startswith("arrow") else "nuts")
+        sampler = ("smc", POPULATION) if name.startswith("arrow") else ("rwmh", walk(1_500))
+        found[name] = Case(model, *cross_section(rows), *sampler)
     found["inventory_firms"] = Case(estim.load_model("inventory_firms"), followed)
     return found
 
@@ -127,9 +135,7 @@ def covered(name, seed):
     if isinstance(likelihood, estim.MomentMatching):  # other random numbers for each data set
         likelihood = replace(likelihood, seed=seed + 1)
     posterior = replace(posterior, data=estim.build_posterior(case.model, data, likelihood=likelihood).data)
-    draws = estim.sample(
-        posterior, case.algorithm, of_draws, num_chains=2, num_warmup=400, num_samples=case.num_samples
-    )
+    draws = estim.sample(posterior, case.algorithm, of_draws, **case.sampling)
     values = jax.vmap(jax.vmap(posterior.constrain_fn))(draws.position)
     tail = (1 - BAND) / 2
     bands = {n: np.quantile(values[n], [tail, 1 - tail]) for n in truth}

@@ -17,6 +17,7 @@ from small_models import ar1, coarse
 from webdriver import CHROMIUM, browser
 
 import estim
+from estim.arguments import ArgumentError
 from estim.cli import main
 from estim.cockpit.levers import levers_of
 from estim.cockpit.moves import Cockpit, Estimated
@@ -300,3 +301,32 @@ def test_only_this_machine_is_answered(page):
 def test_a_model_that_is_none_is_an_error(capsys):
     assert main(["cockpit", "no_such_model"]) == 2
     assert "no_such_model" in capsys.readouterr().err
+
+
+def test_a_cockpit_opens_on_a_model_its_name_or_its_file(tmp_path):
+    (tmp_path / "steered.py").write_text(
+        "import estim\n"
+        "model = estim.load_model('godley_lavoie_2007_sim')\n"
+        "objectives = lambda paths: {'gap': (paths['Y'][-1] - 100) ** 2}\n"
+    )
+    of_object, of_name = (estim.open_cockpit(model, 30) for model in (sim, "godley_lavoie_2007_sim"))
+    of_file = estim.open_cockpit(tmp_path / "steered.py", 30)
+    move = {"estimated:alpha1": 0.7}
+    want = SIM.move(move)
+    for cockpit in (of_object, of_name, of_file):
+        assert cockpit.move(move)["paths"] == want["paths"]
+    income = want["paths"][SIM.view.series.index("Y")]
+    assert of_file.move(move)["parts"] == pytest.approx({"gap": (income[-1] - 100) ** 2})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rust_1987",), "the cockpit shows a Model or a Simulation, not a DecisionModel"),
+        ((sim, 0), "open_cockpit: horizon must be"),
+        ((3.0,), "open_cockpit: model must be"),
+    ],
+)
+def test_what_the_cockpit_cannot_show_is_an_error(arguments, words):
+    with pytest.raises(ArgumentError, match=words):
+        estim.open_cockpit(*arguments)

@@ -67,8 +67,8 @@ class Cockpit:
         estimated: Estimated | None = None,
     ) -> None:
         self.model, self.estimated = model, estimated
-        self.levers: list[Lever] = levers_of(model, None if estimated is None else estimated.draws)
         self.view: View = view_of(model, horizon)
+        self.levers: list[Lever] = levers_of(model, None if estimated is None else estimated.draws)
         self._names = [lever.name for lever in self.levers if lever.group != "shocks"]
         self._objectives = objectives or _mean_squares(isinstance(model, Simulation))
         self._exact = jax.jit(self._at)

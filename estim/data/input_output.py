@@ -54,6 +54,9 @@ class InputOutputTable(NamedTuple):
 def us_input_output() -> InputOutputTable:
     """The table of the United States in 2019 by 20 sectors, the sections A to T of ISIC, revision 4.
 
+    Returns:
+        An `InputOutputTable`, in millions of dollars.
+
     Source: OECD (2023), Inter-Country Input-Output tables. Whoever passes it on names that source.
     """
     frame = pd.read_csv(FOLDER / "us_input_output_2019.csv", index_col=0)

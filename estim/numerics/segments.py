@@ -11,13 +11,13 @@ import jax.numpy as jnp
 def scan_in_segments(step: Callable[[Any, Any], tuple[Any, Any]], start: Any, given: Any) -> tuple[Any, Any]:
     """What ``jax.lax.scan(step, start, given)`` returns.
 
-    A reverse pass through n periods holds 2 sqrt(n) of what a step needs, in the place of n, and computes every step
-    twice.
+    A reverse pass through n periods holds some sqrt(n) states and what sqrt(n) steps need, in the place of n, and
+    computes every step twice.
 
     Source: Griewank and Walther (2008), Evaluating Derivatives, ch. 12, with one level of checkpoints.
     """
     num = len(jax.tree.leaves(given)[0])
-    length = max(isqrt(num), 1)
+    length = _length(num)
     whole = num - num % length
     segment = jax.checkpoint(lambda carry, xs: jax.lax.scan(step, carry, xs))
     by_segment = jax.tree.map(lambda x: x[:whole].reshape(-1, length, *x.shape[1:]), given)
@@ -27,3 +27,10 @@ def scan_in_segments(step: Callable[[Any, Any], tuple[Any, Any]], start: Any, gi
         return carry, found
     carry, rest = segment(carry, jax.tree.map(lambda x: x[whole:], given))
     return carry, jax.tree.map(lambda *parts: jnp.concatenate(parts), found, rest)
+
+
+def _length(num: int) -> int:
+    """Of a segment: about sqrt(num), and such that no shorter one is left over where that can be."""
+    root = max(isqrt(num), 1)
+    whole = [length for length in range(max(root // 2, 1), 2 * root + 1) if num % length == 0]
+    return min(whole, key=lambda length: abs(length - root), default=root)

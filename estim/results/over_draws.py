@@ -77,7 +77,7 @@ def history_over_draws(given: Estimated, rng_key: Key) -> xr.Dataset:
     gives = given.posterior.likelihood.solver.gives
     if gives not in _HISTORIES:
         raise ArgumentError(
-            f"there is no smoother over draws for a {gives.__name__}: see estim.smoothed_history"
+            f"there is no smoother over draws for a {gives.__name__}: see estim.analysis.smoothed_history"
         )
     variables, shocks, status = _HISTORIES[gives](given, given.keys(rng_key))
     date = {"date": labels_of(given.data.index)}

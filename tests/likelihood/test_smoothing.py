@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from linear_gaussian import joint_normal, random_observations, random_state_space
 
-import estim  # noqa: F401
+import estim
+from estim.arguments import ArgumentError
 from estim.likelihood.state_space.filtering import filter_states
 from estim.likelihood.state_space.smoothing import sample_smoothed, smooth
 from estim.likelihood.state_space.start import Gaussian, stationary_start
@@ -72,3 +73,9 @@ def test_simulations_have_the_unconditional_distribution(rng_key):
     draws = np.concatenate([x.reshape(len(keys), -1) for x in simulated], axis=1)
     joint = joint_normal(state_space, N_PERIODS)
     assert_moments(draws, joint.mean, joint.cov)
+
+
+def test_what_is_no_linear_state_space_is_an_error_that_names_the_way():
+    solution = estim.solve("godley_lavoie_2007_pc")
+    with pytest.raises(ArgumentError, match=r"not a SimulatedStateSpace; .* estim.analysis.smoothed_history"):
+        estim.smooth(solution, np.zeros((3, 3)))

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 
+from estim.arguments import ArgumentError
 from estim.likelihood.singularity import SMALLEST_SHARE
 from estim.likelihood.state_space.diffuse import diffuse_sample
 from estim.likelihood.state_space.filtering import leave_out_missing
@@ -55,9 +56,15 @@ def smooth(state_space: StateSpace, observations: Array, start: Gaussian | None 
         Means ``[n_periods, n]`` and covariances ``[n_periods, n, n]`` of the states and of the shocks.
 
     Raises:
+        ArgumentError: the solution is no linear state space; names what smooths it.
         SolutionError: the numbers of some period cannot all be observed, as no shock and no error moves one
             of them alone (inside `jit` the result is NaN).
     """
+    if not isinstance(state_space, StateSpace):
+        raise ArgumentError(
+            f"smooth: the solution must be a StateSpace, not a {type(state_space).__name__}; of a simulation and of "
+            "other solutions that are not linear estim.analysis.smoothed_history(estim.solve(model, params), data)"
+        )
     smoothed, singular = _smooth(state_space, observations, start)
     raise_if_singular(
         singular, "the observables of period {} are tied to one another: stochastic singularity"
