@@ -111,7 +111,7 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=None):
         def at(B):
             limit = lowest_bonds(tradables(bonds[B], bonds[H[B]], p), p)
             later = expected[:, H[B], np.arange(limit.size)].T  # [state, b']
-            allowed = jnp.where(bonds >= limit[:, None], p.beta * later, -jnp.inf)
+            allowed = jnp.where(bonds[None] >= limit[:, None], p.beta * later, -jnp.inf)
             return best_of(now, allowed[None])[1]
 
         return jax.lax.map(at, index).swapaxes(0, 1)
