@@ -279,8 +279,7 @@ def default(ax, model):
 
 def overborrowing(ax, model):
     bonds = np.linspace(-1.02, -0.2, 100)
-    households = estim.solve(bianchi_2011.build(tolerance=0.02))
-    laws = {"households": households, "planner": estim.solve(bianchi_2011.build_planner())}
+    laws = {"households": estim.solve(model), "planner": estim.solve(bianchi_2011.build_planner())}
     curves = {who: 100 * np.asarray(s.distribution).sum(axis=1) for who, s in laws.items()}
     what = "How often the economy owes how much"
     return chosen(ax, -bonds, curves, what, "debt", "per cent of the time", xlim=(0.6, 1.0))

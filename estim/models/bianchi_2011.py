@@ -19,6 +19,7 @@ import numpy as np
 
 from estim.decision import DecisionModel
 from estim.heterogeneity.distribution import forward_on_grid
+from estim.solution.stationary import best_of
 
 TRADABLES = np.array([0.8594577758167534, 0.9507686395432707, 1.0517805893139038, 1.1635242918707527])
 NONTRADABLES = np.array([0.8336000135768818, 0.9411364004618907, 1.0625452373420263, 1.199616103302488])
@@ -91,23 +92,27 @@ def tradables(bonds, ahead, p):
     return (1 + p.r) * bonds[..., None] + by_state(p.y_t, bonds[..., None]) - ahead
 
 
-def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
+def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=None):
     """The decentralised equilibrium: H is mixed with what households choose, given H, until it moves by less than
-    the `tolerance`."""
+    the `tolerance`: the lecture's .005, or a step of the grid where that is more, since some points of H go to and fro
+    between neighbours."""
     bonds = jnp.asarray(np.linspace(low, high, n_bonds))
     index = np.arange(n_bonds)
+    spacing = (high - low) / (n_bonds - 1)
+    if tolerance is None:
+        tolerance = max(0.005, 1.01 * spacing)
 
     def choose(beliefs, p):
         """The household's best b', ``[b, B, state]`` of points of the grid."""
         H, v = as_points(beliefs.H), beliefs.v
         expected = v @ p.Q.T  # [b', B', state]
-        now = utility(tradables(bonds[:, None], bonds[None, :, None], p), p)  # [b, b', state]
+        now = utility(tradables(bonds[:, None], bonds[None, :, None], p), p).swapaxes(1, 2)  # [b, state, b']
 
         def at(B):
             limit = lowest_bonds(tradables(bonds[B], bonds[H[B]], p), p)
-            later = expected[:, H[B], np.arange(limit.size)]  # [b', state]
-            allowed = jnp.where(bonds[:, None] >= limit[None], p.beta * later, -jnp.inf)
-            return (now + allowed[None]).argmax(axis=1)
+            later = expected[:, H[B], np.arange(limit.size)].T  # [state, b']
+            allowed = jnp.where(bonds[None] >= limit[:, None], p.beta * later, -jnp.inf)
+            return best_of(now, allowed[None])[1]
 
         return jax.lax.map(at, index).swapaxes(0, 1)
 
@@ -137,7 +142,7 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=0.005):
         start=start,
         bellman=bellman,
         policy=choose,
-        change=lambda ahead, beliefs: jnp.abs(ahead.H - beliefs.H).max() * (high - low) / (n_bonds - 1),
+        change=lambda ahead, beliefs: jnp.abs(ahead.H - beliefs.H).max() * spacing,
         monotone=False,
         motion=lambda D, solution, p: move(as_points(solution.value.H), p, D),
         solver={"method": "vfi", "tolerance": tolerance, "max_steps": 500},

@@ -16,6 +16,7 @@ import numpy as np
 
 from estim.decision import DecisionModel
 from estim.numerics.grids import tauchen
+from estim.observed_choices import panel_of_choices
 from estim.priors import gamma
 
 PERIODS = 40  # of a simulated firm
@@ -61,30 +62,19 @@ def build(capacity, n_discount, most_demand, smooth=False):
         leftover = jnp.zeros((capacity + 1, capacity + 1)).at[stock[:, None], left].add(probability(p)[None])
         return jnp.einsum("xl,laz->xza", leftover, discounted[after])
 
-    def draw(key, solution, p):
-        """A firm that begins with half of its capacity."""
-        chain = tauchen(p.rho, p.nu, n_discount)
-
-        def period(state, key):
-            choose, sell, move = jax.random.split(key, 3)
-            x, z = state
-            a = jax.random.categorical(choose, solution.log_choice[x, z])
-            demand = jnp.floor(jnp.log(jax.random.uniform(sell)) / jnp.log1p(-p.p)).astype(int)
-            ahead = jnp.minimum(jnp.maximum(x - demand, 0) + a, capacity)
-            return (ahead, jax.random.categorical(move, jnp.log(chain.transition[z]))), Observables(x, z, a)
-
-        start = (jnp.array(capacity // 2), jnp.array(n_discount // 2))
-        return jax.lax.scan(period, start, jax.random.split(key, PERIODS))[1]
+    def move(key, state, order, p):
+        sell, go = jax.random.split(key)
+        x, z = state
+        demand = jnp.floor(jnp.log(jax.random.uniform(sell)) / jnp.log1p(-p.p)).astype(int)
+        log_moves = jnp.log(tauchen(p.rho, p.nu, n_discount).transition[z])
+        ahead = jnp.minimum(jnp.maximum(x - demand, 0) + order, capacity)
+        return ahead, jax.random.categorical(go, log_moves)
 
     of_choices = {
         "prior": Params(c=gamma(0.2, 0.05), kappa=gamma(0.8, 0.3), tau=gamma(0.2, 0.1)),
         "taste": lambda p: p.tau,
-        "observables": Observables,
-        "log_probability": lambda row, solution, p: solution.log_choice[
-            row.stock.astype(int), row.z.astype(int), row.order.astype(int)
-        ],
-        "draw": draw,
         "unit": "firm",
+        **panel_of_choices(Observables, (capacity // 2, n_discount // 2), move, PERIODS),
     }
     return DecisionModel(
         name="inventory_management",

@@ -15,6 +15,7 @@ import numpy as np
 from estim.decision import DecisionModel
 from estim.heterogeneity.distribution import forward_on_grid
 from estim.numerics.grids import tauchen
+from estim.observed_choices import panel_of_choices
 from estim.priors import gamma, normal
 
 PERIODS = 40  # of a simulated firm
@@ -52,28 +53,15 @@ def build(n_output, n_demand, smooth=False):
         expected = v @ tauchen(p.rho, p.nu, n_demand).transition.T  # [y', z]
         return expected.T[None] / (1 + p.r)
 
-    def draw(key, solution, p):
-        """A firm that begins in the middle."""
-        log_moves = jnp.log(tauchen(p.rho, p.nu, n_demand).transition)
-
-        def period(state, key):
-            choose, move = jax.random.split(key)
-            y, z = state
-            ahead = jax.random.categorical(choose, solution.log_choice[y, z])
-            return (ahead, jax.random.categorical(move, log_moves[z])), Observables(y, z, ahead)
-
-        start = (jnp.array(n_output // 2), jnp.array(n_demand // 2))
-        return jax.lax.scan(period, start, jax.random.split(key, PERIODS))[1]
+    def move(key, state, ahead, p):
+        transition = tauchen(p.rho, p.nu, n_demand).transition
+        return ahead, jax.random.categorical(key, jnp.log(transition[state[1]]))
 
     of_choices = {
         "prior": Params(gamma=gamma(25.0, 8.0), c=normal(1.0, 0.5), tau=gamma(10.0, 4.0)),
         "taste": lambda p: p.tau,
-        "observables": Observables,
-        "log_probability": lambda row, solution, p: solution.log_choice[
-            row.output.astype(int), row.demand.astype(int), row.ahead.astype(int)
-        ],
-        "draw": draw,
         "unit": "firm",
+        **panel_of_choices(Observables, (n_output // 2, n_demand // 2), move, PERIODS),
     }
     return DecisionModel(
         name="optimal_investment",

@@ -9,11 +9,11 @@ Observed is where a traveller goes from each node; priors are ours.
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
+from estim.observed_choices import panel_of_choices
 from estim.priors import gamma, normal
 
 
@@ -47,25 +47,12 @@ def build(edges, destination, smooth=False):
     def continuation(v, p):
         return (v * going)[None, :]
 
-    def draw(key, solution, p):
-        """A traveller from node 0, who has as many steps as there are nodes."""
-
-        def step(node, key):
-            ahead = jax.random.categorical(key, solution.log_choice[node])
-            return ahead, Observables(node, ahead)
-
-        return jax.lax.scan(step, jnp.array(0), jax.random.split(key, n))[1]
-
     prior = Params(costs=np.array([edge[2] for edge in edges], float))
     of_choices = {
         "prior": prior._replace(b=gamma(1.0, 0.3), stop=normal(0.0, 0.5)),
         "taste": lambda p: 1 / p.b,
-        "observables": Observables,
-        "log_probability": lambda row, solution, p: solution.log_choice[
-            row.node.astype(int), row.ahead.astype(int)
-        ],
-        "draw": draw,
-        "unit": "traveller",
+        "unit": "traveller",  # from node 0, with as many steps as there are nodes
+        **panel_of_choices(Observables, (0,), lambda key, state, ahead, p: (ahead,), n),
     }
     return DecisionModel(
         name="shortest_paths",

@@ -18,10 +18,12 @@ from estim.numerics.fixed_point import largest, solve_fixed_point
 from estim.numerics.linear import solve_linear
 from estim.typing import Array, Scalar
 
-DENSE = 512
+DENSE = 128
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
 LOOSEST, TIGHTEST = 0.1, 1e-6
 """Share of what is left that one policy's evaluation by Krylov's method may leave."""
+SPARE = 1e-4
+"""Share of the search's tolerance below which no evaluation is driven."""
 DERIVATIVE_TOLERANCE = 1e-12
 PLAIN_STEPS = 60  # where Newton's step has failed: a step costs little beside the next linear solve
 
@@ -97,7 +99,8 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
     From v, v + (I - T_sigma'(v))^-1 (T(v) - v), which is the policy's value where T_sigma is affine and Newton's step
     where it is not. Ends one step after max |T(v) - v| has come below `tolerance` times 1 + max |v|. Where the solve is
     by Krylov's method it is the more exact the faster the search closes in: the square of the last step's progress
-    (Eisenstat and Walker, 1996, SIAM Journal on Scientific Computing 17, choice 2).
+    (Eisenstat and Walker, 1996, SIAM Journal on Scientific Computing 17, choice 2), though no more than what is left to
+    a ten-thousandth of the tolerance.
     """
     x0, unravel = ravel_pytree(start)
 
@@ -107,9 +110,11 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
         follow = lambda x: ravel_pytree(program.follow(policy, unravel(x)))[0]
         left = ravel_pytree(ahead)[0] - x
         error = largest(left)
-        forcing = jnp.where(jnp.isfinite(before), jnp.clip((error / before) ** 2, TIGHTEST, LOOSEST), LOOSEST)
+        unit = 1 + largest(x)
+        forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
+        forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, LOOSEST), LOOSEST)
         move = _solve_linearised(follow, x, left, forcing)
-        return x + move, jnp.array([error, 1 + largest(x)]), steps + 1
+        return x + move, jnp.array([error, unit]), steps + 1
 
     def unsolved(state):
         _, (error, unit), steps = state

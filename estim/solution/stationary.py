@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isqrt
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -39,7 +40,7 @@ class StationarySolver(Solver):
     """The fixed point of a dynamic program, differentiable by the implicit function theorem whatever the method.
 
     Attributes:
-        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 512 states
+        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 128 states
             and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
             operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
@@ -131,13 +132,14 @@ def best_of(reward: Array, later: Array) -> tuple[Array, Array]:
     """The maximum of reward + later over the last axis, and the first action that has it.
 
     Where there are many, the block of actions that has the maximum comes first, then the action in it: XLA:CPU's own
-    argmax takes several times as long as a maximum.
+    argmax takes several times as long as a maximum. Blocks that leave no rest spare a copy of the table.
     """
     *states, num = reward.shape
-    size = int(np.ceil(np.sqrt(num)))
     if num < MANY_ACTIONS:
         values = reward + later
         return values.max(axis=-1), values.argmax(axis=-1)
+    root = isqrt(num)
+    size = max((n for n in range(root // 2, root + 1) if num % n == 0), default=root)
     room = [(0, 0)] * len(states) + [(0, -num % size)]
     values = jnp.pad(reward + later, room, constant_values=-jnp.inf)
     of_blocks = jax.lax.optimization_barrier(values.reshape(*states, -1, size).max(axis=-1))
@@ -208,7 +210,8 @@ def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryE
     if spec.chooses:
         assert spec.reward is not None
         of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
-        policy = best_of(of_actions, jnp.zeros_like(of_actions))[1]
+        if spec.taste is not None:  # the smooth operator follows none
+            policy = best_of(of_actions, jnp.zeros_like(of_actions))[1]
     else:
         of_actions = None
         policy = None if spec.policy is None else spec.policy(value, moving)

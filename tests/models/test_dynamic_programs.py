@@ -126,7 +126,8 @@ def test_overborrowing(size):
     ref = reference("bianchi")[size]
     n, rows = ref["parameters"]["n"], np.array(ref["H_at_i1_j3"]["rows"])
     bonds = np.linspace(-1.02, -0.2, n)
-    households = bianchi_2011.build(n, tolerance=ref["parameters"]["tol"])
+    as_it_comes = bianchi_2011.model if n == 100 else None
+    households = as_it_comes or bianchi_2011.build(n, tolerance=ref["parameters"]["tol"])
     planner = bianchi_2011.build_planner(n)
     found = {"decentralised": estim.solve(households), "planner": estim.solve(planner)}
     H = {
