@@ -4,12 +4,9 @@ import linecache
 import math
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
@@ -23,13 +20,11 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
-from estim.numerics.interpreted import interpreted
 from estim.prior_checks import begin_at
 from estim.priors import PriorError
-from estim.solution.on_host import linearize_once
+from estim.solution.on_host import at_rest_once, linearize_once
 from estim.solution.search_on_host import search
 from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
-from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
 _EXACT = 1e-8
@@ -227,17 +222,9 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
     return ModFileError(f"{path}: {error}")
 
 
-def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
-    levels = steady_state_of(model)(params)
-    shocks = model.shocks(*[0.0] * len(model.shocks._fields))
-    left = model.residuals(levels, levels, levels, shocks, params)
-    return jax.tree.map(lambda x: jnp.asarray(x, float), (levels, left))
-
-
 def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """The steady state at the starting values, and what each equation leaves there."""
-    params = _floats(model.params())
-    levels, left = interpreted(partial(_residuals_at_rest, model), params)(params)
+    levels, left = at_rest_once(model, model.params())
     return levels._asdict(), left
 
 
