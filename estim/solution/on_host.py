@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve
 
-from estim.kept import kept_on_model
+from estim.kept import kept_of, kept_on_model
 from estim.model import Model
 from estim.numerics.interpreted import interpreted, interpreted_program
 from estim.numerics.roots import solve_by_roots
@@ -181,7 +181,10 @@ def _numbers(values: Any) -> Any:
 
 @kept_on_model
 def _at_rest(model: Model) -> Callable[[Any], Any]:
-    return interpreted(steady_state_of(model), _numbers(model.params()))
+    if (program := kept_of(model).get("steady_state")) is None:
+        return interpreted(steady_state_of(model), _numbers(model.params()))
+    run = interpreted_program(program)  # traced when the model was checked
+    return lambda params: model.variables(*run(*params))
 
 
 @kept_on_model

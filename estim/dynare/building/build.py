@@ -77,6 +77,7 @@ def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]
     was found as the guess."""
     c = system.contents
     for attempt in ("as it stands", "in ratios"):
+        before = text
         namespace = _execute(system, text[: text.index(_MODEL)], path)
         try:
             params = _params(system, namespace)
@@ -94,7 +95,10 @@ def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]
             break
         system = other
         text = module_text(system, path, found)
-    model = _execute(system, text, path)["model"]
+    namespace["GUESS"] = type(guess)(*map(float, levels))
+    # A planner's parameters have moved; and an error names the line in which a function stands now.
+    the_same = system.rests is None and text.count("\n") == before.count("\n")
+    model = _execute(system, text, path, namespace if the_same else None)["model"]
     _require_joint_prior(model, path)
     if not (_small(left, _EXACT) or _found(residuals, levels, model)):
         _require_steady(left, levels._asdict(), path)
@@ -189,11 +193,17 @@ def _tolerance(c: Contents) -> float:
     return max(_TOLERANCE, number(c, given)) if given else _TOLERANCE
 
 
-def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
-    """Run a module's source; errors show its lines."""
+def _execute(
+    system: System, text: str, path: Path, namespace: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run a module's source, or what makes its model where there is a namespace with the rest; errors show its lines."""
     name = f"<converted {path.name}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    namespace: dict[str, Any] = {"__name__": path.stem}
+    if namespace is None:
+        namespace = {"__name__": path.stem}
+    else:
+        begin = text.index(_MODEL)
+        text = "\n" * text.count("\n", 0, begin) + text[begin:]
     try:
         exec(compile(text, name, "exec"), namespace)
     except ModFileError:
