@@ -7,6 +7,11 @@ from typing import Any
 import jax
 
 
+def kept_of(model: Any) -> dict[Any, Any]:
+    """What is kept on a model, by the function that computed it or by a name."""
+    return model.__dict__.setdefault("_kept", {})
+
+
 def kept_on_model[M, T](function: Callable[[M], T]) -> Callable[[M], T]:
     """``function(model)``, computed once for each model and kept on it: a loop over models keeps nothing of them.
 
@@ -16,7 +21,7 @@ def kept_on_model[M, T](function: Callable[[M], T]) -> Callable[[M], T]:
 
     @wraps(function)
     def call(model: M) -> T:
-        kept: dict[Any, Any] = model.__dict__.setdefault("_kept", {})
+        kept = kept_of(model)
         if function not in kept:
             kept[function] = function(model)
         return kept[function]

@@ -10,6 +10,7 @@ from typing import Any
 from estim.arguments import ArgumentError, check_fields, did_you_mean, shown
 from estim.heterogeneity.block import HetBlock
 from estim.heterogeneity.check_block import BlockFault, check_block
+from estim.kept import kept_of
 from estim.specification_checks import (
     check_names,
     check_prior_tuple,
@@ -119,7 +120,7 @@ def _check_unknowns(model: Any, equations: Sequence[str]) -> None:
 
 
 def _check_functions(model: Any) -> list[str]:
-    """Trace each function once on abstract scalars; the names of the equations."""
+    """Trace each function once on abstract scalars; the names of the equations. The programs are kept on the model."""
     params, state = symbols(type(model.prior)), symbols(model.variables)
     names = {
         "prior": model.param_names,
@@ -131,7 +132,7 @@ def _check_functions(model: Any) -> list[str]:
 
     def trace_one(role: str, function: Any, read: Callable[[Any], list[Any]], **arguments: Any) -> set[str]:
         """Call `function` on symbols; `read` checks what it returns. Returns the names that it reads."""
-        found = trace(model, role, function, read, names, **arguments)
+        found = trace(model, role, function, read, names, kept_of(model), **arguments)
         used.update(name for argument, name in found if argument == "params")
         return {name for argument, name in found if argument != "params"}
 
@@ -170,6 +171,7 @@ def _check_functions(model: Any) -> list[str]:
             model, "residuals", model.residuals, equations, names, **dated, shocks=shocks, params=params
         )
         raise ModelError(_uneven(model, written, wanted, each))
+    kept_of(model)["equations"] = tuple(written)
     observed = a_tuple("measurement", model.observables)
     trace_one("measurement", model.measurement, observed, now=state, lag=state, params=params)
     if model.measurement_error is not None:

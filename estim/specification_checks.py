@@ -122,6 +122,7 @@ def trace(
     function: Any,
     read: Callable[[Any], list[Any]],
     names: Mapping[str, tuple[str, ...]],
+    programs: dict[Any, Any] | None = None,
     **arguments: Any,
 ) -> set[tuple[str, str]]:
     """Call a function of the user's on symbols; `read` checks what it returns.
@@ -132,12 +133,15 @@ def trace(
         function: the user's.
         read: of the result; its values in a list.
         names: what may be read, for errors.
+        programs: where the program is put, by `role`.
         arguments: symbols, in their order.
 
     Returns:
         What the function reads: arguments, and the names in them.
     """
     program, inputs = _trace(spec, role, function, read, names, arguments)
+    if programs is not None:
+        programs[role] = program
     read_by = {id(v) for equation in program.jaxpr.eqns for v in equation.invars}
     read_by |= set(map(id, program.jaxpr.outvars))
     return {name for name, v in zip(inputs, program.jaxpr.invars, strict=True) if id(v) in read_by}
@@ -164,18 +168,20 @@ def _trace(
     names: Mapping[str, tuple[str, ...]],
     arguments: Mapping[str, Any],
 ) -> tuple[Any, list[tuple[str, str]]]:
-    """The program, and the argument and name of each of its inputs."""
+    """The program, parameters first, and the argument and name of each of its inputs."""
+    inputs = {name: arguments[name] for name in sorted(arguments, key=lambda name: name != "params")}
 
-    def traced(given: dict[str, Any]) -> list[Any]:
+    def traced(*values: Any) -> list[Any]:
+        given = dict(zip(inputs, values, strict=True))
         ordered = {name: given[name] for name in arguments}
         return [jnp.asarray(y, float) for y in read(call(function, ordered, spec.name, role, names))]
 
     try:
-        program = jax.make_jaxpr(traced)(arguments)
+        program = jax.make_jaxpr(traced)(*inputs.values())
     except ModelError as error:
         raise ModelError(str(error)) from error.__cause__  # without JAX's note on its own frames
-    paths = [path for path, _ in jax.tree.leaves_with_path(arguments)]
-    return program, [(p[0].key, str(getattr(p[1], "name", "") if len(p) > 1 else "")) for p in paths]
+    paths = [(name, path) for name, tree in inputs.items() for path, _ in jax.tree.leaves_with_path(tree)]
+    return program, [(name, str(getattr(path[0], "name", "") if path else "")) for name, path in paths]
 
 
 def read_tuple(

@@ -76,8 +76,8 @@ def difference(mod, rule, path: Path) -> tuple[float, str]:
         if shock not in mod.names or mod.names[shock] not in mod.model.shocks._fields:
             continue
         start = np.asarray(rule.selection)[:, mod.model.shocks._fields.index(mod.names[shock])]
-        scale = deviations[j] or (float(np.abs(start).max() > 0))
-        if not scale and not start.any():
+        answers = bool((policy @ start).any())
+        if not (scale := deviations[j] or float(answers)):
             continue
         state, response, mine = start, impact[:, j] * scale, []
         his = []

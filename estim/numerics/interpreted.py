@@ -43,12 +43,13 @@ def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
     read = lambda atom: atom.val if isinstance(atom, core.Literal) else known[atom]
     for eqn in jaxpr.eqns:
         x = [read(a) for a in eqn.invars]
-        known.update(zip(eqn.outvars, _outputs(eqn, x), strict=True))
+        known.update(zip(eqn.outvars, perform(eqn.primitive, eqn.params, x), strict=True))
     return [read(a) for a in jaxpr.outvars]
 
 
-def _outputs(eqn: core.JaxprEqn, x: list[Any]) -> Sequence[Any]:
-    name, params = eqn.primitive.name, eqn.params
+def perform(primitive: core.Primitive, params: dict[str, Any], x: Sequence[Any]) -> Sequence[Any]:
+    """The outputs of one operation on NumPy's numbers and arrays."""
+    name = primitive.name
     if (inner := params.get("jaxpr", params.get("call_jaxpr"))) is not None and name in _CALLS:
         return _run(inner.jaxpr, inner.consts, x)
     if name in _PLAIN:
@@ -56,16 +57,16 @@ def _outputs(eqn: core.JaxprEqn, x: list[Any]) -> Sequence[Any]:
     if name == "integer_pow":
         return [np.power(x[0], float(params["y"]))]
     if name == "while":
-        return _loop(params, x)
+        return _loop(params, list(x))
     if name == "cond":
         branch = params["branches"][min(max(int(x[0]), 0), len(params["branches"]) - 1)]
         return _run(branch.jaxpr, branch.consts, x[1:])
     if name == "custom_linear_solve":
-        return _linear_solve(params, x)
+        return _linear_solve(params, list(x))
     if name in _SHAPED and (y := _SHAPED[name](params, *x)) is not None:
         return y
-    y = eqn.primitive.bind(*x, **eqn.primitive.get_bind_params(params))
-    return [np.asarray(v) for v in (y if eqn.primitive.multiple_results else [y])]
+    y = primitive.bind(*x, **primitive.get_bind_params(params))
+    return [np.asarray(v) for v in (y if primitive.multiple_results else [y])]
 
 
 def _loop(params: dict[str, Any], x: list[Any]) -> list[Any]:

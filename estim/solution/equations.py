@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from estim.kept import kept_on_model
+from estim.kept import kept_of, kept_on_model
 from estim.model import Model
 from estim.numerics import semidefinite_cholesky
 from estim.solution.regimes import regimes
@@ -28,7 +28,14 @@ class Equations(NamedTuple):
 @kept_on_model
 def trace_equations(model: Model) -> Equations:
     """The programs of a model, in its reference regime where constraints bind at times."""
-    model = regimes(model).reference
+    return equations_as_written(regimes(model).reference)
+
+
+@kept_on_model
+def equations_as_written(model: Model) -> Equations:
+    """The same without regard to constraints."""
+    if "measurement" in (kept := kept_of(model)):  # traced when the model was checked
+        return Equations(kept["equations"], kept["residuals"], kept["measurement"])
     scalar = jax.ShapeDtypeStruct((), float)
     names: list[str] = []
 

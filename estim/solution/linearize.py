@@ -57,19 +57,30 @@ def linearize(model: Model, params, variables: Any | None = None) -> LinearModel
 
     at = [*params, *steady, *steady, *steady, *[0.0] * e]
     jacobian = dense(differentiate(equations.residuals, at, range(len(params), len(at))), 3 * n + e)
-    lag, now, lead, shocks = jnp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
-
     at = [*params, *steady, *steady]
     measured = dense(differentiate(equations.measurement, at, range(len(params), len(at))), 2 * n)
-    measured_now, measured_lag = jnp.split(measured, 2, axis=1)
+    intercept = jnp.stack(evaluate(equations.measurement, at))
+    return judged(jnp, jacobian, measured, intercept, jnp.stack(steady), residual)
 
-    intercept, rest = jnp.stack(evaluate(equations.measurement, at)), jnp.stack(steady)
+
+def judged(xp: Any, jacobian: Any, measured: Any, intercept: Any, rest: Any, residual: Any) -> LinearModel:
+    """The derivatives by date, with their status; of arrays of NumPy, or of JAX, as `xp` says.
+
+    Args:
+        xp: `numpy` or `jax.numpy`.
+        jacobian: of the residuals by lag, now, lead and shocks ``[n_variables, 3 n_variables + n_shocks]``.
+        measured: of the measurement by now and lag ``[n_obs, 2 n_variables]``.
+        intercept, rest, residual: as in `LinearModel`.
+    """
+    n = len(rest)
+    lag, now, lead, shocks = xp.split(jacobian, [n, 2 * n, 3 * n], axis=1)
+    measured_now, measured_lag = xp.split(measured, 2, axis=1)
     # What an equation leaves is judged against the size of the terms in it.
-    scale = 1.0 + (jnp.abs(lag) + jnp.abs(now) + jnp.abs(lead)) @ jnp.abs(rest)
-    status = jnp.select(
+    scale = 1.0 + (xp.abs(lag) + xp.abs(now) + xp.abs(lead)) @ xp.abs(rest)
+    status = xp.select(
         [
-            ~jnp.all(jnp.abs(residual) <= _TOLERANCE * scale),
-            ~(jnp.isfinite(jacobian).all() & jnp.isfinite(measured).all() & jnp.isfinite(intercept).all()),
+            ~xp.all(xp.abs(residual) <= _TOLERANCE * scale),
+            ~(xp.isfinite(jacobian).all() & xp.isfinite(measured).all() & xp.isfinite(intercept).all()),
         ],
         [Status.NO_STEADY_STATE, Status.NOT_FINITE],
         Status.OK,

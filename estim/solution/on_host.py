@@ -12,15 +12,17 @@ import jax
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve
 
-from estim.kept import kept_on_model
+from estim.kept import kept_of, kept_on_model
 from estim.model import Model
-from estim.numerics.interpreted import interpreted
+from estim.numerics.interpreted import interpreted, interpreted_program
 from estim.numerics.roots import solve_by_roots
 from estim.representations.linear import DecisionRule
-from estim.solution.equations import shock_correlation
-from estim.solution.linearize import LinearModel, linearize
+from estim.solution.equations import equations_as_written, shock_correlation, trace_equations
+from estim.solution.linearize import LinearModel, judged
 from estim.solution.policy import respond_on_host, solve_policy
 from estim.solution.rational_expectations import factor, in_name_only, reading_of
+from estim.solution.sparse_derivatives import jacobian_on_host
+from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
 _EXACT = 1e-11
@@ -36,12 +38,34 @@ _NEWTON, _DOUBLINGS = 6, 40
 """Steps that improve a solution, and terms of each, by doubling."""
 
 
+def at_rest_once(model: Model, params: Any) -> tuple[Any, dict[str, float]]:
+    """The steady state, and what each equation as it is written leaves there, of numbers."""
+    equations, params = equations_as_written(model), _numbers(params)
+    steady = _numbers(_at_rest(model)(params))
+    at = [*params, *steady, *steady, *steady, *[0.0] * len(model.shocks._fields)]
+    left = map(float, interpreted_program(equations.residuals)(*at))
+    return steady, dict(zip(equations.names, left, strict=True))
+
+
 def linearize_once(model: Model, params: Any, variables: Any | None = None) -> LinearModel:
     """As `linearize`, of numbers."""
-    if variables is None:
-        return _linearized(model)(_numbers(params))
-    given = _numbers(params), _numbers(variables)
-    return interpreted(partial(linearize, model), *given)(*given)
+    n, e, equations = len(model.variables._fields), len(model.shocks._fields), trace_equations(model)
+    rest_at = _at_rest(model) if variables is None else lambda params: variables
+    params = _numbers(params)
+    steady = _numbers(rest_at(params))
+    at = [*params, *steady, *steady, *steady, *[0.0] * e]
+    residual = np.array(interpreted_program(equations.residuals)(*at), float)
+    if not (np.isfinite(residual).all() and np.isfinite(steady).all()):
+        # The same as in `linearize`: a derivative is that at the default parameters.
+        residual, params = np.full(n, np.nan), _numbers(model.params())
+        steady = _numbers(rest_at(params))
+    at = [*params, *steady, *steady, *steady, *[0.0] * e]
+    jacobian = jacobian_on_host(equations.residuals, at, range(len(params), len(at)))
+    at = [*params, *steady, *steady]
+    measured = jacobian_on_host(equations.measurement, at, range(len(params), len(at)))
+    intercept = np.array(interpreted_program(equations.measurement)(*at), float)
+    with np.errstate(all="ignore"):
+        return judged(np, jacobian, measured, intercept, np.array(steady), residual)
 
 
 def solve_decision_rule_once(model: Model, params: Any) -> DecisionRule:
@@ -156,8 +180,11 @@ def _numbers(values: Any) -> Any:
 
 
 @kept_on_model
-def _linearized(model: Model) -> Callable[[Any], LinearModel]:
-    return interpreted(partial(linearize, model), _numbers(model.params()))
+def _at_rest(model: Model) -> Callable[[Any], Any]:
+    if (program := kept_of(model).get("steady_state")) is None:
+        return interpreted(steady_state_of(model), _numbers(model.params()))
+    run = interpreted_program(program)  # traced when the model was checked
+    return lambda params: model.variables(*run(*params))
 
 
 @kept_on_model

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from estim.numerics.interpreted import perform
 from estim.numerics.reads import CALLS
 from estim.typing import Array, Scalar
 
@@ -51,6 +52,17 @@ def differentiate(program: core.ClosedJaxpr, inputs: Sequence[Any], active: rang
     return _push_forward(program, _Values(program, inputs, _Once()), partials)
 
 
+def jacobian_on_host(program: core.ClosedJaxpr, inputs: Sequence[float], active: range) -> np.ndarray:
+    """The same at numbers, by NumPy and as a matrix ``[n_outputs, len(active)]``: nothing is traced."""
+    partials: list[SparseRow] = [{i - active.start: 1.0} if i in active else {} for i in range(len(inputs))]
+    numbers = [np.float64(x) for x in inputs]
+    matrix = np.zeros((len(program.jaxpr.outvars), len(active)))
+    with np.errstate(all="ignore"):
+        for i, row in enumerate(_push_forward(program, _Values(program, numbers, _OnHost()), partials)):
+            matrix[i, list(row)] = list(row.values())
+    return matrix
+
+
 def dense(rows: list[SparseRow], num_columns: int) -> Array:
     """SparseRow as a matrix ``[n_outputs, num_columns]``; entries that are floats are compiled in."""
     matrix = np.zeros((len(rows), num_columns))
@@ -79,6 +91,39 @@ class _Once:
             self._done[same] = operation(*x, **params), x  # with x, whose identity nothing else then has
         return self._done[same][0]
 
+    def literal(self, value: Any) -> Any:
+        """A constant of a program."""
+        return float(value) if jnp.issubdtype(value.dtype, jnp.floating) else value
+
+    def number(self, value: Any) -> Any:
+        """What JAX computed."""
+        return value
+
+
+class _OnHost(_Once):
+    """Operations on NumPy's numbers, which are done sooner than they are remembered."""
+
+    def __call__(self, operation: Callable[..., Any], *x: Any, **params: Any) -> Any:
+        if operation is _bind:
+            return perform(x[0], params, x[1:])
+        return _BY_NUMPY[operation](*x, **params)
+
+    def literal(self, value: Any) -> Any:
+        return np.float64(value) if np.issubdtype(value.dtype, np.floating) else np.asarray(value)[()]
+
+    def number(self, value: Any) -> Any:
+        return np.asarray(value)[()]
+
+
+_BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
+    lax.add: np.add,
+    lax.mul: np.multiply,
+    lax.div: np.divide,
+    lax.neg: np.negative,
+    lax.pow: np.power,
+    lax.integer_pow: lambda x, y: np.power(x, float(y)),
+}
+
 
 class _Values:
     """The values of a program's variables, each computed when it is asked for."""
@@ -91,7 +136,7 @@ class _Values:
 
     def __getitem__(self, atom: Any) -> Any:
         if isinstance(atom, core.Literal):
-            return float(atom.val) if jnp.issubdtype(atom.val.dtype, jnp.floating) else atom.val
+            return self.once.literal(atom.val)
         asked = [atom]
         while asked:
             if asked[-1] in self._known:
@@ -171,7 +216,7 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
             return [_scaled(once, values[eqn.outvars[0]], dx[0])]
         case "log":
             return [_scaled(once, once(lax.div, 1.0, operand(0)), dx[0])]
-        case "pow" if isinstance(power := operand(1), float) and power != 0.0:
+        case "pow" if not dx[1] and isinstance(power := operand(1), float) and power != 0.0:
             return [_scaled(once, once(lax.mul, power, once(lax.pow, operand(0), power - 1.0)), dx[0])]
         case "integer_pow" if (power := eqn.params["y"]) not in (0, 1):
             factor = once(lax.mul, float(power), once(lax.integer_pow, operand(0), y=power - 1))
@@ -183,9 +228,10 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
         eqn.primitive, *(a[active.index(k)] if k in active else x[k] for k in range(len(x))), **eqn.params
     )
     y, push = jax.linearize(varying, *(x[k] for k in active))
-    values.note(eqn, y)
+    values.note(eqn, [once.number(v) for v in y])
     inputs = sorted(set().union(*dx))
-    columns = [push(*(jnp.broadcast_to(dx[k].get(i, 0.0), jnp.shape(x[k])) for k in active)) for i in inputs]
+    along = lambda i: push(*(jnp.broadcast_to(dx[k].get(i, 0.0), jnp.shape(x[k])) for k in active))
+    columns = [[once.number(v) for v in along(i)] for i in inputs]
     return [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 
 from estim.numerics import solve_linear
 from estim.numerics.interpreted import interpreted_program
@@ -91,17 +90,17 @@ def _traced(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> 
         n = len(kind._fields)
         found: list[Any] = []
 
-        def derivatives(levels: list[Any], numbers: list[Any]) -> tuple[Array, Array]:
-            value, partials = _derivatives(static_residuals, kind, levels, type(params)(*numbers))
+        def derivatives(*x: Any) -> tuple[Array, Array]:
+            value, partials = _derivatives(static_residuals, kind, x[:n], type(params)(*x[n:]))
             found[:] = [[(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n)]
             entries = [jnp.asarray(entry, float) for row in partials for entry in row.values()]
             return jnp.stack(value), jnp.stack(entries) if entries else jnp.zeros(0)
 
-        scalar = jax.ShapeDtypeStruct((), float)
-        program = jax.make_jaxpr(derivatives)([scalar] * n, [scalar] * len(params))
+        compiled = jax.jit(derivatives)  # JAX remembers what it traces, within other programs too
+        program = compiled.trace(*[jax.ShapeDtypeStruct((), float)] * (n + len(params))).jaxpr
         at, own = found
         rows = tuple(np.transpose(at).astype(int)) if at else (np.zeros(0, int),) * 2
-        compiled, on_host = jax.jit(core.jaxpr_as_fun(program)), interpreted_program(program)
+        on_host = interpreted_program(program)
         _TRACED[static_residuals] = _Traced(compiled, on_host, rows, own)
     return _TRACED[static_residuals]
 

@@ -4,12 +4,9 @@ import linecache
 import math
 import re
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import Distribution
 
@@ -23,13 +20,11 @@ from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import names
 from estim.dynare.writing.module import module_source
 from estim.model import Model, ModelError
-from estim.numerics.interpreted import interpreted
 from estim.prior_checks import begin_at
 from estim.priors import PriorError
-from estim.solution.on_host import linearize_once
+from estim.solution.on_host import at_rest_once, linearize_once
 from estim.solution.search_on_host import search
 from estim.solution.static_system import StaticResiduals, leaves_open, system_on_host
-from estim.solution.steady_state import steady_state_of
 from estim.status import Status
 
 _EXACT = 1e-8
@@ -82,6 +77,7 @@ def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]
     was found as the guess."""
     c = system.contents
     for attempt in ("as it stands", "in ratios"):
+        before = text
         namespace = _execute(system, text[: text.index(_MODEL)], path)
         try:
             params = _params(system, namespace)
@@ -99,7 +95,10 @@ def _build_by_search(system: System, text: str, path: Path) -> tuple[str, Model]
             break
         system = other
         text = module_text(system, path, found)
-    model = _execute(system, text, path)["model"]
+    namespace["GUESS"] = type(guess)(*map(float, levels))
+    # A planner's parameters have moved; and an error names the line in which a function stands now.
+    the_same = system.rests is None and text.count("\n") == before.count("\n")
+    model = _execute(system, text, path, namespace if the_same else None)["model"]
     _require_joint_prior(model, path)
     if not (_small(left, _EXACT) or _found(residuals, levels, model)):
         _require_steady(left, levels._asdict(), path)
@@ -194,11 +193,17 @@ def _tolerance(c: Contents) -> float:
     return max(_TOLERANCE, number(c, given)) if given else _TOLERANCE
 
 
-def _execute(system: System, text: str, path: Path) -> dict[str, Any]:
-    """Run a module's source; errors show its lines."""
+def _execute(
+    system: System, text: str, path: Path, namespace: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run a module's source, or what makes its model where there is a namespace with the rest; errors show its lines."""
     name = f"<converted {path.name}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    namespace: dict[str, Any] = {"__name__": path.stem}
+    if namespace is None:
+        namespace = {"__name__": path.stem}
+    else:
+        begin = text.index(_MODEL)
+        text = "\n" * text.count("\n", 0, begin) + text[begin:]
     try:
         exec(compile(text, name, "exec"), namespace)
     except ModFileError:
@@ -227,17 +232,9 @@ def _with_place(system: System, error: ModelError, path: Path) -> ModFileError:
     return ModFileError(f"{path}: {error}")
 
 
-def _residuals_at_rest(model: Model, params: Any) -> tuple[Any, dict[str, Any]]:
-    levels = steady_state_of(model)(params)
-    shocks = model.shocks(*[0.0] * len(model.shocks._fields))
-    left = model.residuals(levels, levels, levels, shocks, params)
-    return jax.tree.map(lambda x: jnp.asarray(x, float), (levels, left))
-
-
 def _at_rest(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """The steady state at the starting values, and what each equation leaves there."""
-    params = _floats(model.params())
-    levels, left = interpreted(partial(_residuals_at_rest, model), params)(params)
+    levels, left = at_rest_once(model, model.params())
     return levels._asdict(), left
 
 
