@@ -14,12 +14,15 @@ from estim.given_paths import columns_by_name, levels_by_name
 from estim.model import Model
 from estim.models import load_model
 from estim.runtime import require_own_runtime
+from estim.solution.first_order import FirstOrder
 from estim.solution.incidence import incidence
 from estim.solution.perfect_foresight import Ends, compiled_path
 from estim.solution.regimes import regimes, violated
 from estim.solution.search_on_host import search
+from estim.solution.sequence_space.solver import SequenceSpace
 from estim.solution.sequence_space.transitions import solve_transition
 from estim.solution.steady_state import steady_state_of
+from estim.solution.table import default_solver
 from estim.status import SolutionError, Status
 
 _LEFT = 1e-8
@@ -75,8 +78,14 @@ def perfect_foresight(
             f"perfect_foresight: the constraint of equation '{next(iter(model.alternatives))}' of {model.name} is "
             "given by conditions; perfect foresight needs it as 'complementarity' (in a Dynare file, the tag 'mcp')"
         )
-    if model.het_blocks:
-        return _transition(model, given, shocks, initial, terminal, horizon)
+    follow = _BY_SOLVER[type(default_solver(model))]
+    return follow(model, given, shocks, initial, terminal, horizon)
+
+
+def _of_equations(
+    model: Model, given: Any, shocks: Any, initial: Any, terminal: Any, horizon: int
+) -> xr.DataArray:
+    """One path for each date at which something is learnt, from where the last one has come to by then."""
     ends = {"initial": _named(model, "initial", initial), "terminal": _named(model, "terminal", terminal)}
     with jax.ensure_compile_time_eval():
         rest = np.array([float(x) for x in steady_state_of(model)(given)])
@@ -237,6 +246,9 @@ def _transition(
     if int(found.status):
         raise SolutionError(int(found.status), model.name)
     return _labelled(model, np.stack([np.asarray(x) for x in found.variables], axis=1))
+
+
+_BY_SOLVER = {FirstOrder: _of_equations, SequenceSpace: _transition}
 
 
 def _labelled(model: Model, path: np.ndarray) -> xr.DataArray:

@@ -138,6 +138,15 @@ class Model(Specification):
         """Those of `start` that are the parameters'."""
         return {name: value for name, value in self.start.items() if name in self.param_names}
 
+    def refuse_households(self, what: str) -> None:
+        """``what`` is for models without heterogeneous agents.
+
+        Raises:
+            ModelError: the model has some.
+        """
+        if self.het_blocks:
+            raise ModelError(f"{self.name}: {what} is for models of equations, without household blocks")
+
     def __repr__(self) -> str:
         counts = [
             ("variables", self.variables),

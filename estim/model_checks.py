@@ -205,10 +205,8 @@ def _constraints(model: Any, equations: Sequence[str]) -> list[tuple[str, str, A
         raise ModelError(
             f"{model.name}: {quoted(sorted(both))} is in 'complementarity' and in 'alternatives'"
         )
-    if model.het_blocks and (model.complementarity or model.alternatives):
-        raise ModelError(
-            f"{model.name}: constraints that bind at times are not solved with heterogeneous agents"
-        )
+    if model.complementarity or model.alternatives:
+        model.refuse_households("a constraint that binds at times")
     if unknown := [name for name in model.rest_levels if name not in model.shocks._fields]:
         raise ModelError(f"{model.name}: 'rest_levels' gives {quoted(unknown)}, no shock")
     found = [(name, "complementarity", slack) for name, slack in model.complementarity.items()]

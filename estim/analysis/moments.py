@@ -1,7 +1,7 @@
 """Means, variances and autocorrelations: of the model, and of data."""
 
-from functools import partial
-from typing import NamedTuple
+from functools import partial, singledispatch
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -44,8 +44,15 @@ def theoretical_moments(state_space: StateSpace | PrunedStateSpace, num_lags: No
     Raises:
         ArgumentError: the solution is a perturbation of third order.
     """
-    linear = pruned_as_linear(state_space) if isinstance(state_space, PrunedStateSpace) else state_space
-    return _moments(linear, num_lags)
+    return _moments(_as_linear(state_space), num_lags)
+
+
+@singledispatch
+def _as_linear(solution: Any) -> StateSpace:
+    return solution
+
+
+_as_linear.register(PrunedStateSpace, pruned_as_linear)
 
 
 @partial(jax.jit, static_argnames="num_lags")

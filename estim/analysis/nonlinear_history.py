@@ -44,8 +44,12 @@ def smoothed_history(solution: NonlinearStateSpace, observations: Array, likelih
     Raises:
         ArgumentError: the likelihood has no rule.
     """
-    default = PiecewiseKalman() if isinstance(solution, PiecewiseLinear) else GaussianFilter()
-    return _smoothed(default if likelihood is None else likelihood, solution, observations)
+    if likelihood is None:
+        likelihood = _DEFAULTS.get(type(solution), GaussianFilter())
+    return _smoothed(likelihood, solution, observations)
+
+
+_DEFAULTS: dict[type, Any] = {PiecewiseLinear: PiecewiseKalman()}
 
 
 @singledispatch
@@ -76,14 +80,23 @@ def _(likelihood: Inversion, solution: Any, observations: Array) -> Smoothed:
     paired = likelihood.paired or tuple(range(observations.shape[1]))
     found = inverted(solution, without_trend(solution, observations), paired)
     known = lambda x: Gaussian(x, jnp.zeros((*x.shape, x.shape[1])))
-    if isinstance(solution, PiecewiseLinear):
-        return Smoothed(known(found.variables), known(found.shocks))
+    return Smoothed(known(_states(solution, found)), known(found.shocks))
+
+
+@singledispatch
+def _states(solution: Any, found: Any) -> Array:
+    """States as vectors ``[n_periods, n_states]`` along the shocks that an inversion has found."""
 
     def step(state: Any, shock: Array) -> tuple[Any, Array]:
         state = solution.step(state, shock)
         return state, solution.to_vector(state)
 
-    return Smoothed(known(jax.lax.scan(step, solution.rest, found.shocks)[1]), known(found.shocks))
+    return jax.lax.scan(step, solution.rest, found.shocks)[1]
+
+
+@_states.register
+def _(solution: PiecewiseLinear, found: Any) -> Array:
+    return found.variables
 
 
 class PathDecomposition(NamedTuple):

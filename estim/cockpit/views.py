@@ -43,11 +43,11 @@ def view_of(model: Model | Simulation, horizon: int) -> View:
         return _simulation(model, horizon)
     if not isinstance(model, Model):
         raise ArgumentError(f"the cockpit shows a Model or a Simulation, not a {type(model).__name__}")
-    solver, shown = default_solver(model), min(horizon, model.horizon if model.het_blocks else horizon)
+    solver = default_solver(model)
 
     def responses(params: Any, sizes: Array) -> tuple[Array, Scalar]:
         solution = solver.solve(model, params)
-        return impulse_responses(solution, shown) @ sizes, solution.status
+        return impulse_responses(solution, horizon) @ sizes, solution.status
 
     series = [(getattr(model, "labels", {}).get(n, ("",))[0] or n) for n in model.observables._fields]
     return View(responses, series, "deviations from rest after shocks in the first period")

@@ -3,6 +3,7 @@
 Sources: Blanchard and Kahn (1980, Econometrica 48) on the count.
 """
 
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from estim.status import Status
 _FACTORS = 1.1, 1.25, 1.5, 2.0, 3.0
 _FEW_FACTORS = (1.5,)
 _MOST = 3
-_HALVINGS = 12
+_HALVINGS, _FEW_HALVINGS = 12, 3  # few of both where households are solved for
 
 
 def stable_solution(model: Model, solution: Any, linear: LinearModel | None, given: Any) -> Rung:
@@ -37,20 +38,34 @@ def stable_solution(model: Model, solution: Any, linear: LinearModel | None, giv
     lines = [status.message]
     if linear is not None and np.isfinite(np.asarray(linear.now)).all():
         lines += [_count(model, linear), *_dates(model)]
-    if status == Status.OK and isinstance(solution, StateSpace):
-        roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
-        lines.append(f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}")
-    if isinstance(solution, MovingAverage) and np.isfinite(np.asarray(solution.impulse_responses)).all():
-        sizes = np.abs(np.asarray(solution.impulse_responses))
-        left = sizes[-1].max() / max(sizes.max(), 1e-300)
-        lines.append(
-            f"at the end of the horizon of {len(sizes)} periods {left:.2g} of the largest response is left"
-        )
+    lines += _inertia(solution)
     if status in (Status.INDETERMINATE, Status.EXPLOSIVE):
         redated = [] if linear is None else _redated(model, linear)
         lines[1:1] = redated
         lines += [] if redated else _moves(model, given)
     return Rung("There is one stable solution", status == Status.OK, tuple(lines))
+
+
+@singledispatch
+def _inertia(solution: Any) -> list[str]:
+    """How long what happens goes on to matter."""
+    return []
+
+
+@_inertia.register
+def _(solution: StateSpace) -> list[str]:
+    if int(solution.status):
+        return []
+    roots = np.sort(np.abs(np.linalg.eigvals(np.asarray(solution.transition))))[::-1]
+    return [f"{roots.size} states; largest roots {', '.join(f'{r:.4f}' for r in roots[:4])}"]
+
+
+@_inertia.register
+def _(solution: MovingAverage) -> list[str]:
+    sizes = np.abs(np.asarray(solution.impulse_responses))
+    left = sizes[-1].max() / max(sizes.max(), 1e-300)
+    known = f"at the end of the horizon of {len(sizes)} periods {left:.2g} of the largest response is left"
+    return [known] if np.isfinite(sizes).all() else []
 
 
 def _dates(model: Model) -> list[str]:
@@ -115,7 +130,7 @@ def _redated(model: Model, linear: LinearModel) -> list[str]:
 def _moves(model: Model, given: Any) -> list[str]:
     """The parameters whose move alone, the shortest first, leads to one stable solution, and where it begins."""
     values = model.params()._asdict()
-    roles = parameter_roles(model).household if model.het_blocks else ()
+    roles = () if given is None else parameter_roles(model).household
     found = []
     for name, value in values.items():
         if name in roles or name in model.unknowns or np.ndim(value):
@@ -134,13 +149,13 @@ def _moves(model: Model, given: Any) -> list[str]:
 
 def _shortest(model: Model, name: str, value: float, given: Any) -> float | None:
     """The nearest value of a parameter at which the model is determinate, found between values tried; None if none."""
-    factors = _FEW_FACTORS if model.het_blocks else _FACTORS
+    factors = _FACTORS if given is None else _FEW_FACTORS
     steps = [value * f for x in factors for f in (x, 1 / x)] if value else [s * 0.3 for s in (1, -1)]
     good = next((x for x in steps if _determinate(model, name, x, given)), None)
     if good is None:
         return None
     bad = value
-    for _ in range(_HALVINGS if not model.het_blocks else 3):
+    for _ in range(_HALVINGS if given is None else _FEW_HALVINGS):
         middle = 0.5 * (good + bad)
         good, bad = (middle, bad) if _determinate(model, name, middle, given) else (good, middle)
     return good

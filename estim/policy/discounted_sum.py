@@ -23,7 +23,7 @@ import numpy as np
 
 from estim.analysis.pruned_moments import risk_adjusted_mean
 from estim.arguments import ArgumentError, did_you_mean
-from estim.model import Model, ModelError
+from estim.model import Model
 from estim.numerics import solve_discrete_lyapunov
 from estim.policy.objective import Discount, Objective, discount_factor, period_objective
 from estim.representations.linear import DecisionRule
@@ -83,10 +83,7 @@ class DiscountedSum:
     """Of an objective in a model: solved once at given parameters, evaluated from any start."""
 
     def __init__(self, model: Model, objective: Objective, discount: Discount, order: int = 2) -> None:
-        if model.het_blocks:
-            raise ModelError(
-                f"{model.name}: welfare is that of models of equations, without household blocks"
-            )
+        model.refuse_households("welfare")
         self.model, self.order = model, order
         self.objective, self.beta = period_objective(model, objective), discount_factor(model, discount)
         self._valued = None if model.linearised else with_sum(model, self.objective, self.beta)

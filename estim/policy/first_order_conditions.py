@@ -68,8 +68,7 @@ def ramsey_model(
 
     Source: Marcet and Marimon (2019), Econometrica 87; Woodford (2003), Interest and Prices, ch. 7.
     """
-    if model.het_blocks:
-        raise ModelError(f"{model.name}: a planner is for models of equations, without household blocks")
+    model.refuse_households("a planner")
     written = trace_equations(model).names
     replaced_equations(model, instruments, written)
     constrained = {**model.complementarity, **model.alternatives}

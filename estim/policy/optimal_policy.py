@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from estim.arguments import ArgumentError, Number, Positive, checked
-from estim.model import Model, ModelError
+from estim.model import Model
 from estim.models import load_model
 from estim.numerics.interpreted import interpreted
 from estim.policy.discounted_sum import DiscountedSum, quadratic_welfare
@@ -147,8 +147,7 @@ def optimal_policy(
     """
     require_own_runtime()
     model = load_model(model) if isinstance(model, str) else model
-    if model.het_blocks:
-        raise ModelError(f"{model.name}: a planner is for models of equations, without household blocks")
+    model.refuse_households("a planner")
     if method == "discretion" and start is not None:
         raise ArgumentError(
             "optimal_policy: under discretion the economy rests where the model does; leave start out"

@@ -69,8 +69,7 @@ class RuleSearch:
         about_rest: bool = False,
     ) -> None:
         require_own_runtime()
-        if model.het_blocks:
-            raise ModelError(f"{model.name}: {verb} is for models of equations, without household blocks")
+        model.refuse_households(verb)
         if not rule:
             raise ArgumentError(f"{verb}: rule must name the parameters that are chosen")
         for name in (n for n in rule if n not in model.param_names):

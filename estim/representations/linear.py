@@ -38,10 +38,10 @@ class StateSpace(NamedTuple):
     shock_scales: Array | None = None
 
     def __repr__(self) -> str:
-        return line("StateSpace", _sizes(self))
+        return line("StateSpace", _sizes(self, "observables", self.design))
 
     def _repr_html_(self) -> str:
-        return table("StateSpace", [*_sizes(self), *_found(self)])
+        return table("StateSpace", [*_sizes(self, "observables", self.design), *_found(self)])
 
     @property
     def shock_cov(self) -> Array:
@@ -123,19 +123,14 @@ class DecisionRule(NamedTuple):
     shock_cov: Array
 
     def __repr__(self) -> str:
-        return line("DecisionRule", _sizes(self))
+        return line("DecisionRule", _sizes(self, "variables", self.policy))
 
     def _repr_html_(self) -> str:
-        return table("DecisionRule", [*_sizes(self), *_found(self)])
+        return table("DecisionRule", [*_sizes(self, "variables", self.policy), *_found(self)])
 
 
-def _sizes(solution: Any) -> list[tuple[str, str]]:
-    """Of a solution, traced or a batch of draws too."""
-    what, rows = (
-        ("observables", solution.design)
-        if isinstance(solution, StateSpace)
-        else ("variables", solution.policy)
-    )
+def _sizes(solution: Any, what: str, rows: Any) -> list[tuple[str, str]]:
+    """Of a solution, traced or a batch of draws too, with the rows of a matrix by what they are."""
     states, shocks = (getattr(x, "shape", ("?",))[-1] for x in (solution.transition, solution.selection))
     counts = [("states", states), ("shocks", shocks), (what, getattr(rows, "shape", ("?", "?"))[-2])]
     batch = getattr(solution.transition, "shape", ())[:-2]

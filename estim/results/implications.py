@@ -44,6 +44,7 @@ RESPONSES, DECOMPOSITIONS, ONE_STEP, HISTORY, FORECAST, CHECKS, IDENTIFICATION, 
 QUANTILES = (0.05, 0.16, 0.5, 0.84, 0.95)
 _RESPONSE_PERIODS, _FORECAST_PERIODS = 24, 12
 _SHARE_PERIODS = (1, 4, 20, float("inf"))
+_TOGETHER = {StateSpace: ANALYSED_TOGETHER}  # periods, where empty ones behind a sample cost next to nothing
 
 
 class Implied:
@@ -82,8 +83,7 @@ class Implied:
     @property
     def rows(self) -> np.ndarray:
         """The data; with empty periods behind where a quarter more should need no new program."""
-        y = self.estimated.observations
-        return in_whole_blocks(y, ANALYSED_TOGETHER) if isinstance(self.at_mean, StateSpace) else y
+        return in_whole_blocks(self.estimated.observations, _TOGETHER.get(type(self.at_mean), 1))
 
 
 def _responses(given: Implied) -> Arrays:

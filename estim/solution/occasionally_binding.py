@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from estim.arguments import ArgumentError, Positive, check_fields
+from estim.arguments import Positive, check_fields
 from estim.kept import kept_on_model
 from estim.model import Model
 from estim.numerics import solve_linear
@@ -49,13 +49,9 @@ class OccasionallyBinding(Solver):
         """The representation at `params`, the model's Params.
 
         Raises:
-            ModelError: the model has no constraint, or one without a reference regime.
-            ArgumentError: it has heterogeneous agents.
+            ModelError: the model has no constraint, or one without a reference regime, or heterogeneous agents.
         """
-        if spec.het_blocks:
-            raise ArgumentError(
-                f"OccasionallyBinding does not solve {spec.name}: it has heterogeneous agents"
-            )
+        spec.refuse_households("OccasionallyBinding")
         params = jax.tree.map(lambda x: jnp.asarray(x, float), params)
         return _program(spec)(self.horizon, params)
 

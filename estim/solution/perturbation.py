@@ -59,10 +59,9 @@ class Perturbation(Solver):
         Raises:
             ModelError: the model has linearised equations, or heterogeneous agents.
         """
-        if not isinstance(spec, Model) or spec.het_blocks:
-            raise ModelError(
-                f"{spec.name}: perturbation needs a model of equations, without household blocks"
-            )
+        if not isinstance(spec, Model):
+            raise ModelError(f"{spec.name}: perturbation is for models of equations")
+        spec.refuse_households("perturbation")
         if spec.linearised and self.order > 1:
             raise ModelError(
                 f"{spec.name}: its equations are linearised, so that a solution of order {self.order} would miss what "

@@ -261,7 +261,7 @@ def test_linearised_models_are_refused_by_name(name):
 
 
 def test_a_model_with_households_is_refused():
-    with pytest.raises(estim.ModelError, match="krusell_smith_1998: perturbation needs a model of equations"):
+    with pytest.raises(estim.ModelError, match="krusell_smith_1998: perturbation is for models of equations"):
         SOLVERS[2].solve(load_model("krusell_smith_1998"), None)
 
 

@@ -10,7 +10,8 @@ estimated from the sample by generalised least squares (de Jong 1991, Annals of 
 their derivatives in it, and in the directions of which the sample says nothing, as further columns.
 """
 
-from typing import NamedTuple
+from functools import singledispatch
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,11 +44,12 @@ class Smoothed(NamedTuple):
     shocks: Gaussian
 
 
-def smooth(state_space: StateSpace, observations: Array, start: Gaussian | None = None) -> Smoothed:
+@singledispatch
+def smooth(state_space: Any, observations: Array, start: Gaussian | None = None) -> Smoothed:
     """Mean and covariance of every state and shock given the whole sample.
 
     Args:
-        state_space: the model's solution.
+        state_space: the model's solution, a `StateSpace`.
         observations: y ``[n_periods, n_obs]``, trend included; NaN marks a missing number.
         start: s_1 before it is observed; None is the stationary distribution, diffuse in the directions of
             unit roots.
@@ -60,11 +62,14 @@ def smooth(state_space: StateSpace, observations: Array, start: Gaussian | None 
         SolutionError: the numbers of some period cannot all be observed, as no shock and no error moves one
             of them alone (inside `jit` the result is NaN).
     """
-    if not isinstance(state_space, StateSpace):
-        raise ArgumentError(
-            f"smooth: the solution must be a StateSpace, not a {type(state_space).__name__}; of a simulation and of "
-            "other solutions that are not linear estim.analysis.smoothed_history(estim.solve(model, params), data)"
-        )
+    raise ArgumentError(
+        f"smooth: the solution must be a StateSpace, not a {type(state_space).__name__}; of a simulation and of "
+        "other solutions that are not linear estim.analysis.smoothed_history(estim.solve(model, params), data)"
+    )
+
+
+@smooth.register
+def _(state_space: StateSpace, observations: Array, start: Gaussian | None = None) -> Smoothed:
     smoothed, singular = _smooth(state_space, observations, start)
     raise_if_singular(
         singular, "the observables of period {} are tied to one another: stochastic singularity"
