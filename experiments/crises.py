@@ -26,6 +26,25 @@ BURN_IN, SIMULATIONS = 50, 5
 TEACH = {"num_chains": 4, "num_warmup": 60, "num_samples": 200}
 
 
+def observed(base: Any, prior: Any, observables: Any, draw: Any, **changes: Any) -> Any:
+    """The model of countries that are observed: only moments of rows are read."""
+    return replace(
+        base,
+        motion=None,
+        prior=prior,
+        observables=observables,
+        log_probability=lambda row, solution, p: row.debt,
+        draw=draw,
+        unit="country",
+        **changes,
+    )
+
+
+def after_burn_in(period: Any, start: Any, key: Any, num: int) -> Any:
+    keys = jax.random.split(key, BURN_IN + num)
+    return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(period, start, keys)[1])
+
+
 class Government(NamedTuple):
     """A quarter. What needs access to borrowing is zero without it."""
 
@@ -65,22 +84,12 @@ def sovereigns(num_quarters: int = 100, n: int = 61, n_income: int = 11) -> Any:
             return (ahead, jax.random.categorical(move, jnp.log(moves[j])), ~access & ~back), row
 
         start = (jnp.array(none), jnp.array(n_income // 2), jnp.array(False))
-        keys = jax.random.split(key, BURN_IN + num_quarters)
-        return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(quarter, start, keys)[1])
+        return after_burn_in(quarter, start, key, num_quarters)
 
     prior = arellano_2008.Params(
         beta=priors.beta(0.95, 0.01), theta=priors.beta(0.25, 0.08), d=priors.beta(0.965, 0.01)
     )
-    return replace(
-        base,
-        motion=None,
-        population=None,
-        prior=prior,
-        observables=Government,
-        log_probability=lambda row, solution, p: row.debt,  # is not read: moments are
-        draw=draw,
-        unit="country",
-    )
+    return observed(base, prior, Government, draw, population=None)
 
 
 class Economy(NamedTuple):
@@ -109,19 +118,10 @@ def borrowers(num_years: int = 60, n: int = 40) -> Any:
             return (ahead, jax.random.categorical(key, jnp.log(p.Q[s]))), row
 
         start = (jnp.argmin(jnp.abs(bonds + 0.85)), jnp.array(7))
-        keys = jax.random.split(key, BURN_IN + num_years)
-        return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(year, start, keys)[1])
+        return after_burn_in(year, start, key, num_years)
 
     prior = bianchi_2011.Params(beta=priors.beta(0.91, 0.015), kappa=priors.beta(0.32, 0.015))
-    return replace(
-        base,
-        motion=None,
-        prior=prior,
-        observables=Economy,
-        log_probability=lambda row, solution, p: row.debt,  # is not read: moments are
-        draw=draw,
-        unit="country",
-    )
+    return observed(base, prior, Economy, draw)
 
 
 def contributions(row: Any) -> dict[str, Any]:
