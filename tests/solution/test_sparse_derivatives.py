@@ -24,7 +24,10 @@ X = [0.3, -1.2, 2.0]
         (lambda a, b, c: [jnp.stack([a, b]) @ jnp.array([1.0, 2.0]), jnp.clip(a, 0, 1)], ["ab", "a"]),
         (lambda a, b, c: [jax.jit(lambda x: x * b + a)(c)], ["abc"]),
         (lambda a, b, c: [a + a - 2 * a + a * 0.0], ["a"]),
-        (lambda a, b, c: [c**a, c**b * a, 1 / (b * c), jnp.abs(b) ** (1 / c), jnp.tanh(a)], ["ac", "abc", "bc", "bc", "a"]),
+        (
+            lambda a, b, c: [c**a, c**b * a, 1 / (b * c), jnp.abs(b) ** (1 / c), jnp.tanh(a)],
+            ["ac", "abc", "bc", "bc", "a"],
+        ),
     ],
 )
 def test_is_the_jacobian(fn, pattern):
@@ -41,7 +44,9 @@ def test_is_the_jacobian(fn, pattern):
     assert ["".join("abc"[i] for i in sorted(row)) for row in partials] == pattern
     program = jax.make_jaxpr(lambda *x: [jnp.asarray(y, float) for y in fn(*x)])(*X)
     np.testing.assert_allclose(jacobian_on_host(program, X, range(3)), jacobian, rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(jacobian_on_host(program, X, range(1, 3)), jacobian[:, 1:], rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(
+        jacobian_on_host(program, X, range(1, 3)), jacobian[:, 1:], rtol=1e-13, atol=1e-15
+    )
 
 
 def test_partials_that_are_constant_are_compiled_in():

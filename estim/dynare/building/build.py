@@ -196,7 +196,7 @@ def _tolerance(c: Contents) -> float:
 def _execute(
     system: System, text: str, path: Path, namespace: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Run a module's source, or what makes its model where there is a namespace with the rest; errors show its lines."""
+    """Run a module's source, or of it what makes the model where a namespace has the rest; errors show its lines."""
     name = f"<converted {path.name}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     if namespace is None:
