@@ -50,8 +50,12 @@ def params_at(mod, solutions: list[Path]) -> dict[str, float]:
     return commands[len(solutions) - 1].params if 0 < len(solutions) < len(commands) else mod.at_stoch_simul
 
 
-def difference(mod, rule, path: Path) -> tuple[float, str]:
-    """The largest difference of estim's solution from one of Dynare's, and where it is."""
+def difference(mod, params, rule, path: Path) -> tuple[float, str]:
+    """The largest difference of estim's solution from one of Dynare's, and where it is.
+
+    A standard deviation that is estimated has a start here and no value there: then the responses to a shock of one
+    standard deviation here are compared.
+    """
     dynare = loadmat(path, squeeze_me=False)
     names = [str(n).strip() for n in dynare["endo_names"]]
     order = dynare["order_var"].ravel().astype(int) - 1
@@ -76,8 +80,8 @@ def difference(mod, rule, path: Path) -> tuple[float, str]:
         if shock not in mod.names or mod.names[shock] not in mod.model.shocks._fields:
             continue
         start = np.asarray(rule.selection)[:, mod.model.shocks._fields.index(mod.names[shock])]
-        answers = bool((policy @ start).any())
-        if not (scale := deviations[j] or float(answers)):
+        here = float(getattr(params, mod.histories.stderr[mod.names[shock]]))
+        if not (scale := deviations[j] or here * (policy @ start).any()):
             continue
         state, response, mine = start, impact[:, j] * scale, []
         his = []
@@ -106,12 +110,13 @@ def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, st
             translate(path)
             return "read", "", 0.0
         mod = read_mod(path)
-        rule = solve_decision_rule_once(mod.model, mod.model.params(params_at(mod, solutions)))
+        params = mod.model.params(params_at(mod, solutions))
+        rule = solve_decision_rule_once(mod.model, params)
         if int(rule.status):
             return "read", Status(int(rule.status)).message, 0.0
         if not solutions:
             return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}", 0.0
-        far, where = difference(mod, rule, solutions[-1])
+        far, where = difference(mod, params, rule, solutions[-1])
         return ("solved", "", far) if far <= AGREES else ("differs", where, far)
     except ModFileError as error:
         return "refused", str(error).splitlines()[0].split(": ", 1)[-1], 0.0

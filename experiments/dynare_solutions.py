@@ -48,6 +48,7 @@ OTHER = re.compile(
     re.DOTALL,
 )
 ENDVAL = re.compile(r"(?<![\w.])endval\b[^;]*;.*?\bend\s*;", re.DOTALL)
+OPTIONS = re.compile(r"(?<![\w.])model\s*\((?P<options>[^;]*)\)\s*;")
 RAMSEY = re.compile(r"(?<![\w.])ramsey_policy\s*(?P<options>\([^;]*?\))?[^;]*;", re.DOTALL)
 IDLE = words(
     """figure plot subplot print saveas hold axis legend title xlabel ylabel pause input keyboard close bar surf mesh
@@ -82,6 +83,9 @@ def only_solved(text: str, tolerance: str) -> str:
     """The file with other commands."""
     text = COMMENT.sub(lambda m: m[0] if m["text"] else "\n" * m[0].count("\n"), text)
     text = ENDVAL.sub("", text)
+    text = OPTIONS.sub(lambda m: f"model({','.join(_but_in_blocks(m['options']))});", text).replace(
+        "model();", "model;"
+    )
     text = RAMSEY.sub(lambda m: f"ramsey_model{_planner(m['options'])};\n" + solving(tolerance, None), text)
     found = STOCH_SIMUL.search(text) or "keep_solution" in text
     text = STOCH_SIMUL.sub(lambda m: solving(tolerance, m["options"]), text)
@@ -95,6 +99,13 @@ def only_solved(text: str, tolerance: str) -> str:
 
     text = OTHER.sub(other, text)
     return text + solving(tolerance, None) if waiting[0] else text
+
+
+def _but_in_blocks(options: str) -> list[str]:
+    """The model's options but those by which Dynare solves it in blocks, whose rules have another order."""
+    return [
+        o for o in options.split(",") if o.split("=")[0].strip() not in ("block", "bytecode", "cutoff", "mfs")
+    ]
 
 
 def _planner(options: str | None) -> str:

@@ -26,8 +26,8 @@ from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
 from estim.model import ModelError
 from estim.numerics import semidefinite_cholesky
 from estim.solution import linearize_once, solve_decision_rule_once
+from estim.solution.on_host import read_of_past_once
 from estim.solution.perturbation import Perturbation
-from estim.solution.rational_expectations import read_of_past
 from estim.status import SolutionError, Status
 
 _SMALL, _LARGE = 1e-10, 1e8
@@ -154,7 +154,7 @@ def _policy(
     lagged = np.flatnonzero(
         np.abs(np.asarray(linearize_once(mod.model, mod.model.params(params)).lag)).any(axis=0)
     )
-    move = rule.policy @ np.asarray(read_of_past(mod.model, mod.model.params(params)))[:, lagged]
+    move = rule.policy @ read_of_past_once(mod.model, mod.model.params(params))[:, lagged]
     states = [f"{names[i]}(-1)" for i in lagged]
     table = pd.DataFrame(
         np.vstack([rule.steady_state, move.T, (rule.policy @ rule.selection).T]),

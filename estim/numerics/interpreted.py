@@ -1,5 +1,6 @@
 """A traced program evaluated by NumPy: for what is asked once, compiling it would take longer than all the rest."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,10 +51,10 @@ def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
 def perform(primitive: core.Primitive, params: dict[str, Any], x: Sequence[Any]) -> Sequence[Any]:
     """The outputs of one operation on NumPy's numbers and arrays."""
     name = primitive.name
-    if (inner := params.get("jaxpr", params.get("call_jaxpr"))) is not None and name in _CALLS:
-        return _run(inner.jaxpr, inner.consts, x)
     if name in _PLAIN:
         return [_PLAIN[name](*x)]
+    if (inner := params.get("jaxpr", params.get("call_jaxpr"))) is not None and name in _CALLS:
+        return _run(inner.jaxpr, inner.consts, x)
     if name == "integer_pow":
         return [np.power(x[0], float(params["y"]))]
     if name == "while":
@@ -67,6 +68,10 @@ def perform(primitive: core.Primitive, params: dict[str, Any], x: Sequence[Any])
         return y
     y = primitive.bind(*x, **primitive.get_bind_params(params))
     return [np.asarray(v) for v in (y if primitive.multiple_results else [y])]
+
+
+def _divide(x: Any, y: Any) -> Any:
+    return np.divide(x, y) if np.issubdtype(np.result_type(x, y), np.inexact) else lax.div(x, y)
 
 
 def _loop(params: dict[str, Any], x: list[Any]) -> list[Any]:
@@ -160,12 +165,12 @@ _SHAPED: dict[str, Callable[..., list[Any] | None]] = {
 
 _CALLS = (*CALLS, "custom_jvp_call", "closed_call")
 _PLAIN: dict[str, Callable[..., Any]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": lambda x, y: np.divide(x, y) if np.issubdtype(np.result_type(x, y), np.inexact) else lax.div(x, y),
-    "neg": np.negative,
-    "add_any": np.add,
+    "add": operator.add,  # of single numbers ten times as fast as np.add
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": lambda x, y: x / y if isinstance(x, float) else _divide(x, y),
+    "neg": operator.neg,
+    "add_any": operator.add,
     "pow": np.power,
     "exp": np.exp,
     "log": np.log,

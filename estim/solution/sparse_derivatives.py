@@ -7,6 +7,7 @@ that it traces and differentiates one; so a value is computed when a derivative 
 nothing twice.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -116,10 +117,10 @@ class _OnHost(_Once):
 
 
 _BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
-    lax.add: np.add,
-    lax.mul: np.multiply,
-    lax.div: np.divide,
-    lax.neg: np.negative,
+    lax.add: operator.add,
+    lax.mul: operator.mul,
+    lax.div: lambda x, y: x / np.float64(y),
+    lax.neg: operator.neg,
     lax.pow: np.power,
     lax.integer_pow: lambda x, y: np.power(x, float(y)),
 }

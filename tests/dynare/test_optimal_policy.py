@@ -86,6 +86,17 @@ def test_the_linear_quadratic_case(way, tmp_path):
     np.testing.assert_allclose(response(FILE.format(**parts) + command, tmp_path), by_hand(), atol=1e-9)
 
 
+def test_each_command_sees_the_weight_of_its_steady_state(tmp_path):
+    parts = PLAIN | {"model": "model", "objective": "pi^2 + kappa/rho/weight*x^2"}
+    rest = "steady_state_model; weight = 5*beta; pi = 0; x = 0; u = 0; end;"
+    twice = "stoch_simul(order=1, irf=0) pi x;\nset_param_value('beta', 0.5);\nstoch_simul(order=1, irf=0) pi x;\n"
+    (tmp_path / "m.mod").write_text(
+        FILE.format(**parts) + rest + "ramsey_model(planner_discount=0.99);\n" + twice
+    )
+    seen = [c.params["weight"] for c in read_mod(tmp_path / "m.mod").commands if c.name == "stoch_simul"]
+    np.testing.assert_allclose(seen, [5 * 0.99, 5 * 0.5], rtol=1e-15)
+
+
 WRONG = {
     "ramsey_model;": "'ramsey_model' needs a 'planner_objective' above it",
     "planner_objective pi*unheard; ramsey_model;": "unknown name 'unheard'",

@@ -94,6 +94,11 @@ def take_over(c: Contents) -> Rests:
     ]
     rests = Rests(c)
     c.steady_state, c.steady_code = None, None
+    own = c.values
+    for values in (*(values for _, values in c.commands), *c.seen.values()):  # what each command sees
+        c.values = own | values.parameters
+        values.parameters.update({n: v for n, v in rests.levels({}).items() if n in c.parameters})
+    c.values = own
     settle(c, rests.levels({}))
     return rests
 
