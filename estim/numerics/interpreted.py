@@ -168,7 +168,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "add": operator.add,  # of single numbers ten times as fast as np.add
     "sub": operator.sub,
     "mul": operator.mul,
-    "div": lambda x, y: x / y if isinstance(x, float) else _divide(x, y),
+    "div": lambda x, y: x / y if isinstance(x, np.float64) else _divide(x, y),  # Python's floats fail at zero
     "neg": operator.neg,
     "add_any": operator.add,
     "pow": np.power,

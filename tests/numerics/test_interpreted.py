@@ -51,3 +51,9 @@ def test_as_compiled(name):
 def test_invalid_operations_are_not_a_number():
     found = interpreted(lambda x: (jnp.log(x), 1.0 / (x + 1.0), x**0.5), 1.0)(-1.0)
     assert np.isnan(found[0]) and np.isinf(found[1]) and np.isnan(found[2])
+
+
+def test_division_by_zero_is_infinite():
+    """Of a constant too, which is a number of Python's."""
+    found = interpreted(lambda x: 2.0 / x - 1.0 / (x * 0.0 - 3.0), 1.0)
+    assert found(0.0) == np.inf and found(np.float64(0.0)) == np.inf
