@@ -100,7 +100,7 @@ class Economy(NamedTuple):
     crisis: Any  # the limit binds, and debt falls by more than three per cent of a unit
 
 
-def borrowers(num_years: int = 60, n: int = 40) -> Any:
+def borrowers(num_years: int = 60, n: int = 30) -> Any:
     """Bianchi's decentralised economies, observed for so many years."""
     base = bianchi_2011.build(n)
     bonds = jnp.linspace(-1.02, -0.2, n)
