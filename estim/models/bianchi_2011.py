@@ -145,7 +145,7 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=None):
         change=lambda ahead, beliefs: jnp.abs(ahead.H - beliefs.H).max() * spacing,
         monotone=False,
         motion=lambda D, solution, p: move(as_points(solution.value.H), p, D),
-        solver={"method": "vfi", "tolerance": tolerance, "max_steps": 500},
+        solver={"method": "vfi", "tolerance": tolerance, "max_steps": 100},
         reference=REFERENCE,
     )
 
