@@ -27,6 +27,7 @@ from scipy.io import loadmat
 
 from estim.dynare import ModFileError, read_mod
 from estim.dynare.modfile import translate
+from estim.model import ModelError
 from estim.solution import solve_decision_rule_once
 from estim.status import Status
 
@@ -118,7 +119,7 @@ def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, st
             return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}", 0.0
         far, where = difference(mod, params, rule, solutions[-1])
         return ("solved", "", far) if far <= AGREES else ("differs", where, far)
-    except ModFileError as error:
+    except (ModFileError, ModelError) as error:
         return "refused", str(error).splitlines()[0].split(": ", 1)[-1], 0.0
     except Exception as error:
         return "failed", f"{type(error).__name__}: {error}", 0.0

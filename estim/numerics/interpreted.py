@@ -41,11 +41,16 @@ def interpreted_program(program: core.ClosedJaxpr) -> Callable[..., list[Any]]:
 
 def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
     known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*map(np.asarray, consts), *inputs), strict=True))
-    read = lambda atom: atom.val if isinstance(atom, core.Literal) else known[atom]
+    read = lambda atom: _literal(atom.val) if isinstance(atom, core.Literal) else known[atom]
     for eqn in jaxpr.eqns:
         x = [read(a) for a in eqn.invars]
         known.update(zip(eqn.outvars, perform(eqn.primitive, eqn.params, x), strict=True))
     return [read(a) for a in jaxpr.outvars]
+
+
+def _literal(value: Any) -> Any:
+    """A constant as a number of NumPy's, whose division by zero is no error."""
+    return np.float64(value) if isinstance(value, float) else value
 
 
 def perform(primitive: core.Primitive, params: dict[str, Any], x: Sequence[Any]) -> Sequence[Any]:
@@ -168,7 +173,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "add": operator.add,  # of single numbers ten times as fast as np.add
     "sub": operator.sub,
     "mul": operator.mul,
-    "div": lambda x, y: x / y if isinstance(x, np.float64) else _divide(x, y),  # Python's floats fail at zero
+    "div": lambda x, y: x / y if isinstance(x, np.float64) else _divide(x, y),
     "neg": operator.neg,
     "add_any": operator.add,
     "pow": np.power,

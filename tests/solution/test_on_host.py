@@ -1,12 +1,14 @@
 """A model solved once by NumPy has the numbers and the verdict of its compiled program."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from random_systems import draw
 
 import estim
 from estim.solution import linearize, linearize_once, solve_decision_rule, solve_decision_rule_once
-from estim.solution.on_host import _improved, _left, solve_policy_once
+from estim.solution.on_host import _improved, _left, at_rest_once, solve_policy_once
 from estim.status import Status
 
 
@@ -21,6 +23,22 @@ def test_the_same_solution(name):
     for field in ("policy", "transition", "selection", "steady_state", "shock_cov"):
         np.testing.assert_allclose(getattr(ours, field), getattr(compiled, field), rtol=1e-8, atol=1e-10)
     assert all(isinstance(x, np.ndarray) for x in ours)
+
+
+def test_equations_are_traced_once():
+    plain, calls = estim.load_model("hansen_1985"), []
+
+    def residuals(*dated):
+        calls.append(1)
+        return plain.residuals(*dated)
+
+    model = replace(plain, residuals=residuals)
+    linear, rule = linearize_once(model, model.params()), solve_decision_rule_once(model, model.params())
+    assert len(calls) == 1
+    np.testing.assert_array_equal(rule.policy, solve_decision_rule_once(plain, plain.params()).policy)
+    levels, left = at_rest_once(model, model.params())
+    np.testing.assert_allclose(levels, linear.steady_state, rtol=1e-15)
+    np.testing.assert_allclose([*left.values()], linear.residual, atol=1e-15)
 
 
 @pytest.mark.parametrize("n", [2, 5, 12])
