@@ -46,6 +46,10 @@ class Specification:
     start_values: Mapping[str, float]
     shock_correlation: Callable[[Any], Any] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: not the programs that are kept (`estim.kept`)."""
+        return {name: value for name, value in self.__dict__.items() if name != "_kept"}
+
     def measurement_covariance(self, params: Any) -> Array:
         """Covariance of the measurement errors ``[n_obs, n_obs]``, of whichever form it is given in."""
         n = len(self.observables._fields)

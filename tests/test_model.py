@@ -1,5 +1,6 @@
 """A model that does not fit together is refused at construction, by the name of the culprit."""
 
+import copy
 import gc
 import math
 import weakref
@@ -412,3 +413,12 @@ def test_a_value_given_counts_before_a_start():
     given = model.with_values({"rho": 0.7})
     assert given.params().rho == 0.7
     assert "rho" not in {**given.start, **given.published}
+
+
+def test_a_copy_is_without_the_programs_that_are_kept():
+    """They may not be copied, and a copy may be changed."""
+    model = ar1()
+    estim.solve(model)
+    other = copy.deepcopy(model)
+    assert "_kept" in model.__dict__ and "_kept" not in other.__dict__
+    assert estim.solve(other).transition == estim.solve(model).transition

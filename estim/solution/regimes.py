@@ -55,8 +55,8 @@ def _twin(model: Model, slack_first: tuple[str, ...]) -> Model:
         return left | {name: slack(lag, now, lead, params) for name, slack in slacks.items()}
 
     twin = copy.copy(model)  # not checked again: a parameter may stand in the constraint alone
-    changed = {"residuals": residuals if slacks else model.residuals, "_kept": {}}
-    twin.__dict__.update(changed, complementarity={}, alternatives={})
+    equations = residuals if slacks else model.residuals
+    twin.__dict__.update(residuals=equations, complementarity={}, alternatives={})
     return twin
 
 
