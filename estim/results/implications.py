@@ -187,14 +187,14 @@ class Analysis(NamedTuple):
 
 
 _LINEAR = (StateSpace, MovingAverage)
-ANALYSES = {
-    RESPONSES: Analysis(_responses, (*_LINEAR, PrunedStateSpace)),
-    DECOMPOSITIONS: Analysis(_decompositions, _LINEAR),
-    ONE_STEP: Analysis(_one_step, _LINEAR),
+ANALYSES = {  # the longest to compile first
     HISTORY: Analysis(_history, _LINEAR),
     FORECAST: Analysis(_forecast, _LINEAR),
+    DECOMPOSITIONS: Analysis(_decompositions, _LINEAR),
+    ONE_STEP: Analysis(_one_step, _LINEAR),
     CHECKS: Analysis(_checks, _LINEAR),
     IDENTIFICATION: Analysis(_identification, (StateSpace,)),
+    RESPONSES: Analysis(_responses, (*_LINEAR, PrunedStateSpace)),
     AGENTS: Analysis(_agents, (StationaryEquilibrium,), asked=False),
 }
 
