@@ -120,6 +120,14 @@ def test_a_new_file_is_an_experiment(tmp_path, capsys):
     assert "did you mean 'an_schorfheide_2007'?" in capsys.readouterr().err
 
 
+def test_a_new_file_has_data_of_the_same_observables_and_no_others(tmp_path):
+    """The Y of the national accounts is none of a model whose Y is in deviations."""
+    assert cli.main(["new", str(tmp_path / "house.py"), "--from", "krusell_smith_1998"]) == 0
+    assert 'data="my_data.csv",  # a CSV file, its columns date, Y' in (tmp_path / "house.py").read_text()
+    assert cli.main(["new", str(tmp_path / "accounts.py"), "--from", "godley_lavoie_2007_us"]) == 0
+    assert 'data="us_accounts",' in (tmp_path / "accounts.py").read_text()
+
+
 def test_a_model_is_shown(capsys):
     assert cli.main(["show", "hansen_1985"]) == 0
     text = capsys.readouterr().out

@@ -17,7 +17,7 @@ experiment = estim.Experiment(
 
 
 def write_experiment(path: Path, model: str) -> None:
-    """Write the source of a gallery model, with an experiment on shipped data that have its observables.
+    """Write the source of a gallery model, with an experiment on shipped data of its observables.
 
     Args:
         path: the file, which must not exist.
@@ -34,7 +34,8 @@ def write_experiment(path: Path, model: str) -> None:
     observables = load_model(model).observables._fields
     source = getsource(import_module(f"estim.models.{model}"))
     before, first_import, after = source.partition("\nfrom estim.")
-    fitting = [name for name in list_data() if set(observables) <= set(load_data(name).columns)]
+    # Of the same observables and no others: a "Y" among others is in other units.
+    fitting = [name for name in list_data() if set(observables) == set(load_data(name).columns)]
     remark = "" if fitting else f"  # a CSV file, its columns date, {', '.join(observables)}"
     experiment = _EXPERIMENT.format(data=fitting[0] if fitting else "my_data.csv", remark=remark)
     path.write_text(f"{before}\nimport estim{first_import}{after}{experiment}", encoding="utf-8")
