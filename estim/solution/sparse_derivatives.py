@@ -7,7 +7,6 @@ that it traces and differentiates one; so a value is computed when a derivative 
 nothing twice.
 """
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -107,7 +106,7 @@ class _OnHost(_Once):
     def __call__(self, operation: Callable[..., Any], *x: Any, **params: Any) -> Any:
         if operation is _bind:
             return perform(x[0], params, x[1:])
-        return _BY_NUMPY[operation](*x, **params)
+        return perform(_PRIMITIVES[operation], params, x)[0]
 
     def literal(self, value: Any) -> Any:
         return np.float64(value) if np.issubdtype(value.dtype, np.floating) else np.asarray(value)[()]
@@ -116,13 +115,13 @@ class _OnHost(_Once):
         return np.asarray(value)[()]
 
 
-_BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
-    lax.add: operator.add,
-    lax.mul: operator.mul,
-    lax.div: lambda x, y: x / np.float64(y),
-    lax.neg: operator.neg,
-    lax.pow: np.power,
-    lax.integer_pow: lambda x, y: np.power(x, float(y)),
+_PRIMITIVES: dict[Callable[..., Any], core.Primitive] = {
+    lax.add: lax.add_p,
+    lax.mul: lax.mul_p,
+    lax.div: lax.div_p,
+    lax.neg: lax.neg_p,
+    lax.pow: lax.pow_p,
+    lax.integer_pow: lax.integer_pow_p,
 }
 
 
