@@ -87,6 +87,7 @@ _HOME = {
     "estim.surrogate.correct": ("correct_means", "resample_draws", "weigh_draws"),
     "estim.surrogate.evaluate": ("evaluate_posterior",),
     "estim.surrogate.fit": ("fit_surrogate",),
+    "estim.surrogate.locate": ("locate_border",),
     "estim.surrogate.recipe": ("Recipe",),
     "estim.surrogate.refine": ("refine",),
     "estim.surrogate.sample": ("sample_surrogate",),

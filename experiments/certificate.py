@@ -27,7 +27,7 @@ FILE = Path(__file__).parent / "results" / "certificate.jsonl"
 NUM_PROBLEMS = 300
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
-RECIPE = estim.Recipe(hidden=(48, 48), num_members=5, max_steps=800)
+RECIPE = estim.Recipe(num_members=5, max_steps=3_000)
 
 
 def errors_of(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -47,15 +47,18 @@ def run(problem: Problem) -> dict:
     """One line of the table: the first certificate, and what is handed out after the correction it advises."""
     key = jax.random.key(1_000 + problem.number)
     clock = time.perf_counter()
-    surrogate = estim.fit_surrogate(problem.posterior, problem.points, key, recipe=RECIPE)
+    points = estim.locate_border(problem.posterior, problem.points)
+    surrogate = estim.fit_surrogate(problem.posterior, points, key, recipe=RECIPE)
     taught = time.perf_counter()
     settings = {"num_evaluations": NUM_EVALUATIONS, "training_chains": problem.chains, "sampling": SAMPLING}
     settled = settle(
-        problem.posterior, surrogate, problem.points, jax.random.fold_in(key, 1), recipe=RECIPE, **settings
+        problem.posterior, surrogate, points, jax.random.fold_in(key, 1), recipe=RECIPE, **settings
     )
     done = time.perf_counter()
     first, last = settled.certificates[0], settled.certificates[-1]
-    errors, corrected = errors_of(first.margins, problem.truth), errors_of(settled.margins, problem.truth)
+    errors, ended, corrected = (
+        errors_of(margins, problem.truth) for margins in (first.margins, last.margins, settled.margins)
+    )
     return {
         "number": problem.number,
         "family": problem.family + (", few points" if problem.few else ""),
@@ -67,6 +70,9 @@ def run(problem: Problem) -> dict:
         "reasons": first.reasons,
         "pareto_khat": float(first.pareto_khat),
         "rhat": first.rhat,
+        "ended": ended,
+        "ended_wrong": is_wrong(ended),
+        "ended_verdict": last.verdict,
         "correction": settled.correction,
         "corrected": corrected,
         "corrected_wrong": is_wrong(corrected),
@@ -74,6 +80,7 @@ def run(problem: Problem) -> dict:
         "certified": settled.certified,
         "surrogates": len(settled.certificates),
         "evaluations": settled.num_evaluations,
+        "located": len(points.loglikelihood) - len(problem.points.loglikelihood),
         "seconds": [round(b - a, 2) for a, b in ((clock, taught), (taught, done))],
     }
 

@@ -25,6 +25,7 @@ from estim.surrogate.fit import (
     surrogate_from_arrays,
     surrogate_to_arrays,
 )
+from estim.surrogate.locate import locate_border
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
@@ -46,6 +47,7 @@ def train(
         if run.has(EVALUATED):
             thinned.append(run.read_arrays(EVALUATED))
         evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
+        evaluations = locate_border(posterior, evaluations)
         recipe = replace(_recipe(settings), **settings.settings)
         with run.timed("surrogate: training"):
             surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)

@@ -13,16 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.spatial import cKDTree
 from scipy.special import expit, log_expit
 
 from estim.surrogate.tails import affine_size, quadratic_features, symmetric
 
 SIDES = 4
 
-RIDGES = (0.01, 0.1, 1.0, 10.0)
-"""Penalties that are tried; where sides part the points without error their coefficients would grow for ever."""
+RIDGES = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+"""Penalties that are tried, each from where the one before ended: the first finds where sides are, the last how steep.
+Where sides part the points without error their coefficients would grow for ever."""
 
-ITERATIONS = 100
+START = (0.1, 1.0)
+"""Penalty where points without a solution are too few to choose by."""
+
+ITERATIONS = 200
 
 MANY = 3_000
 """Points of each kind that a first border is learnt from: of more, every so many, each standing for its neighbours.
@@ -31,8 +36,13 @@ The second is learnt from these and from all points that the first may have on t
 SURE = 0.01
 """Chance of the wrong side below which a point is one of many."""
 
-CURVED = 10.0
-"""How many times the penalty of a normal that of a curvature is: borders are planes unless the points say otherwise."""
+SOFT, CLOSED = 4, 0.01
+"""The first so many penalties alone, unless points on both sides of a border come so near to each other, in standard
+deviations: what lies between is known by the shape that a border is taken to have, and sides that are steeper than
+points show leave out what the model solves. `locate_border` closes the gap."""
+
+PLANES, CURVED = 1e9, 10.0
+"""How many times the penalty of a normal that of a curvature is: several planes are tried, and one conic."""
 
 
 class Border(NamedTuple):
@@ -93,19 +103,25 @@ def fit_border(solved: np.ndarray, unsolved: np.ndarray) -> Border:
         return no_border(dim)
     z = np.concatenate([solved, unsolved])
     points = Points(z, np.arange(len(z)) < len(solved), distance_weights(z))
-    best, start = RIDGES[1], np.concatenate([_first_sides(unsolved).ravel(), np.zeros(dim * (dim + 1) // 2)])
+    best, start = START, _several_planes(unsolved)
     some = points.thinned(np.zeros(len(z), bool))
     if len(unsolved) >= 10 * SIDES:
         half = np.arange(len(some.known)) % 2 == 0
-        fits = [_fit(some.of(half), ridge, start) for ridge in RIDGES]
-        chosen = int(np.argmin([_loss(fit, *_features(some.of(~half)), 0.0)[0] for fit in fits]))
-        best, start = RIDGES[chosen], fits[chosen]
+        begun = ((PLANES, start), (CURVED, start), (CURVED, _one_conic(unsolved)))
+        ridges = RIDGES if _gap(solved, unsolved) < CLOSED else RIDGES[:SOFT]
+        paths = [found for curved, at in begun for found in _path(some.of(half), ridges, curved, at)]
+        losses = [_loss(fit, *_features(some.of(~half)), (0.0, 0.0))[0] for _, fit in paths]
+        best, start = paths[int(np.argmin(losses))]
     first = _fit(some, best, start)
     if len(some.known) < len(z):
         chance = _border(first, dim).chance(z)
         near = np.where(points.known, 1 - chance, chance) > SURE
         first = _fit(points.thinned(near), best, first)
     return _border(first, dim)
+
+
+FAR = 20.0
+"""Margin of a side that no point is near."""
 
 
 def _border(coefficients: np.ndarray, dim: int) -> Border:
@@ -124,7 +140,16 @@ def _features(points: Points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return quadratic_features(points.z), points.known, points.weight
 
 
-def _first_sides(unsolved: np.ndarray) -> np.ndarray:
+def _one_conic(unsolved: np.ndarray) -> np.ndarray:
+    """Perpendicular to the way to the middle of the unsolved points, the other sides far away."""
+    dim = unsolved.shape[1]
+    sides = np.zeros((SIDES, 1 + dim))
+    sides[:, 0] = FAR
+    sides[0, 1:] = -unsolved.mean(axis=0)
+    return np.concatenate([sides.ravel(), np.zeros(dim * (dim + 1) // 2)])
+
+
+def _several_planes(unsolved: np.ndarray) -> np.ndarray:
     """Each perpendicular to the way to some of the unsolved points, which are parted by their directions."""
     rng = np.random.default_rng(0)
     direction = unsolved / np.linalg.norm(unsolved, axis=1, keepdims=True)
@@ -136,16 +161,39 @@ def _first_sides(unsolved: np.ndarray) -> np.ndarray:
     nearest = np.argmax(direction @ centers.T, axis=1)
     reach = unsolved @ centers.T
     far = [np.median(reach[nearest == k, k]) if np.any(nearest == k) else 3.0 for k in range(SIDES)]
-    return np.column_stack([2 * np.array(far), -2 * centers])
+    sides = np.column_stack([2 * np.array(far), -2 * centers])
+    dim = unsolved.shape[1]
+    return np.concatenate([sides.ravel(), np.zeros(dim * (dim + 1) // 2)])
 
 
-def _fit(points: Points, ridge: float, start: np.ndarray) -> np.ndarray:
+def _path(
+    points: Points, ridges: tuple[float, ...], curved: float, start: np.ndarray
+) -> list[tuple[tuple[float, float], np.ndarray]]:
+    """Fits from the largest penalty to the smallest, each begun at the one before, with their penalties."""
+    found = []
+    for ridge in ridges:
+        start = _fit(points, (ridge, ridge * curved), start)
+        found.append(((ridge, ridge * curved), start))
+    return found
+
+
+def _gap(solved: np.ndarray, unsolved: np.ndarray) -> float:
+    """How near points of the two kinds come, a few for each coefficient of the sides."""
+    nearest = np.sort(cKDTree(solved).query(unsolved)[0])
+    return max(float(nearest[min(SIDES * (1 + solved.shape[1]), len(nearest)) - 1]), 1e-12)
+
+
+def _fit(points: Points, ridge: tuple[float, float], start: np.ndarray) -> np.ndarray:
     given, options = (*_features(points), ridge), {"maxiter": ITERATIONS}
     return minimize(_loss, start, given, jac=True, method="L-BFGS-B", options=options).x
 
 
 def _loss(
-    coefficients: np.ndarray, features: np.ndarray, known: np.ndarray, weight: np.ndarray, ridge: float
+    coefficients: np.ndarray,
+    features: np.ndarray,
+    known: np.ndarray,
+    weight: np.ndarray,
+    ridge: tuple[float, float],
 ) -> tuple[float, np.ndarray]:
     """Minus the penalised log-likelihood, and its gradient: log P where there is a solution, log(1 - P) elsewhere."""
     affine, products = features[:, : affine_size(features)], features[:, affine_size(features) :]
@@ -154,11 +202,11 @@ def _loss(
     margin[:, 0] += products @ bent
     log_p = np.minimum(log_expit(margin).sum(axis=1), -1e-12)
     log_fails = np.log(-np.expm1(log_p))
-    penalty = np.sum(sides[:, 1:] ** 2) + CURVED * bent @ bent
-    loss = -weight @ np.where(known, log_p, log_fails) + 0.5 * ridge * penalty
+    penalty = 0.5 * ridge[0] * np.sum(sides[:, 1:] ** 2) + 0.5 * ridge[1] * bent @ bent
+    loss = -weight @ np.where(known, log_p, log_fails) + penalty
     by_log_p = weight * np.where(known, -1.0, np.exp(log_p - log_fails))  # d loss / d log P
     by_margin = by_log_p[:, None] * expit(-margin)
     by_sides = by_margin.T @ affine
-    by_sides[:, 1:] += ridge * sides[:, 1:]
-    by_bent = by_margin[:, 0] @ products + ridge * CURVED * bent
+    by_sides[:, 1:] += ridge[0] * sides[:, 1:]
+    by_bent = by_margin[:, 0] @ products + ridge[1] * bent
     return float(loss), np.concatenate([by_sides.ravel(), by_bent])

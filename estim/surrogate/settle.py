@@ -15,6 +15,7 @@ from estim.surrogate.correct import Functions, WeightedDraws, quantities_at, wei
 from estim.surrogate.estimates import convergence, highest_rhat, margin_errors
 from estim.surrogate.evaluate import concatenate_evaluations
 from estim.surrogate.fit import Surrogate, fit_surrogate
+from estim.surrogate.locate import locate_border
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.temper import population_margins, temper
@@ -91,8 +92,9 @@ def settle(
        costs no true evaluation.
     2. A certificate. *Safe*: nothing is to be done. *Use the correction*: its weights, already paid for, move
        the margins, and their errors are within the tolerance.
-    3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, and all
-       begins anew, at most `num_rounds` times. The next certificate uses other draws.
+    3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, with
+       the border located where some have no likelihood (see `locate_border`), and all begins anew, at most
+       `num_rounds` times. The next certificate uses other draws.
     4. If it is asked for, a tempered path from the last surrogate to the posterior (see `temper`), where weights were
        all that failed: a hundred thousand evaluations and more. Its figures are known by how far populations differ.
 
@@ -113,6 +115,7 @@ def settle(
     """
     story: list[str] = []
     certificates: list[Certificate] = []
+    num_located = 0
     for number in range(num_rounds + 1):
         key_sample, key_judge, key_fit = jax.random.split(jax.random.fold_in(rng_key, number), 3)
         draws = sample_until_met(
@@ -135,9 +138,11 @@ def settle(
         story.append(f"surrogate {number + 1}: {certificate.verdict}{', ' if reasons else ''}{reasons}")
         if certificate.verdict != "not certified" or number == num_rounds:
             break
-        evaluations = concatenate_evaluations(evaluations, weighted.evaluations)
+        added = locate_border(posterior, weighted.evaluations)
+        num_located += len(added.loglikelihood) - len(weighted.evaluations.loglikelihood)
+        evaluations = concatenate_evaluations(evaluations, added)
         surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe, noise=surrogate.noise)
-    num_spent = sum(c.num_evaluations for c in certificates)
+    num_spent = num_located + sum(c.num_evaluations for c in certificates)
     correction = _CORRECTIONS[certificate.verdict]
     moved = certificate.margins[1] * certificate.shift * (correction == "importance weights")
     values = certificate.margins + moved

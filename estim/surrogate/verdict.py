@@ -29,8 +29,8 @@ MAX_FAILED_SHARE = 0.04
 """Of draws at which the posterior is zero, in tolerances: they move margins little, but each of them is wrong, and the
 model says nothing there."""
 
-MAX_TAIL_KHAT = 0.4
-"""Of the terms of a corrected variance: its Monte Carlo error is finite below one half, and k-hat is known to 0.1."""
+MAX_TAIL_KHAT = 0.5
+"""Of the terms of a corrected variance, whose Monte Carlo error is finite below it."""
 
 MIN_EFFECTIVE = 100
 """Effective evaluations behind the weights, below which their own errors are guesses."""

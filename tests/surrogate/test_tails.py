@@ -110,7 +110,7 @@ def test_gradient_of_the_borders_likelihood():
     z = rng.normal(size=(200, 3))
     known, features, weight = z[:, 0] < 0.3, quadratic_features(z), rng.uniform(size=200)
     start = rng.normal(size=SIDES * 4 + 6)
-    given = (features, known, weight, 0.1)
+    given = (features, known, weight, (0.1, 0.3))
     value, gradient = (
         (lambda i: lambda x: _loss(x, *given)[i])(0),
         (lambda i: lambda x: _loss(x, *given)[i])(1),
