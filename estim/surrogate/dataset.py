@@ -13,6 +13,7 @@ from estim.surrogate.border import fit_border, no_border
 from estim.surrogate.noise import OWN_ERROR
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.scaling import Scaling
+from estim.surrogate.slopes import trust
 from estim.surrogate.tails import Hill, fit_hill
 
 REACH = 20.0
@@ -104,12 +105,14 @@ def build_training_set(
     recipe: Recipe,
     unsolved: np.ndarray | None = None,
     variance: np.ndarray | None = None,
+    slope_error: np.ndarray | None = None,
 ) -> tuple[Scaling, TrainingSet]:
     """Units and standardised data for the kept ``points`` (host arrays).
 
     Args:
         unsolved: positions ``[m, dim]`` without a solution, which teach a border; none of it where None.
         variance: of the noise of each log-likelihood ``[n]``, None where they are exact.
+        slope_error: of each gradient ``[n]``, of `slope_errors`; None where they are to be trusted.
     """
     position, values = np.asarray(points.position), np.asarray(points.loglikelihood)
     dim = position.shape[1]
@@ -131,9 +134,10 @@ def build_training_set(
         # d network / dz = (scale' grad - d hill / dz) / output_scale
         gradient = (np.asarray(points.gradient) @ scale - hill.gradient(z)) / output_scale
         known = np.isfinite(gradient).all(axis=1)
+        trusted = weight if slope_error is None else weight * trust(slope_error, output_scale)
         data = data._replace(
             gradient=_float32(np.where(known[:, None], gradient, 0)),
-            gradient_weight=_float32(np.where(known, weight, 0)),
+            gradient_weight=_float32(np.where(known, trusted, 0)),
         )
     box = z.min(axis=0), z.max(axis=0)
     # Without a quadratic the network itself must fall away from the points.

@@ -29,6 +29,7 @@ from estim.surrogate.dataset import (
 from estim.surrogate.noise import Noise, estimate_noise, without_bias
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.scaling import Scaling, base_loglikelihood
+from estim.surrogate.slopes import slope_errors
 from estim.typing import Array, Key, Position, Scalar
 
 
@@ -156,8 +157,10 @@ def fit_surrogate(
     estimated as a function of the parameters, half of it is added back, and points weigh the less the larger it is.
 
     Args:
-        posterior: gives the exact prior; its likelihood is called only if it is noisy. One over shocks too is refused.
-        evaluations: any leading shape; points with gradients (where finite) teach by them too.
+        posterior: gives the exact prior; its likelihood is called only if it is noisy, or to see whether gradients hold
+            over finite distances. One over shocks too is refused.
+        evaluations: any leading shape; points with gradients (where finite) teach by them too, weighted down where
+            finite slopes disagree (`estim.surrogate.slopes`).
         rng_key: initial weights, the split and the order of the points.
         recipe: a name in `RECIPES` or a `Recipe`.
         noise: of a noisy log-likelihood, where it is known, as from a surrogate before.
@@ -185,7 +188,10 @@ def fit_surrogate(
         )
         noise = noise or estimate_noise(posterior, points, important)
         points, variance = without_bias(points, noise), noise.variance(np.asarray(points.position))
-    scaling, data = build_training_set(points, recipe, unsolved_positions(evaluations), variance)
+    learns_slopes = recipe.gradient_weight > 0 and points.gradient is not None
+    slope_error = slope_errors(posterior, points) if learns_slopes else None
+    unsolved = unsolved_positions(evaluations)
+    scaling, data = build_training_set(points, recipe, unsolved, variance, slope_error)
     key_network, key_split, key_train = jax.random.split(rng_key, 3)
     teaching, judging = split(key_split, data, np.size(evaluations.loglikelihood), recipe.validation_fraction)
     start = init_network(key_network, recipe.num_members, data.z.shape[1], recipe.hidden)
