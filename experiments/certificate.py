@@ -28,7 +28,7 @@ FILE = Path(__file__).parent / "results" / "certificate.jsonl"
 NUM_PROBLEMS = FIRST + NUM_MODELS
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
-RECIPE = estim.Recipe(num_members=5, max_steps=3_000)
+RECIPE = estim.Recipe(num_members=5, max_steps=6_000)
 
 
 def errors_of(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -176,20 +176,28 @@ def settle(
 
 
 def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampling: dict[str, Any]) -> Draws:
-    """Draws of `sample_surrogate`, again with more steps between them where the chains have not met."""
+    """Draws of `sample_surrogate`, again with LONGER chains where they have not met, or with more draws of them."""
     for number in range(LENGTHENINGS + 1):
         draws = sample_surrogate(surrogate, jax.random.fold_in(rng_key, number), **sampling)
         if number == LENGTHENINGS or say_enough(draws.position, tolerance):
             break
-        longer = LONGER * sampling.get("thin", 1)
-        sampling = sampling | {"thin": longer, "num_warmup": LONGER * sampling.get("num_warmup", 2000)}
+        defaults = {"thin": 1, "num_warmup": 2000}
+        what = ["num_samples"] if have_met(draws.position, tolerance) else list(defaults)
+        sampling = sampling | {name: LONGER * sampling.get(name, defaults.get(name)) for name in what}
     return draws
+
+
+def have_met(position: np.ndarray, tolerance: float) -> bool:
+    """Whether chains ``[chain, draw, dim]`` have met and have enough effective draws."""
+    rhat, effective = convergence(position)
+    return bool(
+        np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
+    )
 
 
 def say_enough(position: np.ndarray, tolerance: float) -> bool:
     """Whether chains have met and their own errors leave room for the surrogate's."""
-    rhat, effective = convergence(position)
+    effective = convergence(position)[1]
     error = margin_errors(np.asarray(position, float).reshape(-1, position.shape[-1]), effective)
     small = [np.all(4 * row < looser * tolerance) for row, looser in zip(error, LOOSER.values(), strict=True)]
-    met = np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
-    return bool(met and all(small))
+    return have_met(position, tolerance) and all(small)
