@@ -88,6 +88,7 @@ _HOME = {
     "estim.surrogate.evaluate": ("evaluate_posterior",),
     "estim.surrogate.fit": ("fit_surrogate",),
     "estim.surrogate.locate": ("locate_border",),
+    "estim.surrogate.match": ("match_moments",),
     "estim.surrogate.recipe": ("Recipe",),
     "estim.surrogate.refine": ("refine",),
     "estim.surrogate.sample": ("sample_surrogate",),

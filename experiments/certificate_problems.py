@@ -221,6 +221,9 @@ def make_problem(number: int) -> Problem:
     num = FEW * (dim + 1) if few else POINTS
     u = exact(2 * POINTS)
     u = u[u[:, 0] < 0] if unseen else u
+    while len(u) < POINTS // 2:  # of a mode with little mass that alone is seen
+        more = exact(2 * POINTS)
+        u = np.concatenate([u, more[more[:, 0] < 0]])
     draws = shift + u[: POINTS // 2] @ mix.T
     chains = draws.reshape(4, -1, dim)
     points = teach(posterior, draws[:: len(draws) // (num // 2)][: num // 2], num, jax.random.key(number))

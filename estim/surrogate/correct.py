@@ -19,7 +19,7 @@ from estim.samplers.states import evaluate_logprior
 from estim.surrogate.estimates import batch_means, effective_size, evenly_spaced, pareto_khat
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods
-from estim.surrogate.stretch import build_stretches, mixture_logdensity, share_out
+from estim.surrogate.stretch import Stretches, build_stretches, mixture_logdensity, share_out
 from estim.typing import Key
 
 Functions = Mapping[str, Callable[[np.ndarray], np.ndarray]]
@@ -36,7 +36,8 @@ class WeightedDraws(NamedTuple):
         surrogate_weight: ``[n]``, sum one: the same for p_hat; where p is p_hat the two are equal.
         pareto_khat: of ``weight``; infinite where there is nothing to be weighed. Above `reliable_khat(n)` the
             weights are not to be trusted.
-        plain: ``[n]``, which of the points are draws and not stretched.
+        which: ``[n]``, of the maps of ``stretches`` that made each point of a draw; 0 is the identity.
+        stretches: those maps.
         evaluations: the true ones that the weights cost.
     """
 
@@ -44,8 +45,14 @@ class WeightedDraws(NamedTuple):
     weight: np.ndarray
     surrogate_weight: np.ndarray
     pareto_khat: float
-    plain: np.ndarray
+    which: np.ndarray
+    stretches: Stretches
     evaluations: Evaluations
+
+    @property
+    def plain(self) -> np.ndarray:
+        """Which of the points are draws and not stretched ``[n]``."""
+        return self.which == 0
 
     @property
     def effective_sample_size(self) -> float:
@@ -88,17 +95,23 @@ def weigh_draws(
     which = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
     position = stretches.forward(source, which)
     true = evaluate_posterior(posterior, position, anew=True)
+    return weigh_points(surrogate, position, true, which, stretches)
+
+
+def weigh_points(
+    surrogate: Surrogate, position: np.ndarray, true: Evaluations, which: np.ndarray, stretches: Stretches
+) -> WeightedDraws:
+    """Weights of points ``[n, dim]`` that maps ``which`` ``[n]`` made of a surrogate's draws, and were evaluated."""
+    counts = np.bincount(which, minlength=len(stretches.matrix))
     log_p = usable_logdensity(true)
     origins = [position, *(stretches.backward(position, k) for k in range(1, len(counts)))]
     log_p_hat = np.stack([surrogate_logdensity(surrogate, origin) for origin in origins])
     log_mixture = mixture_logdensity(stretches, counts, log_p_hat)
     surrogate_weight = _normalised(log_p_hat[0] - log_mixture)
-    if not np.isfinite(log_p).any():
-        nothing = np.full(num_evaluations, np.nan)
-        return WeightedDraws(position, nothing, surrogate_weight, np.inf, which == 0, true)
-    log_weight = log_p - log_mixture
-    khat = pareto_khat(log_weight)
-    return WeightedDraws(position, _normalised(log_weight), surrogate_weight, khat, which == 0, true)
+    weight, khat = np.full(len(position), np.nan), np.inf
+    if np.isfinite(log_p).any():
+        weight, khat = _normalised(log_p - log_mixture), pareto_khat(log_p - log_mixture)
+    return WeightedDraws(position, weight, surrogate_weight, khat, which, stretches, true)
 
 
 def usable_logdensity(evaluations: Evaluations) -> np.ndarray:

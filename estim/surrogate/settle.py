@@ -1,6 +1,7 @@
 """From a surrogate to draws that are certified, by the cheapest way that suffices, and the story of how."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from estim.surrogate.estimates import convergence, highest_rhat, margin_errors
 from estim.surrogate.evaluate import concatenate_evaluations
 from estim.surrogate.fit import Surrogate, fit_surrogate
 from estim.surrogate.locate import locate_border
+from estim.surrogate.match import match_moments
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.temper import population_margins, temper
@@ -34,15 +36,15 @@ class Settled(NamedTuple):
     """Draws of a surrogate, what corrects them, and whether that is certified.
 
     Attributes:
-        correction: ``"none"`` where the draws can be used as they are, ``"importance weights"``, ``"tempered path"``
-            or ``"failed"``.
+        correction: ``"none"`` where the draws can be used as they are, ``"importance weights"``,
+            ``"moment matching"``, ``"tempered path"`` or ``"failed"``.
         draws: what is handed out: those of the last surrogate, or at the end of a tempered path ``[population,
             particle, dim]``.
         weighted: some of them and of stretched ones with their weights; see `correct_means` and `resample_draws`.
         margins: mean, standard deviation, 5 and 95 % quantile ``[4, quantities]`` of what is handed out: those of
             the draws, and with importance weights moved by what these say.
         margin_error: their standard errors.
-        certificates: of every surrogate, in order; the conditions of the last say why.
+        certificates: of every surrogate, in order, and of matched moments; the conditions of the last say why.
         story: what was tried, in order, and why it did not suffice.
         surrogate, evaluations: the last, and all that it was taught.
         num_evaluations: true evaluations spent here.
@@ -84,7 +86,7 @@ def settle(
     functions: Functions | None = None,
     recipe: str | Recipe = "estim",
     sampling: Mapping[str, Any] | None = None,
-    tempered: bool = False,
+    last_resorts: bool = False,
 ) -> Settled:
     """Samples a surrogate, certifies it, and corrects what the certificate finds, cheapest first.
 
@@ -95,8 +97,10 @@ def settle(
     3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, with
        the border located where some have no likelihood (see `locate_border`), and all begins anew, at most
        `num_rounds` times. The next certificate uses other draws.
-    4. If it is asked for, a tempered path from the last surrogate to the posterior (see `temper`), where weights were
-       all that failed: a hundred thousand evaluations and more. Its figures are known by how far populations differ.
+    4. If it is asked for, where weights were all that failed: draws are moved to the weights' moments (see
+       `match_moments`), up to three quarters of a certificate's evaluations more, and another is made of all points.
+    5. And then a tempered path from the last surrogate to the posterior (see `temper`): a hundred thousand evaluations
+       and more. Its figures are known by how far populations differ.
 
     Args:
         posterior: the true posterior.
@@ -108,47 +112,55 @@ def settle(
         training_chains, tolerance, functions: see `certify`.
         recipe: as in `fit_surrogate`.
         sampling: arguments of `sample_surrogate`.
-        tempered: whether the last resort is a tempered path.
+        last_resorts: whether the last two steps are gone.
 
     Returns:
         The draws and what corrects them, certified or not.
     """
+    judge = partial(
+        certify_weighted,
+        posterior,
+        training_chains=training_chains,
+        tolerance=tolerance,
+        functions=functions,
+        gradients=evaluations.gradient is not None,
+    )
     story: list[str] = []
     certificates: list[Certificate] = []
-    num_located = 0
+    num_spent = 0
     for number in range(num_rounds + 1):
         key_sample, key_judge, key_fit = jax.random.split(jax.random.fold_in(rng_key, number), 3)
         draws = sample_until_met(
             surrogate, key_sample, tolerance, dict(sampling or {"num_samples": 200, "thin": 20})
         )
         weighted = weigh_draws(posterior, surrogate, draws.position, **weighing(num_evaluations))
-        certificate = certify_weighted(
-            posterior,
-            surrogate,
-            weighted,
-            draws.position,
-            key_judge,
-            training_chains=training_chains,
-            tolerance=tolerance,
-            functions=functions,
-            gradients=evaluations.gradient is not None,
-        )
+        certificate = judge(surrogate, weighted, draws.position, key_judge)
         certificates.append(certificate)
-        reasons = "; ".join(certificate.reasons)
-        story.append(f"surrogate {number + 1}: {certificate.verdict}{', ' if reasons else ''}{reasons}")
+        num_spent += certificate.num_evaluations
+        story.append(_said(f"surrogate {number + 1}", certificate))
         if certificate.verdict != "not certified" or number == num_rounds:
             break
         added = locate_border(posterior, weighted.evaluations)
-        num_located += len(added.loglikelihood) - len(weighted.evaluations.loglikelihood)
+        num_spent += len(added.loglikelihood) - len(weighted.weight)
         evaluations = concatenate_evaluations(evaluations, added)
         surrogate = fit_surrogate(posterior, evaluations, key_fit, recipe=recipe, noise=surrogate.noise)
-    num_spent = num_located + sum(c.num_evaluations for c in certificates)
     correction = _CORRECTIONS[certificate.verdict]
-    moved = certificate.margins[1] * certificate.shift * (correction == "importance weights")
+    weights_alone = all(c.path for c in certificate.conditions if c.refuses and c.met is False)
+    last_resorts = last_resorts and correction == "failed" and weights_alone
+    if last_resorts:
+        few = max(num_evaluations // 4, 1)
+        matched = match_moments(posterior, surrogate, weighted, draws.position, num_evaluations=few)
+        if matched is not weighted:
+            certificate = judge(surrogate, matched, draws.position, key_judge)
+            certificates.append(certificate)
+            num_spent += certificate.num_evaluations - len(weighted.weight)
+            weighted = matched
+            story.append(_said("moment matching", certificate))
+            correction = "failed" if certificate.verdict == "not certified" else "moment matching"
+    moved = certificate.margins[1] * certificate.shift * (correction not in ("none", "failed"))
     values = certificate.margins + moved
     error = np.hypot(certificate.draw_error, certificate.shift_error) * certificate.margins[1]
-    weights_alone = all(c.path for c in certificate.conditions if c.refuses and c.met is False)
-    if tempered and correction == "failed" and weights_alone:
+    if last_resorts and correction == "failed":
         draws = temper(posterior, surrogate, draws.position, jax.random.fold_in(rng_key, num_rounds + 1))
         num_spent += len(draws.evaluations.loglikelihood)
         values, error = population_margins(
@@ -175,15 +187,21 @@ def settle(
     )
 
 
+def _said(what: str, certificate: Certificate) -> str:
+    return ", ".join([f"{what}: {certificate.verdict}", *filter(None, ["; ".join(certificate.reasons)])])
+
+
 def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampling: dict[str, Any]) -> Draws:
     """Draws of `sample_surrogate`, again with LONGER chains where they have not met, or with more draws of them."""
     for number in range(LENGTHENINGS + 1):
         draws = sample_surrogate(surrogate, jax.random.fold_in(rng_key, number), **sampling)
         if number == LENGTHENINGS or say_enough(draws.position, tolerance):
             break
-        defaults = {"thin": 1, "num_warmup": 2000}
-        what = ["num_samples"] if have_met(draws.position, tolerance) else list(defaults)
-        sampling = sampling | {name: LONGER * sampling.get(name, defaults.get(name)) for name in what}
+        if have_met(draws.position, tolerance):
+            longer = {"num_samples": draws.position.shape[1]}
+        else:
+            longer = {"thin": sampling.get("thin", 1), "num_warmup": sampling.get("num_warmup", 2000)}
+        sampling = sampling | {name: LONGER * number for name, number in longer.items()}
     return draws
 
 

@@ -24,11 +24,15 @@ ALONG = (2.0, 4.0)
 
 
 class Stretches(NamedTuple):
-    """Maps about ``center`` ``[dim]``, the identity first: ``matrix`` and ``inverse`` ``[maps, dim, dim]``."""
+    """Maps ``y = center + shift + matrix (x - center)``, the identity first.
+
+    ``center`` ``[dim]``; ``matrix`` and ``inverse`` ``[maps, dim, dim]``, ``shift`` ``[maps, dim]``.
+    """
 
     center: np.ndarray
     matrix: np.ndarray
     inverse: np.ndarray
+    shift: np.ndarray
 
     @property
     def logdet(self) -> np.ndarray:
@@ -37,11 +41,19 @@ class Stretches(NamedTuple):
 
     def forward(self, position: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Map ``which[i]`` of ``position[i]``, ``[n, dim]``."""
-        return self.center + np.einsum("nij,nj->ni", self.matrix[which], position - self.center)
+        moved = np.einsum("nij,nj->ni", self.matrix[which], position - self.center)
+        return self.center + self.shift[which] + moved
 
     def backward(self, position: np.ndarray, which: int) -> np.ndarray:
         """The inverse of one map at all of ``position`` ``[n, dim]``."""
-        return self.center + (position - self.center) @ self.inverse[which].T
+        return self.center + (position - self.center - self.shift[which]) @ self.inverse[which].T
+
+    def with_map(self, matrix: np.ndarray, shift: np.ndarray) -> "Stretches":
+        """One more, ``[dim, dim]`` and ``[dim]``."""
+        more = matrix, np.linalg.inv(matrix), shift
+        return Stretches(
+            self.center, *(np.concatenate([a, b[None]]) for a, b in zip(self[1:], more, strict=True))
+        )
 
 
 def build_stretches(draws: np.ndarray) -> Stretches:
@@ -59,7 +71,8 @@ def build_stretches(draws: np.ndarray) -> Stretches:
         ]
         return np.eye(dim) + np.stack([np.zeros((dim, dim)), (radial - 1) * np.eye(dim), *along])
 
-    return Stretches(draws.mean(axis=0), maps(1), maps(-1))
+    forward = maps(1)
+    return Stretches(draws.mean(axis=0), forward, maps(-1), np.zeros(forward.shape[:2]))
 
 
 def share_out(num_plain: int, num_stretched: int, num_maps: int) -> np.ndarray:

@@ -24,16 +24,16 @@ def truth():
 
 
 @pytest.mark.parametrize(
-    ("mean", "sd", "rounds", "correction", "surrogates"),
+    ("mean", "sd", "rounds", "correction", "certificates"),
     [
         (0.0, 1.0, 0, "none", 1),
         (0.3, 1.0, 0, "importance weights", 1),
-        (0.0, 0.2, 0, "tempered path", 1),
+        (0.0, 0.2, 0, "tempered path", 2),
         (0.0, 0.2, 1, "none", 2),
     ],
     ids=["right", "shifted", "narrow", "refined"],
 )
-def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correction, surrogates):
+def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correction, certificates):
     posterior, evaluations = truth
     surrogate = gaussian_surrogate(posterior, [mean, 0.0], sd * np.eye(2))
     settled = settle(
@@ -46,13 +46,17 @@ def test_the_cheapest_correction_that_suffices(truth, mean, sd, rounds, correcti
         recipe=RECIPE,
         sampling=SAMPLING,
         functions={"sum": lambda x: x.sum(axis=1)},
-        tempered=True,
+        last_resorts=True,
     )
     assert settled.correction == correction and settled.certified
-    assert len(settled.certificates) == surrogates
-    path = len(settled.draws.evaluations.loglikelihood) if correction == "tempered path" else 0
-    assert settled.num_evaluations == 6000 * surrogates + path
-    assert f"handed out: {correction}" in str(settled) and str(settled).count("surrogate ") == surrogates
+    assert len(settled.certificates) == certificates
+    spent = 6000 * (1 + rounds)
+    if correction == "tempered path":
+        matched = len(settled.weighted.weight) - 3600  # and the second certificate's own
+        spent += matched + settled.certificates[1].num_evaluations - len(settled.weighted.weight)
+        spent += len(settled.draws.evaluations.loglikelihood)
+    assert settled.num_evaluations == spent
+    assert f"handed out: {correction}" in str(settled) and str(settled).count("surrogate ") == 1 + rounds
     sds = np.array([1.0, 1.0, np.sqrt(2)])
     low, high = norm.ppf([0.05, 0.95])
     exact = np.stack([0 * sds, sds, low * sds, high * sds])
@@ -75,7 +79,7 @@ def test_a_path_does_not_mend_what_the_surrogate_never_saw(truth):
         num_rounds=0,
         sampling=SAMPLING,
         training_chains=chains,
-        tempered=True,
+        last_resorts=True,
     )
     assert settled.correction == "failed" and not settled.certified
     assert "handed out: failed" in str(settled) and "tempered path" not in str(settled)
