@@ -72,9 +72,7 @@ def ensemble_loglikelihoods(surrogate: Surrogate, position: np.ndarray) -> np.nd
     """
     num = len(position)
     filled = np.concatenate([position, np.repeat(position[:1], (1 << (num - 1).bit_length()) - num, axis=0)])
-    # As arrays: plain numbers handed to a compiled program were seen to arrive as NaN, once in thousands of calls.
-    scaling = Scaling(*map(jnp.asarray, surrogate.scaling))
-    return np.asarray(_many_loglikelihoods(scaling, surrogate.network, filled))[:, :num]
+    return np.asarray(_many_loglikelihoods(surrogate.scaling, surrogate.network, filled))[:, :num]
 
 
 def correction(scaling: Scaling, network: NetworkParams, z: Array) -> Array:

@@ -10,7 +10,8 @@ from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.samplers.states import evaluate_logprior
-from estim.surrogate.dataset import density_weights
+from estim.surrogate.acquire import choose_batch
+from estim.surrogate.dataset import density_weights, whitened
 from estim.surrogate.estimates import evenly_spaced
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
@@ -20,6 +21,9 @@ from estim.typing import Key
 
 CANDIDATES = 10
 """Points looked at by the surrogate for each that is evaluated truly."""
+
+FINALISTS = 2
+"""Of the candidates, for each evaluation, among which a batch is chosen."""
 
 TAIL_TEMPERATURE = 2.0
 """Of half of these points: a Gaussian's tails are then wide enough for weights p/p_hat of finite variance."""
@@ -40,10 +44,11 @@ def refine(
     """One round of refinement: the new surrogate, and the evaluations that it was trained on.
 
     Candidates are draws of the surrogate's posterior, half of them at temperature 2, which
-    reach into the tails, where a surrogate that is too low would otherwise never be found out. They
-    are chosen with probability proportional to their weight in training (there it is important)
-    times the variance among the ensemble's members (there it is unsure; with fewer than MIN_MEMBERS, whose variance is
-    mostly chance, the weight alone).
+    reach into the tails, where a surrogate that is too low would otherwise never be found out. FINALISTS for each
+    evaluation are drawn with probability proportional to their weight in training (there it is important) times the
+    variance among the ensemble's members (there it is unsure), and of these the batch is chosen that is expected to
+    take most from the variance integrated over the posterior (`estim.surrogate.acquire`). With fewer than MIN_MEMBERS,
+    whose variance is mostly chance, the weight alone draws them.
 
     Args:
         posterior: the true posterior.
@@ -69,12 +74,19 @@ def refine(
     members = ensemble_loglikelihoods(surrogate, candidates)
     logdensity = members.mean(axis=0) + np.asarray(evaluate_logprior(posterior.logprior_fn, candidates))
     temperature = get_recipe(recipe).density_temperature
-    value = density_weights(logdensity, candidates.shape[1], temperature)
-    value = value * members.var(axis=0) if len(members) >= MIN_MEMBERS else value
-    chosen = jax.random.choice(
-        key_choose, len(candidates), (num_evaluations,), replace=False, p=value / value.sum()
+    weight = density_weights(logdensity, candidates.shape[1], temperature)
+    unsure = members.var(axis=0) if len(members) >= MIN_MEMBERS else 1.0
+    num = num_evaluations if len(members) < MIN_MEMBERS else FINALISTS * num_evaluations
+    chosen = np.asarray(
+        jax.random.choice(
+            key_choose, len(candidates), (num,), replace=False, p=weight * unsure / np.sum(weight * unsure)
+        )
     )
-    added = evaluate_posterior(posterior, candidates[np.asarray(chosen)], gradient=gradient, anew=True)
+    if len(members) >= MIN_MEMBERS:
+        center, scale = candidates[:num_candidates].mean(axis=0), np.cov(candidates[:num_candidates].T)
+        z = whitened(center, np.linalg.cholesky(np.atleast_2d(scale)), candidates[chosen])
+        chosen = chosen[choose_batch(z, weight[chosen], members[:, chosen], num_evaluations)]
+    added = evaluate_posterior(posterior, candidates[chosen], gradient=gradient, anew=True)
     evaluations = concatenate_evaluations(evaluations, added)
     settings = {"recipe": recipe, "noise": surrogate.noise, "progress": progress}
     return fit_surrogate(posterior, evaluations, key_fit, **settings), evaluations

@@ -19,7 +19,7 @@ class Scaling(NamedTuple):
     Away from the points learnt from a network goes on in a straight line, upward as well as downward. So z' is z
     moved into their box ``[low, high]``, and what the network says is kept between ``lowest`` and
     ``highest``, the range that it was taught: in the empty corners of the box, and beyond it, the rest decides. See
-    `fall` for ``power`` and ``bend``, and `log_solvable` for the ``border``: by default neither changes anything.
+    `fall` for ``power`` and ``bend``, and `log_solvable` for the ``border``, by default none.
     """
 
     center: Array
@@ -73,12 +73,10 @@ def log_solvable(scaling: Scaling, z: Array) -> Array:
     A mixture of the border that was learnt with one whose sides are BLUNT times as soft, 1/BLUNT of it: where the
     border is a little wrong, the first falls by many nats within no distance and weights p / p_hat would have no bound.
     """
-    dim = z.shape[-1]
-    normal, curvature = jnp.asarray(scaling.border_normal), jnp.asarray(scaling.border_curvature)
-    normal = normal if normal.ndim else jnp.broadcast_to(normal, (1, dim))
-    curved = jnp.sum((z @ jnp.broadcast_to(curvature, (dim, dim))) * z, axis=-1)
-    margin = z @ normal.T
-    margin = margin + jnp.broadcast_to(scaling.border_offset, margin.shape)
-    margin = margin.at[..., 0].add(curved)
+    normal = jnp.asarray(scaling.border_normal)
+    if not normal.ndim:  # none was learnt
+        return jnp.zeros(z.shape[:-1])
+    margin = z @ normal.T + scaling.border_offset
+    margin = margin.at[..., 0].add(jnp.sum((z @ scaling.border_curvature) * z, axis=-1))
     sharp, blunt = (jnp.sum(jax.nn.log_sigmoid(m), axis=-1) for m in (margin, margin / BLUNT))
     return jnp.logaddexp(jnp.log1p(-1 / BLUNT) + sharp, -jnp.log(BLUNT) + blunt)
