@@ -76,7 +76,8 @@ def log_solvable(scaling: Scaling, z: Array) -> Array:
     normal = jnp.asarray(scaling.border_normal)
     if not normal.ndim:  # none was learnt
         return jnp.zeros(z.shape[:-1])
-    margin = z @ normal.T + scaling.border_offset
+    margin = z @ normal.T
+    margin = margin + jnp.broadcast_to(scaling.border_offset, margin.shape)
     margin = margin.at[..., 0].add(jnp.sum((z @ scaling.border_curvature) * z, axis=-1))
     sharp, blunt = (jnp.sum(jax.nn.log_sigmoid(m), axis=-1) for m in (margin, margin / BLUNT))
     return jnp.logaddexp(jnp.log1p(-1 / BLUNT) + sharp, -jnp.log(BLUNT) + blunt)
