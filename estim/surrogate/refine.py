@@ -25,6 +25,9 @@ CANDIDATES = 10
 FINALISTS = 2
 """Of the candidates, for each evaluation, among which a batch is chosen."""
 
+GROUP = 250
+"""Evaluations that are chosen together, out of their own finalists: the time for one group grows with its cube."""
+
 TAIL_TEMPERATURE = 2.0
 """Of half of these points: a Gaussian's tails are then wide enough for weights p/p_hat of finite variance."""
 
@@ -85,7 +88,13 @@ def refine(
     if len(members) >= MIN_MEMBERS:
         center, scale = candidates[:num_candidates].mean(axis=0), np.cov(candidates[:num_candidates].T)
         z = whitened(center, np.linalg.cholesky(np.atleast_2d(scale)), candidates[chosen])
-        chosen = chosen[choose_batch(z, weight[chosen], members[:, chosen], num_evaluations)]
+        groups = np.array_split(np.arange(len(chosen)), -(-num_evaluations // GROUP))
+        shares = np.array_split(np.arange(num_evaluations), len(groups))
+        best = [
+            group[choose_batch(z[group], weight[chosen[group]], members[:, chosen[group]], len(share))]
+            for group, share in zip(groups, shares, strict=True)
+        ]
+        chosen = chosen[np.concatenate(best)]
     added = evaluate_posterior(posterior, candidates[chosen], gradient=gradient, anew=True)
     evaluations = concatenate_evaluations(evaluations, added)
     settings = {"recipe": recipe, "noise": surrogate.noise, "progress": progress}
