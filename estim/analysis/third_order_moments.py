@@ -4,8 +4,8 @@ With x1, x2, x3 the states' parts of each order and v = (x1, e), shocks e scaled
 
     z = (x1, x2, x1 x1', x3, x1 x2', x1 x1' x1')   and what is observed
 
-are polynomials f(v, x2, x3) of third degree in v. Their expectation given today is linear in today's z. Of the news, what
-is left, Hermite's expansion in e has uncorrelated terms, whose coefficients are expected derivatives,
+are polynomials f(v, x2, x3) of third degree in v. Their expectation given today is linear in today's z. Of the news,
+what is left, Hermite's expansion in e has uncorrelated terms, whose coefficients are expected derivatives,
 
     Cov(f | today) = sum over i of A_i A_i' + 1/2 sum over i, j of B_ij B_ij' + 1/6 sum over i, j, k of C_ijk C_ijk',
 

@@ -239,10 +239,10 @@ def _geometric_mean(scale_tril: np.ndarray, information: np.ndarray) -> np.ndarr
 def shrunk(covariance: np.ndarray, leading: int, num_draws: float) -> np.ndarray:
     """A covariance whose correlations behind the `leading` variables are as much smaller as they may be chance.
 
-    Of hundreds of shocks that hardly hang together, a correlation estimated from n draws is about 1 / sqrt(n), and so many
-    of these make a metric worse than none. The correlations r among the shocks shrink to (1 - l) r, with l the share of
-    their mean square that is chance, (1 - r^2)^2 / n each; those with a parameter to sqrt(1 - l) r, so that the matrix
-    remains a covariance.
+    Of hundreds of shocks that hardly hang together, a correlation estimated from n draws is about 1 / sqrt(n), and so
+    many of these make a metric worse than none. The correlations r among the shocks shrink to (1 - l) r, with l the
+    share of their mean square that is chance, (1 - r^2)^2 / n each; those with a parameter to sqrt(1 - l) r, so that
+    the matrix remains a covariance.
 
     Source: Schäfer and Strimmer (2005), Statistical Applications in Genetics and Molecular Biology 4.
     """

@@ -41,7 +41,9 @@ def draws_datatree(
     if latents:
         flat = np.asarray(draws.position, float).reshape(-1, params.shape[-1])
         meant = map_positions(_latents_meant, posterior, flat)
-        params = np.concatenate([params[..., : -meant.shape[1]], meant.reshape(*params.shape[:2], -1)], axis=-1)
+        params = np.concatenate(
+            [params[..., : -meant.shape[1]], meant.reshape(*params.shape[:2], -1)], axis=-1
+        )
     return build_datatree(draws.param_names, params, stats, data, prior_params, groups, latents)
 
 

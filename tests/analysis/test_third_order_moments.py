@@ -1,12 +1,9 @@
 """Moments of a pruned perturbation of third order: by polynomials, term by term, and by independent programs."""
 
 import itertools
-import json
 from collections import defaultdict
 from math import prod
-from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from pruned_solutions import arrays, pruned
@@ -64,7 +61,9 @@ def form(derivatives, *vectors):
 
 def parts(rule, root):
     """What the terms of each order are, of the rows of a rule: as `Rule` writes them."""
-    x1, x2, x3, e = ([variable(i) for i in range(k, k + n)] for k, n in ((0, N), (N, N), (2 * N, N), (3 * N, E)))
+    x1, x2, x3, e = (
+        [variable(i) for i in range(k, k + n)] for k, n in ((0, N), (N, N), (2 * N, N), (3 * N, E))
+    )
     v, G = x1 + form(root, e), rule.linear
     half = lambda D: 0.5 * np.asarray(D)
     add = lambda *terms: [sum(row, Polynomial()) for row in zip(*terms, strict=True)]
@@ -118,7 +117,9 @@ def test_against_the_moments_of_every_monomial():
 
 def test_what_the_third_order_adds_goes_with_it_and_has_derivatives():
     """Without cubic terms and slopes of risk, of a linear rule: the moments of first order."""
-    flat = {k: jnp.zeros_like(x) for k, x in arrays().items() if k in ("quadratic", "bend", "risk", "seen_risk")}
+    flat = {
+        k: jnp.zeros_like(x) for k, x in arrays().items() if k in ("quadratic", "bend", "risk", "seen_risk")
+    }
     plain = arrays() | flat
     third = pruned(plain, 3)
     none = lambda rule: rule._replace(cubic=0 * rule.cubic, risk_slope=0 * rule.risk_slope)

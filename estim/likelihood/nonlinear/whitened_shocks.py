@@ -5,8 +5,8 @@ and a 1 behind it, and v_t what is observed less its mean,
 
     v_t = C x_{t-1} + D z_t + u_t,    x_t = A x_{t-1} + B z_t,    z_t ~ N(0, I),    u_t ~ N(0, H_t),
 
-minus twice the log-density of what is observed from t + 1 on is x_t' P_t x_t, and P follows backwards from P_T = 0: what
-period t adds is a quadratic form in (z_t, x_{t-1}),
+minus twice the log-density of what is observed from t + 1 on is x_t' P_t x_t, and P follows backwards from P_T = 0:
+what period t adds is a quadratic form in (z_t, x_{t-1}),
 
     K = [I, 0]' [I, 0] + [D, C]' H_t^-1 [D, C] + [B, A]' P_t [B, A],
 
@@ -14,9 +14,9 @@ whose first rows and columns, those of z_t, have the factor K_zz = U' U. With V 
 
     P_{t-1} = K_xx - V' V,    z_t = U^-1 (w_t - V x_{t-1}),    w_t ~ N(0, I).
 
-So shocks are made of independent normals w, period after period from a state x_0 that is made in the same way. Whatever
-the solution is, this map from w to z is a bijection, with the determinant of the U^-1. Where the solution is linear w is
-normal and independent of the parameters; elsewhere it is so nearly.
+So shocks are made of independent normals w, period after period from a state x_0 that is made in the same way.
+Whatever the solution is, this map from w to z is a bijection, with the determinant of the U^-1. Where the solution is
+linear w is normal and independent of the parameters; elsewhere it is so nearly.
 
 Source: the conditional distribution of shocks in a linear state space, Durbin and Koopman (2012), Time Series Analysis
 by State Space Methods, sec. 4.9, by the recursion of the linear regulator.
