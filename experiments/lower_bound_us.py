@@ -12,6 +12,10 @@ not below BOUND. Growth, inflation and the federal funds rate, five ways:
 - ``joint``: to second order, the bound left out, with measurement errors, parameters and shocks sampled together. (Of
   the piecewise-linear solution there is no such row: the state before the first period is no normal vector.)
 
+The piecewise-linear rows are sampled by random walks: where the bound would be expected to bind beyond the horizon of
+ten years there is no solution, and this wall is within a standard deviation of the mode in most directions, so that
+trajectories of NUTS end at it or become short (170 gradients a draw).
+
 Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds that it took;
 ``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
 which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
@@ -83,8 +87,8 @@ PIECEWISE = estim.OccasionallyBinding()
 ROWS = {
     "first": Row(MODEL, DATA, estim.FirstOrder(), estim.Kalman()),
     "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
-    "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED)),
-    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman()),
+    "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
+    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 20),
     "joint": Row(NOISY, DATA, estim.Perturbation(order=2), estim.Joint()),
 }
 
