@@ -20,15 +20,17 @@ Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from t
 ``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
 which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
 ``cost.csv``, output with the bound less output without it after the same shocks, in percent, the median and a band of
-90 % over draws. The last line is JSON.
+90 % over draws; ``cost.png``, the last two from 2007 on. The last line is JSON.
 """
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from estimations import Row, bands, command_line, in_short, sample_rows, some_params, table, write
@@ -120,6 +122,20 @@ def cost(params: Any) -> jax.Array:
     return jnp.where((found.status == 0).all() & (solution.status == 0), lost, jnp.nan)
 
 
+def draw(results: Path) -> None:
+    """Output lost to the bound, and for how long it was expected to bind, of the tables in a folder: ``cost.png``."""
+    lost = pd.read_csv(results / "cost.csv", index_col="quarter").loc["2007Q1":]
+    expected = pd.read_csv(results / "durations.csv", index_col="quarter").loc["2007Q1":, "bound_inversion"]
+    figure, (above, below) = plt.subplots(2, 1, figsize=(8, 4.5), sharex=True, layout="constrained")
+    above.fill_between(lost.index, lost["5 %"], lost["95 %"], alpha=0.3, label="90 % of draws")
+    above.plot(lost.index, lost["50 %"], label="median")
+    above.set(ylabel="output, %")
+    above.legend(frameon=False)
+    below.bar(expected.index, expected)
+    below.set(ylabel="expected quarters", xticks=lost.index[::4])
+    figure.savefig(results / "cost.png", dpi=120)
+
+
 def main() -> dict[str, Any]:
     arguments = command_line("lower_bound_us", ROWS)
     sample_rows(ROWS, arguments)
@@ -137,6 +153,7 @@ def main() -> dict[str, Any]:
     if found:
         lost = bands(DATA.index.astype(str), np.array([np.asarray(cost(params)) for params in found]))
         write(lost.rename_axis("quarter").reset_index(), arguments.results / "cost.csv")
+        draw(arguments.results)
     return in_short(said)
 
 

@@ -93,8 +93,9 @@ def _tomorrow(solution: PrunedStateSpace) -> Polynomial:
     one, two = (k.ravel() for k in np.indices((n, n)))
 
     def of(rows: int, **terms: Array) -> Polynomial:
-        shapes = Polynomial((), (m,), (m, m), (m, m, m), (n,), (m, n), (n,))
-        return Polynomial(*(terms.get(k, jnp.zeros((rows, *s))) for k, s in shapes._asdict().items()))
+        shapes: list[tuple[int, ...]] = [(), (m,), (m, m), (m, m, m), (n,), (m, n), (n,)]
+        named = zip(Polynomial._fields, shapes, strict=True)
+        return Polynomial(*(terms.get(name, jnp.zeros((rows, *shape))) for name, shape in named))
 
     def of_third_order(rule: Rule) -> dict[str, Array]:
         x = rule.linear[:, :n]
@@ -137,7 +138,7 @@ def _by_unit_shocks(rule: Rule, scale: Array) -> Rule:
 
 def _symmetric(form: Array) -> Array:
     orders = list(permutations(range(1, form.ndim)))
-    return sum(form.transpose(0, *order) for order in orders) / len(orders)
+    return jnp.stack([form.transpose(0, *order) for order in orders]).mean(axis=0)
 
 
 def _expected(f: Polynomial, n: int) -> Array:
@@ -161,7 +162,8 @@ def _news(f: Polynomial, n: int, spread: Array, mean: Array) -> Array:
     squares = _of_distinct(f.D3, n, (slice(n, None),))
     A = [(f.D1[:, n:] + 3 * third)[:, None], 2 * f.D2[:, :n, n:], f.cross[:, n:].swapaxes(1, 2), 3 * squares]
     B = [2 * f.D2[:, None, n:, n:], 6 * f.D3[:, :n, n:, n:]]
-    moment = jnp.pad(spread, (1, 0)) + jnp.outer(*[jnp.concatenate([jnp.ones(1), mean])] * 2)
+    mean = jnp.concatenate([jnp.ones(1), mean])
+    moment = jnp.pad(spread, (1, 0)) + jnp.outer(mean, mean)
     found = _summed(jnp.concatenate(A, axis=1), moment)
     found += _summed(jnp.concatenate(B, axis=1), moment[: n + 1, : n + 1]) / 2
     return found + _summed(6 * f.D3[:, None, n:, n:, n:], jnp.ones((1, 1))) / 6
