@@ -21,8 +21,8 @@ from estim.samplers.constrain import constrain
 
 @dataclass(frozen=True)
 class Row:
-    """One way: a model, data, solver and likelihood, the sampler that suits it, and of how many of its steps one is kept
-    (warm-up has as many times more)."""
+    """One way: a model, data, solver and likelihood, the sampler that suits it, and of how many of its steps one is
+    kept (warm-up has as many times more)."""
 
     model: Any
     data: pd.DataFrame

@@ -132,7 +132,7 @@ def draw(results: Path) -> None:
     above.set(ylabel="output, %")
     above.legend(frameon=False)
     below.bar(expected.index, expected)
-    below.set(ylabel="expected quarters", xticks=lost.index[::4])
+    below.set(ylabel="expected quarters", xticks=lost.index[::8])
     figure.savefig(results / "cost.png", dpi=120)
 
 
