@@ -3,9 +3,10 @@
     python experiments/lower_bound_us.py [--row NAME ...] [--num-samples 1000] [--num-chains 4] [--folder FOLDER]
 
 The model is An and Schorfheide's (2007) in levels, with a rate that its rule asks for and the one that holds, which is
-not below BOUND. Growth, inflation and the federal funds rate, five ways:
+not below BOUND. Growth, inflation and the federal funds rate, six ways:
 
 - ``first``: linearised, the bound left out, Kalman's filter;
+- ``inversion_first``: the same, shocks by inversion from a state at rest, so that what the start does is seen apart;
 - ``second``: to second order, the bound left out, shocks by inversion;
 - ``bound_inversion``: piecewise linear, shocks by inversion, the rate left out of the data while it is at the bound;
 - ``bound_kalman``: piecewise linear, the piecewise Kalman filter, the same data;
@@ -88,6 +89,7 @@ SEEN = DATA.assign(INT=DATA["INT"].mask(AT_BOUND))
 PIECEWISE = estim.OccasionallyBinding()
 ROWS = {
     "first": Row(MODEL, DATA, estim.FirstOrder(), estim.Kalman()),
+    "inversion_first": Row(MODEL, DATA, estim.Perturbation(order=1), estim.Inversion()),
     "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
     "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
     "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 20),
