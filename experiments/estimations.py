@@ -21,13 +21,15 @@ from estim.samplers.constrain import constrain
 
 @dataclass(frozen=True)
 class Row:
-    """One way: a model, data, solver and likelihood, and the sampler that suits it."""
+    """One way: a model, data, solver and likelihood, the sampler that suits it, and of how many of its steps one is
+    kept (warm-up has as many times more)."""
 
     model: Any
     data: pd.DataFrame
     solver: Any
     likelihood: Any
     algorithm: str = "nuts"
+    steps: int = 1
 
     @property
     def posterior(self) -> Any:
@@ -52,7 +54,6 @@ def command_line(name: str, rows: dict[str, Row]) -> argparse.Namespace:
 
 def sample_rows(rows: dict[str, Row], arguments: argparse.Namespace) -> None:
     """The chains that are not there yet, the first of every row before the second of any."""
-    settings = {"num_samples": arguments.num_samples, "num_warmup": arguments.num_warmup, "num_chains": 1}
     for chain in range(arguments.num_chains):
         for number, name in enumerate(arguments.row):
             path = arguments.folder / f"{name}_{chain}.npz"
@@ -60,11 +61,19 @@ def sample_rows(rows: dict[str, Row], arguments: argparse.Namespace) -> None:
                 continue
             row, begin = rows[name], time.perf_counter()
             key = jax.random.fold_in(jax.random.key(number), chain)
-            draws = estim.sample(row.posterior, row.algorithm, key, **settings)
+            draws = estim.sample(
+                row.posterior,
+                row.algorithm,
+                key,
+                num_samples=arguments.num_samples * row.steps,
+                num_warmup=arguments.num_warmup * row.steps,
+                num_chains=1,
+                thin_evaluations=row.steps,
+            )
             seconds = time.perf_counter() - begin
             failures = sum(draws.failures.values())
             part = path.with_suffix(".part.npz")
-            np.savez(part, position=draws.position[0], seconds=seconds, failures=failures)
+            np.savez(part, position=draws.position[0, :: row.steps], seconds=seconds, failures=failures)
             part.rename(path)
             print(
                 f"{name}, chain {chain}: {seconds:.0f} s, {failures} evaluations without a solution",

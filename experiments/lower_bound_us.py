@@ -3,28 +3,35 @@
     python experiments/lower_bound_us.py [--row NAME ...] [--num-samples 1000] [--num-chains 4] [--folder FOLDER]
 
 The model is An and Schorfheide's (2007) in levels, with a rate that its rule asks for and the one that holds, which is
-not below BOUND. Growth, inflation and the federal funds rate, five ways:
+not below BOUND. Growth, inflation and the federal funds rate, six ways:
 
 - ``first``: linearised, the bound left out, Kalman's filter;
+- ``inversion_first``: the same, shocks by inversion from a state at rest, so that what the start does is seen apart;
 - ``second``: to second order, the bound left out, shocks by inversion;
 - ``bound_inversion``: piecewise linear, shocks by inversion, the rate left out of the data while it is at the bound;
 - ``bound_kalman``: piecewise linear, the piecewise Kalman filter, the same data;
 - ``joint``: to second order, the bound left out, with measurement errors, parameters and shocks sampled together. (Of
   the piecewise-linear solution there is no such row: the state before the first period is no normal vector.)
 
+The piecewise-linear rows are sampled by random walks: where the bound would be expected to bind beyond the horizon of
+ten years there is no solution, and this wall is within a standard deviation of the mode in most directions, so that
+trajectories of NUTS end at it or become short (170 gradients a draw).
+
 Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds that it took;
 ``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
 which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
 ``cost.csv``, output with the bound less output without it after the same shocks, in percent, the median and a band of
-90 % over draws. The last line is JSON.
+90 % over draws; ``cost.png``, the last two from 2007 on. The last line is JSON.
 """
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from estimations import Row, bands, command_line, in_short, sample_rows, some_params, table, write
@@ -82,9 +89,10 @@ SEEN = DATA.assign(INT=DATA["INT"].mask(AT_BOUND))
 PIECEWISE = estim.OccasionallyBinding()
 ROWS = {
     "first": Row(MODEL, DATA, estim.FirstOrder(), estim.Kalman()),
+    "inversion_first": Row(MODEL, DATA, estim.Perturbation(order=1), estim.Inversion()),
     "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
-    "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED)),
-    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman()),
+    "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
+    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 20),
     "joint": Row(NOISY, DATA, estim.Perturbation(order=2), estim.Joint()),
 }
 
@@ -116,6 +124,20 @@ def cost(params: Any) -> jax.Array:
     return jnp.where((found.status == 0).all() & (solution.status == 0), lost, jnp.nan)
 
 
+def draw(results: Path) -> None:
+    """Output lost to the bound, and for how long it was expected to bind, of the tables in a folder: ``cost.png``."""
+    lost = pd.read_csv(results / "cost.csv", index_col="quarter").loc["2007Q1":]
+    expected = pd.read_csv(results / "durations.csv", index_col="quarter").loc["2007Q1":, "bound_inversion"]
+    figure, (above, below) = plt.subplots(2, 1, figsize=(8, 4.5), sharex=True, layout="constrained")
+    above.fill_between(lost.index, lost["5 %"], lost["95 %"], alpha=0.3, label="90 % of draws")
+    above.plot(lost.index, lost["50 %"], label="median")
+    above.set(ylabel="output, %")
+    above.legend(frameon=False)
+    below.bar(expected.index, expected)
+    below.set(ylabel="expected quarters", xticks=lost.index[::8])
+    figure.savefig(results / "cost.png", dpi=120)
+
+
 def main() -> dict[str, Any]:
     arguments = command_line("lower_bound_us", ROWS)
     sample_rows(ROWS, arguments)
@@ -133,6 +155,7 @@ def main() -> dict[str, Any]:
     if found:
         lost = bands(DATA.index.astype(str), np.array([np.asarray(cost(params)) for params in found]))
         write(lost.rename_axis("quarter").reset_index(), arguments.results / "cost.csv")
+        draw(arguments.results)
     return in_short(said)
 
 

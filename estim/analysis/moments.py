@@ -38,11 +38,8 @@ def theoretical_moments(state_space: StateSpace | PrunedStateSpace, num_lags: No
     An observable that depends on a unit root has none: its moments are NaN, those of the others are not.
 
     Args:
-        state_space: the model's solution; a perturbation of order one or two, too.
+        state_space: the model's solution; a perturbation, too.
         num_lags: autocovariances 0 ... num_lags.
-
-    Raises:
-        ArgumentError: the solution is a perturbation of third order.
     """
     return _moments(_as_linear(state_space), num_lags)
 

@@ -1,7 +1,7 @@
 """The moments of a pruned perturbation of first and second order, in closed form.
 
 The states, their second-order parts and the products of the former follow a linear law of motion, whose news are
-uncorrelated over time: see `estim.representations.augmented`.
+uncorrelated over time: see `estim.representations.augmented`. Of third order: `estim.analysis.third_order_moments`.
 
 Source: Andreasen, Fernández-Villaverde and Rubio-Ramírez (2018), Review of Economic Studies 85, sec. 4.
 """
@@ -9,7 +9,8 @@ Source: Andreasen, Fernández-Villaverde and Rubio-Ramírez (2018), Review of Ec
 import jax
 import jax.numpy as jnp
 
-from estim.arguments import ArgumentError, checked
+from estim.analysis.third_order_moments import third_order_as_linear
+from estim.arguments import checked
 from estim.representations.augmented import augmented
 from estim.representations.linear import StateSpace
 from estim.representations.pruned import (
@@ -30,16 +31,9 @@ def pruned_as_linear(solution: PrunedStateSpace) -> StateSpace:
     Its Kalman filter takes them as normal: a quasi-likelihood. The state is (z, y), less its mean.
 
     Args:
-        solution: a perturbation of order one or two.
-
-    Raises:
-        ArgumentError: it is of third order.
+        solution: a perturbation.
     """
-    if solution.order > 2:
-        raise ArgumentError(
-            "moments in closed form are those of a perturbation of order 1 or 2; simulate this one"
-        )
-    return _as_linear(solution)
+    return third_order_as_linear(solution) if solution.order == 3 else _as_linear(solution)
 
 
 @checked
@@ -48,7 +42,7 @@ def risk_adjusted_mean(solution: PrunedStateSpace) -> Array:
     adds to it.
 
     Args:
-        solution: a perturbation of order one or two; the third order adds nothing.
+        solution: a perturbation; the third order adds nothing.
 
     Returns:
         NaN where there is none.

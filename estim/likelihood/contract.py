@@ -73,6 +73,10 @@ class Likelihood(Protocol):
         """
         return ()
 
+    def meant_by(self, solution: Any, data: Any, latents: Array) -> Array:
+        """What the numbers of a position stand for that `latents` put there: themselves, for most."""
+        return latents
+
     def of_params(self, params: Any) -> tuple[Any, ...]:
         """What it reads of the parameters themselves, beside the solution: nothing, for most.
 

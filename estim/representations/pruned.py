@@ -141,8 +141,8 @@ class PrunedStateSpace(NonlinearStateSpace):
         root = semidefinite_cholesky(jnp.where(status == Status.OK, cov, jnp.nan), SOLVED_COVARIANCE)
         n = len(self.states)
         nothing = jnp.zeros(n)
-        means = [nothing] if self.order == 1 else [nothing, second_order_mean(self), nothing][: self.order]
-        return jnp.concatenate(means), jnp.pad(root, ((0, (self.order - 1) * n), (0, 0)))
+        means = [nothing, *([_second_order_mean(self, cov, status)] if self.order > 1 else []), nothing]
+        return jnp.concatenate(means[: self.order]), jnp.pad(root, ((0, (self.order - 1) * n), (0, 0)))
 
     def to_vector(self, state: PrunedState) -> Array:
         return jnp.concatenate(state.parts)
@@ -172,8 +172,11 @@ def second_order_mean(solution: PrunedStateSpace) -> Array:
 
     NaN where there is none.
     """
+    return _second_order_mean(solution, *first_order_covariance(solution))
+
+
+def _second_order_mean(solution: PrunedStateSpace, cov: Array, status: Scalar) -> Array:
     motion, n = solution.motion, len(solution.states)
-    cov, status = first_order_covariance(solution)
     drift = 0.5 * (jnp.tensordot(motion.quadratic, inputs_covariance(solution, cov), 2) + motion.risk)
     mean, regular = solve_linear(jnp.eye(n) - motion.linear[:, :n], drift[:, None])
     return jnp.where((status == Status.OK) & regular, mean[:, 0], jnp.nan)

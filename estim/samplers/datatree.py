@@ -38,6 +38,12 @@ def draws_datatree(
     prior_params = None if prior is None else constrain(posterior, prior)
     groups["log_prior"] = {"log_prior": np.asarray(draws.logprior)}
     params, latents = constrain(posterior, draws.position), posterior.parameters.latents
+    if latents:
+        flat = np.asarray(draws.position, float).reshape(-1, params.shape[-1])
+        meant = map_positions(_latents_meant, posterior, flat)
+        params = np.concatenate(
+            [params[..., : -meant.shape[1]], meant.reshape(*params.shape[:2], -1)], axis=-1
+        )
     return build_datatree(draws.param_names, params, stats, data, prior_params, groups, latents)
 
 
@@ -76,6 +82,13 @@ def pointwise(posterior: Posterior, positions: np.ndarray) -> np.ndarray | None:
 def _logdensities(posterior: Posterior, position: Any) -> Any:
     made = posterior.likelihood
     return made.likelihood.logdensities(made.solution(position, posterior.data), posterior.data.read)
+
+
+def _latents_meant(posterior: Posterior, position: Any) -> Any:
+    """The latents behind the parameters, as what they stand for."""
+    made = posterior.likelihood
+    latents = position[len(made.spec.estimated) :]
+    return made.likelihood.meant_by(made.solution(position, posterior.data), posterior.data.read, latents)
 
 
 def _simulated(posterior: Posterior, positions: np.ndarray, num_periods: int) -> np.ndarray | None:

@@ -41,11 +41,24 @@ def test_the_integral_over_shocks_is_the_likelihood_of_kalman():
     np.testing.assert_allclose(integrated(logdensity, dim), kalman_loglikelihood(space, y), rtol=1e-9)
 
 
+def test_of_a_linear_solution_the_coordinates_know_nothing_of_each_other():
+    """Given the observations they are standard normal: the likelihood is the same at all of them, and Kalman's."""
+    space = random_state_space(0)._replace(obs_trend=jnp.array([0.05, -0.1]))
+    y = jnp.asarray(random_observations(0, missing=0.3)).at[3].set(jnp.nan)
+    w = 2.0 * np.random.default_rng(0).normal(size=(3, 4 + 3 * len(y)))
+    found = jax.vmap(lambda w: Joint().loglikelihood(space, y, w).value)(w)
+    np.testing.assert_allclose(found, kalman_loglikelihood(space, y), rtol=1e-9)
+    first = pruned(arrays(), 1)
+    found = [Joint().loglikelihood(first, gaps(), s * w[0, :22]).value for s in (0.0, 1.0)]
+    np.testing.assert_allclose(*found, rtol=1e-9)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_the_density_given_shocks_is_that_of_the_errors(order):
     """Period by period, by the solution's own steps, with correlated shocks."""
     solution, y = pruned(arrays(), order), np.asarray(gaps())
-    z = np.random.default_rng(order).normal(size=2 + 2 * len(y))
+    w = np.random.default_rng(order).normal(size=2 + 2 * len(y))
+    z = np.asarray(Joint().meant_by(solution, y, w))
     begin, shocks = drawn_shocks(solution, jnp.asarray(z))
     root = np.linalg.cholesky(solution.shock_cov)
     np.testing.assert_allclose(shocks, z[2:].reshape(-1, 2) @ root.T, atol=1e-12)
@@ -54,7 +67,13 @@ def test_the_density_given_shocks_is_that_of_the_errors(order):
         state, seen = move(state, shock), ~np.isnan(row)
         if seen.any():
             total += multivariate_normal.logpdf(row[seen], state.observed[seen], H[np.ix_(seen, seen)])
-    np.testing.assert_allclose(Joint().loglikelihood(solution, y, z).value, total, rtol=1e-10)
+    plain = Joint(whiten=False)
+    np.testing.assert_allclose(plain.loglikelihood(solution, y, z).value, total, rtol=1e-10)
+    assert plain.meant_by(solution, y, z) is z
+    # in other coordinates, the same density
+    slope = np.asarray(jax.jit(jax.jacfwd(lambda w: Joint().meant_by(solution, y, w)))(w))
+    of_map = norm.logpdf(z).sum() - norm.logpdf(w).sum() + np.linalg.slogdet(slope)[1]
+    np.testing.assert_allclose(Joint().loglikelihood(solution, y, w).value, total + of_map, rtol=1e-10)
 
 
 def test_the_start_has_the_distribution_of_the_solution():

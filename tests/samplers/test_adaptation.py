@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from estim.evaluations import Evaluations
-from estim.samplers.adaptation import STEP_LAWS, adapt, init_adaptation
+from estim.samplers.adaptation import STEP_LAWS, adapt, init_adaptation, shrunk
 from estim.samplers.base import Info, Tuning
 
 DIM, NUM_STEPS, NUM_CHAINS = 20, 200, 4
@@ -157,3 +157,19 @@ def test_a_window_of_which_nothing_can_be_learnt_teaches_nothing(position, slope
     np.testing.assert_array_equal(found.scale_tril, np.eye(DIM))
     np.testing.assert_array_equal(found.mean, 0.0)
     assert np.isfinite(found.step_size)
+
+
+def test_correlations_that_may_be_chance_shrink_among_the_many_and_not_among_the_parameters():
+    rng, leading, num = np.random.default_rng(0), 3, 400
+    mixed = rng.normal(size=(leading, leading))
+    noise = rng.normal(size=(num, 200))
+    chance = np.cov(np.concatenate([noise[:, :leading] @ mixed, noise[:, leading:]], axis=1).T)
+    found = shrunk(chance, leading, num)
+    np.testing.assert_allclose(np.diag(found), np.diag(chance))
+    np.testing.assert_allclose(found[:leading, :leading], chance[:leading, :leading])
+    spread = lambda matrix: np.ptp(np.linalg.eigvalsh(matrix[leading:, leading:]))
+    assert spread(found) < 0.5 * spread(chance) and np.linalg.eigvalsh(found).min() > 0
+    # what hangs together stays so
+    tied = noise + rng.normal(size=(num, 1))
+    tied = np.cov(tied.T)
+    np.testing.assert_allclose(shrunk(tied, leading, num), tied, rtol=0.02)

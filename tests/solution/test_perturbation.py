@@ -213,6 +213,9 @@ def test_moments_and_generalised_responses_of_second_order(name):
         close(found.autocovariance[0], moments["var"])
         for lag in (1, 3):
             close(jnp.diagonal(found.autocovariance[lag]), moments[f"autocov_lag{lag}"])
+        found = analysis.theoretical_moments(third, 0)
+        close(found.mean, ref["moments_order3"]["mean"])
+        close(found.autocovariance[0], ref["moments_order3"]["var"])
     close(analysis.risk_adjusted_mean(solution)[jnp.array(rows)], ref["mean_order2"])
     close(analysis.stochastic_steady_state(of_order(third, 1)), third.variables.level)
 
@@ -231,7 +234,7 @@ def test_moments_and_generalised_responses_of_second_order(name):
         analysis.impulse_responses(solution, 3), analysis.generalised_impulse_responses(solution, 3)
     )
     with pytest.raises(ArgumentError, match="order 1 or 2"):
-        analysis.theoretical_moments(third, 1)
+        analysis.generalised_impulse_responses(third, 1)
 
 
 def test_the_particle_filter_reads_the_pruned_solution():

@@ -12,14 +12,19 @@ from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
-from estim.likelihood.nonlinear.measurement_errors import error_densities, require_errors
+from estim.likelihood.nonlinear.measurement_errors import (
+    ErrorDensity,
+    error_densities,
+    require_errors,
+)
+from estim.likelihood.nonlinear.whitened_shocks import linear_law, whitened
 from estim.numerics import semidefinite_cholesky
 from estim.parameters import Latent
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.representations.paths import observed_path
 from estim.representations.trend import without_trend
 from estim.status import Status
-from estim.typing import Array
+from estim.typing import Array, Scalar
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,18 @@ class Joint(Likelihood):
     Given parameters and shocks the path is known, and what it misses of the data are the measurement errors. The shocks
     are z times a root of their covariance and the state before the first period is its mean plus a root of its
     covariance times z, so that z is standard normal whatever the parameters are. It has a component for each shock of
-    each period: the position has hundreds of dimensions, in which "nuts" is at home, and the draws of z are the
-    smoothed shocks (`estim.likelihood.nonlinear.joint.drawn_shocks`). Integrated over z the density is the likelihood
-    itself, with no approximation beyond that of the solution.
+    each period: the position has hundreds of dimensions, in which "nuts" is at home. Integrated over z the density is
+    the likelihood itself, with no approximation beyond that of the solution.
+
+    Given the observations, the components of z hang together, and differently so at other parameters. The position
+    holds w in their place, from which z is made by the smoother of the solution to first order
+    (`estim.likelihood.nonlinear.whitened_shocks`): of a linear solution w is standard normal and independent of the
+    parameters. The map is exact, so that the posterior is the same; what is drawn is turned into z by
+    `estim.to_datatree`, where they are the smoothed shocks.
 
     Attributes:
         presample: periods at the start whose observations are not counted.
+        whiten: the position holds w, not z, wherever the solution has a first order.
 
     Raises:
         ArgumentError: a setting is out of its range.
@@ -46,6 +57,7 @@ class Joint(Likelihood):
     """
 
     presample: NonNegative = 0
+    whiten: bool = True
 
     reads: ClassVar[type] = NonlinearStateSpace
     noisy: ClassVar[bool] = False
@@ -75,6 +87,9 @@ class Joint(Likelihood):
     def loglikelihood(self, solution: Any, data: Array, latents: Array | None = None) -> Outcome:
         """Log-density of the observations given ``latents`` z, one vector, and its status.
 
+        Of w, ln p(y | parameters, z) + ln N(z; 0, I) |dz/dw| - ln N(w; 0, I): with the prior of w, which is standard
+        normal as that of z, the density is that of both.
+
         Raises:
             ArgumentError: there are no latents, or measurement errors are not added to what is observed.
         """
@@ -89,6 +104,22 @@ class Joint(Likelihood):
             )
         return _compiled(self)(solution, data, latents)
 
+    def meant_by(self, solution: Any, data: Array, latents: Array) -> Array:
+        """The z that the numbers w of a position stand for."""
+        y = without_trend(solution, data)
+        errors, _ = error_densities(solution.obs_cov, y)
+        return self._standard_normals(solution, solution.beginning, y, errors, latents)[0]
+
+    def _standard_normals(
+        self, solution: Any, beginning: Any, y: Array, errors: ErrorDensity, latents: Array
+    ) -> tuple[Array, Scalar]:
+        """z, and the logarithm of N(z; 0, I) |dz/dw| / N(w; 0, I)."""
+        law = linear_law(solution, beginning) if self.whiten else None
+        if law is None:
+            return latents, jnp.zeros(())
+        z, logdet = whitened(law, y, errors.whiten, latents)
+        return z, logdet + 0.5 * (latents @ latents - z @ z)
+
 
 class Drawn(NamedTuple):
     """``start`` ``[n]``, the state before the first period as a vector, and ``shocks`` ``[n_periods, n_shocks]`` in the
@@ -98,9 +129,13 @@ class Drawn(NamedTuple):
     shocks: Array
 
 
-def drawn_shocks(solution: Any, latents: Array) -> Drawn:
-    """Start and shocks of latents z: the components of the start, then the shocks period by period."""
-    mean, root = solution.beginning
+def drawn_shocks(solution: Any, latents: Array, beginning: Any = None) -> Drawn:
+    """Start and shocks of latents z: the components of the start, then the shocks period by period.
+
+    Args:
+        beginning: that of the solution, where it is known already.
+    """
+    mean, root = solution.beginning if beginning is None else beginning
     before, white = latents[: root.shape[1]], latents[root.shape[1] :].reshape(-1, solution.num_shocks)
     return Drawn(mean + root @ before, white @ semidefinite_cholesky(solution.shock_cov).T)
 
@@ -115,16 +150,19 @@ def _likelihood(settings: Joint, solution: Any, observations: Array, latents: Ar
     def likelihood(solution: Any, observations: Array, latents: Array) -> Outcome:
         y = without_trend(solution, observations)
         errors, regular = error_densities(solution.obs_cov, y)
-        missed = jnp.where(jnp.isnan(y), 0.0, y - observed_path(solution, *drawn_shocks(solution, latents)))
+        beginning = solution.beginning
+        z, of_map = settings._standard_normals(solution, beginning, y, errors, latents)
+        path = observed_path(solution, *drawn_shocks(solution, z, beginning))
+        missed = jnp.where(jnp.isnan(y), 0.0, y - path)
         white = jnp.einsum("tij,tj->ti", errors.whiten, missed)
         each = errors.constant - 0.5 * (white * white).sum(axis=1)
         gaps = jnp.isnan(observations)
         return outcome(
-            each[settings.presample :].sum(),
+            each[settings.presample :].sum() + of_map,
             (solution.status == Status.OK, solution.status),
             ((solution.obs_cov, gaps | jnp.isfinite(observations)), Status.NOT_FINITE.value),
             (regular, Status.SINGULAR_OBSERVABLES.value),
-            (solution.beginning, Status.NO_STATIONARY_START.value),
+            (beginning, Status.NO_STATIONARY_START.value),
             (missed, Status.NOT_FINITE.value),
         )
 
