@@ -16,8 +16,7 @@ import time
 import arviz
 import jax
 import numpy as np
-from certificate import FILE, NUM_EVALUATIONS, order
-from certificate_models import FIRST
+from certificate import FILE, NUM_EVALUATIONS, is_model, order
 from certificate_problems import FEW, POINTS, make_problem
 
 import estim
@@ -58,7 +57,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=np.inf)
     arguments = parser.parse_args()
     studied = {line["number"]: line for line in map(json.loads, FILE.open())}
-    wanted = [n for n in studied if n < FIRST and arguments.half in ("both", ("even", "odd")[n % 2])]
+    wanted = [n for n in studied if not is_model(n) and arguments.half in ("both", ("even", "odd")[n % 2])]
     lines = [json.loads(line) for line in COSTS.open()] if COSTS.exists() else []
     end = time.perf_counter() + 60 * arguments.minutes
     for number in sorted(set(wanted) - {line["number"] for line in lines}, key=order):
