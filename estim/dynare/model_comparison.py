@@ -1,5 +1,7 @@
 """`model_comparison`: the marginal likelihoods of estimated models, and how probable each is."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 
 from estim.analysis.marginal_likelihood import model_probabilities
 from estim.dynare.asked import Command
+from estim.dynare.drawings import Drawings
 from estim.dynare.modfile import ModFile
 from estim.model import ModelError
 from estim.results.store import RunDirectory
@@ -70,3 +73,8 @@ def _log_density(run: RunDirectory, method: str, command: Command) -> float:
             "of tempered SMC"
         )
     return float(found[0])
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return {"model_comparison": partial(model_comparison, mod)}

@@ -1,5 +1,7 @@
 """`method_of_moments`: an estimate by moments of the data, or by responses to shocks that were estimated elsewhere."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +12,7 @@ import pandas as pd
 from estim.analysis.impulse_responses import impulse_responses
 from estim.analysis.overidentification import overidentification_test
 from estim.dynare.asked import Command
+from estim.dynare.drawings import Drawings
 from estim.dynare.history_commands import whole
 from estim.dynare.modfile import ModFile
 from estim.estimation import build_posterior
@@ -154,3 +157,8 @@ def _labels(mod: ModFile, method: str) -> list[str]:
     if method != "irf_matching":
         return ["*".join(dated(*factor) for factor in product) for product in mod.matched.products]
     return [f"{v} after {e}, period {t}" for (v, e), path in mod.matched.responses.items() for t in path]
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return {"method_of_moments": partial(method_of_moments, mod)}
