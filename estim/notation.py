@@ -49,8 +49,8 @@ def terms(
             eqn = made[atom]
             arguments = [read(a) for a in eqn.invars]
             if eqn.primitive.name in (*CALLS, "custom_jvp_call"):
-                program = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-                inner = terms(program, arguments, notation)
+                called = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
+                inner = terms(called, arguments, notation)
                 outputs = [t if isinstance(t, Term) else notation.written["sub"](*t) for t in inner]
             else:
                 outputs = [_written(eqn, arguments, notation)] * len(eqn.outvars)

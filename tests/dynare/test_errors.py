@@ -138,11 +138,6 @@ WRONG = {  # text, line, column, words
 UNSUPPORTED = {
     "pac_model(model_name=m, discount=b);": "a semi-structural model ('pac_model')",
     "estimation(lik_init=5);": "'lik_init=5'",
-    "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",
-    "std(e).prior(shape=gamma, mean=1);": "a prior outside 'estimated_params' ('std(e).prior(...)')",
-    "varobs y; estimated_params; a, 0.5, 0, 1; end; filter_initial_state; y(0) = 1; end; estimation;": (
-        "a given initial state of the filter ('filter_initial_state')"
-    ),
 }
 
 PASSED_OVER = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import estim  # noqa: F401  (configures JAX)
-from estim.dynare import ModFileError, read_mod
+from estim.dynare import ModFileError, ModFileWarning, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.reading.fields import build_fields
 from estim.dynare.reading.settings import estimation_settings
@@ -147,10 +147,7 @@ REFUSED = {
     "if rand(1) > 2\n shocks; var e; stderr 1; end;\nend": "the model depends on it: 'rand' is no function",
     "load_params_and_steady_state('none');": "there is no file none",
     "set_param_value('rho', oo_.mean);": "the model depends on it: 'oo_' is no function",
-    "irf_calibration; y(1), e, +; end;\n" + ESTIMATE: "an endogenous prior ('irf_calibration')",
-    "moment_calibration; x, x, [0 1]; end;\n" + ESTIMATE: "an endogenous prior ('moment_calibration')",
     "estimation(prior_trunc=1e-3);": "'prior_trunc=1e-3' is not supported",
-    "[rho, b].prior(shape=beta);": "a prior outside 'estimated_params'",
     "shocks; corr e, u = 1.5; end;": "the correlation of e and u is 1.5",
 }
 
@@ -162,6 +159,24 @@ def test_refused_by_its_line(text, tmp_path):
         system_of(tmp_path, text)
     assert REFUSED[text] in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'm.mod'}:")
+
+
+NOT_ESTIMATED = {
+    "irf_calibration; y(1), e, +; end;\n": "an endogenous prior ('irf_calibration')",
+    "moment_calibration; x, x, [0 1]; end;\n": "an endogenous prior ('moment_calibration')",
+    "filter_initial_state; y(0) = 1; end;\n": "a given initial state of the filter ('filter_initial_state')",
+    "[rho, b].prior(shape=beta);\n": "a prior outside 'estimated_params' ('[rho, b].prior(...)')",
+    "std(e).prior(shape=gamma, mean=1);\n": "a prior outside 'estimated_params' ('std(e).prior(...)')",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*skipped")
+@pytest.mark.parametrize("text", NOT_ESTIMATED)
+def test_an_estimation_that_is_not_here_leaves_the_model(text, tmp_path):
+    with pytest.warns(ModFileWarning, match="without its priors") as caught:
+        contents = system_of(tmp_path, text + ESTIMATE).contents
+    assert any(f"{NOT_ESTIMATED[text]} is not supported by estim" in str(w.message) for w in caught)
+    assert not contents.priors and contents.not_estimated
 
 
 def test_correlations_of_no_random_variables(tmp_path):

@@ -237,14 +237,15 @@ class Workspace(Interpreter):
 
 
 def native(c: Contents, s: Statement) -> None:
-    """Run Matlab code; after the last command it changes nothing and is passed over.
+    """Run Matlab code; after the last command it changes nothing and is passed over. Priors in it are left out, and
+    with them the estimation.
 
     Raises:
-        UnsupportedError: it states a prior.
         ModFileError: it cannot be run, and the model or its estimation depends on it.
     """
     if found := MATLAB_PRIOR.match(s.items[0]):
-        raise c.source.unsupported(f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
+        c.beyond = c.beyond or (f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
+        return
     if c.finished or c.returned:
         c.warn(f"skipped: {' '.join(s.items[0].split())[:120]}", s.at)
         return
