@@ -83,7 +83,7 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
 
 def _csolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
     """Sims' solver: the function, a start, its gradient, a tolerance, a number of steps; flag 0 is success."""
-    x, _, flag = _fsolve(m, [arguments[0], arguments[1], None, *arguments[5:]], 3)
+    x, _, flag, _ = _fsolve(m, [arguments[0], arguments[1], None, *arguments[5:]], 3)
     return [x, matrix(0.0 if scalar(flag) > 0 else 4.0)]
 
 
