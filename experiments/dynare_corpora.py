@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from estim.dynare import ModFileError, read_mod
+from estim.dynare import ModFileError, ModFileWarning, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.policy_commands import discretionary
 from estim.model import ModelError
@@ -115,6 +115,15 @@ def difference(mod, params, rule, path: Path) -> tuple[float, str]:
 def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, str, float]:
     """What becomes of a file: one word, the reason, and the largest difference from Dynare's solution."""
     warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", ".*drawn at random")
+    try:
+        return _outcome(path, read_only, solutions)
+    except ModFileWarning:  # Dynare's numbers are of other draws
+        warnings.simplefilter("ignore")
+        return _outcome(path, read_only, [])
+
+
+def _outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, str, float]:
     try:
         if read_only:
             translate(path)
@@ -128,6 +137,8 @@ def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, st
             return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}", 0.0
         far, where = difference(mod, params, rule, solutions[-1])
         return ("solved", "", far) if far <= AGREES else ("differs", where, far)
+    except ModFileWarning:
+        raise
     except (ModFileError, ModelError) as error:
         return "refused", str(error).splitlines()[0].split(": ", 1)[-1], 0.0
     except Exception as error:

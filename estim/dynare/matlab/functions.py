@@ -45,7 +45,7 @@ def _spread(square: bool) -> Builtin:
 
 def _filled(value: Any) -> Builtin:
     """``zeros(2, 3)``, ``pi``: a number, or a matrix of it."""
-    return lambda m, arguments, _: np.full(_size(arguments), value)
+    return lambda m, arguments, _: np.full(size_of(arguments), value)
 
 
 def _of(function: Callable) -> Builtin:
@@ -53,7 +53,7 @@ def _of(function: Callable) -> Builtin:
     return lambda m, arguments, _: matrix(function(*(_float(a) for a in arguments)))
 
 
-def _size(arguments: list[Any]) -> tuple[int, int]:
+def size_of(arguments: list[Any]) -> tuple[int, int]:
     """The shape that ``zeros(n)``, ``zeros(n, m)`` or ``zeros([n m])`` asks for."""
     sizes = [int(x) for a in arguments if not isinstance(a, str) for x in matrix(a).ravel()] or [1, 1]
     rows, columns = (sizes * 2)[:2] if len(sizes) < 3 else sizes[:2]
@@ -123,7 +123,7 @@ def _reshape(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 
 def _repmat(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    rows, columns = _size(arguments[1:])
+    rows, columns = size_of(arguments[1:])
     height, width = shape(arguments[0])
     require_size(rows * height, columns * width)
     return np.tile(matrix(arguments[0]), (rows, columns))
@@ -193,7 +193,7 @@ FUNCTIONS: dict[str, Builtin] = {
     "NaN": _filled(np.nan), "NA": _filled(np.nan), "eps": _filled(2.0**-52),
     "true": _filled(True), "false": _filled(False),
     "i": _filled(1j), "j": _filled(1j), "realmax": _filled(np.finfo(float).max),
-    "eye": lambda m, a, _: np.eye(*_size(a)),
+    "eye": lambda m, a, _: np.eye(*size_of(a)),
     "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
     "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),
     "rows": lambda m, a, _: matrix(float(shape(a[0])[0])),
