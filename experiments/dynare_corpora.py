@@ -134,7 +134,11 @@ def _outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, s
         if int(rule.status):
             return "read", Status(int(rule.status)).message, 0.0
         if not solutions:
-            return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max(initial=0.0):.2g}", 0.0
+            return (
+                "solved",
+                f"largest coefficient {np.abs(np.asarray(rule.policy)).max(initial=0.0):.2g}",
+                0.0,
+            )
         far, where = difference(mod, params, rule, solutions[-1])
         return ("solved", "", far) if far <= AGREES else ("differs", where, far)
     except ModFileWarning:

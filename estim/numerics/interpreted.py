@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax import lax
 from jax.extend import core
+from scipy import special
 from scipy.linalg import lapack
 
 from estim.numerics.reads import CALLS
@@ -250,6 +251,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "cos": np.cos,
     "tan": np.tan,
     "tanh": np.tanh,
+    "erf": special.erf,
+    "erfc": special.erfc,
     "square": np.square,
     "gt": np.greater,
     "lt": np.less,

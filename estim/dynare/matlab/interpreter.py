@@ -23,6 +23,11 @@ type Builtin = Callable[["Interpreter", list[Any], int], Any]
 """``(interpreter, arguments, number of results) -> a result, or a list of them``; those not asked for are left out."""
 
 
+def told(function: Callable[[Any], Any]) -> Builtin:
+    """What a function says of its one argument."""
+    return lambda m, arguments, _: matrix(function(arguments[0]))
+
+
 class _Leave(Exception):
     """``break``, ``continue`` or ``return``."""
 

@@ -110,7 +110,7 @@ FOLLOWED = {
     "occbin_solver": {"simul_periods"},
     "occbin_graph": set(),
     "model_comparison": {"marginal_density"},
-    "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag"},
+    "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag", "weighting_matrix"},
 }
 """Options that estim follows."""
 
