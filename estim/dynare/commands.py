@@ -229,6 +229,7 @@ _HOME = {
     "map_commands": ("identification", "dynare_sensitivity", "sensitivity"),
     "model_comparison": ("model_comparison",),
     "moments": ("method_of_moments",),
+    "function_commands": ("prior_function", "posterior_function"),
 }
 """Commands of modules that are imported where a file has one of them, which keeps others quick: their
 ``table(mod, drawings)`` has by command what makes its tables."""

@@ -37,7 +37,7 @@ def model_comparison(mod: ModFile, command: Command) -> dict[str, str]:
             f"line {command.line}: prior probabilities must be numbers from zero on, not all of them zero"
         )
     prior = {name: weight / sum(prior.values()) for name, weight in prior.items()}
-    logs = {name: _log_density(_run_of(mod, name, command), asked, command) for name in prior}
+    logs = {name: _log_density(run_of(mod, name, command), asked, command) for name in prior}
     with np.errstate(divide="ignore"):
         posterior = model_probabilities(logs, prior)
     first = next(iter(logs))
@@ -52,7 +52,8 @@ def model_comparison(mod: ModFile, command: Command) -> dict[str, str]:
     return {f"MODEL COMPARISON ({_METHODS[asked]})": table.to_string(float_format="{:.6g}".format)}
 
 
-def _run_of(mod: ModFile, name: str, command: Command) -> RunDirectory:
+def run_of(mod: ModFile, name: str, command: Command) -> RunDirectory:
+    """The run of a model beside the file; ModelError where there is none."""
     place = mod.path.parent
     for folder in (place / name, place / "runs" / name, place / "runs" / Path(name).name):
         if (run := RunDirectory(folder)).has("mode.npz"):

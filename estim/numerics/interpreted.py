@@ -69,7 +69,8 @@ def _laid_out(program: core.ClosedJaxpr) -> Callable[[Sequence[Any]], list[Any]]
             else:
                 results = [new() for _ in eqn.outvars]
                 if name in _PLAIN and len(operands) < 3:
-                    steps.append((_PLAIN[name], *(*operands, _UNARY)[:2], *results))
+                    first, second = (*operands, _UNARY)[:2]
+                    steps.append((_PLAIN[name], first, second, results[0]))
                 else:
                     steps.append((_step(eqn, operands, results), 0, _GENERAL, 0))
             place.update(zip(eqn.outvars, results, strict=True))

@@ -170,6 +170,10 @@ def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
         return matrix(np.nan)
 
 
+def _is(kind: type) -> Builtin:
+    return told(lambda x: isinstance(x, kind))
+
+
 _IDLE = """
     close clc format more warning figure plot hold legend title grid xlabel ylabel set print pause
     drawnow subplot axis line bar surf mesh saveas cd addpath rmpath rehash beep who whos
@@ -189,10 +193,7 @@ TEXTS: dict[str, Builtin] = {
     "getfield": _getfield,
     "strrep": lambda m, a, _: text(a[0]).replace(text(a[1]), text(a[2])),
     "deblank": _each(str.rstrip), "strtrim": _each(str.strip), "lower": _each(str.lower), "upper": _each(str.upper),
-    **{
-        name: told(lambda x, kind=kind: isinstance(x, kind))
-        for name, kind in (("iscell", Cell), ("isstruct", dict), ("ischar", str), ("iscellstr", Cell), ("isa", Handle))
-    },
+    "iscell": _is(Cell), "isstruct": _is(dict), "ischar": _is(str), "iscellstr": _is(Cell), "isa": _is(Handle),
     "strcat": lambda m, a, _: "".join(text(x).rstrip() if isinstance(x, str) else text(x) for x in a),
     "strvcat": lambda m, a, _: Cell.column([t for x in a for t in (x if isinstance(x, Cell) else [text(x)]) if t]),
     "char": lambda m, a, _: a[0] if isinstance(a[0], Cell) and a[0].items.size > 1 else (
