@@ -26,7 +26,8 @@ _DRAWS = 500
 
 def function_of_draws(mod: ModFile, command: Command) -> dict[str, str]:
     """``posterior_function(function='NAME', sampling_draws=500);``: mean, standard deviation and quantiles of each
-    number that ``NAME.m`` returns, called as ``NAME(xparam1, M_, options_, oo_, estim_params_, bayestopt_, dataset_, dataset_info)``.
+    number that ``NAME.m`` returns, called as ``NAME(xparam1, M_, options_, oo_,
+    estim_params_, bayestopt_, dataset_, dataset_info)``.
 
     ``M_`` has names, parameters and ``Sigma_e`` of the draw, ``oo_`` the steady state; the others are empty but for the
     names in ``bayestopt_``. Draws of the posterior are those of the file's run beside it; a draw without a solution is
