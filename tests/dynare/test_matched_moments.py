@@ -88,6 +88,17 @@ def test_other_weights(tmp_path, seen, given, size):
     assert "J TEST" not in text
 
 
+def test_weights_by_the_variances_or_none(tmp_path, seen):
+    mod = read(tmp_path, MOMENTS.replace("x^2; ", ""))
+    roots = {
+        way: np.asarray(posterior_of_moments(mod, lags=3, data=seen, weights=way).data.read.scale_tril)
+        for way in ("optimal", "diagonal", "identity_matrix")
+    }
+    variances = np.diag(roots["optimal"] @ roots["optimal"].T)
+    np.testing.assert_allclose(roots["diagonal"], np.diag(variances**0.5), rtol=1e-12)
+    np.testing.assert_array_equal(roots["identity_matrix"], np.eye(4))
+
+
 def test_moments_of_three_and_four_factors(tmp_path, seen):
     """Of normal variables: E xyz = E x E yz + ..., E x^4 = m^4 + 6 m^2 v + 3 v^2."""
     asked = "matched_moments; x^3; x*y*x(-1); x^4; x^2*y^2; end;\n"
