@@ -18,6 +18,7 @@ from estim.dynare.matlab.values import Cell, matrix
 from estim.dynare.model_comparison import run_of
 from estim.dynare.modfile import ModFile
 from estim.model import ModelError
+from estim.results.contents import finished_routes, read_route
 from estim.solution.on_host import solve_decision_rule_once
 
 _DRAWS = 500
@@ -75,13 +76,19 @@ def _of_prior(mod: ModFile, number: int) -> list[dict[str, float]]:
 
 
 def _of_posterior(mod: ModFile, command: Command) -> list[dict[str, float]]:
-    """As many as are asked for, evenly spaced in the chains."""
-    from estim.pipeline.run import load_run
-
-    posterior = load_run(run_of(mod, mod.path.stem, command).path).draws()["posterior"]
-    draws = _by_draw({n: posterior[n].to_numpy().ravel() for n in mod.model.estimated})
-    count = min(whole(command, "sampling_draws", _DRAWS), len(draws))
-    return [draws[k] for k in np.linspace(0, len(draws) - 1, count).round().astype(int)]
+    """As many as are asked for of the run's first route, evenly spaced in its chains."""
+    run = run_of(mod, mod.path.stem, command)
+    routes = finished_routes(run)
+    if not routes:
+        raise ModelError(f"line {command.line}: {run.path} has no draws yet")
+    params = read_route(run, routes[0]).params
+    rows = params.reshape(-1, params.shape[-1])
+    names = [entry["name"] for entry in run.read_json("model.json")["prior"]]
+    if missing := set(mod.model.estimated) - set(names):
+        raise ModelError(f"line {command.line}: {run.path} is of another model: it has no {min(missing)}")
+    count = min(whole(command, "sampling_draws", _DRAWS), len(rows))
+    chosen = rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
+    return _by_draw(dict(zip(names, chosen.T, strict=False)))
 
 
 def _by_draw(values: Mapping[str, Any]) -> list[dict[str, float]]:

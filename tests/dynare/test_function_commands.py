@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from estim.dynare import read_mod, run_commands
-from estim.pipeline.run import Run
 from estim.results.store import RunDirectory
 
 FILE = """var x y; varexo e; parameters rho m; rho = 0.5; m = 2;
@@ -36,12 +34,14 @@ def test_over_the_prior(tmp_path):
     assert 0 < low < 0.3 and 0.6 < high < 0.9
 
 
-def test_over_the_posterior(tmp_path, monkeypatch):
-    rho = np.array([[0.2, 0.4], [0.5, 0.8]])
-    draws = {"rho": (("chain", "draw"), rho), "stderr_e": (("chain", "draw"), np.full((2, 2), 0.3))}
-    monkeypatch.setattr(Run, "draws", lambda run, route=None: {"posterior": xr.Dataset(draws)})
-    monkeypatch.setattr("estim.pipeline.run.require_run", lambda run: None)
-    RunDirectory(tmp_path / "m").write_arrays("mode.npz", {"log_marginal_likelihood": np.array(0.0)})
+def test_over_the_posterior(tmp_path):
+    rho, run = np.array([[0.2, 0.4], [0.5, 0.8]]), RunDirectory(tmp_path / "m")
+    run.write_arrays("mode.npz", {"log_marginal_likelihood": np.array(0.0)})
+    run.write_json("settings.json", {"routes": {"rwmh": {}}})
+    run.write_json("model.json", {"prior": [{"name": "rho"}, {"name": "stderr_e"}]})
+    chunk = {name: np.zeros((2, 2)) for name in ("loglikelihood", "logprior")}
+    params = np.stack([rho, np.full((2, 2), 0.3)], axis=-1)
+    run.append_chunk("rwmh", chunk | {"params": params, "num_evaluations": np.array(4)})
     _, rows, text = printed(tmp_path, "posterior_function(function='halflife');")
     assert "halflife OVER 4 DRAWS OF THE POSTERIOR" in text
     wanted = np.log(0.5) / np.log(rho)
