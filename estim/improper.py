@@ -26,6 +26,11 @@ class Flat(Distribution):
     def support(self) -> constraints.Constraint:
         return self._support
 
+    @property
+    def inward(self) -> float:
+        """The direction from the end of a half-line."""
+        return -1.0 if hasattr(self._support, "upper_bound") else 1.0
+
     def log_prob(self, value: Any) -> Any:
         return jnp.where(self._support(value), 0.0, -jnp.inf)
 

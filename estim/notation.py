@@ -48,8 +48,9 @@ def terms(
         if atom not in known:
             eqn = made[atom]
             arguments = [read(a) for a in eqn.invars]
-            if eqn.primitive.name in CALLS:
-                inner = terms(eqn.params["jaxpr"], arguments, notation)
+            if eqn.primitive.name in (*CALLS, "custom_jvp_call"):
+                called = eqn.params["jaxpr" if "jaxpr" in eqn.params else "call_jaxpr"]
+                inner = terms(called, arguments, notation)
                 outputs = [t if isinstance(t, Term) else notation.written["sub"](*t) for t in inner]
             else:
                 outputs = [_written(eqn, arguments, notation)] * len(eqn.outvars)

@@ -10,6 +10,7 @@ import numpy as np
 import numpyro.distributions as dist
 from numpyro.distributions import Distribution, biject_to
 
+from estim.improper import Flat
 from estim.priors import Names, PriorError
 from estim.truncated import Truncated
 from estim.typing import ParamValues
@@ -90,7 +91,7 @@ def begin_at(priors: Mapping[Names, Distribution], start: ParamValues) -> dict[s
     """A value for each name: that in `start`, else the prior mean (the median where no mean is finite).
 
     A start at the very end of a support, where its position would be infinite, is moved inside by a thousandth of
-    the way to the centre.
+    the way to the centre, of a half-line by a thousandth.
 
     Raises:
         PriorError: a start outside the support of its prior.
@@ -112,7 +113,7 @@ def _begin_at(names: Names, prior: Distribution, start: ParamValues) -> dict[str
     listed = {name: start[name] for name in own if name in start}
     begun = gather(names, listed if len(listed) == len(own) else spread(names, centre(prior)) | listed)
     if not _inside(prior, begun):
-        middle = centre(prior)
+        middle = begun + prior.inward if isinstance(prior, Flat) else centre(prior)
         if not np.all(np.isfinite(begun)) or not _inside(prior, begun + 1e-9 * (middle - begun)):
             given = ", ".join(f"{n} = {x:g}" for n, x in zip(own, np.atleast_1d(begun), strict=True))
             raise PriorError(f"the start {given} lies outside the support of its prior, {prior.support}")

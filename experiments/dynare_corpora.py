@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from estim.dynare import ModFileError, read_mod
+from estim.dynare import ModFileError, ModFileWarning, read_mod
 from estim.dynare.modfile import translate
+from estim.dynare.policy_commands import discretionary
 from estim.model import ModelError
 from estim.solution import solve_decision_rule_once
 from estim.status import Status
@@ -46,9 +47,17 @@ def kept(folder: Path, file: Path) -> list[Path]:
 
 
 def params_at(mod, solutions: list[Path]) -> dict[str, float]:
-    """What the last `stoch_simul` that Dynare reached sees: there may be more below it."""
+    """What the last `stoch_simul` that Dynare reached sees, for there may be more below it, without an estimation."""
     commands = [c for c in mod.commands if c.name == "stoch_simul"]
-    return commands[len(solutions) - 1].params if 0 < len(solutions) < len(commands) else mod.at_stoch_simul
+    reached = 0 < len(solutions) < len(commands)
+    return mod.calibration | (commands[len(solutions) - 1].params if reached else mod.at_stoch_simul)
+
+
+def solution(mod, params):
+    """The rule of a planner without commitment where the file has one, else the model's."""
+    if mod.planner is not None and mod.planner.instruments:
+        return discretionary(mod, params).rule
+    return solve_decision_rule_once(mod.model, mod.model.params(params))
 
 
 def difference(mod, params, rule, path: Path) -> tuple[float, str]:
@@ -106,19 +115,34 @@ def difference(mod, params, rule, path: Path) -> tuple[float, str]:
 def outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, str, float]:
     """What becomes of a file: one word, the reason, and the largest difference from Dynare's solution."""
     warnings.simplefilter("ignore")
+    warnings.filterwarnings("error", ".*drawn at random")
+    try:
+        return _outcome(path, read_only, solutions)
+    except ModFileWarning:  # Dynare's numbers are of other draws
+        warnings.simplefilter("ignore")
+        return _outcome(path, read_only, [])
+
+
+def _outcome(path: Path, read_only: bool, solutions: list[Path]) -> tuple[str, str, float]:
     try:
         if read_only:
             translate(path)
             return "read", "", 0.0
         mod = read_mod(path)
-        params = mod.model.params(params_at(mod, solutions))
-        rule = solve_decision_rule_once(mod.model, params)
+        at = params_at(mod, solutions)
+        params, rule = mod.model.params(at), solution(mod, at)
         if int(rule.status):
             return "read", Status(int(rule.status)).message, 0.0
         if not solutions:
-            return "solved", f"largest coefficient {np.abs(np.asarray(rule.policy)).max():.2g}", 0.0
+            return (
+                "solved",
+                f"largest coefficient {np.abs(np.asarray(rule.policy)).max(initial=0.0):.2g}",
+                0.0,
+            )
         far, where = difference(mod, params, rule, solutions[-1])
         return ("solved", "", far) if far <= AGREES else ("differs", where, far)
+    except ModFileWarning:
+        raise
     except (ModFileError, ModelError) as error:
         return "refused", str(error).splitlines()[0].split(": ", 1)[-1], 0.0
     except Exception as error:

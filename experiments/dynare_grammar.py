@@ -1,17 +1,21 @@
-"""Does Dynare's preprocessor accept 300 files of the grammar whose files `tests/dynare/test_grammar.py` reads?
+"""Does Dynare's preprocessor accept 300 files of the grammar of `tests/dynare/test_grammar.py`, and estim read them?
 
     python experiments/dynare_grammar.py [--preprocessor dynare-preprocessor]
 
-Prints the files that it refuses with what it says, and how many it accepts.
+Prints the files that one of the two refuses with what it says, and how many they accept.
 """
 
 import argparse
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
+
+from estim.dynare import ModFileError
+from estim.dynare.modfile import translate
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "dynare"))
 from mod_grammar import mod_files
@@ -35,7 +39,8 @@ def main() -> None:
         texts.append(text)
 
     collect()
-    accepted = 0
+    accepted = read = 0
+    warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         for text in texts:
             (Path(folder) / "m.mod").write_text(text)
@@ -44,7 +49,12 @@ def main() -> None:
             accepted += run.returncode == 0
             if run.returncode:
                 print(text, run.stdout, run.stderr, sep="\n")
-    print(f"{accepted} of {len(texts)} accepted")
+            try:
+                translate(Path(folder) / "m.mod")
+                read += run.returncode == 0
+            except ModFileError as error:
+                print(text, error, sep="\n")
+    print(f"{accepted} of {len(texts)} accepted, and {read} of these read")
 
 
 if __name__ == "__main__":

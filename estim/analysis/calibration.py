@@ -8,7 +8,7 @@ Gelman 2018, arXiv:1804.06788). Whatever is wrong, the simulation, the likelihoo
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import binom, chi2
+import scipy
 
 from estim.arguments import ArgumentError, Positive, checked
 
@@ -93,7 +93,7 @@ def uniformity(ranks: Any, num_draws: Positive, num_bins: Positive | None = None
     bins = np.arange(num_draws + 1) * num_bins // (num_draws + 1)
     expected = num * np.bincount(bins, minlength=num_bins) / (num_draws + 1)
     counts = np.stack([np.bincount(bins[column], minlength=num_bins) for column in ranks.T])
-    pvalue = chi2.sf(((counts - expected) ** 2 / expected).sum(axis=1), num_bins - 1)
+    pvalue = scipy.stats.chi2.sf(((counts - expected) ** 2 / expected).sum(axis=1), num_bins - 1)
     below = _counts_below(ranks.T, num_draws)
     low, high = _envelope(num, num_draws)
     uniform = np.arange(1, num_draws + 2) / (num_draws + 1)
@@ -112,6 +112,8 @@ def _envelope(num: int, num_draws: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     uniform = np.arange(1, num_draws + 2) / (num_draws + 1)
     below = _counts_below(rng.integers(0, num_draws + 1, (_NUM_SIMULATED, num)), num_draws)
-    tail = 2 * np.minimum(binom.cdf(below, num, uniform), binom.sf(below - 1, num, uniform))
+    tail = 2 * np.minimum(
+        scipy.stats.binom.cdf(below, num, uniform), scipy.stats.binom.sf(below - 1, num, uniform)
+    )
     level = np.quantile(tail.min(axis=1), 1 - _COVERAGE)
-    return binom.ppf(level / 2, num, uniform), binom.isf(level / 2, num, uniform)
+    return scipy.stats.binom.ppf(level / 2, num, uniform), scipy.stats.binom.isf(level / 2, num, uniform)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import scipy
 from scipy.linalg import solve_triangular
 from scipy.special import softmax
-from scipy.stats import chi2
 
 from estim.analysis.batches import batch_standard_error
 from estim.analysis.bridge import evaluate_all
@@ -75,7 +75,7 @@ def modified_harmonic_mean(
         remains &= np.isfinite(evaluate_all(posterior, simulated).logdensity)
     estimates, errors = [], []
     for kept in truncations:
-        reach = chi2.ppf(kept, dim)
+        reach = scipy.stats.chi2.ppf(kept, dim)
         within = remains[radius <= reach]
         ratio = np.where(distance <= reach, np.exp(log_ratio - shift), 0.0) / (kept * within.mean())
         estimates.append(-shift - np.log(ratio.mean()))
@@ -87,7 +87,7 @@ def modified_harmonic_mean(
 def _normal_within(kept: float, dim: int, rng_key: Key) -> tuple[np.ndarray, np.ndarray]:
     """Draws ``[n, dim]`` of the standard normal within the ball of probability `kept`, and their squared lengths."""
     key_length, key_direction = jax.random.split(rng_key)
-    squared = chi2.ppf(kept * np.asarray(jax.random.uniform(key_length, (_NUM_SIMULATED,))), dim)
+    squared = scipy.stats.chi2.ppf(kept * np.asarray(jax.random.uniform(key_length, (_NUM_SIMULATED,))), dim)
     z = np.asarray(jax.random.normal(key_direction, (_NUM_SIMULATED, dim)))
     return squared, z * np.sqrt(squared / (z**2).sum(axis=1))[:, None]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from scipy.stats import chi2
+import scipy
 
 from estim.arguments import ArgumentError, checked
 from estim.likelihood.moment_matching import MomentMatching
@@ -52,5 +52,5 @@ def overidentification_test(posterior: Posterior, position: Position) -> Overide
     statistic = float(z @ z)
     model = np.asarray(matching.moments(solution, moments))
     return Overidentification(
-        statistic, degrees, float(chi2.sf(statistic, degrees)), np.asarray(moments.moments), model
+        statistic, degrees, float(scipy.stats.chi2.sf(statistic, degrees)), np.asarray(moments.moments), model
     )

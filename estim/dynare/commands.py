@@ -1,7 +1,7 @@
 """The commands of a `.mod` file, run in its order, with the tables that Dynare prints."""
 
 from collections.abc import Iterator
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigvals
 
-from estim.analysis.pruned_moments import risk_adjusted_mean
 from estim.data.datasets import DataError
 from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
-from estim.dynare.histories import combined_responses
-from estim.dynare.history_commands import HistoryCommands
-from estim.dynare.map_commands import identification, sensitivity
-from estim.dynare.model_comparison import model_comparison
 from estim.dynare.modfile import ModFile
-from estim.dynare.moments import method_of_moments
-from estim.dynare.occbin_commands import OccbinCommands
-from estim.dynare.policy_commands import best_rule, discretionary, planner_values, show_rule, show_values
 from estim.dynare.reading.stoch_simul import StochSimul, describe, stoch_simul
 from estim.model import ModelError
 from estim.numerics import semidefinite_cholesky
@@ -47,16 +39,7 @@ def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -
     """
     chosen: dict[str, float] = {}  # by `osr`: the file's later commands see them
     drawings = Drawings(figures, form)
-    of_file = (
-        HistoryCommands(mod, drawings).table
-        | OccbinCommands(mod, drawings).table
-        | {
-            "identification": partial(identification, mod),
-            "model_comparison": partial(model_comparison, mod),
-            "method_of_moments": partial(method_of_moments, mod),
-            **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
-        }
-    )
+    tables: dict[str, Any] = {}  # by module
     for command in mod.commands:
         if command.refused:
             yield f"line {command.line}: {command.refused} is not supported by estim: passed over"
@@ -64,12 +47,16 @@ def run_commands(mod: ModFile, figures: Path | None = None, form: str = "pdf") -
         command = command._replace(params=command.params | chosen)
         try:
             if command.name == "osr":
+                from estim.dynare.policy_commands import best_rule, show_rule
+
                 found = best_rule(mod, command.params)
                 chosen |= found.coefficients
                 command = command._replace(params=command.params | chosen)
                 yield _titled("OPTIMAL SIMPLE RULE", show_rule(found))
-            elif command.name in of_file:
-                for title, text in of_file[command.name](command).items():
+            elif module := _MODULE_OF.get(command.name):
+                if module not in tables:
+                    tables[module] = import_module(module).table(mod, drawings)
+                for title, text in tables[module][command.name](command).items():
                     yield _titled(title, text)
             elif command.name == "stoch_simul":
                 yield _stoch_simul(mod, command, drawings)
@@ -122,7 +109,11 @@ def _stoch_simul(mod: ModFile, command: Command, drawings: Drawings) -> str:
         correction, means = _risk(mod, command)
         found = found._replace(moments=found.moments.assign(mean=means[list(asked.variables)]))
     drawings.responses(command, found.responses)
-    several = combined_responses(mod, command.params, asked.irf)
+    several = {}
+    if mod.histories.combined:
+        from estim.dynare.histories import combined_responses
+
+        several = combined_responses(mod, command.params, asked.irf)
     more = [
         _titled(f"RESPONSES TO {name}", t[list(asked.variables)].to_string()) for name, t in several.items()
     ]
@@ -134,6 +125,8 @@ def _stoch_simul(mod: ModFile, command: Command, drawings: Drawings) -> str:
 def _risk(mod: ModFile, command: Command) -> tuple[pd.Series, pd.Series]:
     """To second order, by variable: what risk adds to the rule's constant, and the means; variances stay those of first
     order, as in Dynare."""
+    from estim.analysis.pruned_moments import risk_adjusted_mean
+
     solution = Perturbation(order=2).solve(mod.model, mod.model.params(command.params))
     if int(solution.status):
         raise SolutionError(int(solution.status), mod.model.name)
@@ -184,6 +177,8 @@ def _tables(found: StochSimul) -> list[str]:
 
 
 def _discretionary(mod: ModFile, command: Command) -> str:
+    from estim.dynare.policy_commands import discretionary
+
     policy = discretionary(mod, command.params)
     ours = lambda names: tuple(mod.names[name] for name in names)
     asked = mod.stoch_simul._replace(variables=ours(mod.stoch_simul.variables))
@@ -194,6 +189,8 @@ def _discretionary(mod: ModFile, command: Command) -> str:
 
 
 def _evaluate(mod: ModFile, command: Command) -> str:
+    from estim.dynare.policy_commands import planner_values, show_values
+
     return _titled("VALUE OF THE PLANNER'S OBJECTIVE", show_values(planner_values(mod, command.params)))
 
 
@@ -216,3 +213,25 @@ _COMMANDS = {
     "discretionary_policy": _discretionary,
     "evaluate_planner_objective": _evaluate,
 }
+
+_HOME = {
+    "history_commands": (
+        "calib_smoother",
+        "smoother2histval",
+        "shock_decomposition",
+        "realtime_shock_decomposition",
+        "plot_shock_decomposition",
+        "forecast",
+        "conditional_forecast",
+        "plot_conditional_forecast",
+    ),
+    "occbin_commands": ("occbin_setup", "occbin_solver", "occbin_graph"),
+    "map_commands": ("identification", "dynare_sensitivity", "sensitivity"),
+    "model_comparison": ("model_comparison",),
+    "moments": ("method_of_moments",),
+    "function_commands": ("prior_function", "posterior_function"),
+}
+"""Commands of modules that are imported where a file has one of them, which keeps others quick: their
+``table(mod, drawings)`` has by command what makes its tables."""
+
+_MODULE_OF = {name: f"estim.dynare.{module}" for module, names in _HOME.items() for name in names}

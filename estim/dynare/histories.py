@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from estim.dynare.modfile import ModFile
 from estim.dynare.reading.settings import STARTS
@@ -176,7 +176,7 @@ def forecast(
         means.append(rule.steady_state + rule.policy @ mean)
         deviations.append(np.sqrt(np.maximum(np.einsum("is,st,it->i", rule.policy, cov, rule.policy), 0.0)))
         mean, cov = rule.transition @ mean, rule.transition @ cov @ rule.transition.T
-    width = norm.ppf(0.5 + probability / 2) * np.array(deviations)
+    width = ndtri(0.5 + probability / 2) * np.array(deviations)
     middle = np.array(means)
     rows = pd.RangeIndex(1, periods + 1, name="period")
     frame = lambda values: pd.DataFrame(values, rows, mod.model.variables._fields)

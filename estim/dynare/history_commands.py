@@ -174,3 +174,8 @@ def _number(command: Command, option: str, default: float) -> float:
         return float(command.options.get(option) or default)
     except ValueError:
         raise ModelError(f"'{option}' of '{command.name}' (line {command.line}) must be a number") from None
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return HistoryCommands(mod, drawings).table

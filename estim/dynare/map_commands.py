@@ -1,15 +1,17 @@
 """`identification` and `dynare_sensitivity`: what moments say of parameters, where a model is solved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from scipy.stats import ks_2samp
+import scipy
 
 from estim.analysis.identification import local_identification
 from estim.dynare.asked import Command
+from estim.dynare.drawings import Drawings
 from estim.dynare.history_commands import whole
 from estim.dynare.modfile import ModFile
 from estim.model import ModelError
@@ -77,7 +79,7 @@ def sensitivity(mod: ModFile, command: Command) -> dict[str, str]:
     tables = {f"STABILITY OF {number} DRAWS OF THE PRIOR": shares}
     good = status == Status.OK
     if good.any() and not good.all():
-        rows = {name: ks_2samp(v[good], v[~good]) for name, v in drawn.items()}
+        rows = {name: scipy.stats.ks_2samp(v[good], v[~good]) for name, v in drawn.items()}
         table = pd.DataFrame(
             {
                 "statistic": {n: r.statistic for n, r in rows.items()},
@@ -87,3 +89,11 @@ def sensitivity(mod: ModFile, command: Command) -> dict[str, str]:
         ordered = table.sort_values("statistic", ascending=False)
         tables["WHAT TELLS THE TWO APART"] = ordered.to_string(float_format="{:.3g}".format)
     return tables
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return {
+        "identification": partial(identification, mod),
+        **dict.fromkeys(("dynare_sensitivity", "sensitivity"), partial(sensitivity, mod)),
+    }

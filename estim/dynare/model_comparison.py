@@ -1,5 +1,7 @@
 """`model_comparison`: the marginal likelihoods of estimated models, and how probable each is."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pandas as pd
 
 from estim.analysis.marginal_likelihood import model_probabilities
 from estim.dynare.asked import Command
+from estim.dynare.drawings import Drawings
 from estim.dynare.modfile import ModFile
 from estim.model import ModelError
 from estim.results.store import RunDirectory
@@ -34,7 +37,7 @@ def model_comparison(mod: ModFile, command: Command) -> dict[str, str]:
             f"line {command.line}: prior probabilities must be numbers from zero on, not all of them zero"
         )
     prior = {name: weight / sum(prior.values()) for name, weight in prior.items()}
-    logs = {name: _log_density(_run_of(mod, name, command), asked, command) for name in prior}
+    logs = {name: _log_density(run_of(mod, name, command), asked, command) for name in prior}
     with np.errstate(divide="ignore"):
         posterior = model_probabilities(logs, prior)
     first = next(iter(logs))
@@ -49,7 +52,8 @@ def model_comparison(mod: ModFile, command: Command) -> dict[str, str]:
     return {f"MODEL COMPARISON ({_METHODS[asked]})": table.to_string(float_format="{:.6g}".format)}
 
 
-def _run_of(mod: ModFile, name: str, command: Command) -> RunDirectory:
+def run_of(mod: ModFile, name: str, command: Command) -> RunDirectory:
+    """The run of a model beside the file; ModelError where there is none."""
     place = mod.path.parent
     for folder in (place / name, place / "runs" / name, place / "runs" / Path(name).name):
         if (run := RunDirectory(folder)).has("mode.npz"):
@@ -70,3 +74,8 @@ def _log_density(run: RunDirectory, method: str, command: Command) -> float:
             "of tempered SMC"
         )
     return float(found[0])
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return {"model_comparison": partial(model_comparison, mod)}

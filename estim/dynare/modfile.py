@@ -57,6 +57,7 @@ class ModFile(NamedTuple):
         with_announced: makes the model in which its deterministic variables (`varexo_det`) are shocks of standard
             deviation one, or None where no path of theirs is given.
         announced_rest: the levels of these variables at rest.
+        parameters: Dynare's name of every parameter -> its name in ``model``.
     """
 
     model: Model
@@ -74,6 +75,7 @@ class ModFile(NamedTuple):
     matched: Matched = Matched()
     with_announced: Callable[[], Model] | None = None
     announced_rest: Mapping[str, float] = {}
+    parameters: Mapping[str, str] = {}
 
     def load_data(self, data: str | Path | pd.DataFrame | None = None) -> pd.DataFrame:
         """The observables, with the file's options `first_obs`, `nobs`, `prefilter` and logs applied.
@@ -180,6 +182,7 @@ def read_mod(path: str | Path, defines: dict[str, Any] | None = None) -> ModFile
             {(names[a], names[b]): path for (a, b), path in contents.responses.items()},
         ),
         with_announced=_announced(contents, path, defines),
+        parameters={key[1]: i for key, i in fields.identifiers.items() if key[0] == "parameter"},
         announced_rest={name: contents.initial.get(name, 0.0) for name in contents.deterministic},
     )
 

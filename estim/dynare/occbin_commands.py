@@ -1,5 +1,6 @@
 """`occbin_solver`: the path that surprises bring about where constraints bind at times."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -72,3 +73,8 @@ class OccbinCommands:
         if self.found is not None:
             self.drawings.lines(command, self.found[list(command.variables or self.found.columns)])
         return {}
+
+
+def table(mod: ModFile, drawings: Drawings) -> dict[str, Callable[[Command], dict[str, str]]]:
+    """The commands of this module: each gives texts by their titles."""
+    return OccbinCommands(mod, drawings).table

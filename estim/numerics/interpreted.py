@@ -2,12 +2,14 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jax
 import numpy as np
 from jax import lax
 from jax.extend import core
+from scipy import special
 from scipy.linalg import lapack
 
 from estim.numerics.reads import CALLS
@@ -30,22 +32,81 @@ def interpreted(fn: Callable[..., Any], *example: Any) -> Callable[..., Any]:
 
 def interpreted_program(program: core.ClosedJaxpr) -> Callable[..., list[Any]]:
     """The same of a program that is traced already: from its inputs to its outputs, one after another."""
+    run_program = _laid_out(program)
 
     def run(*inputs: Any) -> list[Any]:
-        flat = [np.float64(x) if np.ndim(x) == 0 else np.asarray(x) for x in inputs]
+        flat = [np.float64(x) if type(x) is float or np.ndim(x) == 0 else np.asarray(x) for x in inputs]
         with np.errstate(all="ignore"):
-            return _run(program.jaxpr, program.consts, flat)
+            return run_program(flat)
 
     return run
 
 
-def _run(jaxpr: Any, consts: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    known = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*map(np.asarray, consts), *inputs), strict=True))
-    read = lambda atom: _literal(atom.val) if isinstance(atom, core.Literal) else known[atom]
-    for eqn in jaxpr.eqns:
-        x = [read(a) for a in eqn.invars]
-        known.update(zip(eqn.outvars, perform(eqn.primitive, eqn.params, x), strict=True))
-    return [read(a) for a in jaxpr.outvars]
+_GENERAL, _UNARY = -2, -1
+"""In place of the second operand."""
+
+
+@lru_cache(maxsize=256)
+def _laid_out(program: core.ClosedJaxpr) -> Callable[[Sequence[Any]], list[Any]]:
+    """From inputs to outputs: each value of the program, and of those that it calls, has a place of its own, and a step
+    reads and writes places."""
+    start: list[Any] = []
+    steps: list[tuple[Callable[..., Any], int, int, int]] = []
+
+    def new(value: Any = None) -> int:
+        start.append(value)
+        return len(start) - 1
+
+    def lay_out(program: core.ClosedJaxpr, given: list[int]) -> list[int]:
+        jaxpr = program.jaxpr
+        constants = [new(np.asarray(value)) for value in program.consts]
+        place = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *given), strict=True))
+        read = lambda atom: new(_literal(atom.val)) if isinstance(atom, core.Literal) else place[atom]
+        for eqn in jaxpr.eqns:
+            name, operands = eqn.primitive.name, [read(a) for a in eqn.invars]
+            if name in _CALLS:
+                results = lay_out(_called(eqn.params), operands)
+            else:
+                results = [new() for _ in eqn.outvars]
+                if name in _PLAIN and len(operands) < 3:
+                    first, second = (*operands, _UNARY)[:2]
+                    steps.append((_PLAIN[name], first, second, results[0]))
+                else:
+                    steps.append((_step(eqn, operands, results), 0, _GENERAL, 0))
+            place.update(zip(eqn.outvars, results, strict=True))
+        return [read(a) for a in jaxpr.outvars]
+
+    inputs = [new() for _ in program.jaxpr.invars]
+    outputs = lay_out(program, inputs)
+
+    def run(values: Sequence[Any]) -> list[Any]:
+        at = start.copy()
+        at[: len(inputs)] = values
+        for operation, first, second, result in steps:
+            if second >= 0:
+                at[result] = operation(at[first], at[second])
+            elif second == _UNARY:
+                at[result] = operation(at[first])
+            else:
+                operation(at)
+        return [at[k] for k in outputs]
+
+    return run
+
+
+def _step(eqn: core.JaxprEqn, operands: list[int], results: list[int]) -> Callable[[list[Any]], None]:
+    """An operation that is none of one or two numbers."""
+
+    def step(at: list[Any]) -> None:
+        for k, y in zip(results, perform(eqn.primitive, eqn.params, [at[k] for k in operands]), strict=True):
+            at[k] = y
+
+    return step
+
+
+def _called(params: dict[str, Any]) -> core.ClosedJaxpr:
+    """The program that an operation stands for."""
+    return params["jaxpr" if "jaxpr" in params else "call_jaxpr"]
 
 
 def _literal(value: Any) -> Any:
@@ -58,15 +119,15 @@ def perform(primitive: core.Primitive, params: dict[str, Any], x: Sequence[Any])
     name = primitive.name
     if name in _PLAIN:
         return [_PLAIN[name](*x)]
-    if (inner := params.get("jaxpr", params.get("call_jaxpr"))) is not None and name in _CALLS:
-        return _run(inner.jaxpr, inner.consts, x)
+    if name in _CALLS:
+        return _laid_out(_called(params))(x)
     if name == "integer_pow":
         return [np.power(x[0], float(params["y"]))]
     if name == "while":
         return _loop(params, list(x))
     if name == "cond":
         branch = params["branches"][min(max(int(x[0]), 0), len(params["branches"]) - 1)]
-        return _run(branch.jaxpr, branch.consts, x[1:])
+        return _laid_out(branch)(x[1:])
     if name == "custom_linear_solve":
         return _linear_solve(params, list(x))
     if name in _SHAPED and (y := _SHAPED[name](params, *x)) is not None:
@@ -83,8 +144,9 @@ def _loop(params: dict[str, Any], x: list[Any]) -> list[Any]:
     """A `while` of JAX."""
     asks, does = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
     condition, body, carry = params["cond_jaxpr"], params["body_jaxpr"], list(x[does:])
-    while _run(condition.jaxpr, condition.consts, [*x[:asks], *carry])[0]:
-        carry = _run(body.jaxpr, body.consts, [*x[asks:does], *carry])
+    holds, step = _laid_out(condition), _laid_out(body)
+    while holds([*x[:asks], *carry])[0]:
+        carry = step([*x[asks:does], *carry])
     return carry
 
 
@@ -92,7 +154,7 @@ def _linear_solve(params: dict[str, Any], x: list[Any]) -> list[Any]:
     """By the program that solves."""
     lengths, solve = params["const_lengths"], params["jaxprs"].solve
     before = lengths.matvec + lengths.vecmat
-    return _run(solve.jaxpr, solve.consts, [*x[before : before + lengths.solve], *x[sum(lengths) :]])
+    return _laid_out(solve)([*x[before : before + lengths.solve], *x[sum(lengths) :]])
 
 
 def _lu(params: dict[str, Any], x: Any) -> list[Any] | None:
@@ -150,7 +212,7 @@ _SHAPED: dict[str, Callable[..., list[Any] | None]] = {
     ),
     "squeeze": lambda params, x: [np.squeeze(x, params["dimensions"])],
     "argmax": lambda params, x: [np.argmax(x, params["axes"][0]).astype(params["index_dtype"])],
-    "stack": lambda params, *x: [np.stack(x, params["axis"])],
+    "stack": lambda params, *x: [np.array(x) if np.ndim(x[0]) == 0 else np.stack(x, params["axis"])],
     "unstack": lambda params, x: list(np.moveaxis(x, params["axis"], 0)),
     "concatenate": lambda params, *x: [np.concatenate(x, params["dimension"])],
     "split": lambda params, x: np.split(x, np.cumsum(params["sizes"])[:-1], params["axis"]),
@@ -190,6 +252,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "cos": np.cos,
     "tan": np.tan,
     "tanh": np.tanh,
+    "erf": special.erf,
+    "erfc": special.erfc,
     "square": np.square,
     "gt": np.greater,
     "lt": np.less,

@@ -43,6 +43,8 @@ def solve_by_roots(e: np.ndarray, h: np.ndarray, g: np.ndarray, f: np.ndarray) -
     nothing = np.zeros(g.shape)
     if not all(np.isfinite(a).all() for a in (e, h, g, f)):
         return nothing, Status.NOT_FINITE
+    if not g.size:
+        return nothing, Status.OK
     try:
         w, status = _stable_subspace(e, h, g, f)
         if status != Status.OK:

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from estim.solution.static_system import StaticResiduals, StaticSystem, incidence, system_on_host
+from estim.solution.static_system import (
+    StaticResiduals,
+    StaticSystem,
+    equation_names,
+    incidence,
+    system_on_host,
+)
 
 TOLERANCE = 1e-10
 """What an equation may leave, in units of one plus the size of its terms."""
@@ -38,15 +44,25 @@ def search(
         stages: parameters on the way of a homotopy; each search begins where the one before ended.
     """
     kind = type(guess)
-    system = system_on_host(static_residuals, kind, stages[-1])
-    with np.errstate(all="ignore"):
-        at = kind(*np.array(guess, float))
-        names = list(static_residuals(at, at, at, stages[-1]))
+    system = _remembered(system_on_host(static_residuals, kind, stages[-1]))
+    names = equation_names(static_residuals, kind, stages[-1])
     levels = np.array(guess, float)
     reads = incidence(static_residuals, kind, stages[-1])
     for params in stages:
         levels = _best(system, reads, levels, params)
     return kind(*levels), dict(zip(names, np.asarray(system(levels, stages[-1]).value), strict=True))
+
+
+def _remembered(system: System) -> System:
+    """The same, which knows where it was asked for last."""
+    last: list[Any] = [None, None, None]
+
+    def asked(levels: np.ndarray, params: Any) -> StaticSystem:
+        if params is not last[0] or not np.array_equal(levels, last[1]):
+            last[:] = params, np.array(levels, float), system(levels, params)
+        return last[2]
+
+    return asked
 
 
 def _best(system: System, reads: np.ndarray, guess: np.ndarray, params: Any) -> np.ndarray:

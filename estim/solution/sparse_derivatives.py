@@ -7,6 +7,7 @@ that it traces and differentiates one; so a value is computed when a derivative 
 nothing twice.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -106,6 +107,8 @@ class _OnHost(_Once):
     def __call__(self, operation: Callable[..., Any], *x: Any, **params: Any) -> Any:
         if operation is _bind:
             return perform(x[0], params, x[1:])
+        if operation is _chosen:
+            return x[2] if x[0] else x[1]
         return perform(_PRIMITIVES[operation], params, x)[0]
 
     def literal(self, value: Any) -> Any:
@@ -122,6 +125,8 @@ _PRIMITIVES: dict[Callable[..., Any], core.Primitive] = {
     lax.neg: lax.neg_p,
     lax.pow: lax.pow_p,
     lax.integer_pow: lax.integer_pow_p,
+    lax.exp: lax.exp_p,
+    lax.sign: lax.sign_p,
 }
 
 
@@ -212,15 +217,16 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
             by_second = _scaled(once, once(lax.neg, once(lax.div, quotient, operand(1))), dx[1])
             by_first = _scaled(once, once(lax.div, 1.0, operand(1)), dx[0]) if dx[0] else {}
             return [_sum(once, by_first, by_second)]
-        case "exp":
-            return [_scaled(once, values[eqn.outvars[0]], dx[0])]
-        case "log":
-            return [_scaled(once, once(lax.div, 1.0, operand(0)), dx[0])]
-        case "pow" if not dx[1] and isinstance(power := operand(1), float) and power != 0.0:
-            return [_scaled(once, once(lax.mul, power, once(lax.pow, operand(0), power - 1.0)), dx[0])]
+        case name if name in _SLOPES:
+            return [_scaled(once, _SLOPES[name](once, operand(0), lambda: values[eqn.outvars[0]]), dx[0])]
+        case "pow" if not dx[1]:
+            return [_scaled(once, _slope_of_power(once, operand(0), operand(1)), dx[0])]
         case "integer_pow" if (power := eqn.params["y"]) not in (0, 1):
             factor = once(lax.mul, float(power), once(lax.integer_pow, operand(0), y=power - 1))
             return [_scaled(once, factor, dx[0])]
+        case "select_n" if len(dx) == 3:
+            chosen = lambda i: once(_chosen, operand(0), dx[1].get(i, 0.0), dx[2].get(i, 0.0))
+            return [{i: chosen(i) for i in dx[1] | dx[2]}]
         case name if name in CALLS:
             return _push_forward(eqn.params["jaxpr"], values.within(eqn), dx)
     x, active = [values[a] for a in eqn.invars], [k for k, d in enumerate(dx) if d]
@@ -233,6 +239,34 @@ def _push_through(eqn: core.JaxprEqn, values: _Values, dx: list[SparseRow]) -> l
     along = lambda i: push(*(jnp.broadcast_to(dx[k].get(i, 0.0), jnp.shape(x[k])) for k in active))
     columns = [[once.number(v) for v in along(i)] for i in inputs]
     return [dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _slope_of_power(once: _Once, x: Any, power: Any) -> Any:
+    """Of ``x**power`` by x: zero where the power is, whatever x."""
+    if isinstance(power, float):
+        return once(lax.mul, power, once(lax.pow, x, power - 1.0)) if power else 0.0
+    lower = once(lax.sub, once(_chosen, once(lax.eq, power, 0.0), power, 1.0), 1.0)
+    return once(lax.mul, power, once(lax.pow, x, lower))
+
+
+def _chosen(which: Any, otherwise: Any, then: Any) -> Any:
+    return jnp.where(which, then, otherwise)
+
+
+def _bell(once: _Once, x: Any, height: float) -> Any:
+    """``height exp(-x^2)``."""
+    return once(lax.mul, height, once(lax.exp, once(lax.neg, once(lax.mul, x, x))))
+
+
+_SLOPES: dict[str, Callable[..., Any]] = {
+    "exp": lambda once, x, y: y(),
+    "log": lambda once, x, y: once(lax.div, 1.0, x),
+    "sqrt": lambda once, x, y: once(lax.div, 0.5, y()),
+    "abs": lambda once, x, y: once(lax.sign, x),
+    "erf": lambda once, x, y: _bell(once, x, 2.0 / math.sqrt(math.pi)),
+    "erfc": lambda once, x, y: _bell(once, x, -2.0 / math.sqrt(math.pi)),
+}
+"""Derivatives of functions of one number, given it and what makes their value."""
 
 
 def _sum(once: _Once, a: SparseRow, b: SparseRow) -> SparseRow:

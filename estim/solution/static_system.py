@@ -69,16 +69,22 @@ def incidence(static_residuals: StaticResiduals, kind: type[Any], params: Any) -
     return reads
 
 
+def equation_names(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> tuple[str, ...]:
+    """Of the equations, in their order."""
+    return _traced(static_residuals, kind, params).names
+
+
 class _Traced(NamedTuple):
     """Residuals ``[n]`` and their derivatives that are not zero by structure ``[m]``, of levels and parameters.
 
-    ``at`` are the rows and columns of the latter, ``own`` is `_own`'s.
+    ``at`` are the rows and columns of the latter, ``own`` is `_own`'s, ``names`` are the equations'.
     """
 
     compiled: Callable[..., Any]
     on_host: Callable[..., Any]
     at: tuple[np.ndarray, np.ndarray]
     own: np.ndarray
+    names: tuple[str, ...]
 
 
 _TRACED: WeakKeyDictionary[StaticResiduals, _Traced] = WeakKeyDictionary()
@@ -91,29 +97,33 @@ def _traced(static_residuals: StaticResiduals, kind: type[Any], params: Any) -> 
         found: list[Any] = []
 
         def derivatives(*x: Any) -> tuple[Array, Array]:
-            value, partials = _derivatives(static_residuals, kind, x[:n], type(params)(*x[n:]))
-            found[:] = [[(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n)]
+            value, partials, names = _derivatives(static_residuals, kind, x[:n], type(params)(*x[n:]))
+            found[:] = [[(i, j) for i, row in enumerate(partials) for j in row], _own(partials, n), names]
             entries = [jnp.asarray(entry, float) for row in partials for entry in row.values()]
             return jnp.stack(value), jnp.stack(entries) if entries else jnp.zeros(0)
 
         compiled = jax.jit(derivatives)  # JAX remembers what it traces, within other programs too
         program = compiled.trace(*[jax.ShapeDtypeStruct((), float)] * (n + len(params))).jaxpr
-        at, own = found
+        at, own, names = found
         rows = tuple(np.transpose(at).astype(int)) if at else (np.zeros(0, int),) * 2
         on_host = interpreted_program(program)
-        _TRACED[static_residuals] = _Traced(compiled, on_host, rows, own)
+        _TRACED[static_residuals] = _Traced(compiled, on_host, rows, own, names)
     return _TRACED[static_residuals]
 
 
 def _derivatives(
     static_residuals: StaticResiduals, kind: type[Any], levels: Any, params: Any
-) -> tuple[list[Any], list[SparseRow]]:
-    """What the equations leave, and their partial derivatives by all levels of the past, today and the future."""
-    n = len(kind._fields)
-    dated = lambda *x: list(
-        static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params).values()
-    )
-    return sparse_jacobian(dated, [*levels] * 3)
+) -> tuple[list[Any], list[SparseRow], tuple[str, ...]]:
+    """What the equations leave, their partial derivatives by all levels of the past, today and the future, and their
+    names."""
+    n, names = len(kind._fields), list[str]()
+
+    def dated(*x: Any) -> list[Any]:
+        left = static_residuals(kind(*x[:n]), kind(*x[n : 2 * n]), kind(*x[2 * n :]), params)
+        names[:] = left
+        return list(left.values())
+
+    return *sparse_jacobian(dated, [*levels] * 3), tuple(names)
 
 
 def _system(xp: Any, value: Any, by_date: Any, own: np.ndarray, levels: Any) -> StaticSystem:

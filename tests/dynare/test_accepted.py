@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import estim
-from estim.dynare import ModFileError
+from estim.dynare import ModFileError, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.reading.settings import estimation_settings
+from estim.prior_checks import begin_at
+from estim.solution import solve_decision_rule_once
 
 HEAD = "var y c;\nvarexo e;\nparameters a b;\na = 0.5; b = 0.2;\n"
 MODEL = "model;\ny = a*y(-1) + e;\nc = b*y;\nend;\n"
@@ -120,3 +123,18 @@ def test_a_constraint_without_relax_lets_go_where_it_does_not_bind(tmp_path):
         )
         found.append(translate(tmp_path / "m.mod")[0].alternatives)
     assert found[0] and found[0] == found[1]
+
+
+def test_a_start_at_the_end_of_a_flat_prior_is_moved_inside():
+    priors = {"low": estim.priors.flat(low=0.0), "high": estim.priors.flat(high=2.0)}
+    assert begin_at(priors, {"low": 0.0, "high": 2.0}) == {"low": 1e-3, "high": 2.0 - 1e-3}
+
+
+def test_a_model_without_dynamics_is_solved(tmp_path):
+    text = "var p d; varexo e; parameters a; a = 0.25; model; d = 1 - a*p + e; d = 0.5 + a*p; end;\n"
+    (tmp_path / "m.mod").write_text(text + "initval; p = 1; d = 1; end; shocks; var e; stderr 1; end;\n")
+    model = read_mod(tmp_path / "m.mod").model
+    rule = solve_decision_rule_once(model, model.params())
+    assert not int(rule.status)
+    np.testing.assert_allclose(rule.steady_state, [1.0, 0.75], rtol=1e-12)
+    np.testing.assert_allclose((rule.policy @ rule.selection)[:, 0], [2.0, 0.5], rtol=1e-12)

@@ -91,9 +91,9 @@ WRONG = {  # text, line, column, words
         "has two priors",
     ),
     "no such prior": (
-        HEAD + MODEL + "estimated_params_init; a, 1; end;",
+        HEAD + MODEL + "estimated_params_remove; a; end;",
         9,
-        24,
+        26,
         "'a' is not in 'estimated_params'",
     ),
     "macro variable": (HEAD + "@#if x == 1\n@#endif", 5, 1, "unknown macro variable x"),
@@ -122,10 +122,10 @@ WRONG = {  # text, line, column, words
     ),
     "matlab value": (HEAD + "a = [1 2];\n" + MODEL, 5, 1, "a: one number was expected, not 1 x 2"),
     "matlab of more": (
-        HEAD + "a = rand(2);\n" + MODEL,
+        HEAD + "a = gong(2);\n" + MODEL,
         5,
         1,
-        "a: 'rand' is no function or variable known here",
+        "a: 'gong' is no function or variable known here",
     ),
     "optimal policy": (
         HEAD.replace("y c", "y c r") + MODEL + "discretionary_policy(planner_discount=0.9);",
@@ -138,11 +138,6 @@ WRONG = {  # text, line, column, words
 UNSUPPORTED = {
     "pac_model(model_name=m, discount=b);": "a semi-structural model ('pac_model')",
     "estimation(lik_init=5);": "'lik_init=5'",
-    "a.prior(shape=beta, mean=0.5, stdev=0.1);": "a prior outside 'estimated_params' ('a.prior(...)')",
-    "std(e).prior(shape=gamma, mean=1);": "a prior outside 'estimated_params' ('std(e).prior(...)')",
-    "varobs y; estimated_params; a, 0.5, 0, 1; end; filter_initial_state; y(0) = 1; end; estimation;": (
-        "a given initial state of the filter ('filter_initial_state')"
-    ),
 }
 
 PASSED_OVER = {
@@ -228,7 +223,7 @@ def test_the_line_and_the_place_are_shown(tmp_path):
 
 
 SKIPPED = {
-    "z = rand(3);": "skipped: z = rand(3); ('rand' is no function or variable known here)",
+    "z = gong(3);": "skipped: z = gong(3); ('gong' is no function or variable known here)",
     "z = oo_.dr.ghx;": "skipped: z = oo_.dr.ghx; ('oo_' is no function or variable known here)",
     "unheard of syntax here;": "skipped: unheard of syntax here;",
     "stoch_simul(order=4) y;": "'stoch_simul(order=4)': estim solves to first order",

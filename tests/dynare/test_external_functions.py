@@ -36,6 +36,10 @@ def test_a_function_in_a_file(tmp_path):
     ours = read(tmp_path, declared, "product(y(-1), a + 1)")
     by_hand = read(tmp_path, "", "(a + 1)*y(-1)^2 + 0.5 - exp(-y(-1))")
     assert ours.locals == by_hand.locals and ours.auxiliaries == by_hand.auxiliaries
+    (room := tmp_path / "+room" / "+inner").mkdir(parents=True)
+    (room / "product.m").write_text(PRODUCT)
+    elsewhere = declared.replace("=product", "=room.inner.product")
+    assert read(tmp_path, elsewhere, "room.inner.product(y(-1), a + 1)").locals == by_hand.locals
     twice = read(tmp_path, declared, "product(product(y, a), 3)").locals["d"]
     x = 0.5 * 1.7**2 + 0.5 - 2.718281828459045**-1.7
     c = ours.contents

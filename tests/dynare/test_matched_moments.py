@@ -66,6 +66,54 @@ def test_the_command_prints_the_estimate(tmp_path, seen):
     assert f"J = {best.fun:.3g}"[:6] in text and "with 2 degrees of freedom" in text
 
 
+@pytest.mark.parametrize("given, size", [("['DIAGONAL']", "variance"), ("identity_matrix", "one")])
+def test_other_weights(tmp_path, seen, given, size):
+    seen = seen - seen.mean() + [1.0, 0.5]  # the means of the model, which has none to move
+    seen.to_csv(tmp_path / "seen.csv", index=False)
+    asked = MOMENTS.replace("x^2; ", "").replace("lag=3", f"lag=3, weighting_matrix={given}")
+    text = "".join(run_commands(read(tmp_path, asked)))
+    m, L = (
+        np.asarray(part) for part in posterior_of_moments(read_mod(tmp_path / "m.mod"), lags=3).data.read[:2]
+    )
+    V = L @ L.T
+    W = np.diag(1 / np.diag(V)) if size == "variance" else np.eye(4)
+    distance = lambda p: (m - by_hand(*p)) @ W @ (m - by_hand(*p))
+    best = minimize(distance, [0.7, 0.3], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-16}).x
+    D = np.stack([(by_hand(*(best + h)) - by_hand(*(best - h))) / 2e-5 for h in 1e-5 * np.eye(2)], axis=1)
+    bread = np.linalg.inv(D.T @ W @ D) @ D.T @ W
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    np.testing.assert_allclose([float(rows[n][1]) for n in ("rho", "stderr_e")], best, rtol=1e-4)
+    errors = np.sqrt(np.diag(bread @ V @ bread.T))
+    np.testing.assert_allclose([float(rows[n][2]) for n in ("rho", "stderr_e")], errors, rtol=1e-3)
+    assert "J TEST" not in text
+
+
+def test_weights_by_the_variances_or_none(tmp_path, seen):
+    mod = read(tmp_path, MOMENTS.replace("x^2; ", ""))
+    roots = {
+        way: np.asarray(posterior_of_moments(mod, lags=3, data=seen, weights=way).data.read.scale_tril)
+        for way in ("optimal", "diagonal", "identity_matrix")
+    }
+    variances = np.diag(roots["optimal"] @ roots["optimal"].T)
+    np.testing.assert_allclose(roots["diagonal"], np.diag(variances**0.5), rtol=1e-12)
+    np.testing.assert_array_equal(roots["identity_matrix"], np.eye(4))
+
+
+def test_moments_of_three_and_four_factors(tmp_path, seen):
+    """Of normal variables: E xyz = E x E yz + ..., E x^4 = m^4 + 6 m^2 v + 3 v^2."""
+    asked = "matched_moments; x^3; x*y*x(-1); x^4; x^2*y^2; end;\n"
+    posterior = posterior_of_moments(read(tmp_path, asked), lags=3, data=seen)
+    x, y = seen.to_numpy().T
+    np.testing.assert_allclose(posterior.data.read.moments[1], (x[1:] * y[1:] * x[:-1]).mean())
+    at = posterior.parameters.unconstrain_fn({"rho": 0.6, "stderr_e": 0.25})
+    solution = posterior.likelihood.solution(at, posterior.data)
+    v, u = 0.25**2 / (1 - 0.6**2), 0.3**2
+    lagged = 0.5 * (1 + v + 2 * 0.6 * v)  # y = x / 2 + u
+    squares = 0.25 * (1 + 6 * v + 3 * v**2) + u * (1 + v)
+    wanted = [1 + 3 * v, lagged, 1 + 6 * v + 3 * v**2, squares]
+    np.testing.assert_allclose(posterior.likelihood.likelihood.moments(solution, posterior.data.read), wanted)
+
+
 def test_responses_are_matched(tmp_path):
     block = """matched_irfs; var x; varexo e; periods 1:2, 4; values 0.25, (0.1); weights 100, 50; end;
 method_of_moments(mom_method=irf_matching);"""
@@ -83,8 +131,8 @@ method_of_moments(mom_method=irf_matching);"""
 @pytest.mark.parametrize(
     "text, why",
     [
-        ("matched_moments; x*y*x; end;", "a moment of other than one observable or a product of two"),
-        ("matched_moments; exp(x); end;", "a moment of other than one observable or a product of two"),
+        ("matched_moments; x*y*x*y^2; end;", "a moment of other than a product of up to 4 observables"),
+        ("matched_moments; exp(x); end;", "a moment of other than a product of up to 4 observables"),
         ("varobs x; matched_moments; y; end;", "'y' has a moment but is not in 'varobs'"),
         (
             "matched_irfs; var x; varexo e; periods 1; values 1; weights 0; end;",
@@ -104,6 +152,7 @@ def test_blocks_that_are_wrong(tmp_path, text, why):
         ("method_of_moments(mom_method=irf_matching);", "needs a block 'matched_irfs'"),
         ("method_of_moments;", "'mom_method' must be GMM, SMM or IRF_MATCHING"),
         ("matched_moments; x; end; method_of_moments(mom_method=SMM);", "names no data"),
+        ("method_of_moments(mom_method=GMM, weighting_matrix=['diagonal', 'best']);", "not 'best'"),
     ],
 )
 def test_commands_that_are_wrong(tmp_path, command, why):

@@ -61,6 +61,9 @@ VALUES = {  # code that sets x, and x
     "x = norminv(normcdf(0.3));": 0.3,
     "x = fzero(@(y) y^2 - 2, 1);": np.sqrt(2),
     "x = fsolve(@(v) [v(1)*v(2) - 6; v(1) - v(2) - 1], [2.5; 1]);": [[3], [2]],
+    "[x, f] = csolve(@(v, a) v^2 - a, 1, [], 1e-8, 100, 9); x = x + f;": 3,
+    "x = room.inner.thrice(1) + room.inner.thrice(2);": 9,
+    "room.inner.thrice = 5; x = room.inner.thrice;": 5,
     "x = [rcond([1 0; 0 4]), rcond([1 2; 2 4]), cond([3 0; 0 2])];": [[0.25, 0, 1.5]],
     "[u, s, v] = svd([3 1; 1 2]); x = u*s*v';": [[3, 1], [1, 2]],
     "[q, r] = qr([3 4; 4 1]); x = q*r + 0*inv(r);": [[3, 4], [4, 1]],
@@ -93,6 +96,8 @@ def test_values(code, tmp_path):
         "function y = twice(x)\ny = helper(x);\nfunction z = helper(x)\nz = 2*x;\n"
     )
     (tmp_path / "half.m").write_text("h = 1/2;")
+    (inner := tmp_path / "+room" / "+inner").mkdir(parents=True)
+    (inner / "thrice.m").write_text("function y = thrice(x)\ny = 3*x;\n")
     np.testing.assert_allclose(
         run(code, tmp_path).variables["x"], np.atleast_2d(VALUES[code]), rtol=1e-10, atol=1e-14
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import estim  # noqa: F401  (configures JAX)
-from estim.dynare import ModFileError, read_mod
+from estim.dynare import ModFileError, ModFileWarning, read_mod
 from estim.dynare.modfile import translate
 from estim.dynare.reading.fields import build_fields
 from estim.dynare.reading.settings import estimation_settings
@@ -91,7 +91,7 @@ SEEN = {  # the file, values of the model, values of stoch_simul where they are 
     "what a script sets is Matlab's": (SHOCKS + "calibrate;\nset_param_value('b', rho);\n", {"rho": 0.9, "b": 0.1}, {}),
     "a function": (SHOCKS + "b = twice(rho);\n", {"b": 1.8}, {}),
     "values from a file": (SHOCKS + "load_params_and_steady_state('saved');\n", {"rho": 0.7, "b": 0.5}, {}),
-    "after the last command": (SHOCKS + STOCH + "rho = rand(1); M_.params(1) = rand(1);\n", {"rho": 0.9}, {}),
+    "after the last command": (SHOCKS + STOCH + "rho = gong(1); M_.params(1) = gong(1);\n", {"rho": 0.9}, {}),
     "a block in one line with Matlab": ("close all; shocks; var e; stderr 2; end;\n", {"e": 2.0}, {}),
     "a correlation stays where variances are estimated": (
         CORR + "shocks; var e; stderr 0.4; end;\n" + ESTIMATE,
@@ -140,17 +140,14 @@ REFUSED = {
     "homotopy_setup; x, 1; end;": "'x' is not a parameter",
     "set_shock_stderr_value('x', 1);": "'x' is not an exogenous variable",
     "z = 1; z = load('f.mat');\nrho = z;": "'z' is set by code that cannot be run (there is no file 'f.mat')",
-    "z = rand(2);\nif z\n rho = 2;\nend\nb = rho;": "b: 'rho' is set by code that cannot be run",
-    "M_.params(1) = rand(1);": "the model depends on it: 'rand' is no function",
+    "z = gong(2);\nif z\n rho = 2;\nend\nb = rho;": "b: 'rho' is set by code that cannot be run",
+    "M_.params(1) = gong(1);": "the model depends on it: 'gong' is no function",
     "set_param_value('q', 1);": "unknown name 'q'",
     "M_.Correlation_matrix = eye(2);": "Matlab code sets 'M_.Correlation_matrix', which estim does not follow",
-    "if rand(1) > 2\n shocks; var e; stderr 1; end;\nend": "the model depends on it: 'rand' is no function",
+    "if gong(1) > 2\n shocks; var e; stderr 1; end;\nend": "the model depends on it: 'gong' is no function",
     "load_params_and_steady_state('none');": "there is no file none",
     "set_param_value('rho', oo_.mean);": "the model depends on it: 'oo_' is no function",
-    "irf_calibration; y(1), e, +; end;\n" + ESTIMATE: "an endogenous prior ('irf_calibration')",
-    "moment_calibration; x, x, [0 1]; end;\n" + ESTIMATE: "an endogenous prior ('moment_calibration')",
     "estimation(prior_trunc=1e-3);": "'prior_trunc=1e-3' is not supported",
-    "[rho, b].prior(shape=beta);": "a prior outside 'estimated_params'",
     "shocks; corr e, u = 1.5; end;": "the correlation of e and u is 1.5",
 }
 
@@ -162,6 +159,31 @@ def test_refused_by_its_line(text, tmp_path):
         system_of(tmp_path, text)
     assert REFUSED[text] in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path / 'm.mod'}:")
+
+
+NOT_ESTIMATED = {
+    "irf_calibration; y(1), e, +; end;\n": "an endogenous prior ('irf_calibration')",
+    "moment_calibration; x, x, [0 1]; end;\n": "an endogenous prior ('moment_calibration')",
+    "filter_initial_state; y(0) = 1; end;\n": "a given initial state of the filter ('filter_initial_state')",
+    "[rho, b].prior(shape=beta);\n": "a prior outside 'estimated_params' ('[rho, b].prior(...)')",
+    "std(e).prior(shape=gamma, mean=1);\n": "a prior outside 'estimated_params' ('std(e).prior(...)')",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*skipped")
+@pytest.mark.parametrize("text", NOT_ESTIMATED)
+def test_an_estimation_that_is_not_here_leaves_the_model(text, tmp_path):
+    with pytest.warns(ModFileWarning, match="without its priors") as caught:
+        contents = system_of(tmp_path, text + ESTIMATE).contents
+    assert any(f"{NOT_ESTIMATED[text]} is not supported by estim" in str(w.message) for w in caught)
+    assert not contents.priors and contents.not_estimated
+
+
+def test_numbers_drawn_at_random_are_the_same_each_time(tmp_path):
+    text = "rand('state', 1); z = randn(2, 3); rho = rand; b = z(2, 3);\n"
+    with pytest.warns(ModFileWarning, match="drawn at random"):
+        first, second = (system_of(tmp_path, text).contents.values for _ in range(2))
+    assert first == second and 0 < first["rho"] < 1 and first["b"] != 0
 
 
 def test_correlations_of_no_random_variables(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from random_systems import draw
 from scipy.linalg import ordqz
 
-from estim.numerics.roots import RADIUS
+from estim.numerics.roots import RADIUS, solve_by_roots
 from estim.solution.policy import solve_policy
 from estim.status import Status
 
@@ -207,3 +207,9 @@ def test_what_todays_equations_are_known_not_to_determine():
     policy, _, status = jax.jit(fn)()
     assert Status(int(status)) == Status.OK
     np.testing.assert_allclose(policy, [[0, 2, 0], [0, 0, 0.36], [0, 0, 0.9]], atol=1e-9)
+
+
+def test_a_system_without_states_has_a_solution():
+    nothing = np.zeros((0, 0))
+    found, status = solve_by_roots(nothing, nothing, nothing, nothing)
+    assert status == Status.OK and found.shape == (0, 0)

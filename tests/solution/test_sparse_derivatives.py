@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy.special import erf, erfc
+from jax.scipy.stats import norm
 
 from estim.numerics.reads import reads
 from estim.solution.sparse_derivatives import differentiate, jacobian_on_host, sparse_jacobian
@@ -28,6 +30,10 @@ X = [0.3, -1.2, 2.0]
             lambda a, b, c: [c**a, c**b * a, 1 / (b * c), jnp.abs(b) ** (1 / c), jnp.tanh(a)],
             ["ac", "abc", "bc", "bc", "a"],
         ),
+        (
+            lambda a, b, c: [norm.cdf(a), erf(b), erfc(c), jnp.where(c > a, b, 2.0)],
+            ["a", "b", "c", "b"],
+        ),
     ],
 )
 def test_is_the_jacobian(fn, pattern):
@@ -47,6 +53,14 @@ def test_is_the_jacobian(fn, pattern):
     np.testing.assert_allclose(
         jacobian_on_host(program, X, range(1, 3)), jacobian[:, 1:], rtol=1e-13, atol=1e-15
     )
+
+
+@pytest.mark.parametrize("power, x", [(2.5, 1.3), (0.0, 1.3), (0.0, 0.0), (-1.0, 0.5)])
+def test_a_power_by_its_base(power, x):
+    program = jax.make_jaxpr(lambda p, y: [y**p])(power, x)
+    expected = jax.grad(lambda y: y**power)(x) if power else 0.0
+    (row,) = jax.jit(lambda *at: differentiate(program, at, range(1, 2)))(power, x)
+    assert row[0] == expected == jacobian_on_host(program, [power, x], range(1, 2))[0, 0]
 
 
 def test_partials_that_are_constant_are_compiled_in():

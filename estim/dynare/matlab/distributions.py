@@ -4,19 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 _FAMILIES: dict[str, Callable[..., Any]] = {
-    "norm": lambda mean=0.0, std=1.0: stats.norm(mean, std),
-    "logn": lambda mean=0.0, std=1.0: stats.lognorm(std, scale=np.exp(mean)),
-    "gam": lambda shape, scale=1.0: stats.gamma(shape, scale=scale),
-    "beta": lambda a, b: stats.beta(a, b),
-    "exp": lambda mean=1.0: stats.expon(scale=mean),
-    "unif": lambda low=0.0, high=1.0: stats.uniform(low, high - low),
-    "t": lambda freedom: stats.t(freedom),
-    "chi2": lambda freedom: stats.chi2(freedom),
-    "f": lambda first, second: stats.f(first, second),
-    "wbl": lambda scale=1.0, shape=1.0: stats.weibull_min(shape, scale=scale),
+    "norm": lambda mean=0.0, std=1.0: scipy.stats.norm(mean, std),
+    "logn": lambda mean=0.0, std=1.0: scipy.stats.lognorm(std, scale=np.exp(mean)),
+    "gam": lambda shape, scale=1.0: scipy.stats.gamma(shape, scale=scale),
+    "beta": lambda a, b: scipy.stats.beta(a, b),
+    "exp": lambda mean=1.0: scipy.stats.expon(scale=mean),
+    "unif": lambda low=0.0, high=1.0: scipy.stats.uniform(low, high - low),
+    "t": lambda freedom: scipy.stats.t(freedom),
+    "chi2": lambda freedom: scipy.stats.chi2(freedom),
+    "f": lambda first, second: scipy.stats.f(first, second),
+    "wbl": lambda scale=1.0, shape=1.0: scipy.stats.weibull_min(shape, scale=scale),
 }
 """By Matlab's word: its parameters, in its order and with its defaults -> the distribution."""
 

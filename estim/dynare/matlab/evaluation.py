@@ -33,6 +33,7 @@ class Evaluator:
     local: dict[str, Tree]
     steps: int
     call: Callable[..., list[Any]]
+    has_function: Callable[[str], bool]
 
     def __init__(self):
         self._last: list[tuple[Any, int, int]] = []
@@ -122,16 +123,23 @@ class Evaluator:
         return self.call(str(name), [], count) if found is None else [found]
 
     def _get_call(self, count: int, function: Tree, arguments: Tree | None = None) -> list[Any]:
-        if function.data == "name":
-            found = self.lookup(str(function.children[0]))
-            if found is None:
-                return self.call(str(function.children[0]), self._arguments(arguments, None), count)
-        else:
-            found = self.value(function)
+        if (name := self._callee(function)) is not None:
+            return self.call(name, self._arguments(arguments, None), count)
+        found = self.value(function)
         values = self._arguments(arguments, found)
         if isinstance(found, Handle):
             return found.call(values, count)
         return [take(found, values)]
+
+    def _callee(self, node: Tree) -> str | None:
+        """The function that is called, if it is one: ``name``, or ``room.name`` of a folder ``+room``."""
+        words: list[str] = []
+        while node.data == "field":
+            words, node = [str(node.children[1]), *words], node.children[0]
+        if node.data != "name" or self.lookup(str(node.children[0])) is not None:
+            return None
+        name = ".".join([str(node.children[0]), *words])
+        return name if not words or self.has_function(name) else None
 
     def _get_brace(self, count: int, target: Tree, arguments: Tree) -> list[Any]:
         found = self.value(target)

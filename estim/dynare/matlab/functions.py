@@ -8,15 +8,14 @@ from scipy import special
 
 from estim.dynare.matlab.decompositions import DECOMPOSITIONS
 from estim.dynare.matlab.distributions import DISTRIBUTIONS
-from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.interpreter import Builtin, Interpreter
+from estim.dynare.matlab.interpreter import Builtin, Interpreter, told
 from estim.dynare.matlab.solvers import SOLVERS
 from estim.dynare.matlab.texts import TEXTS
 from estim.dynare.matlab.values import Cell, matrix, require_size, scalar, shape, simple, whole
 
 
 def _map(function: Callable) -> Builtin:
-    """A function of each element."""
+    """A function of numbers, element by element or of whole matrices."""
     return lambda m, arguments, _: simple(function(*(_float(a) for a in arguments)))
 
 
@@ -45,15 +44,10 @@ def _spread(square: bool) -> Builtin:
 
 def _filled(value: Any) -> Builtin:
     """``zeros(2, 3)``, ``pi``: a number, or a matrix of it."""
-    return lambda m, arguments, _: np.full(_size(arguments), value)
+    return lambda m, arguments, _: np.full(size_of(arguments), value)
 
 
-def _of(function: Callable) -> Builtin:
-    """A function of whole matrices."""
-    return lambda m, arguments, _: matrix(function(*(_float(a) for a in arguments)))
-
-
-def _size(arguments: list[Any]) -> tuple[int, int]:
+def size_of(arguments: list[Any]) -> tuple[int, int]:
     """The shape that ``zeros(n)``, ``zeros(n, m)`` or ``zeros([n m])`` asks for."""
     sizes = [int(x) for a in arguments if not isinstance(a, str) for x in matrix(a).ravel()] or [1, 1]
     rows, columns = (sizes * 2)[:2] if len(sizes) < 3 else sizes[:2]
@@ -123,7 +117,7 @@ def _reshape(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 
 def _repmat(m: Interpreter, arguments: list[Any], _: int) -> Any:
-    rows, columns = _size(arguments[1:])
+    rows, columns = size_of(arguments[1:])
     height, width = shape(arguments[0])
     require_size(rows * height, columns * width)
     return np.tile(matrix(arguments[0]), (rows, columns))
@@ -149,10 +143,6 @@ def _interp1(m: Interpreter, arguments: list[Any], _: int) -> Any:
 
 def _rounded(x: np.ndarray) -> np.ndarray:
     return np.trunc(x + np.copysign(0.5, x))
-
-
-def _test(check: Callable[[Any], bool]) -> Builtin:
-    return lambda m, arguments, _: matrix(bool(check(arguments[0])))
 
 
 def _joined(axis: int) -> Builtin:
@@ -193,44 +183,27 @@ FUNCTIONS: dict[str, Builtin] = {
     "NaN": _filled(np.nan), "NA": _filled(np.nan), "eps": _filled(2.0**-52),
     "true": _filled(True), "false": _filled(False),
     "i": _filled(1j), "j": _filled(1j), "realmax": _filled(np.finfo(float).max),
-    "eye": lambda m, a, _: np.eye(*_size(a)),
-    "length": lambda m, a, _: matrix(float(max(shape(a[0])) if min(shape(a[0])) else 0)),
-    "numel": lambda m, a, _: matrix(float(np.prod(shape(a[0])))),
-    "rows": lambda m, a, _: matrix(float(shape(a[0])[0])),
-    "columns": lambda m, a, _: matrix(float(shape(a[0])[1])),
-    "ndims": lambda m, a, _: matrix(2.0),
-    "isempty": _test(lambda x: not isinstance(x, dict) and 0 in shape(x)),
-    "isscalar": _test(lambda x: shape(x) == (1, 1)),
-    "isvector": _test(lambda x: 1 in shape(x)),
-    "isnumeric": _test(lambda x: isinstance(x, np.ndarray) and x.dtype != bool),
-    "islogical": _test(lambda x: isinstance(x, np.ndarray) and x.dtype == bool),
-    "isreal": _test(lambda x: isinstance(x, np.ndarray) and x.dtype.kind != "c"),
-    "inv": _of(np.linalg.inv), "pinv": _of(np.linalg.pinv), "det": _of(np.linalg.det), "trace": _of(np.trace),
-    "rank": lambda m, a, _: matrix(float(np.linalg.matrix_rank(_float(a[0])))),
-    "chol": lambda m, a, _: np.linalg.cholesky(_float(a[0])).T,
-    "kron": _of(np.kron), "transpose": lambda m, a, _: matrix(a[0]).T,
+    "eye": lambda m, a, _: np.eye(*size_of(a)),
+    "length": told(lambda x: max(shape(x)) if min(shape(x)) else 0), "numel": told(lambda x: np.prod(shape(x))),
+    "rows": told(lambda x: shape(x)[0]), "columns": told(lambda x: shape(x)[1]), "ndims": told(lambda x: 2),
+    "isempty": told(lambda x: not isinstance(x, dict) and 0 in shape(x)),
+    "isscalar": told(lambda x: shape(x) == (1, 1)),
+    "isvector": told(lambda x: 1 in shape(x)),
+    "isnumeric": told(lambda x: isinstance(x, np.ndarray) and x.dtype != bool),
+    "islogical": told(lambda x: isinstance(x, np.ndarray) and x.dtype == bool),
+    "isreal": told(lambda x: isinstance(x, np.ndarray) and x.dtype.kind != "c"),
+    "inv": _map(np.linalg.inv), "pinv": _map(np.linalg.pinv), "det": _map(np.linalg.det), "trace": _map(np.trace),
+    "rank": told(lambda x: np.linalg.matrix_rank(_float(x))), "nnz": told(lambda x: np.count_nonzero(_float(x))),
+    "chol": told(lambda x: np.linalg.cholesky(_float(x)).T),
+    "kron": _map(np.kron), "transpose": told(lambda x: matrix(x).T),
     "roots": lambda m, a, _: simple(np.roots(_float(a[0]).ravel()).reshape(-1, 1)),
     "polyval": lambda m, a, _: np.polyval(_float(a[0]).ravel(), _float(a[1])),
     "dot": lambda m, a, _: matrix(np.vdot(_float(a[0]), _float(a[1]))),
-    "fliplr": lambda m, a, _: matrix(a[0])[:, ::-1],
-    "flipud": lambda m, a, _: matrix(a[0])[::-1],
-    "triu": _of(np.triu), "tril": _of(np.tril), "unique": _unique, "horzcat": _joined(1), "vertcat": _joined(0),
-    "nnz": lambda m, a, _: matrix(float(np.count_nonzero(_float(a[0])))),
+    "fliplr": told(lambda x: matrix(x)[:, ::-1]), "flipud": told(lambda x: matrix(x)[::-1]),
+    "triu": _map(np.triu), "tril": _map(np.tril), "unique": _unique, "horzcat": _joined(1), "vertcat": _joined(0),
     "cross": lambda m, a, _: np.cross(_float(a[0]).ravel(), _float(a[1]).ravel()).reshape(matrix(a[0]).shape),
     **DECOMPOSITIONS,
     **TEXTS,
     **SOLVERS,
 }  # fmt: skip
 """Every function that needs nothing of Dynare's."""
-
-
-def require_real(value: Any) -> float:
-    """The real number that a value is.
-
-    Raises:
-        MatlabError: it is none.
-    """
-    found = scalar(value)
-    if isinstance(found, complex | np.complexfloating):
-        raise MatlabError(f"a real number was expected, not {found}")
-    return float(found)

@@ -23,6 +23,11 @@ type Builtin = Callable[["Interpreter", list[Any], int], Any]
 """``(interpreter, arguments, number of results) -> a result, or a list of them``; those not asked for are left out."""
 
 
+def told(function: Callable[[Any], Any]) -> Builtin:
+    """What a function says of its one argument."""
+    return lambda m, arguments, _: matrix(function(arguments[0]))
+
+
 class _Leave(Exception):
     """``break``, ``continue`` or ``return``."""
 
@@ -90,9 +95,10 @@ class Interpreter(Evaluator):
         return name in self.local or name in self.functions or self._file(name) is not None
 
     def _file(self, name: str) -> Tree | None:
-        """The program in ``NAME.m``."""
+        """The program in ``NAME.m``; that of ``room.NAME`` is in the folder ``+room``."""
         if name not in self._files:
-            path = self.folder / f"{name}.m" if self.folder else None
+            *rooms, last = name.split(".")
+            path = self.folder.joinpath(*(f"+{room}" for room in rooms), f"{last}.m") if self.folder else None
             known = path is not None and path.is_file()
             text = path.read_text(encoding="utf-8", errors="replace") if path and known else None
             self._files[name] = None if text is None else parse(text)

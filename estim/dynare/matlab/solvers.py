@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.matlab.interpreter import Builtin, Interpreter
@@ -36,7 +36,9 @@ def _fzero(m: Interpreter, arguments: list[Any], results: int) -> Any:
     """Brent's method; from one point, an interval with a change of sign is looked for around it, as Matlab does."""
     at, around = _objective(m, arguments[0], more=arguments[3:]), matrix(arguments[1]).ravel().real
     low, high = (around[0], around[1]) if around.size > 1 else _bracket(at, float(around[0]))
-    root = low if low == high else optimize.brentq(at, low, high, xtol=1e-15, rtol=8.9e-16, maxiter=1000)
+    root = (
+        low if low == high else scipy.optimize.brentq(at, low, high, xtol=1e-15, rtol=8.9e-16, maxiter=1000)
+    )
     return [matrix(float(root)), matrix(at(root)), matrix(1.0), {}]
 
 
@@ -69,7 +71,7 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
     begin, best = start.ravel(order="F").real.astype(float), None
     square = left(begin).size == begin.size
     for method in ("hybr", "lm") if square else ("lm",):
-        found = optimize.root(left, begin, method=method, tol=1e-14)
+        found = scipy.optimize.root(left, begin, method=method, tol=1e-14)
         if best is None or np.abs(found.fun).max() < np.abs(best.fun).max():
             best = found
         if np.abs(best.fun).max() < 1e-10:
@@ -81,7 +83,7 @@ def _fsolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
 
 def _csolve(m: Interpreter, arguments: list[Any], results: int) -> Any:
     """Sims' solver: the function, a start, its gradient, a tolerance, a number of steps; flag 0 is success."""
-    x, _, flag = _fsolve(m, [arguments[0], arguments[1], None, *arguments[5:]], 3)
+    x, _, flag, _ = _fsolve(m, [arguments[0], arguments[1], None, *arguments[5:]], 3)
     return [x, matrix(0.0 if scalar(flag) > 0 else 4.0)]
 
 
@@ -89,13 +91,13 @@ def _fminsearch(m: Interpreter, arguments: list[Any], results: int) -> Any:
     start = matrix(arguments[1])
     value = _objective(m, arguments[0], start.shape, arguments[3:])
     options = {"xatol": 1e-10, "fatol": 1e-10, "maxiter": 5000}
-    found = optimize.minimize(value, start.ravel(order="F"), method="Nelder-Mead", options=options)
+    found = scipy.optimize.minimize(value, start.ravel(order="F"), method="Nelder-Mead", options=options)
     return [found.x.reshape(start.shape, order="F"), matrix(float(found.fun)), matrix(1.0), {}]
 
 
 def _fminbnd(m: Interpreter, arguments: list[Any], results: int) -> Any:
     value, bounds = _objective(m, arguments[0]), (_real(arguments[1]), _real(arguments[2]))
-    found = optimize.minimize_scalar(value, bounds=bounds, method="bounded", options={"xatol": 1e-12})
+    found = scipy.optimize.minimize_scalar(value, bounds=bounds, method="bounded", options={"xatol": 1e-12})
     return [matrix(float(found.x)), matrix(float(found.fun)), matrix(1.0), {}]
 
 

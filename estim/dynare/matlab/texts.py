@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.interpreter import Builtin, Interpreter
+from estim.dynare.matlab.interpreter import Builtin, Interpreter, told
 from estim.dynare.matlab.values import Cell, Handle, matrix, scalar, shape, text, whole
 
 _FORMAT = re.compile(r"%%|%[-+ 0#]*(\d+|\*)?(?:\.(\d+|\*))?([diufeEgGsc])")
@@ -170,8 +170,8 @@ def _number_of(m: Interpreter, arguments: list[Any], _: int) -> Any:
         return matrix(np.nan)
 
 
-def _is(*types: type) -> Builtin:
-    return lambda m, arguments, _: matrix(isinstance(arguments[0], types))
+def _is(kind: type) -> Builtin:
+    return told(lambda x: isinstance(x, kind))
 
 
 _IDLE = """

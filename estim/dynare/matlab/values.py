@@ -140,14 +140,10 @@ def _places(index: Any, length: int, grow: bool = False) -> np.ndarray:
         places = np.flatnonzero(numbers.ravel(order="F"))
     else:
         flat = numbers.ravel(order="F")
-        if (
-            flat.dtype.kind == "c"
-            or not np.isfinite(flat).all()
-            or (flat != np.round(flat)).any()
-            or (flat < 1).any()
-        ):
+        with np.errstate(invalid="ignore"):
+            places = flat.real.astype(int) - 1
+        if (places != flat - 1).any() or (places < 0).any():
             raise MatlabError("an index must be a whole number from 1 on")
-        places = flat.astype(int) - 1
     if not grow and places.size and places.max() >= length:
         raise MatlabError(f"index {places.max() + 1} lies beyond the last element, {length}")
     return places

@@ -187,7 +187,7 @@ def _homotopy_setup(c: Contents, s: Statement) -> None:
 def _skip(c: Contents, s: Statement) -> None:
     text = s.items[0] if s.keyword == "skipped" else c.source.text[s.at :].split(";")[0] + ";"
     if (word := text.split(";")[0].strip()) in _RESTRICTIONS:
-        c.restrictions[word] = s.at
+        c.restrictions[f"an endogenous prior ('{word}')"] = s.at
     c.warn(f"skipped: {' '.join(text.split())[:120]}", s.at)
 
 
@@ -294,8 +294,7 @@ def _observation_trends(c: Contents, s: Statement) -> None:
 def settle(c: Contents) -> None:
     """The model is the one that the `estimation` sees, or the last `stoch_simul`, or the end of the file."""
     if c.restrictions and c.priors:
-        word, at = next(iter(c.restrictions.items()))
-        raise c.source.unsupported(f"an endogenous prior ('{word}')" if word in _RESTRICTIONS else word, at)
+        c.beyond = c.beyond or next(iter(c.restrictions.items()))
     if seen := c.seen.get("estimation") or c.seen.get("stoch_simul"):
         c.values, c.initial = seen.parameters, seen.initial
         c.stderr, c.corr, c.covariance = seen.stderr, seen.corr, seen.covariance

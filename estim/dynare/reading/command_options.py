@@ -110,7 +110,9 @@ FOLLOWED = {
     "occbin_solver": {"simul_periods"},
     "occbin_graph": set(),
     "model_comparison": {"marginal_density"},
-    "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag"},
+    "prior_function": {"function", "sampling_draws"},
+    "posterior_function": {"function", "sampling_draws"},
+    "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag", "weighting_matrix"},
 }
 """Options that estim follows."""
 

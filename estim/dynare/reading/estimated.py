@@ -1,6 +1,7 @@
 """The blocks that say what is estimated: `estimated_params`, its initial values and its bounds."""
 
 import math
+from collections.abc import Iterator
 
 from estim.dynare.reading.contents import Contents, Prior
 from estim.dynare.reading.syntax import Estimated, Expression, Name, Statement, Symbol
@@ -70,7 +71,7 @@ def _numbers(c: Contents, fields: tuple[Expression | None, ...]) -> list[float]:
 
 
 def estimated_params_init(c: Contents, s: Statement) -> None:
-    for entry in s.items:
+    for entry in _of_priors(c, s):
         prior = _existing(c, entry, 1)
         (prior.start,) = _numbers(c, entry.fields)
     if s.option("use_calibration") is not None:
@@ -86,9 +87,18 @@ def estimated_params_remove(c: Contents, s: Statement) -> None:
 
 
 def estimated_params_bounds(c: Contents, s: Statement) -> None:
-    for entry in s.items:
+    for entry in _of_priors(c, s):
         prior = _existing(c, entry, 2)
         prior.low, prior.high = _numbers(c, entry.fields)
+
+
+def _of_priors(c: Contents, s: Statement) -> Iterator[Estimated]:
+    """The entries of what is estimated; others say nothing, as in Dynare."""
+    for entry in s.items:
+        if _target(c, entry) in c.priors:
+            yield entry
+        else:
+            c.warn(f"skipped: '{' '.join(entry.names)}' is not in 'estimated_params'", entry.at)
 
 
 def _existing(c: Contents, entry: Estimated, count: int) -> Prior:

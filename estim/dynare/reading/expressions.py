@@ -14,7 +14,7 @@ _RESERVED = (
     *("at_rest", "steady_state", "residuals", "measurement", "static_residuals", "levels", "inf"),
     *("Variables", "Shocks", "Observables", "Params", "Implied", "Levels", "GUESS", "given", "zero"),
     *("equations", "correlation", "semidefinite_cholesky", "Alternative"),
-    *("objective", "planner_discount"),
+    *("objective", "planner_discount", "maximum", "minimum"),
 )
 
 

@@ -3,6 +3,7 @@ and measurement errors, each calibrated or with its prior."""
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,9 @@ from estim.numerics import semidefinite_cholesky
 
 _ROUNDING = 1e-9
 """By this share a covariance may exceed what variances allow: it was rounded when it was written down."""
+
+_DEFINITE = 1e-6
+"""A matrix whose eigenvalues are larger is positive definite, without a closer look."""
 
 type Key = tuple[str, ...]
 """("parameter", name), ("stderr", name), ("corr", a, b) or ("covariance", a, b), a before b."""
@@ -123,7 +127,7 @@ class Fields:
         """Are there measurement errors that have a correlation?"""
         return any(name in self._paired for name in self.measurement_errors)
 
-    @property
+    @cached_property
     def _paired(self) -> set[str]:
         return {n for kind, *names in self.identifiers if kind in ("corr", "covariance") for n in names}
 
@@ -196,6 +200,8 @@ def _require_correlations(fields: Fields, values: dict[Key, float]) -> None:
         for _, a, b in pairs:
             i, k = names.index(a), names.index(b)
             matrix[i, k] = matrix[k, i] = values["corr", a, b]
+        if np.linalg.eigvalsh(matrix)[0] > _DEFINITE:
+            continue
         if np.isnan(semidefinite_cholesky(jnp.asarray(matrix))).any():
             raise fields.contents.source.error(
                 f"the correlations of {', '.join(names)} are those of no random variables: their matrix is not "

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erf, erfc
-from scipy.stats import norm
+from scipy.special import erf, erfc, ndtr
 
 
 class Function(NamedTuple):
@@ -15,6 +14,14 @@ class Function(NamedTuple):
     jax: str
     host: Callable[..., float]
     arities: tuple[int, ...] = (1,)
+
+
+def _normcdf(x: float, mean: float = 0.0, std: float = 1.0) -> float:
+    return ndtr((x - mean) / std)
+
+
+def _normpdf(x: float, mean: float = 0.0, std: float = 1.0) -> float:
+    return np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -38,10 +45,10 @@ FUNCTIONS: dict[str, Function] = {
     "asinh": Function("jnp.arcsinh", np.arcsinh),
     "acosh": Function("jnp.arccosh", np.arccosh),
     "atanh": Function("jnp.arctanh", np.arctanh),
-    "min": Function("jnp.minimum", np.minimum, (2,)),
-    "max": Function("jnp.maximum", np.maximum, (2,)),
-    "normcdf": Function("norm.cdf", norm.cdf, (1, 3)),
-    "normpdf": Function("norm.pdf", norm.pdf, (1, 3)),
+    "min": Function("minimum", np.minimum, (2,)),
+    "max": Function("maximum", np.maximum, (2,)),
+    "normcdf": Function("norm.cdf", _normcdf, (1, 3)),
+    "normpdf": Function("norm.pdf", _normpdf, (1, 3)),
     "erf": Function("erf", erf),
     "erfc": Function("erfc", erfc),
 }

@@ -7,9 +7,12 @@ from estim.dynare.reading.syntax import Binary, Expression, Name, Number, Statem
 type Product = tuple[tuple[str, int], ...]
 """Variables, each with its lead (a lag is negative), whose product has the moment; a square is there twice."""
 
+_MOST = 4
+"""Factors of a moment."""
+
 
 def matched_moments(c: Contents, s: Statement) -> None:
-    """``c; c*y(-1); c^2;``: the mean of each, of one observable or a product of two."""
+    """``c; c*y(-1); c^2*y;``: the mean of each, of one observable or a product of up to four."""
     if s.option("overwrite") is not None:
         c.matched = []
     observed = {name.name for name in c.observables} or set(c.variables)
@@ -19,8 +22,10 @@ def matched_moments(c: Contents, s: Statement) -> None:
             c.require(name, item.at, "variables")
             if name not in observed:
                 raise c.source.error(f"'{name}' has a moment but is not in 'varobs'", item.at)
-        if not product or len(product) > 2:
-            raise c.source.unsupported("a moment of other than one observable or a product of two", item.at)
+        if not product or len(product) > _MOST:
+            raise c.source.unsupported(
+                f"a moment of other than a product of up to {_MOST} observables", item.at
+            )
         c.matched.append(product)
 
 
@@ -28,7 +33,7 @@ def _product(e: Expression) -> Product | None:
     match e:
         case Name(name, lag):
             return ((name, lag),)
-        case Binary("^", Name(name, lag), Number(power)) if power in (1, 2):
+        case Binary("^", Name(name, lag), Number(power)) if power in range(1, _MOST + 1):
             return ((name, lag),) * int(power)
         case Binary("*", left, right):
             a, b = _product(left), _product(right)

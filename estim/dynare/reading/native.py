@@ -15,7 +15,7 @@ import numpy as np
 from lark import Token, Tree
 
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.functions import FUNCTIONS
+from estim.dynare.matlab.functions import FUNCTIONS, size_of
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.lexer import parse
 from estim.dynare.matlab.values import Cell, Unknown, matrix, scalar, take, text
@@ -54,6 +54,7 @@ class Workspace(Interpreter):
         self._options: dict[str, Any] = {}
         self.variables["options_"] = self._options
         self._model: Any = None
+        self.generator = np.random.default_rng(0)
         self._lost, self._kept, self._chunks = dict[int, list[str]](), list[Tree](), dict[int, Statement]()
 
     def run_lines(self, s: Statement) -> None:
@@ -237,14 +238,15 @@ class Workspace(Interpreter):
 
 
 def native(c: Contents, s: Statement) -> None:
-    """Run Matlab code; after the last command it changes nothing and is passed over.
+    """Run Matlab code; after the last command it changes nothing and is passed over. Priors in it are left out, and
+    with them the estimation.
 
     Raises:
-        UnsupportedError: it states a prior.
         ModFileError: it cannot be run, and the model or its estimation depends on it.
     """
     if found := MATLAB_PRIOR.match(s.items[0]):
-        raise c.source.unsupported(f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
+        c.beyond = c.beyond or (f"a prior outside 'estimated_params' ('{found[0]}...)')", s.at)
+        return
     if c.finished or c.returned:
         c.warn(f"skipped: {' '.join(s.items[0].split())[:120]}", s.at)
         return
@@ -308,7 +310,21 @@ def _load(m: Any, arguments: list[Any], results: int) -> Any:
     m.variables.update({k: v for k, v in found.items() if k in words[1:] or not words[1:]})
 
 
+def _drawn(distribution: str) -> Any:
+    """``rand(2, 3)``; a seed, ``rand('state', 1)``, sets nothing."""
+
+    def draw(m: Any, arguments: list[Any], results: int) -> Any:
+        if any(isinstance(a, str) for a in arguments):
+            return None
+        m.contents.warn("numbers are drawn at random, others than Matlab draws", m.at)
+        return getattr(m.generator, distribution)(size=size_of(arguments))
+
+    return draw
+
+
 _DYNARE: dict[str, Any] = {
+    "rand": _drawn("uniform"),
+    "randn": _drawn("standard_normal"),
     "set_param_value": _set_param_value,
     "set_shock_stderr_value": _set_shock_stderr_value,
     "get_param_by_name": _parameter,

@@ -63,12 +63,13 @@ FIRST_ORDER = {
     *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
     *("identification", "dynare_sensitivity", "sensitivity"),
     *("occbin_setup", "occbin_solver", "occbin_graph", "model_comparison", "method_of_moments"),
+    *("prior_function", "posterior_function"),
 }
 """Commands that say what a first-order solution means; `estim dynare` runs them."""
 
 SKIPPED = {
     *("initial_condition_decomposition", "squeeze_shock_decomposition"),
-    *("dsample", "prior_function", "posterior_function", "histval_file", "initval_file"),
+    *("dsample", "histval_file", "initval_file"),
 }
 """Commands that compute from the model and leave it as it is: passed over with a warning."""
 

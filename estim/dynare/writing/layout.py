@@ -23,6 +23,8 @@ def imports(body: str) -> str:
         lines.append("from estim.policy.first_order_conditions import FirstOrderConditions")
     for name in uses(["linear_steady_state", "numerical_steady_state"]):
         lines.append(f"from estim.solution.search_steady_state import {name}")
+    if kinks := uses(["maximum", "minimum"]):
+        lines.append(f"from estim.numerics.kinks import {', '.join(kinks)}")
     lines += ["from estim.numerics import semidefinite_cholesky"] * bool(uses(["semidefinite_cholesky"]))
     lines.append(f"from estim.model import {'Alternative, ' * ('Alternative(' in body)}Model")
     return "\n".join(lines)
