@@ -12,9 +12,9 @@ from estim.dynare.asked import Command
 from estim.dynare.drawings import Drawings
 from estim.dynare.history_commands import whole
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.functions import FUNCTIONS
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.values import Cell, matrix
+from estim.dynare.matlab_functions.table import FUNCTIONS
 from estim.dynare.model_comparison import run_of
 from estim.dynare.modfile import ModFile
 from estim.model import ModelError

@@ -6,9 +6,9 @@ import pytest
 import estim  # noqa: F401  (configures JAX)
 from estim.dynare.matlab import interpreter
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.functions import FUNCTIONS
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.lexer import parse
+from estim.dynare.matlab_functions.table import FUNCTIONS
 
 
 def run(code, folder=None):

@@ -12,10 +12,10 @@ import numpy as np
 
 from estim.data.datasets import DataError
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.functions import FUNCTIONS
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.lexer import parse
 from estim.dynare.matlab.values import matrix, text
+from estim.dynare.matlab_functions.table import FUNCTIONS
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.syntax import Number, Statement
 

@@ -15,10 +15,10 @@ import numpy as np
 from lark import Token, Tree
 
 from estim.dynare.matlab.errors import MatlabError
-from estim.dynare.matlab.functions import FUNCTIONS, size_of
 from estim.dynare.matlab.interpreter import Interpreter
 from estim.dynare.matlab.lexer import parse
 from estim.dynare.matlab.values import Cell, Unknown, matrix, scalar, take, text
+from estim.dynare.matlab_functions.table import FUNCTIONS, size_of
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.matlab_data import loaded
 from estim.dynare.reading.parser import parse_chunk

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from estim.dynare.matlab.decompositions import DECOMPOSITIONS
-from estim.dynare.matlab.distributions import DISTRIBUTIONS
 from estim.dynare.matlab.interpreter import Builtin, Interpreter, told
-from estim.dynare.matlab.solvers import SOLVERS
-from estim.dynare.matlab.texts import TEXTS
 from estim.dynare.matlab.values import Cell, matrix, require_size, scalar, shape, simple, whole
+from estim.dynare.matlab_functions.decompositions import DECOMPOSITIONS
+from estim.dynare.matlab_functions.distributions import DISTRIBUTIONS
+from estim.dynare.matlab_functions.solvers import SOLVERS
+from estim.dynare.matlab_functions.texts import TEXTS
 
 
 def _map(function: Callable) -> Builtin:
