@@ -20,6 +20,7 @@ _HOME = {
     "estim.data.fred": ("fetch_fred",),
     "estim.data.input_output": ("us_input_output",),
     "estim.decision": ("DecisionModel",),
+    "estim.devices": ("shard",),
     "estim.dynare": ("convert_mod", "read_mod"),
     "estim.estimation": ("build_posterior",),
     "estim.evaluations": ("Evaluations",),
