@@ -28,6 +28,16 @@ slope = lambda own: jax.jit(jax.grad(lambda s: mean(s, own).sum()))(0.7)
 np.testing.assert_allclose(slope(own), slope(estim.shard(own, axis=-1)), rtol=1e-12)
 odd = estim.shard({"odd": np.arange(3.0), "keys": jax.random.split(jax.random.key(0), 4)})
 assert len(odd["odd"].sharding.device_set) == 1 and len(odd["keys"].sharding.device_set) == 2
+
+from estim import agents
+
+many = lambda: estim.simulate_agents("poisson_regression", None, 10_000, rng_key=jax.random.key(0)).to_numpy()
+divided, divide, parts = many(), agents.shard, []
+agents.shard = lambda keys: parts.append(divide(keys)) or parts[0]
+np.testing.assert_array_equal(many(), divided)
+assert len(parts[0].sharding.device_set) == 2
+agents._MANY = 10_001
+np.testing.assert_allclose(many(), divided, rtol=1e-13)
 """
 
 
