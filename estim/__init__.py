@@ -101,6 +101,7 @@ _MODULES = {
     "ages": "estim.heterogeneity.ages",
     "grids": "estim.numerics.grids",
     "saving": "estim.heterogeneity.households",
+    "models": "estim.models",
     "priors": "estim.priors",
     "soften": "estim.soften",
     "transformations": "estim.data.transformations",
