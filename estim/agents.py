@@ -10,12 +10,16 @@ import pandas as pd
 
 from estim.arguments import Positive, checked
 from estim.decision import DecisionModel
+from estim.devices import shard
 from estim.kept import kept_on_model
 from estim.models import load_model
 from estim.solution.at_rest import solution_error
 from estim.solution.table import solver_named
 from estim.tracing import ModelError
 from estim.typing import Key
+
+_MANY = 10_000
+"""Agents that are worth a program for all cores."""
 
 
 @checked
@@ -51,7 +55,8 @@ def simulate_agents(
     solution = solver_named(model, solver).solve(model, values)
     if int(jnp.max(solution.status)):
         raise solution_error(int(jnp.max(solution.status)), model, values)
-    rows = _drawn(model)(solution, jax.random.split(rng_key, num_agents))
+    keys = jax.random.split(rng_key, num_agents)
+    rows = _drawn(model)(solution, shard(keys) if num_agents >= _MANY else keys)
     rows = rows[:, None, :] if rows.ndim == 2 else rows
     frame = pd.DataFrame(
         np.asarray(rows).reshape(-1, rows.shape[-1]), columns=list(model.observables._fields)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from estim.arguments import ArgumentError, checked
 from estim.runtime import require_own_runtime
 from estim.stopping import raise_if_stopped
 from estim.typing import Array
@@ -32,6 +33,36 @@ def over[T](fn: Callable[..., T], sequential: bool) -> Callable[..., T]:
     if takes_turns(sequential):
         return lambda *arguments: jax.lax.map(lambda each: fn(*each), arguments)
     return jax.vmap(fn)
+
+
+@checked
+def shard(arrays: Any, axis: int = 0) -> Any:
+    """Arrays divided among the devices of this machine, on a CPU its cores, each of which computes with its own part.
+
+    For cross-sections of a million: give a simulation a start, shocks or parameters so divided, inside `jax.jit`, and
+    XLA divides what follows from them. It keeps a loop over elements that it is not asked to divide to one core.
+
+    Args:
+        arrays: a pytree of arrays or random keys.
+        axis: the axis that is divided, such as that of the households; by as many devices as divide its length
+            without remainder.
+
+    Returns:
+        The same numbers, as JAX arrays.
+
+    Raises:
+        ArgumentError: an array lacks the axis.
+    """
+    require_own_runtime()
+
+    def divide(x: Any) -> Array:
+        x = jax.numpy.asarray(x)
+        if not -x.ndim <= axis < x.ndim:
+            raise ArgumentError(f"shard: an array of the shape {x.shape} has no axis {axis}")
+        mesh = device_mesh(x.shape[axis], jax.local_devices())
+        return jax.device_put(x, NamedSharding(mesh, PartitionSpec(*[None] * (axis % x.ndim), AXIS)))
+
+    return jax.tree.map(divide, arrays)
 
 
 BATCH, ONE_BY_ONE = 64, 2

@@ -149,9 +149,9 @@ class Simulation(Specification):
                 where None.
             include_start: whether the period of the start is the first row.
             start: a state to start from in the place of the simulation's own.
-            checkpoint: for derivatives of long paths of large states: whether a reverse pass through n periods holds
-                some sqrt(n) states and computes the others again. None where the path's states take 16 MB or more:
-                what is held then costs more to write than to compute.
+            checkpoint: for derivatives of long paths of large states: whether a reverse pass holds every tenth state
+                (beyond a thousand periods every hundredth) and computes the others again. None where the path's
+                states take 16 MB or more: what is held then costs more to write than to compute.
 
         Returns:
             A path of n_periods rows, or of one more with the start.

@@ -45,3 +45,9 @@ def test_a_class_or_module_says_what_it_is(name):
 def test_pages_import_from_the_root(page):
     if page != FOR_DEVELOPERS:
         assert not DEEP.findall(page.read_text())
+
+
+def test_files_of_the_gallery_by_name():
+    assert estim.models.furfine_2003.model is estim.load_model("furfine_2003")
+    with pytest.raises(AttributeError, match=r"the gallery, estim\.models, has no 'nobody_1999'"):
+        _ = estim.models.nobody_1999

@@ -39,3 +39,10 @@ def load_model(name: str) -> Any:
             f"{did_you_mean(name, list_models())}"
         )
     return import_module(f"{__name__}.{name}").model
+
+
+def __getattr__(name: str) -> Any:
+    """A file of the gallery, imported where it is asked for: `estim.models.furfine_2003.economy`."""
+    if not name.startswith("_") and name in list_models():
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"the gallery, estim.models, has no '{name}'")
