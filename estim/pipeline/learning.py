@@ -25,7 +25,7 @@ from estim.surrogate.fit import (
     surrogate_from_arrays,
     surrogate_to_arrays,
 )
-from estim.surrogate.locate import locate_border
+from estim.surrogate.locate import locate_border, most_segments
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
@@ -47,7 +47,8 @@ def train(
         if run.has(EVALUATED):
             thinned.append(run.read_arrays(EVALUATED))
         evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
-        evaluations = locate_border(posterior, evaluations)
+        with run.timed("surrogate: border"):
+            evaluations = locate_border(posterior, evaluations, num_segments=_segments(evaluations))
         recipe = replace(_recipe(settings), **settings.settings)
         with run.timed("surrogate: training"):
             surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)
@@ -65,6 +66,13 @@ def train(
                 )
         run.write_arrays("surrogate/network.npz", surrogate_to_arrays(surrogate))
     return surrogate_from_arrays(posterior, run.read_arrays("surrogate/network.npz"))
+
+
+def _segments(evaluations: Evaluations) -> int:
+    """So many that locating a border costs half of what was evaluated before, or fewer."""
+    return min(
+        most_segments(evaluations.position.shape[-1]), max(np.size(evaluations.loglikelihood) // 20, 1)
+    )
 
 
 def _recipe(settings: SurrogateRoute) -> Recipe:

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.linalg
 from scipy.spatial import cKDTree
 
-from estim.arguments import checked
+from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
 from estim.surrogate.dataset import flattened, unsolved_positions
@@ -21,18 +21,26 @@ RARE = 0.002
 """Share of the points without a solution below which a border is not worth an evaluation."""
 
 
+def most_segments(dim: int) -> int:
+    """As many as a border of `dim` parameters needs."""
+    return max(FEWEST_SEGMENTS, A_PARAMETER * dim)
+
+
 @checked
-def locate_border(posterior: Posterior, evaluations: Evaluations) -> Evaluations:
+def locate_border(
+    posterior: Posterior, evaluations: Evaluations, *, num_segments: Positive | None = None
+) -> Evaluations:
     """The evaluations, and more of them by bisection where some have no likelihood: points beside the border.
 
     What N random points leave open of a border is about dim/N of the posterior's mass, in which a surrogate's draws
     have no likelihood or the surrogate no draws. Halving a segment between a point with a likelihood and one
-    without closes that gap there, to a thousandth of a standard deviation in ten evaluations. There are 100
-    segments, or 30 a parameter, from points without a likelihood to the nearest that have one.
+    without closes that gap there, to a thousandth of a standard deviation in ten evaluations. Segments lead from points
+    without a likelihood to the nearest that have one.
 
     Args:
         posterior: the true posterior.
         evaluations: those that will teach, of any leading shape.
+        num_segments: at most; each costs ten evaluations. None for 30 a parameter, and at least 100.
 
     Returns:
         All evaluations, with one leading axis; those given where none, or next to none, has no likelihood.
@@ -43,7 +51,7 @@ def locate_border(posterior: Posterior, evaluations: Evaluations) -> Evaluations
         return evaluations
     scale = np.linalg.cholesky(np.atleast_2d(np.cov(solved.T)))
     white = lambda x: scipy.linalg.solve_triangular(scale, x.T, lower=True).T
-    num = max(FEWEST_SEGMENTS, A_PARAMETER * solved.shape[1])
+    num = num_segments or most_segments(solved.shape[1])
     outside = unsolved[np.linspace(0, len(unsolved) - 1, min(len(unsolved), num)).astype(int)]
     partners = min(-(-num // len(outside)), len(solved))
     nearest = cKDTree(white(solved)).query(white(outside), partners)[1].reshape(-1)
