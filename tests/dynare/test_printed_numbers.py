@@ -8,6 +8,7 @@ from estim.dynare.modfile import translate
 from estim.dynare.reading.functions import CONSTANTS
 from estim.dynare.reading.syntax import Name
 from estim.dynare.writing.printer import to_python
+from estim.numerics.kinks import maximum, minimum
 
 KNOWN = {"s": 2.0, "m": -3.0, "h": 0.5}
 EXPRESSIONS = [
@@ -68,5 +69,5 @@ def test_the_value_is_that_of_floats(text, tmp_path):
     expression = contents.equations[0].left
     # m is written as a number where it stands, the others as floats of a parameter.
     leaf = lambda node: "-3" if node == Name("m") else str(KNOWN.get(node.name, CONSTANTS.get(node.name)))
-    ours = eval(to_python(expression, leaf), {"jnp": jnp})
+    ours = eval(to_python(expression, leaf), {"jnp": jnp, "maximum": maximum, "minimum": minimum})
     np.testing.assert_allclose(float(ours), contents.evaluate(expression), rtol=1e-14)
