@@ -217,8 +217,10 @@ def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
 
         1/20 = n P(term > y) = M (y / u)^(-1/k);
 
-    two standard errors are at least what that adds to the standard deviation. Sources: Flegal, Haran and Jones (2008);
-    Embrechts, Klueppelberg and Mikosch (1997); Vehtari, Simpson, Gelman, Yao and Gabry (2024).
+    two standard errors are at least what that adds to the standard deviation. Nor is its error less than that of n
+    independent draws, sqrt((kurtosis - 1) / n) / 2: groups none of which has been far out know too little of it.
+    Sources: Flegal, Haran and Jones (2008); Embrechts, Klueppelberg and Mikosch (1997); Vehtari, Simpson, Gelman, Yao
+    and Gabry (2024).
 
     Args:
         effective: numbers of effective draws ``[k]``.
@@ -235,7 +237,8 @@ def margin_errors(draws: np.ndarray, effective: np.ndarray) -> np.ndarray:
         relative = (centred / draws.std(axis=0)) ** 2
         threshold = np.partition(relative, -beyond, axis=0)[-beyond]
         largest = threshold * (20 * beyond / len(some) * effective) ** khat
-        error[1] = np.fmax(error[1], largest / effective / 4)
+        of_independent = np.sqrt((np.mean(relative**2, axis=0) - 1) / effective) / 2
+        error[1] = np.fmax(error[1], np.fmax(largest / effective / 4, of_independent))
     return error
 
 

@@ -181,3 +181,12 @@ def test_a_standard_deviation_that_heavy_tails_move_is_not_called_known(nu):
     assert np.mean((error < 0.025) & (off > 0.05)) < 0.05
     if nu == 30:
         assert np.mean(error < 0.025) > 0.95
+
+
+def test_the_error_of_a_standard_deviation_is_not_less_than_that_of_effective_draws():
+    """Of 30,000 draws that are worth 300 the groups agree too well: the error is that of 300 independent ones."""
+    draws = np.random.default_rng(0).exponential(size=(30_000, 1))
+    error = margin_errors(draws, np.array([300.0]))[1, 0]
+    assert error >= 0.98 * np.sqrt((9 - 1) / 300) / 2  # the kurtosis is 9
+    independent = np.std([np.random.default_rng(i).exponential(size=300).std() for i in range(400)])
+    assert 0.7 < error / independent < 1.6
