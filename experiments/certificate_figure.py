@@ -2,8 +2,8 @@
 
     python experiments/certificate_figure.py
 
-A point for each problem of results/certificate.jsonl, by family: its largest error in limits of what is called wrong
-(certificate.py), so that what lies above one is wrong; coloured by the first word. Writes docs/methods/certificate.png.
+A point for each fresh problem of results/certificate.jsonl, by family: its largest error in limits of what is called
+wrong (certificate.py), so that what lies above one is wrong; coloured by the first word. Writes docs/methods/certificate.png.
 """
 
 import json
@@ -11,15 +11,20 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from certificate import FILE, LIMITS
+from certificate import FILE, HALVES, LIMITS
+from certificate_problems import FAMILIES
 
 FIGURE = Path(__file__).parents[1] / "docs" / "methods" / "certificate.png"
 COLORS = {"safe": "#2a7f62", "use the correction": "#e0a030", "not certified": "#b03a48"}
 
 
 def main() -> None:
-    lines = [line for line in map(json.loads, FILE.open()) if not line["unseen"]]
-    families = list(dict.fromkeys(line["family"].split(",")[0] for line in sorted(lines, key=_order)))
+    lines = [
+        line
+        for line in map(json.loads, FILE.open())
+        if line["number"] in HALVES["fresh"] and not line["unseen"]
+    ]
+    families = list(dict.fromkeys(line["family"].split(",")[0] for line in sorted(lines, key=_place)))
     rng = np.random.default_rng(0)
     figure, axes = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
     for verdict, color in COLORS.items():
@@ -44,8 +49,8 @@ def main() -> None:
     print(json.dumps({verdict: sum(line["verdict"] == verdict for line in lines) for verdict in COLORS}))
 
 
-def _order(line: dict) -> tuple[bool, int]:
-    return line["number"] >= 300, line["number"] // 2 % 12
+def _place(line: dict) -> int:
+    return line["number"] // 2 % len(FAMILIES)
 
 
 if __name__ == "__main__":
