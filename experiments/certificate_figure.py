@@ -3,7 +3,8 @@
     python experiments/certificate_figure.py
 
 A point for each fresh problem of results/certificate.jsonl, by family: its largest error in limits of what is called
-wrong (certificate.py), so that what lies above one is wrong; coloured by the first word. Writes docs/methods/certificate.png.
+wrong (certificate.py), so that what lies above one is wrong; coloured by the first word. Writes
+docs/methods/certificate.png.
 """
 
 import json
