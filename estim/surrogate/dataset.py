@@ -13,7 +13,6 @@ from estim.surrogate.border import fit_border, no_border
 from estim.surrogate.noise import OWN_ERROR
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.scaling import Scaling
-from estim.surrogate.slopes import trust
 from estim.surrogate.tails import Hill, fit_hill
 
 REACH = 20.0
@@ -119,7 +118,7 @@ def build_training_set(
     weight = density_weights(np.asarray(points.logdensity), dim, recipe.density_temperature)
     if variance is not None:
         weight = noisy_weights(points, weight, variance, recipe.density_temperature)
-    center, scale = _units(position, weight, recipe.whiten)
+    center, scale = units(position, weight, recipe.whiten)
     z = whitened(center, scale, position)
     if recipe.quadratic:
         hill = fit_hill(z, values, weight)
@@ -154,6 +153,15 @@ def build_training_set(
     return Scaling(*(jnp.asarray(np.asarray(leaf, float)) for leaf in scaling)), data
 
 
+TRUSTED = 0.1
+"""Error of a gradient at which it counts half: a tenth of what is to be learnt, per standard deviation."""
+
+
+def trust(error: np.ndarray, unit: float) -> np.ndarray:
+    """Weights ``[n]`` of gradients by their errors, where what is to be learnt is of the size ``unit``."""
+    return 1 / (1 + (error / (TRUSTED * unit)) ** 2)
+
+
 def noisy_weights(
     points: Evaluations, weight: np.ndarray, variance: np.ndarray, temperature: float | None
 ) -> np.ndarray:
@@ -164,13 +172,15 @@ def noisy_weights(
     """
     known = 1 / (variance + OWN_ERROR**2)
     position = np.asarray(points.position)
-    z = whitened(*_units(position, weight, True), position)
+    z = whitened(*units(position, weight, True), position)
     smooth = fit_hill(z, np.asarray(points.loglikelihood), weight * known)(z) + np.asarray(points.logprior)
     found = density_weights(smooth, position.shape[1], temperature) * known
     return found / found.mean()
 
 
-def _units(position: np.ndarray, weight: np.ndarray, whiten: bool) -> tuple[np.ndarray, np.ndarray]:
+def units(
+    position: np.ndarray, weight: np.ndarray | None = None, whiten: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Center ``[dim]`` and lower triangular scale ``[dim, dim]`` of whitened positions."""
     covariance = np.atleast_2d(np.cov(position.T, aweights=weight))
     if not whiten:

@@ -1,13 +1,12 @@
 """Where a border is: segments between a point with a solution and one without, halved until they are short."""
 
 import numpy as np
-import scipy.linalg
 from scipy.spatial import cKDTree
 
 from estim.arguments import Positive, checked
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
-from estim.surrogate.dataset import flattened, unsolved_positions
+from estim.surrogate.dataset import flattened, units, unsolved_positions, whitened
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 
 FEWEST_SEGMENTS, A_PARAMETER = 100, 30
@@ -49,8 +48,8 @@ def locate_border(
     solved = np.asarray(flat.position)[np.isfinite(flat.logdensity)]
     if len(unsolved) <= RARE * np.size(flat.logdensity) or len(solved) <= solved.shape[1]:
         return evaluations
-    scale = np.linalg.cholesky(np.atleast_2d(np.cov(solved.T)))
-    white = lambda x: scipy.linalg.solve_triangular(scale, x.T, lower=True).T
+    center, scale = units(solved)
+    white = lambda x: whitened(center, scale, x)
     num = num_segments or most_segments(solved.shape[1])
     outside = unsolved[np.linspace(0, len(unsolved) - 1, min(len(unsolved), num)).astype(int)]
     partners = min(-(-num // len(outside)), len(solved))
@@ -58,7 +57,7 @@ def locate_border(
     inside, outside = solved[nearest], np.repeat(outside, partners, axis=0)
     found = [flat]
     for _ in range(MAX_HALVINGS):
-        long = np.linalg.norm(white(outside - inside), axis=1) > SHORT
+        long = np.linalg.norm(white(outside) - white(inside), axis=1) > SHORT
         if not long.any():
             break
         inside, outside = inside[long], outside[long]

@@ -11,7 +11,7 @@ from estim.posterior import Posterior
 from estim.progress import Progress
 from estim.samplers.states import evaluate_logprior
 from estim.surrogate.acquire import choose_batch
-from estim.surrogate.dataset import density_weights, whitened
+from estim.surrogate.dataset import density_weights, units, whitened
 from estim.surrogate.estimates import evenly_spaced
 from estim.surrogate.evaluate import concatenate_evaluations, evaluate_posterior
 from estim.surrogate.fit import Surrogate, ensemble_loglikelihoods, fit_surrogate
@@ -86,8 +86,7 @@ def refine(
         )
     )
     if len(members) >= MIN_MEMBERS:
-        center, scale = candidates[:num_candidates].mean(axis=0), np.cov(candidates[:num_candidates].T)
-        z = whitened(center, np.linalg.cholesky(np.atleast_2d(scale)), candidates[chosen])
+        z = whitened(*units(candidates[:num_candidates]), candidates[chosen])
         groups = np.array_split(np.arange(len(chosen)), -(-num_evaluations // GROUP))
         shares = np.array_split(np.arange(num_evaluations), len(groups))
         best = [

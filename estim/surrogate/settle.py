@@ -47,7 +47,7 @@ class Settled(NamedTuple):
         certificates: of every surrogate, in order, and of matched moments; the conditions of the last say why.
         story: what was tried, in order, and why it did not suffice.
         surrogate, evaluations: the last, and all that it was taught.
-        num_evaluations: true evaluations spent here.
+        num_evaluations: true evaluations spent here, but for 80 by which each fit looks at gradients.
     """
 
     correction: str
@@ -195,9 +195,10 @@ def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampl
     """Draws of `sample_surrogate`, again with LONGER chains where they have not met, or with more draws of them."""
     for number in range(LENGTHENINGS + 1):
         draws = sample_surrogate(surrogate, jax.random.fold_in(rng_key, number), **sampling)
-        if number == LENGTHENINGS or say_enough(draws.position, tolerance):
+        met, enough = say_enough(draws.position, tolerance)
+        if number == LENGTHENINGS or enough:
             break
-        if have_met(draws.position, tolerance):
+        if met:
             longer = {"num_samples": draws.position.shape[1]}
         else:
             longer = {"thin": sampling.get("thin", 1), "num_warmup": sampling.get("num_warmup", 2000)}
@@ -205,17 +206,10 @@ def sample_until_met(surrogate: Surrogate, rng_key: Key, tolerance: float, sampl
     return draws
 
 
-def have_met(position: np.ndarray, tolerance: float) -> bool:
-    """Whether chains ``[chain, draw, dim]`` have met and have enough effective draws."""
+def say_enough(position: np.ndarray, tolerance: float) -> tuple[bool, bool]:
+    """Whether chains ``[chain, draw, dim]`` have met, and whether their errors, too, leave room for the surrogate's."""
     rhat, effective = convergence(position)
-    return bool(
-        np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
-    )
-
-
-def say_enough(position: np.ndarray, tolerance: float) -> bool:
-    """Whether chains have met and their own errors leave room for the surrogate's."""
-    effective = convergence(position)[1]
+    met = np.all(rhat < highest_rhat(len(position), tolerance)) and np.all(effective >= MIN_EFFECTIVE_DRAWS)
     error = margin_errors(np.asarray(position, float).reshape(-1, position.shape[-1]), effective)
     small = [np.all(4 * row < looser * tolerance) for row, looser in zip(error, LOOSER.values(), strict=True)]
-    return have_met(position, tolerance) and all(small)
+    return bool(met), bool(met and all(small))

@@ -1,11 +1,11 @@
 """Whether gradients hold at the posterior's scale: between kinks that lie close they say nothing of what comes next."""
 
 import numpy as np
-import scipy.linalg
 from scipy.spatial import cKDTree
 
 from estim.evaluations import Evaluations
 from estim.posterior import Posterior
+from estim.surrogate.dataset import units, whitened
 from estim.surrogate.evaluate import evaluate_posterior
 
 NUM_PROBES = 40
@@ -14,9 +14,6 @@ NEIGHBOURS = 3
 
 STEP = 0.05
 """Of a probe to both sides, in standard deviations of the points."""
-
-TRUSTED = 0.1
-"""Error of a gradient at which it counts half: a tenth of what is to be learnt, per standard deviation."""
 
 
 def slope_errors(posterior: Posterior, points: Evaluations) -> np.ndarray:
@@ -40,7 +37,7 @@ def slope_errors(posterior: Posterior, points: Evaluations) -> np.ndarray:
     if not len(known):
         return np.full(num, np.inf)
     at = known[np.linspace(0, len(known) - 1, min(NUM_PROBES, len(known))).astype(int)]
-    scale = np.linalg.cholesky(np.atleast_2d(np.cov(position.T)))
+    center, scale = units(position)
     direction = np.random.default_rng(0).normal(size=(len(at), dim))
     step = direction / np.linalg.norm(direction, axis=1, keepdims=True) @ scale.T
     sides = np.concatenate([position[at] + STEP * step, position[at] - STEP * step])
@@ -51,11 +48,6 @@ def slope_errors(posterior: Posterior, points: Evaluations) -> np.ndarray:
     kept = np.isfinite(error)  # beside a border one side may have no likelihood
     if not kept.any():
         return np.zeros(num)
-    white = scipy.linalg.solve_triangular(scale, position.T, lower=True).T
+    white = whitened(center, scale, position)
     nearest = cKDTree(white[at[kept]]).query(white, [*range(1, min(NEIGHBOURS, kept.sum()) + 1)])[1]
     return np.sqrt(dim * np.mean(error[kept][nearest] ** 2, axis=1))
-
-
-def trust(error: np.ndarray, unit: float) -> np.ndarray:
-    """Weights ``[n]`` of gradients by their `slope_errors`, where what is to be learnt is of the size ``unit``."""
-    return 1 / (1 + (error / (TRUSTED * unit)) ** 2)

@@ -7,11 +7,11 @@ import pytest
 from helpers_surrogate import make_posterior
 
 from estim.surrogate.correct import surrogate_logdensity
-from estim.surrogate.dataset import flattened
+from estim.surrogate.dataset import flattened, trust
 from estim.surrogate.evaluate import evaluate_posterior
 from estim.surrogate.fit import fit_surrogate
 from estim.surrogate.recipe import Recipe
-from estim.surrogate.slopes import slope_errors, trust
+from estim.surrogate.slopes import slope_errors
 
 SCALES = np.array([1.0, 0.1, 20.0])
 
