@@ -1,5 +1,6 @@
 """How JAX is set up for estim: double precision, one host device a core, compiled code kept on disk, calls run where
-they are made (to hand one to another thread takes as long as a small model's filter).
+they are made (to hand one to another thread takes as long as a small model's filter), vectors as wide as the processor
+has them (the compiler's own choice is half of that).
 
 `configure` runs when `estim` is imported, before JAX starts its backend. What the user has
 set already, in the environment or through `jax.config`, is left alone.
@@ -15,7 +16,8 @@ from platformdirs import user_cache_dir
 
 
 def configure() -> None:
-    """Switch on float64, a device per core, calls without a thread of their own, and the persistent compilation cache.
+    """Switch on float64, a device per core, wide vectors, calls without a thread of their own, and the persistent
+    compilation cache.
 
     Where JAX is not loaded yet, its environment variables say so, and it is not loaded for
     this: `estim --help` need not wait for it.
@@ -23,6 +25,8 @@ def configure() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
+    if "xla_cpu_prefer_vector_width" not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_prefer_vector_width=512"
     asked_by_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     cores = available_cores()
     cache = {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from estim import soften
-from estim.numerics import gini, top_share
+from estim.numerics import exp, gini, top_share
 from estim.priors import beta, normal
 from estim.simulation import Simulation
 
@@ -55,8 +55,8 @@ def mean_income(p):
 
 def transition(before, shocks, p, inverse_temperature=jnp.inf):
     z = p.a * before.z + p.b + p.s_z * shocks.z
-    income = p.c_y * jnp.exp(z) + jnp.exp(p.mu_y + p.s_y * shocks.income)
-    returns = p.c_r * jnp.exp(z) + jnp.exp(p.mu_r + p.s_r * shocks.returns)
+    income = p.c_y * exp(z) + exp(p.mu_y + p.s_y * shocks.income)
+    returns = p.c_r * exp(z) + exp(p.mu_r + p.s_r * shocks.returns)
     saves = 1 - soften.threshold(p.threshold - before.w, inverse_temperature)  # also at the threshold itself
     return State(returns * saves * p.s_0 * before.w + income, z)
 
