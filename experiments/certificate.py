@@ -19,7 +19,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from certificate_models import FIRST, KINDS, NUM_MODELS, make_model_problem
-from certificate_problems import FAMILIES, Problem, dimension, make_problem
+from certificate_problems import FAMILIES, FRESH, Problem, dimension, make_problem
 
 import estim
 from estim.surrogate.settle import settle
@@ -28,7 +28,7 @@ FILE = Path(__file__).parent / "results" / "certificate.jsonl"
 HALVES = {
     "even": range(0, FIRST + NUM_MODELS, 2),
     "odd": range(1, FIRST + NUM_MODELS, 2),
-    "fresh": range(1001, 1301, 2),
+    "fresh": range(FRESH + 1, FRESH + FIRST + NUM_MODELS, 2),
 }
 NUM_EVALUATIONS = 4_000
 LIMITS = {"mean": 0.1, "sd": 0.05, "quantile": 0.15}
@@ -172,7 +172,7 @@ def order(number: int) -> tuple[bool, int]:
 
 
 def is_model(number: int) -> bool:
-    return FIRST <= number < FIRST + NUM_MODELS
+    return number % FRESH >= FIRST
 
 
 def main() -> None:

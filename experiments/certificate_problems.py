@@ -37,6 +37,9 @@ FAMILIES = (
 SEED = 20261127
 DIMS = (2, 3, 5, 8, 12, 20, 30)
 SHARES = (0.22, 0.18, 0.18, 0.18, 0.12, 0.08, 0.04)
+FRESH = 1_000
+"""Problems from this number on were never looked at while certificates were made."""
+
 POINTS, FEW = 4_000, 40
 """Points that teach, and how many a parameter (and one) where points are few."""
 

@@ -72,3 +72,16 @@ def test_a_forked_child_is_told_instead_of_hanging():
     os.waitpid(child, 0)
     assert b"multiprocessing.get_context('spawn')" in os.read(read, 1000)
     runtime.require_own_runtime()  # the parent goes on
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ("--xla_cpu_prefer_vector_width=128", "--xla_cpu_prefer_vector_width=128"),
+        ("--xla_dump_to=there", "--xla_dump_to=there --xla_cpu_prefer_vector_width=512"),
+    ],
+)
+def test_vectors_are_wide_unless_flags_say_otherwise(monkeypatch, given, then):
+    monkeypatch.setenv("XLA_FLAGS", given)
+    runtime.configure()
+    assert os.environ["XLA_FLAGS"] == then

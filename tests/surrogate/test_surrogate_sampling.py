@@ -18,7 +18,6 @@ from estim.surrogate.fit import (
 )
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import TILE, sample_surrogate
-from estim.surrogate.tile import standard_normal
 
 MEAN = np.array([1.0, -2.0, 0.5])
 SCALE = np.array([[0.5, 0.0, 0.0], [0.3, 2.0, 0.0], [-1.0, 0.2, 1.0]])
@@ -89,18 +88,6 @@ def test_streamed_draws_are_the_same_bits(surrogate, draws, tmp_path):
         np.testing.assert_array_equal(np.load(tmp_path / "draws" / f"{name}.npy"), getattr(draws, name))
     assert {phase for phase, *_ in told} == {"warmup", "sample"}
     assert told[-1][:3] == ("sample", 60, 60)
-
-
-def test_proposal_noise_is_standard_normal():
-    noise = np.asarray(standard_normal(jax.random.key(0), (10_001, 11)))
-    assert noise.shape == (10_001, 11) and noise.dtype == np.float32
-    assert scipy.stats.kstest(noise.ravel(), "norm").pvalue > 1e-4
-    products = noise.T @ noise / len(noise) - np.eye(11)
-    assert np.abs(products).max() < 5 * np.sqrt(2 / len(noise))
-    halves = noise.ravel()[: noise.size // 2 + 1], noise.ravel()[noise.size // 2 + 1 :]  # cosines, sines
-    assert abs(np.corrcoef(halves[0][: len(halves[1])] ** 2, halves[1] ** 2)[0, 1]) < 5 / np.sqrt(
-        noise.size / 2
-    )
 
 
 def test_polynomial_tails_are_reached():
