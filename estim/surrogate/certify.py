@@ -29,6 +29,7 @@ from estim.surrogate.estimates import (
     margin_shifts,
     margins,
     missing_mass,
+    rank_rhat,
     reliable_khat,
     tail_khat,
 )
@@ -239,7 +240,7 @@ def certify_weighted(
     rhat, effective_draws = convergence(flat.reshape(*draws.shape[:2], -1))
     training_rhat = missing = None
     if training_chains is not None:
-        training_rhat = convergence(training_chains)[0]
+        training_rhat = rank_rhat(training_chains)
         reference = evenly_spaced(training_chains, num_reference)
         true_there = usable_logdensity(evaluate_posterior(posterior, reference, anew=True))
         missing = missing_mass(

@@ -292,27 +292,53 @@ def highest_rhat(num_chains: int, tolerance: float) -> float:
     return np.sqrt(1 + num_chains // SUPERCHAIN * tolerance**2) if num_chains >= MANY_CHAINS else 1.01
 
 
-def convergence(draws: np.ndarray, max_draws: int = 100_000) -> tuple[np.ndarray, np.ndarray]:
-    """Rank-normalised split R-hat, of many chains the nested one, and effective sample size, both ``[dim]``.
+MAX_RANKED = 100_000
+"""Draws whose convergence is looked at; of more every k-th of each chain."""
 
-    The size is the smaller of bulk and tail (5 and 95 %). A chain of fewer than four draws, or a parameter that
-    never moves, has no R-hat: not a number. Beyond `max_draws` every k-th draw is looked at. Source: Vehtari,
-    Gelman, Simpson, Carpenter and Bürkner (2021).
+
+def convergence(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """R-hat of `rank_rhat` and the effective sample size, the smaller of bulk and tail (5 and 95 %), both ``[dim]``.
+
+    Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021).
+    """
+    from arviz_stats.base import array_stats
+
+    if draws.shape[1] < 4:
+        return rank_rhat(draws), np.full(draws.shape[2], np.nan)
+    thinned, axes = _thinned(draws), {"chain_axis": 0, "draw_axis": 1}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bulk = array_stats.ess(thinned, method="bulk", **axes)
+        tail = array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes)
+    # ArviZ calls the effective size of a constant the number of draws.
+    return rank_rhat(draws), np.where(_moves(thinned), np.minimum(bulk, tail), np.nan)
+
+
+def rank_rhat(draws: np.ndarray) -> np.ndarray:
+    """Rank-normalised split R-hat ``[dim]`` of draws ``[chain, draw, dim]``, of many chains the nested one.
+
+    Not a number for chains of fewer than four draws and a parameter that never moves. Source: as of `convergence`.
     """
     from arviz_stats.base import array_stats  # takes a second to import
 
     chains, length, dim = draws.shape
     if length < 4:
-        return np.full(dim, np.nan), np.full(dim, np.nan)
-    thinned = np.asarray(draws[:, :: min(max(1, chains * length // max_draws), length // 4)], float)
+        return np.full(dim, np.nan)
+    thinned = _thinned(draws)
     halves = thinned.reshape(2, -1, dim) if chains == 1 and thinned.shape[1] % 2 == 0 else thinned
-    axes = {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(invalid="ignore", divide="ignore"):
         many = chains >= MANY_CHAINS
-        rhat = nested_rhat(thinned) if many else array_stats.rhat(halves, method="rank", **axes)
-        bulk = array_stats.ess(thinned, method="bulk", **axes)
-        tail = array_stats.ess(thinned, method="tail", prob=(0.05, 0.95), **axes)
-    moves = (
-        np.ptp(thinned, axis=(0, 1)) > 0
-    )  # ArviZ calls the effective size of a constant the number of draws
-    return np.where(moves, rhat, np.nan), np.where(moves, np.minimum(bulk, tail), np.nan)
+        rhat = (
+            nested_rhat(thinned)
+            if many
+            else array_stats.rhat(halves, method="rank", chain_axis=0, draw_axis=1)
+        )
+    return np.where(_moves(thinned), rhat, np.nan)
+
+
+def _thinned(draws: np.ndarray) -> np.ndarray:
+    chains, length, _ = draws.shape
+    return np.asarray(draws[:, :: min(-(-chains * length // MAX_RANKED), length // 4)], float)
+
+
+def _moves(draws: np.ndarray) -> np.ndarray:
+    return np.ptp(draws, axis=(0, 1)) > 0
