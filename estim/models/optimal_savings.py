@@ -11,6 +11,7 @@ import numpy as np
 
 from estim.decision import DecisionModel
 from estim.heterogeneity.distribution import forward_on_grid
+from estim.numerics import power
 from estim.numerics.grids import tauchen
 
 
@@ -35,8 +36,7 @@ def build(n_wealth, n_income):
         income = jnp.exp(tauchen(p.rho, p.nu, n_income).states)
         c = p.R * w[:, None, None] + income[None, :, None] - w[None, None, :]
         feasible = c > 0
-        power = jnp.exp((1 - p.gamma) * jnp.log(jnp.where(feasible, c, 1.0)))  # takes half of the time of **
-        utility = power / (1 - p.gamma)
+        utility = power(jnp.where(feasible, c, 1.0), 1 - p.gamma) / (1 - p.gamma)
         return jnp.where(feasible, utility, -jnp.inf)
 
     def continuation(v, p):

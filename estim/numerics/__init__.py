@@ -3,7 +3,7 @@
 from estim.numerics.branch import compute_where
 from estim.numerics.covariance_root import covariance_root
 from estim.numerics.doubling import solve_expectations
-from estim.numerics.elementary import exp
+from estim.numerics.elementary import exp, power
 from estim.numerics.inequality import gini, lorenz_curve, top_share
 from estim.numerics.linear import eliminate, factorize, solve_factorized, solve_linear
 from estim.numerics.normals import many_normals
@@ -28,6 +28,7 @@ __all__ = [
     "lorenz_curve",
     "many_normals",
     "matrix_powers",
+    "power",
     "resample_systematically",
     "scan_in_segments",
     "semidefinite_cholesky",

@@ -72,6 +72,20 @@ def log_of_positive(x: Array) -> Array:
     return n * form.ln2[0] + (2 * artanh + n * form.ln2[1])
 
 
+@jax.custom_jvp
+def power(x: Array, exponent: Array) -> Array:
+    """x^a = e^(a ln x) of positive normal x, to ``|a ln x|`` units in the last place; else not a number."""
+    x, exponent = jnp.asarray(x, float), jnp.asarray(exponent, float)
+    return jnp.where(x > 0, exp(exponent * log_of_positive(jnp.where(x > 0, x, 1))), jnp.nan)
+
+
+@power.defjvp
+def _power_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, a), (dx, da) = primals, tangents
+    y = power(x, a)
+    return y, y * (a * dx / x + jnp.log(x) * da)
+
+
 def cosine_and_sine_of_turns(v: Array) -> tuple[Array, Array]:
     """cos 2 pi v and sin 2 pi v of floating-point v, of moderate size, without a derivative.
 

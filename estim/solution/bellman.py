@@ -7,14 +7,15 @@ Sargent and Stachurski (2024), Dynamic Programming, ch. 5 and 8.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jax.scipy.sparse.linalg import gmres
 
 from estim.numerics.fixed_point import largest, solve_fixed_point
+from estim.numerics.krylov import gmres
 from estim.numerics.linear import solve_linear
 from estim.typing import Array, Scalar
 
@@ -179,12 +180,7 @@ def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: Sca
         identity = jnp.eye(b.size)
         return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
 
-    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        # "incremental" ends as soon as the tolerance is met, not after whole rounds
-        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50, solve_method="incremental")[
-            0
-        ]
-
+    solve = partial(gmres, tolerance=tolerance)
     return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
 
 

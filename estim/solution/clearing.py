@@ -10,7 +10,7 @@ from estim.decision import DecisionModel
 from estim.numerics.bracketed import solve_bracketed
 from estim.numerics.branch import moving_where
 from estim.representations.stationary import StationaryEquilibrium
-from estim.solution.population import Point, starting_point
+from estim.solution.population import Point
 from estim.status import Status
 from estim.typing import Scalar
 
@@ -20,6 +20,7 @@ MAX_STEPS = 100
 def solve_cleared(
     spec: DecisionModel,
     params: Any,
+    begin: Callable[[Any], Point],
     search: Callable[[Any, Point], Point],
     attach: Callable[[Any, Point], StationaryEquilibrium],
     tolerance: float,
@@ -29,6 +30,7 @@ def solve_cleared(
     Args:
         spec: with ``unknowns``.
         params: whose value of the unknown is of no matter.
+        begin: ``params -> point`` where a search begins.
         search: ``(params, point) -> point``, value and distribution with the unknown given, without derivatives.
         attach: ``(params, point) -> solution``, with derivatives.
         tolerance: of the unknown, relative to its size.
@@ -47,7 +49,7 @@ def solve_cleared(
         value = jax.lax.stop_gradient(gap(x, fixed, point))
         return jnp.where(point.status == Status.OK, value, jnp.nan), point
 
-    first = starting_point(spec, fixed._replace(**{name: jnp.asarray(low, float)}))
+    first = begin(fixed._replace(**{name: jnp.asarray(low, float)}))
     root = jax.lax.stop_gradient(solve_bracketed(excess, low, high, first, tolerance, MAX_STEPS))
     unsolved = jnp.where(root.kept.status == Status.OK, Status.NOT_CLEARED.value, root.kept.status)
     status = jnp.where(root.bracketed, Status.OK.value, unsolved)

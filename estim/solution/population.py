@@ -1,5 +1,6 @@
 """The stationary distribution of the agents of a dynamic program over their states."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,10 +19,12 @@ MOST_ROUNDS = 20  # of Krylov's method, which from far away needs to begin again
 
 
 class Point(NamedTuple):
-    """What a search found, or begins from: ``value``, ``distribution`` (None without motion), `Status`, ``steps``, the
-    ``error`` max |T(v) - v| and the ``radius`` of discounting."""
+    """What a search found, or begins from: ``value``, the ``policy`` that is best there (of an operator what it
+    follows), ``distribution`` (None without motion), `Status`, ``steps``, the ``error`` max |T(v) - v| and the
+    ``radius`` of discounting."""
 
     value: Any
+    policy: Any
     distribution: Any
     status: Scalar
     steps: Scalar
@@ -29,15 +32,16 @@ class Point(NamedTuple):
     radius: Scalar
 
 
-def starting_point(spec: DecisionModel, params: Any) -> Point:
-    """Where the search begins."""
+def starting_point(spec: DecisionModel, params: Any, improve: Callable[[Any], tuple[Any, Any]]) -> Point:
+    """Where the search begins; no policy has been found there."""
     value = spec.first_value(params)
+    policy = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(improve, value)[1])
     people = None
     if spec.motion is not None:
         first = spec.first_distribution(value, params)
         people = first / jnp.sum(first)
     nothing = jnp.array(jnp.inf)
-    return Point(value, people, jnp.asarray(Status.OK.value), jnp.asarray(0), nothing, nothing)
+    return Point(value, policy, people, jnp.asarray(Status.OK.value), jnp.asarray(0), nothing, nothing)
 
 
 def settle(point: Point, solution: StationaryEquilibrium) -> Point:

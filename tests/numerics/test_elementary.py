@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from estim.numerics import exp, many_normals
+from estim.numerics import exp, many_normals, power
 from estim.numerics.elementary import cosine_and_sine_of_turns, log_of_positive
 
 FORMATS = pytest.mark.parametrize(("dtype", "last_place"), [(np.float64, 2.0**-52), (np.float32, 2.0**-23)])
@@ -75,3 +75,16 @@ def test_normals_are_normal_and_independent(dtype, last_place):
     halves = noise.ravel()[: noise.size // 2 + 1], noise.ravel()[noise.size // 2 + 1 :]  # cosines, sines
     squares = halves[0][: len(halves[1])] ** 2, halves[1] ** 2
     assert abs(np.corrcoef(*squares)[0, 1]) < 5 / np.sqrt(noise.size / 2)
+
+
+def test_powers_and_their_derivatives():
+    x, a = np.random.default_rng(0).uniform(0.01, 10, 1_000), np.random.default_rng(1).uniform(-3, 3, 1_000)
+    np.testing.assert_allclose(power(x, a), x**a, rtol=1e-14)
+    assert np.isnan(power(jnp.array([-1.0, 0.0]), 2.0)).all()
+    for argument in (0, 1):
+        first = jax.grad(power, argument)
+        np.testing.assert_allclose(first(1.7, -2.3), jax.grad(jnp.power, argument)(1.7, -2.3), rtol=1e-14)
+        second = jax.grad(first, argument)(1.7, -2.3)
+        np.testing.assert_allclose(
+            second, jax.grad(jax.grad(jnp.power, argument), argument)(1.7, -2.3), rtol=1e-13
+        )

@@ -23,7 +23,9 @@ def test_margins_and_marginal_likelihood(mean, sd, stages):
     assert np.max(moved.stats["num_stages"]) >= stages
     found, error = population_margins(moved.position)
     exact = np.array([0.0, 1.0, *norm.ppf([0.05, 0.95])])[:, None]
-    error = np.sqrt(np.mean(error**2, axis=1, keepdims=True))  # of both parameters, which are alike: 30 differences
+    error = np.sqrt(
+        np.mean(error**2, axis=1, keepdims=True)
+    )  # of both parameters, which are alike: 30 differences
     assert np.all(np.abs(found - exact) < 4 * error) and np.all(error < 0.06)
     # exp(-x^2/2) in each of two dimensions, times a prior that is next to flat
     truth = 2 * (np.log(np.sqrt(2 * np.pi)) + norm.logpdf(0.0, scale=PRIOR_SD))
