@@ -129,6 +129,8 @@ class SurrogateRoute:
         thin: iterations of a chain for each draw that is kept.
         num_refinement: evaluations of the exact posterior, where the network is unsure, on which it is trained
             once more.
+        num_rounds: how often, at most, a network whose certificate is refused is taught again by the certificate's
+            evaluations.
         num_certificate: evaluations of the exact posterior that the certificate rests on; three fifths of
             them are weighed, and their weights correct the means.
         settings: fields of the recipe that are to be different.
@@ -145,6 +147,7 @@ class SurrogateRoute:
     num_warmup: NonNegative = 2_000
     thin: Positive = 80
     num_refinement: NonNegative = 0
+    num_rounds: NonNegative = 1
     num_certificate: Annotated[int, at_least(100)] = 4_000
     settings: Mapping[str, Any] = field(default_factory=lambda: {"max_steps": 16_000, "learning_rate": 5e-3})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -92,21 +93,17 @@ def _learning(
     """The surrogate, its draws, its certificate and what its figures show."""
     taught = tuple(map(_part_of, settings.train_on))
 
-    def draw(results: Results) -> None:
-        learning.sample(run, posterior, results[SURROGATE], settings, key("surrogate"), progress)
-
-    def certify(results: Results) -> None:
-        learning.certify(run, posterior, results[SURROGATE], settings, key("certify"), progress)
+    def settle(results: Results) -> Any:
+        return learning.settle(run, posterior, results[SURROGATE], settings, key, progress)
 
     def compare(results: Results) -> None:
-        learning.compare(run, posterior, results[SURROGATE], results[MODE], settings.train_on[0])
+        learning.compare(run, posterior, results[SURROGATE_DRAWS], results[MODE], settings.train_on[0])
 
     train = lambda _: learning.train(run, posterior, settings, key("train"), progress)
     slice_ = lambda results: learning.slice_exact(run, posterior, results[MODE])
     return [
         Part(SLICES, slice_, needs=(MODE,)),
         Part(SURROGATE, train, needs=taught, exclusive=True),
-        Part(SURROGATE_DRAWS, draw, needs=(SURROGATE,), exclusive=True),
-        Part("certificate", certify, needs=(SURROGATE_DRAWS,), exclusive=True),
+        Part(SURROGATE_DRAWS, settle, needs=(SURROGATE,), exclusive=True),
         Part("comparison", compare, needs=(SLICES, SURROGATE_DRAWS)),
     ]

@@ -1,5 +1,6 @@
 """The surrogate of a run: trained, sampled, weighed against the exact posterior, corrected and certified."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from estim.results.store import RunDirectory
 from estim.samplers.constrain import constrain, unconstrain
 from estim.samplers.mode import Laplace
 from estim.surrogate.certify import Certificate, certify_weighted, weighing
-from estim.surrogate.correct import correct_means, surrogate_logdensity, weigh_draws
+from estim.surrogate.correct import WeightedDraws, correct_means, surrogate_logdensity, weigh_draws
 from estim.surrogate.evaluate import concatenate_evaluations
 from estim.surrogate.fit import (
     Surrogate,
@@ -33,6 +34,10 @@ from estim.typing import Key
 
 EVALUATED = "begun/evaluations.npz"
 """Old draws under the new data, where the run was begun from another: they teach beside what its routes evaluate."""
+NETWORK, CERTIFICATE = "surrogate/network.npz", "surrogate/certificate.json"
+ADDED = "surrogate/added.npz"
+"""What was evaluated for the network besides the routes' own points, and how often it was taught again."""
+
 _NUM_SHOWN = 10_000
 
 
@@ -40,21 +45,20 @@ def train(
     run: RunDirectory, posterior: Posterior, settings: SurrogateRoute, rng_key: Key, progress: Progress
 ) -> Surrogate:
     """The network, trained on what routes have evaluated and, where asked for, refined."""
-    if not run.has("surrogate/network.npz"):
-        report = of_route(progress, "surrogate")
-        evaluated = [read_evaluations(run, name) for name in settings.train_on]
-        thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
-        if run.has(EVALUATED):
-            thinned.append(run.read_arrays(EVALUATED))
-        evaluations = concatenate_evaluations(*(Evaluations(**e) for e in thinned))
+    if not run.has(NETWORK):
+        report, recipe = of_route(progress, "surrogate"), _recipe(settings)
+        evaluations = _of_routes(run, settings)
+        if number := _round(run):  # a network that was taught again has been lost
+            teach_again(run, posterior, settings, rng_key, number, report)
+            return surrogate_from_arrays(posterior, run.read_arrays(NETWORK))
+        num = len(evaluations.loglikelihood)
         with run.timed("surrogate: border"):
             evaluations = locate_border(posterior, evaluations, num_segments=_segments(evaluations))
-        recipe = replace(_recipe(settings), **settings.settings)
         with run.timed("surrogate: training"):
             surrogate = fit_surrogate(posterior, evaluations, rng_key, recipe=recipe, progress=report)
         if settings.num_refinement:
             with run.timed("surrogate: refinement"):
-                surrogate, _ = refine(
+                surrogate, evaluations = refine(
                     posterior,
                     surrogate,
                     evaluations,
@@ -64,8 +68,48 @@ def train(
                     recipe=recipe,
                     progress=report,
                 )
-        run.write_arrays("surrogate/network.npz", surrogate_to_arrays(surrogate))
-    return surrogate_from_arrays(posterior, run.read_arrays("surrogate/network.npz"))
+        _add(run, 0, jax.tree.map(lambda rows: rows[num:], evaluations))
+        run.write_arrays(NETWORK, surrogate_to_arrays(surrogate))
+    return surrogate_from_arrays(posterior, run.read_arrays(NETWORK))
+
+
+def teach_again(
+    run: RunDirectory,
+    posterior: Posterior,
+    settings: SurrogateRoute,
+    rng_key: Key,
+    number: int,
+    progress: Progress,
+) -> None:
+    """The network anew, round `number`, from all that routes and certificates have evaluated."""
+    evaluations = concatenate_evaluations(_of_routes(run, settings), _added(run))
+    with run.timed("surrogate: training"):
+        key = jax.random.fold_in(rng_key, 1 + number)
+        surrogate = fit_surrogate(posterior, evaluations, key, recipe=_recipe(settings), progress=progress)
+    run.write_arrays(NETWORK, surrogate_to_arrays(surrogate))
+
+
+def _of_routes(run: RunDirectory, settings: SurrogateRoute) -> Evaluations:
+    evaluated = [read_evaluations(run, name) for name in settings.train_on]
+    thinned = [{k: thin(v, settings.max_points) for k, v in e.items()} for e in evaluated]
+    if run.has(EVALUATED):
+        thinned.append(run.read_arrays(EVALUATED))
+    return concatenate_evaluations(*(Evaluations(**e) for e in thinned))
+
+
+def _round(run: RunDirectory) -> int:
+    """How often the network was taught again."""
+    return int(run.read_arrays(ADDED)["round"]) if run.has(ADDED) else 0
+
+
+def _added(run: RunDirectory) -> Evaluations:
+    arrays: dict[str, Any] = run.read_arrays(ADDED)
+    return Evaluations(**{name: rows for name, rows in arrays.items() if name != "round"})
+
+
+def _add(run: RunDirectory, number: int, evaluations: Evaluations) -> None:
+    there = {k: v for k, v in evaluations._asdict().items() if v is not None}
+    run.write_arrays(ADDED, there | {"round": np.asarray(number)})
 
 
 def _segments(evaluations: Evaluations) -> int:
@@ -77,9 +121,42 @@ def _segments(evaluations: Evaluations) -> int:
 
 def _recipe(settings: SurrogateRoute) -> Recipe:
     """The recipe by its name; of estim's own an ensemble only where refinement will ask for its variance."""
-    return get_recipe(
-        "single" if settings.recipe == "estim" and not settings.num_refinement else settings.recipe
-    )
+    single = settings.recipe == "estim" and not settings.num_refinement
+    return replace(get_recipe("single" if single else settings.recipe), **settings.settings)
+
+
+def settle(
+    run: RunDirectory,
+    posterior: Posterior,
+    surrogate: Surrogate,
+    settings: SurrogateRoute,
+    keys: Callable[[str], Key],
+    progress: Progress,
+) -> Surrogate:
+    """The network's draws and their certificate; where that is refused its evaluations teach the network again, and
+    all begins anew, `num_rounds` times at most. What is there of a finished run is left. The last network."""
+    number = _round(run)
+    while not run.has(CERTIFICATE):
+        if not run.chunks("surrogate"):
+            sample(run, posterior, surrogate, settings, _of_round(keys("surrogate"), number), progress)
+        weighted, certificate = certify(
+            run, posterior, surrogate, settings, _of_round(keys("certify"), number), progress
+        )
+        if certificate.verdict != "not certified" or number >= settings.num_rounds:
+            run.write_json(CERTIFICATE, _plain(certificate))
+            break
+        number += 1
+        found = locate_border(posterior, weighted.evaluations, num_segments=_segments(weighted.evaluations))
+        found = concatenate_evaluations(_added(run), found)
+        run.forget(NETWORK, *run.chunks("surrogate"))  # first: what is half done is done again
+        _add(run, number, found)
+        teach_again(run, posterior, settings, keys("train"), number, of_route(progress, "surrogate"))
+        surrogate = surrogate_from_arrays(posterior, run.read_arrays(NETWORK))
+    return surrogate
+
+
+def _of_round(rng_key: Key, number: int) -> Key:
+    return jax.random.fold_in(rng_key, number) if number else rng_key
 
 
 def sample(
@@ -91,9 +168,6 @@ def sample(
     progress: Progress,
 ) -> None:
     """Many chains on the network; quick enough to be made in one piece."""
-    if run.chunks("surrogate"):
-        return
-
     draws = sample_surrogate(
         surrogate,
         rng_key,
@@ -114,10 +188,8 @@ def certify(
     settings: SurrogateRoute,
     rng_key: Key,
     progress: Progress,
-) -> None:
+) -> tuple[WeightedDraws, Certificate]:
     """The certificate, and the posterior means corrected by the weights of the draws that it looked at."""
-    if run.has("surrogate/certificate.json"):
-        return
     progress("surrogate: certificate", 0, 1, "")
     with run.timed("surrogate: certificate"):
         params = read_route(run, "surrogate").params
@@ -138,8 +210,8 @@ def certify(
     learnt = surrogate_logdensity(surrogate, weighted.position)
     densities = {"exact": weighted.evaluations.logdensity, "surrogate": learnt}
     run.write_arrays("surrogate/check.npz", densities | {"mean": mean, "error": error})
-    run.write_json("surrogate/certificate.json", _plain(certificate))
     progress("surrogate: certificate", 1, 1, certificate.verdict)
+    return weighted, certificate
 
 
 def _training_chains(run: RunDirectory, posterior: Posterior, settings: SurrogateRoute) -> np.ndarray:

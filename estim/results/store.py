@@ -8,7 +8,7 @@
     mode.npz             posterior mode and its covariance
     NAME/chunk-00000.npz draws of route NAME in the model's units, of its evaluations those that a surrogate
                          learns from, as unconstrained positions, the sampler's state at the end
-    surrogate/...        the network's weights, its chain, the certificate
+    surrogate/...        the network's weights, what was evaluated for it, its chain, the certificate
     report.html
     manifest.csv         the format, and a checksum of every other file
 
@@ -270,10 +270,13 @@ class RunDirectory:
                 found += [name] if readable or (path.is_symlink() and path.is_dir()) else []
         return found
 
-    def forget(self, name: str) -> None:
-        """Take a file that is missing off the list: it is to be made again."""
-        with self._writing, self._explained(self.file(name)):
-            self._list.drop(name)
+    def forget(self, *names: str) -> None:
+        """Take files off the list, and away where they are there: they are to be made again."""
+        for name in names:
+            with self._writing, self._explained(self.file(name)):
+                self.file(name).unlink(missing_ok=True)
+                self._list.drop(name)
+                self._next.pop(name.rpartition("/")[0], None)
 
     def _write(self, name: str, write: Callable[[Path], Any]) -> None:
         raise_if_abandoned()

@@ -23,6 +23,8 @@ def surrogate_section(report: Report) -> list[Item]:
     trained_on = [LABELS.get(name, name) for name in surrogate["train_on"]]
     added = surrogate.get("num_refinement", 0)
     refined = f", and from {added:,} more where it was unsure" if added else ""
+    again = run.has("surrogate/added.npz") and int(run.read_arrays("surrogate/added.npz")["round"])
+    refined += ", and again from those of a certificate that was refused" if again else ""
     return [
         report.text(
             "A neural network learned the log-likelihood from points that "
