@@ -320,3 +320,22 @@ def test_smets_wouters_2007_period_by_period():
     reference = json.loads((REFERENCE / "smets_wouters_2007_state_space.json").read_text())
     _, logdensities = filter_states(state_space, y, stationary_start(state_space))
     np.testing.assert_allclose(logdensities, reference["per_period"], atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-8, 1e-10])
+def test_next_to_a_unit_root_the_number_does_not_change_with_the_method(distance):
+    """Chandrasekhar's recursions take the difference of variances that are a billion times what it is: a log-likelihood
+    of -655 was -687 or +396."""
+    state_space, y = random_state_space(3), random_observations(3)
+
+    def of_root(root, method):
+        T = state_space.transition.at[0].set(0.0).at[0, 0].set(root)
+        return kalman_loglikelihood(state_space._replace(transition=T), y, method=method)
+
+    root = 1 - distance
+    right = of_root(root, "square_root")
+    for found in (of_root(root, "auto"), jax.vmap(lambda r: of_root(r, "auto"))(jnp.array([0.5, root]))[1]):
+        np.testing.assert_allclose(found, right, atol=1e-5)
+    for derivative in (jax.grad, jax.hessian):
+        expected = derivative(of_root)(root, "standard")
+        np.testing.assert_allclose(derivative(of_root)(root, "auto"), expected, rtol=1e-4)

@@ -68,7 +68,8 @@ class _Elimination(NamedTuple):
 
 
 class Forecasts(NamedTuple):
-    """The log-density of each period ``[n_periods]``, and whether what it was computed from rules out a tie.
+    """The log-density of each period ``[n_periods]``; whether what it was computed from rules out a tie; and whether
+    rounding left next to nothing of it.
 
     Observables that are tied to each other have a singular F_t from some period on, n states later at the latest.
     F_t falls with t, so that |F_t| over the product of the first variances is at most the share that the smallest
@@ -77,9 +78,13 @@ class Forecasts(NamedTuple):
 
     logdensities: Array
     regular: Scalar
+    lost: Scalar | bool = False
 
 
 _REGULAR = -25.0  # ln 1e-11, some thousand times what rounding leaves
+_LOST = 1e-5
+"""Share of its first variance that an observable's forecast keeps, below which the log-likelihood is not known to six
+digits: the recursions take the difference of what are nearly equal, and err by 1e-17 over the share's square."""
 
 
 def stationary_logdensities(state_space: StateSpace, observations: Array, start: Gaussian) -> Forecasts:
@@ -93,11 +98,12 @@ def stationary_logdensities(state_space: StateSpace, observations: Array, start:
     T, _, _, Z, d, H = state_space[:6]
     PZ = start.cov @ Z.T
     F, K = Z @ PZ + H, (T @ PZ).T
-    logdensities, logdets = _logdensities(
+    logdensities, logdets, last = _logdensities(
         state_space, F, K, F, K, jnp.zeros(len(T)), observations - (d + Z @ start.mean)[None, :]
     )
-    shares = jax.lax.stop_gradient(jnp.min(logdets) - jnp.sum(jnp.log(jnp.diagonal(F))))
-    return Forecasts(logdensities, (shares > _REGULAR) & (len(observations) > len(T)))
+    logdets, first, last = jax.lax.stop_gradient((logdets, jnp.diagonal(F), last))
+    regular = (jnp.min(logdets) - jnp.sum(jnp.log(first)) > _REGULAR) & (len(observations) > len(T))
+    return Forecasts(logdensities, regular, ~(jnp.min(last / first) > _LOST))
 
 
 def known_start_logdensities(
@@ -124,17 +130,19 @@ def known_start_logdensities(
 
 def _logdensities(
     state_space: StateSpace, F: Array, K: Array, X: Array, W: Array, mean: Array, deviations: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     system = jnp.concatenate([state_space.design.T, state_space.transition.T], axis=1)
-    logdensities, logdets = _recursion(system, F, K, X, jnp.concatenate([W, -mean[None, :]]), deviations)
-    return logdensities - 0.5 * deviations.shape[1] * jnp.log(2 * jnp.pi), logdets
+    W = jnp.concatenate([W, -mean[None, :]])
+    logdensities, logdets, last = _recursion(system, F, K, X, W, deviations)
+    return logdensities - 0.5 * deviations.shape[1] * jnp.log(2 * jnp.pi), logdets, last
 
 
 @jax.custom_vjp
 def _recursion(
     system: Array, F: Array, K: Array, X: Array, W: Array, deviations: Array
-) -> tuple[Array, Array]:
-    """Log-densities ``[n_periods]`` without their constants, and ln|F_t|, which has no derivative here.
+) -> tuple[Array, Array, Array]:
+    """Log-densities ``[n_periods]`` without their constants; and ln|F_t| and the diagonal of the last F, which have no
+    derivative here.
 
     ``system`` is [Z', T'] ``[n_states, n_obs + n_states]``; ``F``, ``K`` (transposed, ``[n_obs, n_states]``), ``X`` and
     ``W`` (as in `_Carry`) those of the first period; ``deviations`` the y_t - d ``[n_periods, n_obs]``.
@@ -143,7 +151,8 @@ def _recursion(
     def step(carry, y):
         return _step(system, carry, y)[:2]
 
-    return jax.lax.scan(step, _first(F, K, X, W), deviations)[1]
+    last, densities = jax.lax.scan(step, _first(F, K, X, W), deviations)
+    return *densities, jnp.diagonal(last.top)
 
 
 def _first(F: Array, K: Array, X: Array, W: Array) -> _Carry:
@@ -172,8 +181,8 @@ def _forward(system: Array, F: Array, K: Array, X: Array, W: Array, deviations: 
         following, densities, found = _step(system, carry, y)
         return following, (densities, (carry.top[:, F.shape[1] :], carry.W, *found[:3]))
 
-    _, (densities, kept) = jax.lax.scan(step, _first(F, K, X, W), deviations)
-    return densities, (system, kept)
+    last, (densities, kept) = jax.lax.scan(step, _first(F, K, X, W), deviations)
+    return (*densities, jnp.diagonal(last.top)), (system, kept)
 
 
 def _backward(residuals, cotangents):

@@ -18,6 +18,7 @@ from estim.likelihood.state_space.filtering import filter_states
 from estim.likelihood.state_space.parallel import parallel_logdensities
 from estim.likelihood.state_space.square_root import square_root_logdensities
 from estim.likelihood.state_space.start import STARTS, Gaussian, Start
+from estim.numerics import compute_where
 from estim.observations import EVALUATED_TOGETHER, in_whole_blocks
 from estim.representations.linear import StateSpace
 from estim.representations.trend import without_trend
@@ -257,7 +258,34 @@ def _complete_then_empty(state_space: StateSpace, observations: Array, start: Ga
     after = _after_the_last(observations)
     filled = jnp.where(after[:, None], 0.0, observations)
     found = stationary_logdensities(state_space, filled, start)
-    return found._replace(logdensities=jnp.where(after, 0.0, found.logdensities))
+    found = found._replace(logdensities=jnp.where(after, 0.0, found.logdensities))
+    return found._replace(logdensities=_again_where_lost(found, state_space, observations, start))
+
+
+def _again_where_lost(
+    found: Forecasts, state_space: StateSpace, observations: Array, start: Gaussian
+) -> Array:
+    """The log-densities, by the filter that carries P_t where rounding left nothing of them: next to a unit root."""
+
+    def standard(matrices: Any, start: Gaussian, observations: Array) -> Array:
+        return filter_states(state_space._replace(**matrices), observations, start)[1]
+
+    @jax.custom_vjp
+    def densities(lost: Scalar, fast: Array, *given: Any) -> Array:
+        return compute_where(lost, standard, fast, *given)
+
+    def forward(lost: Scalar, fast: Array, *given: Any) -> tuple[Array, Any]:
+        return compute_where(lost, standard, fast, *given), (lost, given)
+
+    def backward(kept: Any, along: Array) -> Any:
+        lost, given = kept
+        again = lambda given, along: jax.vjp(standard, *given)[1](along)
+        nothing = jax.tree.map(jnp.zeros_like, given)
+        return None, jnp.where(lost, 0.0, along), *compute_where(lost, again, nothing, given, along)
+
+    densities.defvjp(forward, backward)
+    matrices = dict(zip(state_space._fields[:6], state_space[:6], strict=True))
+    return densities(jax.lax.stop_gradient(found.lost), found.logdensities, matrices, start, observations)
 
 
 _METHODS = {
@@ -285,7 +313,7 @@ def _likelihood(state_space, observations, given, *, presample, method, start) -
         if start == "diffuse":
             value = diffuse_loglikelihood(state_space, observations, presample)
         else:
-            (densities, regular), first = _filtered(state_space, observations, given, method, start)
+            (densities, regular, _), first = _filtered(state_space, observations, given, method, start)
             value = densities[presample:].sum()
         missing = jnp.isnan(observations)
         gaps = missing & ~_after_the_last(observations)[:, None]
