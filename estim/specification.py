@@ -154,7 +154,11 @@ class Specification:
                 raise ModelError(f"{self.name}: parameter '{name}' is {shown(value)}, not a finite number")
         for names, prior in self.priors.items():
             own = [names] if isinstance(names, str) else names
-            if values.keys() >= set(own) and not bool(prior.support(gather(names, values))):
+            if not values.keys() >= set(own):
+                continue
+            with jax.ensure_compile_time_eval():  # a model may be copied while a function of it is traced
+                supported = bool(prior.support(gather(names, values)))
+            if not supported:
                 raise ModelError(
                     f"{self.name}: parameter {quoted(own)} = {', '.join(f'{float(values[n]):g}' for n in own)} "
                     f"lies outside the support of its prior, {prior.support}"

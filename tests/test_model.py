@@ -4,8 +4,10 @@ import copy
 import gc
 import math
 import weakref
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -422,3 +424,14 @@ def test_a_copy_is_without_the_programs_that_are_kept():
     other = copy.deepcopy(model)
     assert "_kept" in model.__dict__ and "_kept" not in other.__dict__
     assert estim.solve(other).transition == estim.solve(model).transition
+
+
+def test_a_model_is_copied_while_a_function_of_it_is_traced():
+    """With values to start from, whose priors' supports are looked at."""
+    model = estim.load_model("kase_rigato_rottner_2024")
+    assert model.start_values
+
+    def function(x):
+        return x * len(replace(model).param_names)
+
+    assert jax.jit(function)(1.0) == len(model.param_names)
