@@ -23,7 +23,6 @@ import numpy as np
 import estim
 from estim import priors
 from estim.models import arellano_2008, bianchi_2011
-from estim.numerics.interpolate import interpolate
 from estim.surrogate.estimates import convergence
 
 BURN_IN, SIMULATIONS = 50, 20
@@ -46,8 +45,14 @@ def observed(base: Any, prior: Any, observables: Any, draw: Any, **changes: Any)
 
 
 def after_burn_in(period: Any, start: Any, key: Any, num: int) -> Any:
-    keys = jax.random.split(key, BURN_IN + num)
-    return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(period, start, keys)[1])
+    """Rows of `period`, which takes two numbers between zero and one."""
+    uniform = jax.random.uniform(key, (BURN_IN + num, 2))
+    return jax.tree.map(lambda x: jnp.asarray(x[BURN_IN:], float), jax.lax.scan(period, start, uniform)[1])
+
+
+def moved(cumulative: Any, state: Any, uniform: Any) -> Any:
+    """Tomorrow's state of a chain whose rows are cumulative."""
+    return jnp.minimum((uniform > cumulative[state]).sum(), cumulative.shape[1] - 1)
 
 
 class Government(NamedTuple):
@@ -67,11 +72,10 @@ def sovereigns(num_quarters: int = 100, n: int = 61, n_income: int = 11) -> Any:
 
     def draw(key, solution, p):
         y, _, moves = arellano_2008.income(p, n_income)
-        q, chosen = arellano_2008.prices(solution), solution.policy
+        q, chosen, cumulative = arellano_2008.prices(solution), solution.policy, moves.cumsum(axis=1)
 
-        def quarter(state, key):
+        def quarter(state, uniform):
             B, j, out = state
-            move, let_in = jax.random.split(key)
             default = ~out & chosen.default[B, j]
             access = ~out & ~default
             has = access.astype(float)
@@ -84,9 +88,8 @@ def sovereigns(num_quarters: int = 100, n: int = 61, n_income: int = 11) -> Any:
                 100 * has * (1 / price - 1 - p.r),
                 has * (price * grid[ahead] - grid[B]) / y[j],
             )
-            back = jax.random.bernoulli(let_in, p.theta)
-            ahead = jnp.where(access, ahead, none)
-            return (ahead, jax.random.categorical(move, jnp.log(moves[j])), ~access & ~back), row
+            out = ~access & (uniform[1] > p.theta)
+            return (jnp.where(access, ahead, none), moved(cumulative, j, uniform[0]), out), row
 
         start = (jnp.array(none), jnp.array(n_income // 2), jnp.array(False))
         return after_burn_in(quarter, start, key, num_quarters)
@@ -111,14 +114,16 @@ def borrowers(num_years: int = 60, n: int = 100) -> Any:
     bonds = jnp.linspace(-1.02, -0.2, n)
 
     def draw(key, solution, p):
-        plan = solution.policy
+        plan, cumulative = solution.policy, p.Q.cumsum(axis=1)
 
-        def year(state, key):
+        def year(state, uniform):
             B, s = state
-            ahead, tight = interpolate(bonds, B, (plan.ahead[:, s], plan.tight[:, s]))
+            i = jnp.clip(((B - bonds[0]) / (bonds[1] - bonds[0])).astype(int), 0, n - 2)
+            share = (B - bonds[i]) / (bonds[i + 1] - bonds[i])
+            ahead, tight = ((1 - share) * x[i, s] + share * x[i + 1, s] for x in plan)
             consumption = (1 + p.r) * B + p.y_t[s] - ahead
             row = Economy(-B / p.y_t[s], consumption, (tight > 0) & (ahead - B > 0.03))
-            return (ahead, jax.random.categorical(key, jnp.log(p.Q[s]))), row
+            return (ahead, moved(cumulative, s, uniform[0])), row
 
         return after_burn_in(year, (jnp.array(-0.85), jnp.array(7)), key, num_years)
 

@@ -248,6 +248,7 @@ def build_smooth(n_bonds=100, low=-1.02, high=-0.2):
         policy=policy,
         monotone=False,
         motion=lambda D, solution, p: forward(p.Q, [lottery(bonds, solution.policy.ahead.T)], D.T).T,
+        solver={"method": "vfi"},
         reference=REFERENCE,
     )
 
