@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jax.scipy.sparse.linalg import gmres
+from jax.scipy.sparse.linalg import bicgstab, gmres
 
 from estim.numerics.fixed_point import largest, solve_fixed_point
 from estim.numerics.linear import solve_linear
@@ -113,7 +113,8 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
         unit = 1 + largest(x)
         forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
         forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, LOOSEST), LOOSEST)
-        move = _solve_linearised(follow, x, left, forcing)
+        close = error <= tolerance * unit  # a plain step ends the search
+        move = jax.lax.cond(close, lambda: left, lambda: _value_ahead(follow, x, left, forcing))
         return x + move, jnp.array([error, unit]), steps + 1
 
     def unsolved(state):
@@ -163,6 +164,23 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
     return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
 
 
+def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar) -> Array:
+    """(I - f'(x))^-1 b by BiCGSTAB, whose own work is little beside the products, and on by GMRES where it failed."""
+    if b.size <= DENSE:
+        return _solve_linearised(f, x, b, tolerance)
+    _, tangent = jax.linearize(f, x)
+    matvec = lambda d: d - tangent(d)
+    near, _ = bicgstab(matvec, b, tol=tolerance, atol=0.0, maxiter=200)
+    near = jnp.where(jnp.isfinite(near).all(), near, 0.0)
+    return _by_gmres(matvec, b, tolerance, near)
+
+
+def _by_gmres(matvec: Callable[[Array], Array], b: Array, tolerance: Scalar | float, near: Array | None) -> Array:
+    # "incremental" ends as soon as the tolerance is met, not after whole rounds
+    settings = {"tol": tolerance, "atol": 0.0, "restart": 20, "maxiter": 50, "solve_method": "incremental"}
+    return gmres(matvec, b, near, **settings)[0]
+
+
 def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar | float) -> Array:
     """(I - f'(x))^-1 b."""
     _, tangent = jax.linearize(f, x)
@@ -180,10 +198,7 @@ def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: Sca
         return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        # "incremental" ends as soon as the tolerance is met, not after whole rounds
-        return gmres(matvec, b, tol=tolerance, atol=0.0, restart=20, maxiter=50, solve_method="incremental")[
-            0
-        ]
+        return _by_gmres(matvec, b, tolerance, None)
 
     return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
 
