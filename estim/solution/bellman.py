@@ -175,7 +175,9 @@ def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Sca
     return _by_gmres(matvec, b, tolerance, near)
 
 
-def _by_gmres(matvec: Callable[[Array], Array], b: Array, tolerance: Scalar | float, near: Array | None) -> Array:
+def _by_gmres(
+    matvec: Callable[[Array], Array], b: Array, tolerance: Scalar | float, near: Array | None
+) -> Array:
     # "incremental" ends as soon as the tolerance is met, not after whole rounds
     settings = {"tol": tolerance, "atol": 0.0, "restart": 20, "maxiter": 50, "solve_method": "incremental"}
     return gmres(matvec, b, near, **settings)[0]

@@ -33,6 +33,9 @@ from estim.typing import Array, Scalar
 
 MANY_ACTIONS = 32
 """From so many on the best action is looked for in two steps."""
+MANY_STATES = 4096
+"""From so many on one action after the other is tried in all of them."""
+UNROLLED = 5  # of these at a time
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,21 @@ def as_program(spec: DecisionModel, params: Any) -> Program:
             operator, lambda value: (operator(value), ()), lambda _, value: operator(value), change
         )
 
-    def improve(value: Array) -> tuple[Array, Array]:
-        return best_of(reward, continuation(value, params))
-
-    def follow(policy: Array, value: Array) -> Array:
-        return take(reward, policy) + take(continuation(value, params), policy)
-
-    return Program(operator, improve, follow, change)
+    follow_given = lambda now, policy, value: now + take(continuation(value, params), policy)
+    if reward[..., 0].size < MANY_STATES:
+        return Program(
+            operator,
+            lambda value: best_of(reward, continuation(value, params)),
+            lambda policy, value: follow_given(take(reward, policy), policy, value),
+            change,
+        )
+    of_first = jnp.moveaxis(reward, -1, 0)
+    return Program(
+        operator,
+        lambda value: running_best(of_first, continuation(value, params)),
+        lambda policy, value: follow_given(jnp.take_along_axis(of_first, policy[None], 0)[0], policy, value),
+        change,
+    )
 
 
 def best_of(reward: Array, later: Array) -> tuple[Array, Array]:
@@ -147,6 +158,21 @@ def best_of(reward: Array, later: Array) -> tuple[Array, Array]:
     some = jnp.minimum(first[..., None] + np.arange(size).reshape(*[1] * len(states), size), num - 1)
     near = take(reward, some) + take(later, some)
     return near.max(axis=-1), jnp.minimum(first + near.argmax(axis=-1), num - 1)
+
+
+def running_best(reward: Array, later: Array) -> tuple[Array, Array]:
+    """The same of a reward with the actions first: one after the other in all states, which reads the table once. It
+    takes a third of the time where the states are many beside a loop's overhead."""
+    later = jnp.moveaxis(later, -1, 0)
+
+    def try_next(action: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+        value, chosen = best
+        new = reward[action] + later[action]
+        return jnp.maximum(value, new), jnp.where(new > value, action, chosen)
+
+    num, *states = reward.shape
+    first = jnp.full(states, -jnp.inf), jnp.zeros(states, int)
+    return jax.lax.fori_loop(0, num, try_next, first, unroll=min(UNROLLED, num))
 
 
 def take(of_actions: Array, policy: Array) -> Array:
@@ -207,13 +233,12 @@ def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryE
     _, policy = as_program(spec, jax.lax.stop_gradient(moving)).improve(point.value)
     live = as_program(spec, moving)
     value = attach_value_derivative(partial(live.follow, policy), point.value)
-    if spec.chooses:
+    of_actions = None
+    if spec.taste is not None:  # the smooth operator follows no policy
         assert spec.reward is not None
         of_actions = spec.action_values(jnp.asarray(spec.reward(moving), float), value, moving)
-        if spec.taste is not None:  # the smooth operator follows none
-            policy = best_of(of_actions, jnp.zeros_like(of_actions))[1]
-    else:
-        of_actions = None
+        policy = best_of(of_actions, jnp.zeros_like(of_actions))[1]
+    elif not spec.chooses:
         policy = None if spec.policy is None else spec.policy(value, moving)
     _, _, status, steps, error, radius = point
     return StationaryEquilibrium(spec, moving, value, policy, of_actions, None, status, steps, error, radius)

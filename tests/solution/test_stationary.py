@@ -23,7 +23,7 @@ from estim.models import (
     optimal_savings,
     shortest_paths,
 )
-from estim.solution.stationary import StationarySolver, best_of, take
+from estim.solution.stationary import StationarySolver, best_of, running_best, take
 from estim.status import SolutionError, Status
 from estim.tracing import ModelError
 
@@ -96,9 +96,11 @@ def test_the_best_of_many_actions(num):
     rng = np.random.default_rng(num)
     reward, later = rng.integers(0, 4, (7, 3, num)).astype(float), rng.integers(0, 3, (1, 3, num)) / 2
     reward[0, 0], reward[1, 1, :-1] = -np.inf, -np.inf
-    value, action = best_of(jnp.asarray(reward), jnp.asarray(later))
-    np.testing.assert_array_equal(action, (reward + later).argmax(axis=-1))
-    np.testing.assert_array_equal(value, (reward + later).max(axis=-1))
+    in_blocks = best_of(jnp.asarray(reward), jnp.asarray(later))
+    in_turn = running_best(jnp.asarray(np.moveaxis(reward, -1, 0)), jnp.asarray(later))
+    for value, action in (in_blocks, in_turn):
+        np.testing.assert_array_equal(action, (reward + later).argmax(axis=-1))
+        np.testing.assert_array_equal(value, (reward + later).max(axis=-1))
 
 
 # ----- against independent numbers
