@@ -225,14 +225,14 @@ def affordable(cash, p):
 
 def build_smooth(n_bonds=100, low=-1.02, high=-0.2):
     """The decentralised equilibrium with any bonds: consumption of tradables C ``[B, state]``, linear between."""
-    bonds = np.linspace(low, high, n_bonds)
+    bonds = jnp.asarray(np.linspace(low, high, n_bonds))
 
     def wanted(C, p):
         """What would be eaten without the limit, and with it."""
         cash = tradables(bonds, 0.0, p)
         c = demanded(p.beta * (1 + p.r) * marginal(C, p) @ p.Q.T, p)  # where these bonds are chosen
         before = (c + bonds[:, None] - by_state(p.y_t, c)) / (1 + p.r)
-        at = lambda knots: interpolate(knots, jnp.asarray(bonds), jnp.asarray(bonds))
+        at = lambda knots: interpolate(knots, bonds, bonds)
         ahead = jnp.clip(jax.vmap(at, 1, 1)(before), low, high)
         return cash - ahead, affordable(cash, p)
 

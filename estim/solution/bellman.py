@@ -113,8 +113,7 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
         unit = 1 + largest(x)
         forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
         forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, LOOSEST), LOOSEST)
-        close = error <= tolerance * unit  # a plain step ends the search
-        move = jax.lax.cond(close, lambda: left, lambda: _value_ahead(follow, x, left, forcing))
+        move = _value_ahead(follow, x, left, forcing)
         return x + move, jnp.array([error, unit]), steps + 1
 
     def unsolved(state):
