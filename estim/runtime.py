@@ -1,6 +1,6 @@
 """How JAX is set up for estim: double precision, one host device a core, compiled code kept on disk, calls run where
 they are made (to hand one to another thread takes as long as a small model's filter), vectors as wide as the processor
-has them (the compiler's own choice is half of that).
+has them (the compiler's own choice is half of that), and memory kept for the next call.
 
 `configure` runs when `estim` is imported, before JAX starts its backend. What the user has
 set already, in the environment or through `jax.config`, is left alone.
@@ -24,6 +24,7 @@ def configure() -> None:
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
+    keep_memory()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # cores are for chains: in small matrices threads wait
     if "xla_cpu_prefer_vector_width" not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_prefer_vector_width=512"
@@ -115,6 +116,23 @@ def available_memory() -> int:
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         found += [soft] if soft != resource.RLIM_INFINITY else []
     return min(found)
+
+
+KEPT = 2**30
+"""Bytes at most that a program keeps for its next arrays when it has freed some; a sixteenth of what it may have."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, in malloc.h
+
+
+def keep_memory() -> None:
+    """Have glibc hand out again what was freed. Else a large array has new pages in every call, which the system has to
+    clear: that takes longer than to compute with it. What `MALLOC_...` of the environment says is left alone."""
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        library, size = ctypes.CDLL("libc.so.6"), min(KEPT, available_memory() // 16)
+        for threshold in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            library.mallopt(threshold, size)
 
 
 def release_memory() -> None:

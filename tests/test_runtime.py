@@ -16,6 +16,10 @@ from estim.samplers.run import SamplerError, sample
 class Library:
     def __init__(self):
         self.kept = []
+        self.options = {}
+
+    def mallopt(self, option, size):
+        self.options[option] = size
 
     def malloc_trim(self, kept):
         self.kept.append(kept)
@@ -85,3 +89,15 @@ def test_vectors_are_wide_unless_flags_say_otherwise(monkeypatch, given, then):
     monkeypatch.setenv("XLA_FLAGS", given)
     runtime.configure()
     assert os.environ["XLA_FLAGS"] == then
+
+
+def test_what_is_freed_is_kept_for_the_next_array(monkeypatch):
+    library = Library()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(runtime, "available_memory", lambda: 2**31)
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    runtime.keep_memory()
+    assert not library.options
+    monkeypatch.delenv("MALLOC_ARENA_MAX")
+    runtime.keep_memory()
+    assert library.options == {-1: 2**27, -3: 2**27}

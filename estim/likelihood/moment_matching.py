@@ -16,7 +16,7 @@ from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.status import Status
 from estim.tables import DataError
-from estim.typing import Array, Scalar
+from estim.typing import Array, Key, Scalar
 
 
 class EstimatedMoments(NamedTuple):
@@ -33,7 +33,7 @@ class EstimatedMoments(NamedTuple):
 
 
 class MomentData(NamedTuple):
-    """Moments of the data ``[n]``, the Cholesky factor of their covariance ``[n, n]``, the key of simulations."""
+    """Moments of the data ``[n]``, the Cholesky factor of their covariance ``[n, n]``, a key for each simulation."""
 
     moments: Array
     scale_tril: Array
@@ -147,7 +147,14 @@ class MomentMatching(Likelihood):
             raise DataError(
                 "the covariance of the moments is singular: some say the same as others, or do not vary over the rows"
             ) from None
-        return self, MomentData(jnp.asarray(moments), jnp.asarray(root), jax.random.key(self.seed))
+        keys = jax.random.split(jax.random.key(self.seed), self.simulations)
+        return self, MomentData(jnp.asarray(moments), jnp.asarray(root), keys)
+
+    def redraw(self, data: MomentData, rng_key: Key, share: Scalar | float = 1.0) -> MomentData:
+        """The same data with other random numbers: of a share of the simulations, each by chance."""
+        key_new, key_which = jax.random.split(rng_key)
+        anew = jax.random.uniform(key_which, data.key.shape) < share
+        return data._replace(key=jnp.where(anew, jax.random.split(key_new, len(data.key)), data.key))
 
     def moments(self, solution: Any, data: MomentData) -> Array:
         """Those of the model ``[n]``, averaged over simulations.
@@ -156,8 +163,7 @@ class MomentMatching(Likelihood):
             ArgumentError: they are not as many as those of the data.
         """
         if self.simulations:
-            keys = jax.random.split(data.key, self.simulations)
-            found = jax.vmap(lambda key: as_vector(self.of_model(solution, key)))(keys).mean(axis=0)
+            found = jax.vmap(lambda key: as_vector(self.of_model(solution, key)))(data.key).mean(axis=0)
         else:
             found = as_vector(self.of_model(solution))
         if found.shape != data.moments.shape:

@@ -8,7 +8,11 @@ Households of bonds b eat tradables c and nontradables, and owe at most a share 
 where all think that aggregate bonds move by H, and w(c, y_n) = a^(1 - sigma) / (1 - sigma) of the aggregate
 a = [omega c^-eta + (1 - omega) y_n^-eta]^(-1 / eta). In equilibrium H(B, s) is what a household with b = B chooses.
 A planner (`build_planner`) knows that her choice moves p. Choices are on the grid, as in the lecture "Overborrowing and
-Systemic Externalities" of Sargent and Stachurski (QuantEcon).
+Systemic Externalities" of Sargent and Stachurski (QuantEcon). `build_smooth` has any b', by the first-order condition
+
+    w_c(C, y_n) >= beta (1 + r) E w_c(C', y_n'),    with equality where b' is above the limit,
+
+and the endogenous grid (Carroll, 2006, Economics Letters 91), smooth in the parameters and much faster.
 """
 
 from typing import Any, NamedTuple
@@ -18,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from estim.decision import DecisionModel
-from estim.heterogeneity.distribution import forward_on_grid
-from estim.solution.stationary import best_of
+from estim.heterogeneity.distribution import forward, forward_on_grid
+from estim.numerics.fixed_point import solve_elementwise
+from estim.numerics.interpolate import interpolate, lottery
 
 TRADABLES = np.array([0.8594577758167534, 0.9507686395432707, 1.0517805893139038, 1.1635242918707527])
 NONTRADABLES = np.array([0.8336000135768818, 0.9411364004618907, 1.0625452373420263, 1.199616103302488])
@@ -44,6 +49,7 @@ COUNTS = np.array([
 ])  # fmt: skip
 
 SWEEPS = 50  # of the household's value for each H
+LEAST, UNLIMITED = 1e-6, 1e3  # consumption
 REFERENCE = (
     'Bianchi, J. (2011), "Overborrowing and Systemic Externalities in the Business Cycle", '
     "American Economic Review 101(7)"
@@ -103,33 +109,47 @@ def build(n_bonds=100, low=-1.02, high=-0.2, tolerance=None):
         tolerance = max(0.005, 1.01 * spacing)
 
     def choose(beliefs, p):
-        """The household's best b', ``[b, B, state]`` of points of the grid."""
-        H, v = as_points(beliefs.H), beliefs.v
-        expected = v @ p.Q.T  # [b', B', state]
-        now = utility(tradables(bonds[:, None], bonds[None, :, None], p), p).swapaxes(1, 2)  # [b, state, b']
+        """The household's best b', ``[b, B, state]`` of points of the grid; the first where none is allowed."""
+        return best_bonds(as_points(beliefs.H), beliefs.v.T, p).T
 
-        def at(B):
-            limit = lowest_bonds(tradables(bonds[B], bonds[H[B]], p), p)
-            later = expected[:, H[B], np.arange(limit.size)].T  # [state, b']
-            allowed = jnp.where(bonds[None] >= limit[:, None], p.beta * later, -jnp.inf)
-            return best_of(now, allowed[None])[1]
+    def best_bonds(H, v, p):
+        """The same ``[state, B, b]`` of values in this order: one b' after the other is tried for all b at once."""
+        v, p = jax.lax.stop_gradient((v, p))
+        later = p.beta * expected(v, p)[np.arange(len(v))[:, None], H.T]  # [state, B, b']
+        limit = lowest_bonds(tradables(bonds, bonds[H], p), p).T
+        later = jnp.where(bonds[None, None] >= limit[..., None], later, -jnp.inf)
+        now = utility(tradables(bonds[None], bonds[:, None, None], p), p)  # [b', b, state]
+        now = now.transpose(2, 0, 1)
 
-        return jax.lax.map(at, index).swapaxes(0, 1)
+        def at(later):
+            def try_next(ahead, best):
+                value, chosen = best
+                new = now[:, ahead] + later[:, ahead, None]
+                return jnp.maximum(value, new), jnp.where(new > value, ahead, chosen)
 
-    def follow(h, H, now, v, p):
-        """A period of the policy h."""
-        expected = v @ p.Q.T
-        later = expected[h, H[None], np.arange(H.shape[-1])[None, None]]
-        return now + p.beta * later
+            shape = now.shape[0], n_bonds
+            first = jnp.full(shape, -jnp.inf), jnp.zeros(shape, np.int32)
+            return jax.lax.fori_loop(0, n_bonds, try_next, first)[1]
+
+        return jax.lax.map(at, later.swapaxes(0, 1), batch_size=8).swapaxes(0, 1)
+
+    def expected(v, p):
+        return jnp.tensordot(p.Q, v, 1)
 
     def bellman(beliefs, p):
-        h, H = choose(beliefs, p), as_points(beliefs.H)
-        own = h[index, index]  # of a household with b = B
+        H, v = as_points(beliefs.H), beliefs.v.T
+        h = best_bonds(H, v, p)
+        own = h[:, index, index].T  # of a household with b = B
         mixed = 0.5 * bonds[own] + 0.5 * bonds[H]
         H = jnp.searchsorted(bonds, mixed.reshape(-1)).reshape(H.shape)
-        now = utility(tradables(bonds[:, None], bonds[h], p), p)
-        v = jax.lax.fori_loop(0, SWEEPS, lambda _, v: follow(h, H, now, v, p), beliefs.v)
-        return Beliefs(H.astype(float), v)
+        now = utility(tradables(bonds[:, None], bonds[h.T], p), p).T
+        column = np.arange(len(h))[:, None] * n_bonds + H.T
+        place = column[..., None] * n_bonds + h  # of tomorrow in [state, B, b]
+
+        def follow(_, v):
+            return now + p.beta * expected(v, p).reshape(-1)[place]
+
+        return Beliefs(H.astype(float), jax.lax.fori_loop(0, SWEEPS, follow, v).T)
 
     def start(p):
         n_states = len(p.y_t)
@@ -167,6 +187,68 @@ def build_planner(n_bonds=100, low=-1.02, high=-0.2, tolerance=1e-5):
         start=lambda p: jnp.ones((n_bonds, len(p.y_t))),
         motion=lambda D, solution, p: move(solution.policy, p, D),
         solver={"method": "vfi", "tolerance": tolerance},
+        reference=REFERENCE,
+    )
+
+
+class Plan(NamedTuple):
+    """In each state ``[B, state]``."""
+
+    ahead: Any  # tomorrow's bonds
+    tight: Any  # by how much more would be eaten without the limit; negative where it does not bind
+
+
+def marginal(c, p):
+    """w_c(c, y_n)."""
+    weight = p.omega * c**-p.eta
+    total = weight + (1 - p.omega) * by_state(p.y_n, c) ** -p.eta
+    return total ** ((p.sigma - 1) / p.eta - 1) * weight / c
+
+
+def demanded(m, p):
+    """c with w_c(c, y_n) = m."""
+    apart = lambda log_c, m, p: jnp.log(marginal(jnp.exp(log_c), p)) - jnp.log(m)
+    return jnp.exp(solve_elementwise(apart, jnp.zeros_like(m), m, p))
+
+
+def affordable(cash, p):
+    """C where the limit binds, C = cash + kappa (p y_n + y_t): the smaller root, and a large number where there is
+    none, since more of it eases the limit by more than is eaten."""
+    least = cash + p.kappa * by_state(p.y_t, cash)
+    factor = p.kappa * (1 - p.omega) / p.omega * by_state(p.y_n, cash) ** -p.eta
+    most = (factor * (p.eta + 1)) ** (-1 / p.eta)  # from here on
+    binding = least < most - factor * most ** (p.eta + 1)
+    least = jnp.clip(least, LEAST, jnp.where(binding, jnp.inf, LEAST))
+    apart = lambda C, least, factor, eta: C - factor * C ** (eta + 1) - least
+    return jnp.where(binding, solve_elementwise(apart, least, least, factor, p.eta), UNLIMITED)
+
+
+def build_smooth(n_bonds=100, low=-1.02, high=-0.2):
+    """The decentralised equilibrium with any bonds: consumption of tradables C ``[B, state]``, linear between."""
+    bonds = jnp.asarray(np.linspace(low, high, n_bonds))
+
+    def wanted(C, p):
+        """What would be eaten without the limit, and with it."""
+        cash = tradables(bonds, 0.0, p)
+        c = demanded(p.beta * (1 + p.r) * marginal(C, p) @ p.Q.T, p)  # where these bonds are chosen
+        before = (c + bonds[:, None] - by_state(p.y_t, c)) / (1 + p.r)
+        at = lambda knots: interpolate(knots, bonds, bonds)
+        ahead = jnp.clip(jax.vmap(at, 1, 1)(before), low, high)
+        return cash - ahead, affordable(cash, p)
+
+    def policy(C, p):
+        free, limited = wanted(C, p)
+        return Plan(tradables(bonds, C, p), free - limited)
+
+    return DecisionModel(
+        name="bianchi_2011",
+        prior=Params(),
+        start=lambda p: jnp.maximum(tradables(bonds, bonds[:, None], p), 0.1),
+        bellman=lambda C, p: jnp.minimum(*wanted(C, p)),
+        policy=policy,
+        monotone=False,
+        motion=lambda D, solution, p: forward(p.Q, [lottery(bonds, solution.policy.ahead.T)], D.T).T,
+        solver={"method": "vfi"},
         reference=REFERENCE,
     )
 

@@ -22,7 +22,13 @@ class _Cycle(NamedTuple):
     taken: Array
 
 
-def gmres(product: Callable[[Array], Array], b: Array, tolerance: Scalar | float, restart: int = 16) -> Array:
+def gmres(
+    product: Callable[[Array], Array],
+    b: Array,
+    tolerance: Scalar | float,
+    restart: int = 16,
+    near: Array | None = None,
+) -> Array:
     """x with ``product(x) = b`` up to ``tolerance |b|``, by restarted GMRES.
 
     The basis is of the products, so that what is left of b falls as it grows and no rotation is needed ("simpler
@@ -34,6 +40,7 @@ def gmres(product: Callable[[Array], Array], b: Array, tolerance: Scalar | float
         b: ``[n]``.
         tolerance: of the Euclidean norm, relative to that of b.
         restart: directions of a cycle.
+        near: where it begins, by default at zero.
     """
     restart = min(restart, b.size)
     enough = tolerance * jnp.linalg.norm(b)
@@ -68,5 +75,6 @@ def gmres(product: Callable[[Array], Array], b: Array, tolerance: Scalar | float
         x = x + y[0] * first + y[1:] @ c.basis[:-1]
         return x, b - product(x), count + 1
 
-    start = (jnp.zeros_like(b), b, jnp.asarray(0))
+    first = (jnp.zeros_like(b), b) if near is None else (near, b - product(near))
+    start = (*first, jnp.asarray(0))
     return jax.lax.while_loop(lambda s: unsolved(s[1]) & (s[2] < MOST_CYCLES), one_cycle, start)[0]

@@ -16,7 +16,7 @@ from estim.typing import Array, Scalar
         "params",
         "value",
         "policy",
-        "action_values",
+        "of_actions",
         "distribution",
         "status",
         "steps",
@@ -35,7 +35,7 @@ class StationaryEquilibrium:
         params: its Params, the unknown at its solution.
         value: v, ``[*states]`` or the pytree of ``start``.
         policy: the best action ``[*states]`` of whole numbers; what the model's own ``policy`` returns, else None.
-        action_values: r(s, a) + W(v)(s, a), ``[*states, n_actions]``; None where the model gives the operator itself.
+        of_actions: with taste shocks, `action_values`; else None, and they are computed when they are asked for.
         distribution: the stationary one of individual states, of mass one; None without the model's ``motion``.
         status: a `Status`.
         steps: iterations of the solver, the last one included.
@@ -50,7 +50,7 @@ class StationaryEquilibrium:
     params: Any
     value: Any
     policy: Any
-    action_values: Array | None
+    of_actions: Array | None
     distribution: Array | None
     status: Scalar
     steps: Scalar
@@ -59,10 +59,22 @@ class StationaryEquilibrium:
     shares: Array | None = None
 
     @property
+    def action_values(self) -> Array | None:
+        """r(s, a) + W(v)(s, a), ``[*states, n_actions]``; None where the model gives the operator itself."""
+        spec = self.specification
+        if self.of_actions is not None or not spec.chooses:
+            return self.of_actions
+        of_one = lambda params, value: spec.action_values(
+            jnp.asarray(spec.reward(params), float), value, params
+        )
+        return (of_one if self.shares is None else jax.vmap(of_one))(self.params, self.value)
+
+    @property
     def log_choice(self) -> Array:
         """Log-probability of each action in each state ``[*states, n_actions]``; 0 and -inf without taste shocks."""
-        assert self.action_values is not None, "the operator itself has no actions"
-        return self.specification.log_choice(self.action_values, self.params)
+        of_actions = self.action_values
+        assert of_actions is not None, "the operator itself has no actions"
+        return self.specification.log_choice(of_actions, self.params)
 
     def mean(self, outcome: Array) -> Scalar:
         """Of an outcome in each individual state ``[*states]``, over the stationary distribution."""

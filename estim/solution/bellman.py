@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
+from jax.scipy.sparse.linalg import bicgstab
 
 from estim.numerics.fixed_point import largest, solve_fixed_point
 from estim.numerics.krylov import gmres
@@ -114,7 +115,7 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
         unit = 1 + largest(x)
         forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
         forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, LOOSEST), LOOSEST)
-        move = _solve_linearised(follow, x, left, forcing)
+        move = _value_ahead(follow, x, left, forcing)
         return x + move, jnp.array([error, unit]), steps + 1
 
     def unsolved(state):
@@ -162,6 +163,16 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
     periods = _solve_linearised(lambda x: ravel_pytree(follow(unravel(x)))[0], flat, ones, 1e-8)
     finite = jnp.isfinite(periods).all() & (periods > 0.5).all()
     return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
+
+
+def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar) -> Array:
+    """(I - f'(x))^-1 b by BiCGSTAB, whose own work is little beside the products, and on by GMRES where it failed."""
+    if b.size <= DENSE:
+        return _solve_linearised(f, x, b, tolerance)
+    _, tangent = jax.linearize(f, x)
+    product = lambda d: d - tangent(d)
+    near, _ = bicgstab(product, b, tol=tolerance, atol=0.0, maxiter=200)
+    return gmres(product, b, tolerance, near=jnp.where(jnp.isfinite(near).all(), near, 0.0))
 
 
 def _solve_linearised(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar | float) -> Array:

@@ -231,9 +231,10 @@ def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryE
             follow = lambda value: take(reward, held) + take(later(value, moving), held)
         else:
             follow = lambda value: spec.best(spec.action_values(reward, value, moving), moving)
-        value = attach_value_derivative(follow, point.value)
-        of_actions = spec.action_values(reward, value, moving)
-        policy = held if spec.taste is None else jax.lax.stop_gradient(of_actions).argmax(axis=-1)
+        value, policy = attach_value_derivative(follow, point.value), held
+        if spec.taste is not None:  # the smooth operator follows no policy
+            of_actions = spec.action_values(reward, value, moving)
+            policy = jax.lax.stop_gradient(of_actions).argmax(axis=-1)
     else:
         value = attach_value_derivative(partial(as_program(spec, moving).follow, held), point.value)
         policy = None if spec.policy is None else spec.policy(value, moving)

@@ -62,7 +62,7 @@ def locate_border(
             break
         inside, outside = inside[long], outside[long]
         middle = (inside + outside) / 2
-        known = evaluate_posterior(posterior, middle)
+        known = evaluate_posterior(posterior, middle, anew=True)
         found.append(known)
         has = np.isfinite(np.asarray(known.logdensity))[:, None]
         inside, outside = np.where(has, middle, inside), np.where(has, outside, middle)

@@ -124,6 +124,13 @@ def test_simulated_moments_of_agents_and_their_error():
         rtol=1e-10,
     )
     assert first > -20  # the data were made with these parameters
+    anew = [
+        float(posterior.redraw_fn(jax.random.key(1), share).loglikelihood_fn(posterior.start))
+        for share in (0, 1)
+    ]
+    assert anew[0] == first and anew[1] != first
+    keys = posterior.redraw_fn(jax.random.key(1), 0.5).data.read.key
+    assert 0 < (keys == posterior.data.read.key).sum() < 4
     with pytest.raises(ArgumentError, match="'nuts' moves by gradients, and the likelihood's is none"):
         estim.sample(posterior, "nuts", jax.random.key(0))
 

@@ -156,6 +156,53 @@ def test_overborrowing(size):
     )
 
 
+def test_overborrowing_between_the_points():
+    """Euler's equation and the limit, written out; the lecture's 800 points, to the error of its H and of a step."""
+    model, bonds = bianchi_2011.build_smooth(200), np.linspace(-1.02, -0.2, 200)
+    solution = estim.solve(model)
+    p = jax.tree.map(np.asarray, solution.params)
+    C, ahead, y_t, y_n = np.asarray(solution.value), np.asarray(solution.policy.ahead), p.y_t, p.y_n
+    np.testing.assert_allclose(C + ahead, 1.04 * bonds[:, None] + y_t, rtol=1e-12)
+    limit = -0.3235 * (0.69 / 0.31 * (C / y_n) ** (p.eta + 1) * y_n + y_t)
+    binds = np.asarray(solution.policy.tight) > 0
+    np.testing.assert_allclose(ahead[binds], limit[binds], atol=1e-9)
+    assert (ahead >= limit - 1e-9).all() and 0.05 < binds.mean() < 0.5
+
+    def marginal(C, y_n):  # the derivative of w(c, y_n)
+        w = lambda c: -1 / (0.31 * c**-p.eta + 0.69 * y_n**-p.eta) ** (-1 / p.eta)
+        return (w(C + 1e-6) - w(C - 1e-6)) / 2e-6
+
+    inside = (ahead > -1.02) & (ahead < -0.2)
+    C_ahead = np.array([np.interp(ahead, bonds, C[:, s]) for s in range(16)])  # [s', B, s]
+    later = np.einsum("kbs,sk->bs", marginal(C_ahead, y_n[:, None, None]), p.Q)
+    euler = marginal(C, y_n) / (0.91 * 1.04 * later) - 1
+    free = inside & ~binds
+    assert np.abs(euler[free]).max() < 2e-3 and np.abs(euler[free]).mean() < 1e-4
+    assert (euler[binds] > -1e-4).all()
+
+    ref = reference("bianchi_800")
+    fine, law = np.linspace(-1.02, -0.2, 800), np.asarray(solution.distribution).sum(axis=1)
+    long_run = ref["bonds_in_the_long_run"]["decentralised"]
+    assert bonds @ law == pytest.approx(long_run["mean"], abs=0.002)
+    assert np.sqrt(bonds**2 @ law - (bonds @ law) ** 2) == pytest.approx(long_run["sd"], abs=0.002)
+    rows, H = np.array(ref["H_at_i1_j3"]["rows"]), np.array(ref["H_at_i1_j3"]["decentralised"])
+    # Not in the first row, the deepest of crises: there the limit falls with consumption, and a step's error grows.
+    np.testing.assert_allclose(np.interp(fine[rows], bonds, ahead[:, 7])[1:], fine[H][1:], atol=0.0025)
+
+
+def test_derivatives_of_bonds_in_the_long_run():
+    model, bonds = bianchi_2011.build_smooth(40), np.linspace(-1.02, -0.2, 40)
+
+    @jax.jit
+    def mean(x):
+        p = model.params()._replace(beta=x[0], kappa=x[1])
+        return bonds @ StationarySolver(tolerance=1e-13).solve(model, p).distribution.sum(axis=1)
+
+    x, step = np.array([0.91, 0.3235]), 1e-6 * np.eye(2)
+    differences = [(mean(x + d) - mean(x - d)) / 2e-6 for d in step]
+    np.testing.assert_allclose(jax.jit(jax.grad(mean))(x), differences, rtol=1e-5)
+
+
 # ----- Newton's method
 
 
