@@ -25,7 +25,7 @@ from estim import priors
 from estim.models import arellano_2008, bianchi_2011
 from estim.surrogate.estimates import convergence
 
-BURN_IN, SIMULATIONS = 50, 20
+BURN_IN = 50
 TEACH = {"num_chains": 4, "num_warmup": 500, "num_samples": 1000}
 EVALUATIONS = 2000  # of each certificate
 
@@ -138,17 +138,18 @@ def contributions(row: Any) -> dict[str, Any]:
     return first | squares
 
 
-def simulated_moments(model: Any, num: int, lags: int) -> estim.MomentMatching:
+def simulated_moments(model: Any, num: int, lags: int, simulations: int) -> estim.MomentMatching:
     def of_model(solution, key):
         rows = jax.vmap(lambda k: model.draw(k, solution, solution.params))(jax.random.split(key, num))
         return jax.tree.map(jnp.mean, contributions(rows))
 
-    return estim.MomentMatching(of_model, contributions, lags=lags, simulations=SIMULATIONS, smooth=False)
+    return estim.MomentMatching(of_model, contributions, lags=lags, simulations=simulations, smooth=False)
 
 
+# The model, the truth, how many are observed, lags, and simulations: so many that the log-likelihood's noise is small
 CASES = {
-    "arellano_2008": (sovereigns, {"beta": 0.953, "theta": 0.282, "d": 0.969}, 20, 12),
-    "bianchi_2011": (borrowers, {"beta": 0.91, "kappa": 0.3235}, 30, 6),
+    "arellano_2008": (sovereigns, {"beta": 0.953, "theta": 0.282, "d": 0.969}, 20, 12, 100),
+    "bianchi_2011": (borrowers, {"beta": 0.91, "kappa": 0.3235}, 30, 6, 20),
 }
 
 
@@ -177,18 +178,18 @@ def of_chains(posterior: Any, draws: Any, truth: dict[str, float]) -> dict[str, 
 
 def prepare(name: str, of_data: Any) -> Any:
     """The posterior of data made at the truth."""
-    build, truth, num, lags = CASES[name]
+    build, truth, num, lags, simulations = CASES[name]
     model = build()
     data = estim.simulate_agents(model, truth, num, rng_key=of_data)
     print(data.drop(columns="country").mean(), flush=True)
-    return estim.build_posterior(model, data, likelihood=simulated_moments(model, num, lags))
+    return estim.build_posterior(model, data, likelihood=simulated_moments(model, num, lags, simulations))
 
 
 def estimate(name: str, folder: Path) -> dict[str, Any]:
     truth, begin = CASES[name][1], time.process_time()
     of_data, teach, fit, settle = jax.random.split(jax.random.key(0), 4)
     posterior = prepare(name, of_data)
-    first = chains(posterior, teach, folder / f"{name}.chains")
+    first = chains(posterior, teach, folder / f"{name}_{CASES[name][-1]}.chains")
     print(of_chains(posterior, first, truth), f"{time.process_time() - begin:.0f} s", flush=True)
     surrogate = estim.fit_surrogate(posterior, first.evaluations, fit)
     print(f"taught, {time.process_time() - begin:.0f} s", flush=True)
@@ -199,6 +200,7 @@ def estimate(name: str, folder: Path) -> dict[str, Any]:
     certificate = settled.certificates[-1]
     return {
         "case": name,
+        "simulations": CASES[name][-1],
         "parameters": margins(truth, mean, sd),
         "by the chains that taught": of_chains(posterior, first, truth),
         "verdict": certificate.verdict,
@@ -217,9 +219,10 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     results = arguments.folder / "crises.jsonl"
-    done = [json.loads(line)["case"] for line in results.read_text().splitlines()] if results.exists() else []
+    lines = results.read_text().splitlines() if results.exists() else []
+    done = {(row["case"], row["simulations"]) for row in map(json.loads, lines)}
     for name in arguments.names:
-        if name in done:
+        if (name, CASES[name][-1]) in done:
             continue
         line = json.dumps(estimate(name, arguments.folder))
         with results.open("a") as file:
