@@ -23,7 +23,7 @@ from estim.typing import Array, Scalar
 MAX_GUESSES = 50
 
 LEADING = (8, 32)
-"""Sizes of the leading blocks that are solved where nothing binds beyond them."""
+"""Sizes of the leading blocks that are solved where nothing binds beyond them, if they are at most half of all."""
 
 
 class Verified(NamedTuple):
@@ -52,7 +52,7 @@ def shadows(effects: Array, base: Array, binding: Array) -> Array:
         y = jnp.linalg.solve(matrix, jnp.where(binds[:, None], -base, 0.0))
         return jnp.pad(y, ((0, len(binding) - size), (0, 0)))
 
-    sizes = [*(size for size in LEADING if size < len(binding)), len(binding)]
+    sizes = [*(size for size in LEADING if 2 * size <= len(binding)), len(binding)]
     reach = jnp.max(jnp.where(binding, jnp.arange(1, len(binding) + 1), 0))
     which = jnp.searchsorted(jnp.array(sizes), reach)
     return jax.lax.switch(which, [partial(leading, size) for size in sizes], effects, base, binding)
