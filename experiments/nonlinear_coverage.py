@@ -31,7 +31,8 @@ import estim
 from estim import priors
 from estim.representations.paths import observed_path
 
-SAMPLING = {"num_chains": 1, "num_warmup": 400, "num_samples": 800}
+BY_NUTS = {"algorithm": "nuts", "num_warmup": 400, "num_samples": 800}
+BY_STEPS = {"algorithm": "rwmh", "num_warmup": 1_500, "num_samples": 6_000, "thin_evaluations": 10}
 GROWTH = estim.load_model("brock_mirman_1972")
 SECOND, PIECEWISE = estim.Perturbation(order=2), estim.OccasionallyBinding()
 
@@ -69,12 +70,13 @@ BOUND = replace(
 
 @dataclass(frozen=True)
 class Case:
-    """A model, how it is solved and compared with data, and data of given parameters."""
+    """A model, how it is solved and compared with data, data of given parameters, and how the posterior is sampled."""
 
     model: Any
     solver: Any
     likelihood: Any
     make: Callable[["Case", dict[str, float], Any], pd.DataFrame]
+    sampling: dict[str, Any]
 
 
 def from_rest(case, truth, key):
@@ -103,9 +105,9 @@ def from_a_drawn_state(case, truth, key):
 
 NOISY = replace(GROWTH, name="growth", measurement_error=lambda p: GROWTH.observables(dc=4.0))
 CASES = {
-    "inversion": Case(GROWTH, SECOND, estim.Inversion(), from_rest),
-    "bound": Case(BOUND, PIECEWISE, estim.Inversion(), from_rest),
-    "joint": Case(NOISY, SECOND, estim.Joint(), from_a_drawn_state),
+    "inversion": Case(GROWTH, SECOND, estim.Inversion(), from_rest, BY_NUTS),
+    "bound": Case(BOUND, PIECEWISE, estim.Inversion(), from_rest, BY_STEPS),
+    "joint": Case(NOISY, SECOND, estim.Joint(), from_a_drawn_state, BY_NUTS),
 }
 
 
@@ -134,7 +136,7 @@ def covered(name, seed):
         except estim.SolutionError as error:
             print(f"{name}, seed {seed}: drawn again, {error}", flush=True)
     posterior = replace(posterior, data=posterior_of(case, data).data)
-    draws = estim.sample(posterior, "nuts", of_draws, **SAMPLING)
+    draws = estim.sample(posterior, rng_key=of_draws, num_chains=1, **case.sampling)
     values = jax.vmap(posterior.constrain_fn)(draws.position.reshape(-1, draws.position.shape[-1]))
     tail = (1 - BAND) / 2
     bands = {n: np.quantile(values[n], [tail, 1 - tail]) for n in estimated}

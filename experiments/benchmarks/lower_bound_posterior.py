@@ -1,9 +1,10 @@
-"""The posterior of ten parameters of a lower bound, by inversion: NUTS alone, and a surrogate that a random walk teaches.
+"""The posterior of ten parameters of a lower bound, by inversion: NUTS alone, and a surrogate taught by a random walk.
 
     python experiments/benchmarks/lower_bound_posterior.py [nuts] [surrogate]
 
-Three equations and 150 quarters of `lower_bound.py`. Each way is timed from the data to its draws, compilation included:
-NUTS to draws whose R-hat and smallest effective size are shown, the surrogate to its certificate. The last line is JSON.
+Three equations and 150 quarters of `lower_bound.py`. Each way is timed from the data to its draws, compilation
+included: NUTS to draws whose R-hat and smallest effective size are shown, the surrogate to its certificate. The last
+line is JSON.
 """
 
 import json
