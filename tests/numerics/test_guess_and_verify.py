@@ -15,7 +15,6 @@ def slope_of_shadows(effects, base, binding, towards):
     return jax.jvp(lambda x: shadows(x, base, binding), (effects,), (towards,))[1]
 
 
-
 @pytest.mark.parametrize("last", [0, 1, LEADING[0], LEADING[0] + 1, LEADING[-1] + 1, HORIZON])
 def test_they_solve_the_equations_that_bind_and_are_zero_elsewhere(last):
     rng = np.random.default_rng(last)
