@@ -10,7 +10,8 @@ probability 0.9, parameter by parameter.
   from rest. Output gap and inflation are observed and the rate is not, so that the inversion is the likelihood exactly;
 - ``joint``: Brock and Mirman's with measurement errors, 40 periods, parameters and shocks sampled together.
 
-Where a path has no solution parameters and shocks are both drawn again. The rows and the last line are those of
+``bound`` is sampled by a random walk: where the bound would bind beyond the horizon nearby, NUTS takes many short
+steps. Where a path has no solution parameters and shocks are both drawn again. The rows and the last line are those of
 `decisions_coverage.py`.
 """
 
