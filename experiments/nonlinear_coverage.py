@@ -6,11 +6,12 @@ Parameters and data are a draw of their joint distribution, so that 90 % bands o
 probability 0.9, parameter by parameter.
 
 - ``inversion``: Brock and Mirman's growth model to second order, 60 periods from rest, shocks by inversion;
-- ``bound``: three equations with a lower bound on the rate, piecewise linear, 60 quarters from rest. Output gap and
-  inflation are observed, by two shocks, and the rate is not, so that the inversion is the likelihood exactly;
+- ``bound``: the three equations with a lower bound of `benchmarks/lower_bound.py` without the policy shock, 60 quarters
+  from rest. Output gap and inflation are observed and the rate is not, so that the inversion is the likelihood exactly;
 - ``joint``: Brock and Mirman's with measurement errors, 40 periods, parameters and shocks sampled together.
 
-Where a path has no solution parameters and shocks are both drawn again. The rows and the last line are those of
+``bound`` is sampled by a random walk: where the bound would bind beyond the horizon nearby, NUTS takes many short
+steps. Where a path has no solution parameters and shocks are both drawn again. The rows and the last line are those of
 `decisions_coverage.py`.
 """
 
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
+from benchmarks import lower_bound
 from decisions_coverage import BAND
 from decisions_coverage import main as fill
 
@@ -30,17 +32,10 @@ import estim
 from estim import priors
 from estim.representations.paths import observed_path
 
-SAMPLING = {"num_chains": 1, "num_warmup": 400, "num_samples": 800}
+BY_NUTS = {"algorithm": "nuts", "num_warmup": 400, "num_samples": 800}
+BY_STEPS = {"algorithm": "rwmh", "num_warmup": 1_500, "num_samples": 6_000, "thin_evaluations": 10}
 GROWTH = estim.load_model("brock_mirman_1972")
 SECOND, PIECEWISE = estim.Perturbation(order=2), estim.OccasionallyBinding()
-
-
-class Variables(NamedTuple):
-    x: Any
-    pi: Any
-    i: Any
-    rn: Any
-    u: Any
 
 
 class Shocks(NamedTuple):
@@ -50,52 +45,39 @@ class Shocks(NamedTuple):
 
 class Observables(NamedTuple):
     x: Any
-    pi: Any
-
-
-class Params(NamedTuple):
-    beta: Any = 0.995
-    sigma: Any = 1.5
-    kappa: Any = priors.gamma(0.08, 0.02)
-    phi_pi: Any = priors.gamma(1.8, 0.2)
-    phi_x: Any = 0.15
-    rho_r: Any = priors.beta(0.8, 0.05)
-    bound: Any = 0.75
-    sd_r: Any = priors.gamma(0.4, 0.1)
-    sd_u: Any = priors.gamma(0.1, 0.02)
+    pinf: Any
 
 
 def residuals(lag, now, lead, shocks, p):
-    return {
-        "demand": now.x - lead.x + (now.i - lead.pi - now.rn) / p.sigma,
-        "supply": now.pi - p.beta * lead.pi - p.kappa * now.x - now.u,
-        "rate": now.i - p.phi_pi * now.pi - p.phi_x * now.x,
-        "natural": now.rn - p.rho_r * lag.rn - p.sd_r * shocks.e_r,
-        "cost": now.u - 0.3 * lag.u - p.sd_u * shocks.e_u,
-    }
+    return lower_bound.residuals(lag, now, lead, lower_bound.Shocks(*shocks, e_i=0.0), p)
 
 
-BOUND = estim.Model(
+BOUND = replace(
+    lower_bound.MODEL,
     name="bound",
-    variables=Variables,
     shocks=Shocks,
     observables=Observables,
-    prior=Params(),
-    steady_state=lambda p: Variables(*[0.0] * 5),
+    prior=lower_bound.Params(
+        kap=priors.gamma(0.08, 0.02),
+        phi_pi=priors.gamma(1.8, 0.2),
+        rho_r=priors.beta(0.8, 0.05),
+        sd_r=priors.gamma(0.4, 0.1),
+        sd_u=priors.gamma(0.1, 0.02),
+    ),
     residuals=residuals,
-    measurement=lambda now, lag, p: Observables(now.x, now.pi),
-    complementarity={"rate": lambda lag, now, lead, p: now.i + p.bound},
+    measurement=lambda now, lag, p: Observables(now.x, now.pinf),
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """A model, how it is solved and compared with data, and data of given parameters."""
+    """A model, how it is solved and compared with data, data of given parameters, and how the posterior is sampled."""
 
     model: Any
     solver: Any
     likelihood: Any
     make: Callable[["Case", dict[str, float], Any], pd.DataFrame]
+    sampling: dict[str, Any]
 
 
 def from_rest(case, truth, key):
@@ -124,9 +106,9 @@ def from_a_drawn_state(case, truth, key):
 
 NOISY = replace(GROWTH, name="growth", measurement_error=lambda p: GROWTH.observables(dc=4.0))
 CASES = {
-    "inversion": Case(GROWTH, SECOND, estim.Inversion(), from_rest),
-    "bound": Case(BOUND, PIECEWISE, estim.Inversion(), from_rest),
-    "joint": Case(NOISY, SECOND, estim.Joint(), from_a_drawn_state),
+    "inversion": Case(GROWTH, SECOND, estim.Inversion(), from_rest, BY_NUTS),
+    "bound": Case(BOUND, PIECEWISE, estim.Inversion(), from_rest, BY_STEPS),
+    "joint": Case(NOISY, SECOND, estim.Joint(), from_a_drawn_state, BY_NUTS),
 }
 
 
@@ -155,7 +137,7 @@ def covered(name, seed):
         except estim.SolutionError as error:
             print(f"{name}, seed {seed}: drawn again, {error}", flush=True)
     posterior = replace(posterior, data=posterior_of(case, data).data)
-    draws = estim.sample(posterior, "nuts", of_draws, **SAMPLING)
+    draws = estim.sample(posterior, rng_key=of_draws, num_chains=1, **case.sampling)
     values = jax.vmap(posterior.constrain_fn)(draws.position.reshape(-1, draws.position.shape[-1]))
     tail = (1 - BAND) / 2
     bands = {n: np.quantile(values[n], [tail, 1 - tail]) for n in estimated}

@@ -11,6 +11,7 @@ The update of a guess g is (g or bind < 0) and not (g and relax < 0), in all per
 Source: Guerrieri and Iacoviello (2015, Journal of Monetary Economics 70); the shadows are those of Holden (2016).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,6 +21,9 @@ from estim.status import Status
 from estim.typing import Array, Scalar
 
 MAX_GUESSES = 50
+
+LEADING = (8, 32)
+"""Sizes of the leading blocks that are solved where nothing binds beyond them, if they are at most half of all."""
 
 
 class Verified(NamedTuple):
@@ -33,14 +37,25 @@ class Verified(NamedTuple):
 def shadows(effects: Array, base: Array, binding: Array) -> Array:
     """y ``[H J, m]`` such that base + effects y is zero where a constraint binds; y is zero elsewhere.
 
+    Beyond the last that binds there is nothing to be solved for: of some leading blocks the smallest that holds all of
+    them is taken, so that a long horizon costs little where spells are short.
+
     Args:
         effects: M_0 ``[H J, H J]``.
         base: q_0 ``[H J, m]``.
         binding: ``[H J]``.
     """
-    both = binding[:, None] & binding[None, :]
-    matrix = jnp.where(both, effects, jnp.eye(len(binding)))
-    return jnp.linalg.solve(matrix, jnp.where(binding[:, None], -base, 0.0))
+
+    def leading(size: int, effects: Array, base: Array, binding: Array) -> Array:
+        effects, base, binds = effects[:size, :size], base[:size], binding[:size]
+        matrix = jnp.where(binds[:, None] & binds[None, :], effects, jnp.eye(size))
+        y = jnp.linalg.solve(matrix, jnp.where(binds[:, None], -base, 0.0))
+        return jnp.pad(y, ((0, len(binding) - size), (0, 0)))
+
+    sizes = [*(size for size in LEADING if 2 * size <= len(binding)), len(binding)]
+    reach = jnp.max(jnp.where(binding, jnp.arange(1, len(binding) + 1), 0))
+    which = jnp.searchsorted(jnp.array(sizes), reach)
+    return jax.lax.switch(which, [partial(leading, size) for size in sizes], effects, base, binding)
 
 
 def update_guess(effects: Array, base: Array, binding: Array) -> Array:

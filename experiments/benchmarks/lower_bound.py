@@ -8,6 +8,7 @@ last line is JSON.
 import json
 import statistics
 import time
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import estim
+from estim import priors
 from estim.estimation import model_likelihood
 
 QUARTERS, NUM_ROUNDS = 150, 30
@@ -79,6 +81,21 @@ MODEL = estim.Model(
     measurement=lambda now, lag, p: Observables(now.x, now.pinf, now.i),
     complementarity={"rate": lambda lag, now, lead, p: now.i + p.ibar},
 )
+
+
+PRIOR = Params(
+    sig=priors.gamma(1.5, 0.3),
+    kap=priors.gamma(0.08, 0.02),
+    phi_pi=priors.gamma(1.8, 0.2),
+    phi_x=priors.gamma(0.15, 0.05),
+    rho_i=priors.beta(0.7, 0.1),
+    rho_r=priors.beta(0.8, 0.1),
+    rho_u=priors.beta(0.3, 0.1),
+    sd_r=priors.gamma(0.5, 0.2),
+    sd_u=priors.gamma(0.1, 0.04),
+    sd_i=priors.gamma(0.1, 0.04),
+)
+ESTIMATED = replace(MODEL, prior=PRIOR)
 
 
 def simulate() -> np.ndarray:
