@@ -61,7 +61,7 @@ network = {"hidden": (128, 128, 128), "max_steps": 15_000, "drop_fraction": 0.02
 ours = Experiment(
     title="A HANK model on US data: a network taught by gradients",
     model=fixed.name,
-    routes={"hmc": Route("hmc", num_samples=300, num_chains=8, num_warmup=40, settings={"num_steps": 4})},
+    routes={"hmc": Route("hmc", num_samples=600, num_chains=8, num_warmup=40, settings={"num_steps": 4})},
     surrogate=SurrogateRoute(
         train_on=("hmc",), num_samples=400, num_refinement=1_000, num_certificate=4_000, settings=network
     ),

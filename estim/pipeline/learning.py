@@ -30,6 +30,7 @@ from estim.surrogate.locate import locate_border, most_segments
 from estim.surrogate.recipe import Recipe, get_recipe
 from estim.surrogate.refine import refine
 from estim.surrogate.sample import sample_surrogate
+from estim.surrogate.verdict import could_learn
 from estim.typing import Key
 
 EVALUATED = "begun/evaluations.npz"
@@ -134,7 +135,7 @@ def settle(
     progress: Progress,
 ) -> Surrogate:
     """The network's draws and their certificate; where that is refused its evaluations teach the network again, and
-    all begins anew, `num_rounds` times at most. What is there of a finished run is left. The last network."""
+    all begins anew, `num_rounds` times at most, unless the routes that taught it have not met. The last network."""
     number = _round(run)
     while not run.has(CERTIFICATE):
         if not run.chunks("surrogate"):
@@ -142,7 +143,8 @@ def settle(
         weighted, certificate = certify(
             run, posterior, surrogate, settings, _of_round(keys("certify"), number), progress
         )
-        if certificate.verdict != "not certified" or number >= settings.num_rounds:
+        refused = certificate.verdict == "not certified" and could_learn(certificate.conditions)
+        if not refused or number >= settings.num_rounds:
             run.write_json(CERTIFICATE, _plain(certificate))
             break
         number += 1

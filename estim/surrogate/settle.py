@@ -21,7 +21,7 @@ from estim.surrogate.match import match_moments
 from estim.surrogate.recipe import Recipe
 from estim.surrogate.sample import sample_surrogate
 from estim.surrogate.temper import population_margins, temper
-from estim.surrogate.verdict import LOOSER, MIN_EFFECTIVE_DRAWS, TOLERANCE, largest_error
+from estim.surrogate.verdict import LOOSER, MIN_EFFECTIVE_DRAWS, TOLERANCE, could_learn, largest_error
 from estim.typing import Key
 
 LONGER = 4
@@ -96,7 +96,8 @@ def settle(
        the margins, and their errors are within the tolerance.
     3. *Not certified*: the certificate's evaluations, which lie where the surrogate goes and beyond, teach it, with
        the border located where some have no likelihood (see `locate_border`), and all begins anew, at most
-       `num_rounds` times. The next certificate uses other draws.
+       `num_rounds` times. The next certificate uses other draws. Not where the training chains have not met: teachers
+       that disagree teach no better the second time.
     4. If it is asked for, where weights were all that failed: draws are moved to the weights' moments (see
        `match_moments`), up to three quarters of a certificate's evaluations more, and another is made of all points.
     5. And then a tempered path from the last surrogate to the posterior (see `temper`): a hundred thousand evaluations
@@ -138,7 +139,11 @@ def settle(
         certificates.append(certificate)
         num_spent += certificate.num_evaluations
         story.append(_said(f"surrogate {number + 1}", certificate))
-        if certificate.verdict != "not certified" or number == num_rounds:
+        if (
+            certificate.verdict != "not certified"
+            or number == num_rounds
+            or not could_learn(certificate.conditions)
+        ):
             break
         added = locate_border(posterior, weighted.evaluations)
         num_spent += len(added.loglikelihood) - len(weighted.weight)

@@ -85,6 +85,14 @@ class Condition(NamedTuple):
     path: bool = False
 
 
+TEACHERS_MET = "the training chains have met"
+
+
+def could_learn(conditions: tuple[Condition, ...]) -> bool:
+    """Whether more evaluations could change a refusal: not where the chains that taught have not met."""
+    return all(c.met is not False for c in conditions if c.what == TEACHERS_MET)
+
+
 def judge(found: Findings) -> tuple[str, tuple[Condition, ...]]:
     """A word of `VERDICTS` and the conditions that it follows from.
 
@@ -112,7 +120,7 @@ def _chains(found: Findings) -> list[Condition]:
             "sample it longer",
         ),
         (
-            "the training chains have met",
+            TEACHERS_MET,
             "the training chains",
             found.training_rhat,
             MAX_TRAINING_RHAT,
