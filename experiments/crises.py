@@ -27,7 +27,7 @@ from estim.surrogate.estimates import convergence
 
 BURN_IN = 50
 TEACH = {"num_chains": 4, "num_warmup": 500, "num_samples": 1000}
-EVALUATIONS = 2000  # of each certificate
+EVALUATIONS = 5000  # of each certificate
 
 
 def observed(base: Any, prior: Any, observables: Any, draw: Any, **changes: Any) -> Any:
