@@ -53,6 +53,8 @@ def settle(point: Point, solution: StationaryEquilibrium) -> Point:
         distribution, _, rounds = state
         ahead = stationary_distribution(move, distribution, LINEAR_TOLERANCE)
         better = jnp.where(jnp.isfinite(ahead).all(), ahead, move(distribution))
+        better = jnp.maximum(better, 0.0)  # rounding leaves masses a little below
+        better = better / jnp.sum(better)
         return better, largest(move(better) - better), rounds + 1
 
     def unsettled(state: Any) -> Any:
