@@ -13,13 +13,13 @@ FORMATS = pytest.mark.parametrize(("dtype", "last_place"), [(np.float64, 2.0**-5
 
 
 @FORMATS
-def test_the_exponential_is_right_within_two_units_in_the_last_place(dtype, last_place):
+def test_the_exponential_is_right_within_three_units_in_the_last_place(dtype, last_place):
     ends = (-708, 709) if dtype == np.float64 else (-87, 88)
     x = np.concatenate([np.linspace(*ends, 100_001), np.random.default_rng(0).normal(size=100_000)]).astype(
         dtype
     )
     np.testing.assert_allclose(
-        np.asarray(jax.jit(exp)(x), float), np.exp(x.astype(float)), rtol=2 * last_place
+        np.asarray(jax.jit(exp)(x), float), np.exp(x.astype(float)), rtol=3 * last_place
     )
 
 
