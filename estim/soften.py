@@ -40,8 +40,9 @@ def switch(x: Any, above: Any, below: Any, inverse_temperature: Any = 10.0) -> A
     Returns:
         Numbers between the two.
     """
-    share = threshold(x, inverse_temperature)
-    return share * above + (1 - share) * below
+    x, k, hard = _finite(x, inverse_temperature)
+    share = jax.nn.sigmoid(k * x)
+    return jnp.where(hard, jnp.where(x > 0, above, below), share * above + (1 - share) * below)
 
 
 def positive_part(x: Any, inverse_temperature: Any = 10.0) -> Array:

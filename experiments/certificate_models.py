@@ -34,7 +34,6 @@ class Kind(NamedTuple):
 KINDS = (
     *(Kind("short sample", "hansen_1985", (20, 60), 4_000) for _ in range(7)),
     *(Kind("household model", "krusell_smith_1998", (40, 80), 6_500) for _ in range(3)),
-    *(Kind("short sample", "an_schorfheide_2007", (25, 60), 30_000) for _ in range(2)),
 )
 """Each for an even and for an odd number."""
 

@@ -57,8 +57,8 @@ def transition(before, shocks, p, inverse_temperature=jnp.inf):
     z = p.a * before.z + p.b + p.s_z * shocks.z
     income = p.c_y * exp(z) + exp(p.mu_y + p.s_y * shocks.income)
     returns = p.c_r * exp(z) + exp(p.mu_r + p.s_r * shocks.returns)
-    saves = 1 - soften.threshold(p.threshold - before.w, inverse_temperature)  # also at the threshold itself
-    return State(returns * saves * p.s_0 * before.w + income, z)
+    saved = soften.switch(p.threshold - before.w, 0.0, p.s_0 * before.w, inverse_temperature)
+    return State(returns * saved + income, z)
 
 
 def economy(num_households=1000, inverse_temperature=jnp.inf):

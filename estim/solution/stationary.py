@@ -223,10 +223,8 @@ def _attach_value(spec: DecisionModel, moving: Any, point: Point) -> StationaryE
     held, policy, of_actions = jax.lax.stop_gradient(point.policy), None, None
     if spec.chooses:
         assert spec.reward is not None and spec.continuation is not None
-        reward, later = (
-            jax.lax.optimization_barrier(jnp.asarray(spec.reward(moving), float)),
-            spec.continuation,
-        )
+        reward, later = jnp.asarray(spec.reward(moving), float), spec.continuation
+        reward = jax.lax.optimization_barrier(reward)
         if spec.taste is None:
             follow = lambda value: take(reward, held) + take(later(value, moving), held)
         else:

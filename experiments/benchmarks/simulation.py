@@ -108,8 +108,7 @@ def _ranks(one: Any, other: Any) -> float:
 
 def wealth() -> dict[str, Any]:
     """A million households, 200 periods, with shocks drawn and with shocks given (those of incomes and those of
-    returns), divided among the devices; and what the given ones take to be read. With Numba also McCalpin's
-    STREAM triad, which writes a third array: two thirds of its time is what two arrays need by that measure."""
+    returns), divided among the devices; and what the given ones take to be read."""
     n = 1_000_000
     model = benhabib_bisin_zhu_2011.economy(n)
     p = model.params({"s_0": 0.75, "mu_r": 0.1})
@@ -162,17 +161,7 @@ def _numba(n: int, incomes: np.ndarray, returns: np.ndarray, first: float) -> di
                 w[i] = (0.05 + np.exp(0.1 + 0.5 * returns[t, i])) * 0.75 * w[i] * (w[i] >= 1.0) + income
         return w
 
-    @njit(parallel=True, fastmath=True)
-    def triad(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
-        for i in prange(a.size):
-            a[i] = b[i] + 3.0 * c[i]
-
-    third = np.zeros(incomes.size)
-    return {
-        "numba_drawn": lambda: drawn(PERIODS),
-        "numba_given": lambda: given(incomes, returns),
-        "stream_triad": lambda: triad(third, incomes.ravel(), returns.ravel()),
-    }
+    return {"numba_drawn": lambda: drawn(PERIODS), "numba_given": lambda: given(incomes, returns)}
 
 
 def inequality() -> dict[str, Any]:
