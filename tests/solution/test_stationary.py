@@ -133,6 +133,7 @@ def test_inventories_with_a_discount_factor_that_moves():
     np.testing.assert_array_equal(solution.policy[0], ref["order_at_empty_by_z"])
     plain = estim.solve(model, solver=StationarySolver("vfi", tolerance=1e-6))
     assert int(plain.steps) == ref["vfi_iterations_tol_1e-6"]
+    assert jnp.abs(plain.value - solution.value).max() == pytest.approx(ref["vfi_minus_exact_max"], rel=1e-6)
     assert ref["spectral_radius_of_discounting"] <= float(solution.radius) < 1
 
 
@@ -147,8 +148,20 @@ def test_job_search(point):
     assert int((exact.policy == mccall_1970_markov.ACCEPT).sum()) == ref["stops"]
     wage = mccall_1970_markov.reservation_wage(exact)
     assert wage == pytest.approx(ref["reservation_wage_interpolated"], rel=1e-10)
+    offers, chain = mccall_1970_markov.offers(exact.params, given["n"])
+    assert offers.mean() == pytest.approx(ref["mean_of_grid"], rel=1e-10)
+    np.testing.assert_allclose(offers[np.array(ref["indices"])], ref["w_at_indices"], rtol=1e-10)
+    waiting = exact.action_values[:, mccall_1970_markov.WAIT]
+    np.testing.assert_allclose(waiting[np.array(ref["indices"])], ref["continuation_at_indices"], rtol=1e-10)
+    first, accepted = ref["first_stop_index"], np.asarray(exact.policy) == mccall_1970_markov.ACCEPT
+    assert ref["stop_set_is_upper_interval"] and accepted[first:].all() and not accepted[:first].any()
+    assert offers[first] == pytest.approx(ref["reservation_wage_grid"], rel=1e-10)
+    law = np.linalg.matrix_power(np.asarray(chain.transition), 1000)[0]
+    assert law[first:].sum() == pytest.approx(ref["acceptance_probability_first_offer_stationary"], rel=1e-8)
     plain = estim.solve(model, params, solver=StationarySolver("vfi", tolerance=1e-4))
     assert int(plain.steps) == ref["vfi_iterations_tol_1e-4"]
+    assert ref["same_set_at_tol_1e-4"] and (plain.policy == exact.policy).all()
+    assert jnp.abs(plain.value - exact.value).max() == pytest.approx(ref["vfi_minus_exact_max"], rel=1e-6)
 
 
 @pytest.mark.parametrize("point", range(2))
@@ -159,12 +172,23 @@ def test_reservation_wage_of_offers_from_a_continuum(point):
     }
     solution = estim.solve(mccall_1970.model, params)
     assert solution.value == pytest.approx(ref["reservation_wage"], rel=1e-10)
+    p, accepted = solution.params, mccall_1970.acceptance(solution.value, solution.params)
+    hazard = p.lam * accepted
+    assert accepted == pytest.approx(ref["acceptance_probability"], rel=1e-9)
+    assert (hazard, 1 / hazard) == (
+        pytest.approx(ref["hazard"], rel=1e-9),
+        pytest.approx(ref["mean_duration_in_periods"], rel=1e-9),
+    )
+    mean = solution.value + mccall_1970.gain(solution.value, p) / accepted
+    assert mean == pytest.approx(ref["mean_accepted_wage"], rel=1e-9)
     of = lambda p: StationarySolver().solve(mccall_1970.model, p).value
     gradient = jax.grad(of)(mccall_1970.model.params(params))
     for name, expected in ref["d_reservation_wage"]["finite_differences"].items():
         assert getattr(gradient, {"beta": "discount"}.get(name, name)) == pytest.approx(expected, rel=1e-6), (
             name
         )
+    assert gradient.c == pytest.approx(ref["d_reservation_wage"]["c_closed_form"], rel=1e-9)
+    assert gradient.lam == pytest.approx(ref["d_reservation_wage"]["lam_closed_form"], rel=1e-9)
 
 
 @pytest.mark.parametrize("graph,destination", [("seven_nodes", 6), ("hundred_nodes", 99)])
@@ -190,6 +214,9 @@ def test_asset_prices_and_their_derivatives(point):
     solution = estim.solve(model, values)
     where = np.array(ref["indices"])
     np.testing.assert_allclose(solution.value[where], ref["v"], rtol=1e-9)
+    chain = estim.grids.tauchen(values["rho"], values["sigma"], n)
+    law = np.linalg.matrix_power(np.asarray(chain.transition), 1000)[0]
+    assert law @ solution.value == pytest.approx(ref["stationary_mean_v"], rel=1e-8)
     assert ref["spectral_radius"] <= float(solution.radius) < 1
     of = jax.jit(jax.jacrev(lambda p: StationarySolver().solve(model, p).value[where]))
     found = of(model.params(values))
@@ -238,6 +265,31 @@ def test_derivatives_of_a_smooth_choice_and_their_own():
     costs = jnp.asarray(model.prior.costs)
     assert_derivatives(of, costs, jnp.array(0.7))
     assert_derivatives(jax.grad(lambda b: of(costs, b)[0]), jnp.array(0.7))
+
+
+def test_tastes_of_scale_zero_take_the_best_action():
+    """In value, choice and derivative; and small ones nearly do."""
+    with_tastes, without = (mccall_1970_markov.build(60, taste) for taste in (lambda p: p.tau, None))
+
+    def solved(model):
+        def of(c, tau):
+            solution = StationarySolver().solve(model, model.params({"c": c, "tau": tau}))
+            return solution.value.mean(), (solution.value, solution.log_choice)
+
+        both = jax.jit(jax.value_and_grad(of, has_aux=True))
+        return lambda tau: (lambda found, slope: (*found[1], slope))(*both(1.0, tau))
+
+    soft = solved(with_tastes)
+    (hard, choice, slope), (same, same_choice, same_slope), (near, _, near_slope) = (
+        solved(without)(0.0),
+        soft(0.0),
+        soft(1e-3),
+    )
+    np.testing.assert_allclose(same, hard, rtol=1e-9)
+    np.testing.assert_array_equal(same_choice, choice)
+    assert same_slope == pytest.approx(float(slope), rel=1e-9) and slope > 0.1
+    np.testing.assert_allclose(near, hard, rtol=1e-4)
+    assert near_slope == pytest.approx(float(slope), rel=1e-2)
 
 
 def test_large_programs_are_differentiated_by_krylov_as_small_ones_by_elimination(monkeypatch):
