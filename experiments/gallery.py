@@ -258,7 +258,7 @@ def savers(ax, model, assets, states, what):
     share = 100 * law.cumsum(axis=1) / law.sum(axis=1, keepdims=True)
     curves = dict(zip(states, share, strict=True))
     lines(ax, assets, curves, xlabel="assets, goods", ylabel="per cent that have less")
-    ax.set(ylim=(0, 104), xlim=(None, assets[(share < 99.99).any(axis=0)][-1]))
+    ax.set(ylim=(0, 104), xlim=(assets[0], assets[(share < 99.99).any(axis=0)][-1]))
     return what
 
 
@@ -383,20 +383,18 @@ def waiting(ax, model):
         curves,
         "The lowest wage that is accepted",
         "income without a job, goods a period",
-        "reservation wage, goods a period",
+        "wage, goods a period",
         ylim=(1.2, 2.7),
     )
 
 
 def accepting(ax, model):
     wage = np.exp(np.asarray(estim.grids.tauchen(0.9, 0.2, 60).states))
-    curves = {
-        f"income without a job {c}": 100 * np.asarray(estim.solve(model, {"c": c}).choice)[:, 0]
-        for c in (0.5, 1.0, 1.5)
-    }
-    return chosen(
-        ax, wage, curves, "Which offers are accepted", "wage, goods a period", "per cent", xlim=(0, 4)
-    )
+    found = {c: np.asarray(estim.solve(model, {"c": c}).choice)[:, 0] for c in (0.5, 1.0, 1.5)}
+    curves = {f"{c} without a job": 100 * accepted for c, accepted in found.items()}
+    what = "Which offers are accepted"
+    labels = dict(xlabel="wage, goods a period", ylabel="per cent")
+    return chosen(ax, wage, curves, what, **labels, xlim=(-0.6, 4), xticks=range(5))
 
 
 def investing(ax, model):

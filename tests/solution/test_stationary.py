@@ -54,7 +54,7 @@ def savings():
 
 
 def test_the_solution_is_that_of_policy_iteration_by_hand(savings):
-    """As in a textbook, with matrices."""
+    """As in a textbook, with matrices; and QuantEcon's."""
     params = savings.params()
     reward = np.asarray(savings.reward(params)).reshape(300, 30)
     chain = estim.grids.tauchen(params.rho, params.nu, 10)
@@ -68,8 +68,12 @@ def test_the_solution_is_that_of_policy_iteration_by_hand(savings):
         changes.append(int(np.abs(better - policy).max()))
         policy = better
     assert changes == reference("optimal_savings")["small"]["howard_policy_index_errors"]
+    everywhere = to.transpose(1, 0, 2)[np.tile(np.arange(10), 30)]  # [(w, y), a, (w', y')]
+    theirs = DiscreteDP(reward, everywhere, params.beta).solve(method="policy_iteration")
+    np.testing.assert_array_equal(theirs.sigma, policy)
     solution = estim.solve(savings)
     np.testing.assert_allclose(solution.value.reshape(-1), value, rtol=1e-8)
+    np.testing.assert_allclose(solution.value.reshape(-1), theirs.v, rtol=1e-8)
     np.testing.assert_array_equal(solution.policy.reshape(-1), policy)
 
 
