@@ -49,7 +49,7 @@ class DecisionModel(Specification):
         reward: ``params -> [*states, n_actions]``, -inf where an action is not feasible.
         continuation: ``(value, params) -> [*states, n_actions]``, discounted and expected; an axis along which it is
             the same may have size one. It is linear in the value unless agents are sensitive to risk.
-        taste: ``params -> scale`` of taste shocks; without it, and where the scale is zero, the best action is taken.
+        taste: ``params -> scale`` of taste shocks; without it the best action is taken.
         bellman: ``(value, params) -> value`` in the place of reward and continuation.
         policy: ``(value, params) -> any pytree``, read off a value that solves `bellman`.
         follow: ``(policy, value, params) -> value``, one step of `bellman` with the policy held fixed, whose derivative
@@ -161,21 +161,18 @@ class DecisionModel(Specification):
         """The value of a state whose actions have these values: their maximum, or its smooth version."""
         if self.taste is None:
             return action_values.max(axis=-1)
-        scale, some = _scale(self.taste(params))
+        scale = self.taste(params)
         feasible, finite = _feasible(action_values)
-        smooth = scale * jax.nn.logsumexp(finite / scale, axis=-1, where=feasible)
-        return jnp.where(some, smooth, action_values.max(axis=-1))
+        return scale * jax.nn.logsumexp(finite / scale, axis=-1, where=feasible)
 
     def log_choice(self, action_values: Array, params: Any) -> Array:
-        """Log-probability of each action; without tastes 0 for the first of the best, and -inf."""
-        chosen = jax.nn.one_hot(action_values.argmax(axis=-1), action_values.shape[-1], dtype=bool)
-        sure = jnp.where(chosen, 0.0, -jnp.inf)
+        """Log-probability of each action; without taste shocks 0 for the first of the best, and -inf."""
         if self.taste is None:
-            return sure
-        scale, some = _scale(self.taste(params))
+            chosen = jax.nn.one_hot(action_values.argmax(axis=-1), action_values.shape[-1], dtype=bool)
+            return jnp.where(chosen, 0.0, -jnp.inf)
         feasible, finite = _feasible(action_values)
         best = self.best(action_values, params)[..., None]
-        return jnp.where(some, jnp.where(feasible, (finite - best) / scale, -jnp.inf), sure)
+        return jnp.where(feasible, (finite - best) / self.taste(params), -jnp.inf)
 
     def operator(self, value: Any, params: Any) -> Any:
         """T(v), one step of value-function iteration."""
@@ -185,12 +182,6 @@ class DecisionModel(Specification):
             return jnp.zeros(())
         assert self.reward is not None
         return self.best(self.action_values(self.reward(params), value, params), params)
-
-
-def _scale(taste: Array) -> tuple[Array, Array]:
-    """A scale that can be divided by, and whether there are tastes at all."""
-    some = jnp.asarray(taste) > 0
-    return jnp.where(some, taste, 1.0), some
 
 
 def _feasible(action_values: Array) -> tuple[Array, Array]:

@@ -271,31 +271,6 @@ def test_derivatives_of_a_smooth_choice_and_their_own():
     assert_derivatives(jax.grad(lambda b: of(costs, b)[0]), jnp.array(0.7))
 
 
-def test_tastes_of_scale_zero_take_the_best_action():
-    """In value, choice and derivative; and small ones nearly do."""
-    with_tastes, without = (mccall_1970_markov.build(60, taste) for taste in (lambda p: p.tau, None))
-
-    def solved(model):
-        def of(c, tau):
-            solution = StationarySolver().solve(model, model.params({"c": c, "tau": tau}))
-            return solution.value.mean(), (solution.value, solution.log_choice)
-
-        both = jax.jit(jax.value_and_grad(of, has_aux=True))
-        return lambda tau: (lambda found, slope: (*found[1], slope))(*both(1.0, tau))
-
-    soft = solved(with_tastes)
-    (hard, choice, slope), (same, same_choice, same_slope), (near, _, near_slope) = (
-        solved(without)(0.0),
-        soft(0.0),
-        soft(1e-3),
-    )
-    np.testing.assert_allclose(same, hard, rtol=1e-9)
-    np.testing.assert_array_equal(same_choice, choice)
-    assert same_slope == pytest.approx(float(slope), rel=1e-9) and slope > 0.1
-    np.testing.assert_allclose(near, hard, rtol=1e-4)
-    assert near_slope == pytest.approx(float(slope), rel=1e-2)
-
-
 def test_large_programs_are_differentiated_by_krylov_as_small_ones_by_elimination(monkeypatch):
     model = pricing(30)
     of = lambda p: StationarySolver().solve(model, p).value
