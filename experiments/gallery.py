@@ -256,10 +256,9 @@ def savers(ax, model, assets, states, what):
     """The distribution of assets, and the part of households with less."""
     law = np.asarray(estim.solve(model).distribution)
     share = 100 * law.cumsum(axis=1) / law.sum(axis=1, keepdims=True)
-    lines(
-        ax, assets, dict(zip(states, share, strict=True)), xlabel="assets", ylabel="per cent that have less"
-    )
-    ax.set_ylim(0, 104)
+    curves = dict(zip(states, share, strict=True))
+    lines(ax, assets, curves, xlabel="assets, goods", ylabel="per cent that have less")
+    ax.set(ylim=(0, 104), xlim=(assets[0], assets[(share < 99.99).any(axis=0)][-1]))
     return what
 
 
@@ -273,16 +272,23 @@ def default(ax, model):
     q, debt = np.asarray(module(model).prices(solution)), -np.linspace(-0.45, 0.45, 251)
     curves = {f"income {w}": q[:, j] for w, j in (("low", 15), ("mean", 25), ("high", 35))}
     return chosen(
-        ax, debt, curves, "What a government gets for a bond", "debt issued", "price", xlim=(0, 0.4)
+        ax,
+        debt,
+        curves,
+        "What a government gets for a bond",
+        "debt issued, goods",
+        "price, goods a bond",
+        xlim=(0, 0.4),
     )
 
 
 def overborrowing(ax, model):
     bonds = np.linspace(-1.02, -0.2, 100)
     laws = {"households": estim.solve(model), "planner": estim.solve(bianchi_2011.build_planner())}
-    curves = {who: 100 * np.asarray(s.distribution).sum(axis=1) for who, s in laws.items()}
-    what = "How often the economy owes how much"
-    return chosen(ax, -bonds, curves, what, "debt", "per cent of the time", xlim=(0.6, 1.0))
+    less = {who: np.asarray(s.distribution).sum(axis=1)[::-1].cumsum() for who, s in laws.items()}
+    curves = {who: 100 * share for who, share in less.items()}
+    what = "How often the economy owes no more"
+    return chosen(ax, -bonds[::-1], curves, what, "debt, goods", "per cent of the time", xlim=(0.6, 1.0))
 
 
 def sizes(ax, model):
@@ -292,14 +298,14 @@ def sizes(ax, model):
     density = np.exp(jax.vmap(lambda at: low.log_density(at, solution, p))(jnp.asarray(x)))
     ax.axvline(float(firms.threshold), color=MUTED, ls="--", lw=0.8)
     what = "Firms; left of the dashed line they leave"
-    return chosen(ax, x, {"": density}, what, "log productivity", "density")
+    return chosen(ax, x, {"": density}, what, "log productivity", "density of firms")
 
 
 def eaten(ax, model):
     points, assets = estim.solve(model).value, np.linspace(0.0, 8.0, 200)
     c = np.asarray(module(model).consumption(points, assets))
     curves = {f"income {w}": c[j] for w, j in (("low", 0), ("mean", 12), ("high", 24))}
-    return chosen(ax, assets, curves, "Consumption", "assets", "consumption")
+    return chosen(ax, assets, curves, "What is consumed", "assets, goods", "consumption, goods")
 
 
 def ordered(ax, model):
@@ -313,7 +319,7 @@ def retiring(ax, model):
     cash = 0.050050 + 1.2 * 199.95 * np.linspace(0.0, 1.0, 300) ** 2.5
     works = 100 / (1 + np.exp(-np.asarray(choices.gain) / 0.1))
     curves = {f"year {t + 1}": works[t] for t in (0, 9, 18)}
-    return chosen(ax, cash, curves, "Who works on", "cash", "per cent", xlim=(0, 200))
+    return chosen(ax, cash, curves, "Who works on", "cash, goods", "per cent", xlim=(0, 200))
 
 
 def tree(ax, model):
@@ -322,13 +328,20 @@ def tree(ax, model):
         f"risk aversion {g}": module(model).price(estim.solve(model, {"gamma": g}), y)
         for g in (1.0, 2.0, 3.0)
     }
-    return chosen(ax, y, curves, "The price of the tree", "dividend", "price")
+    return chosen(ax, y, curves, "The price of the tree", "dividend, goods", "price, goods")
 
 
 def ratio_by_growth(ax, model):
     x = 100 * np.asarray(estim.grids.tauchen(0.9, 0.01, 100).states)
     curves = {f"risk aversion {g}": estim.solve(model, {"gamma": g}).value for g in (1.5, 2.5, 3.5)}
-    return chosen(ax, x, curves, "Price over dividend", "growth above its mean, percentage points", "ratio")
+    return chosen(
+        ax,
+        x,
+        curves,
+        "Price over dividend",
+        "growth above its mean, percentage points",
+        "periods of dividends",
+    )
 
 
 def ratio_by_volatility(ax, model):
@@ -369,19 +382,19 @@ def waiting(ax, model):
         c,
         curves,
         "The lowest wage that is accepted",
-        "income without a job",
-        "reservation wage",
+        "income without a job, goods a period",
+        "wage, goods a period",
         ylim=(1.2, 2.7),
     )
 
 
 def accepting(ax, model):
     wage = np.exp(np.asarray(estim.grids.tauchen(0.9, 0.2, 60).states))
-    curves = {
-        f"income without a job {c}": 100 * np.asarray(estim.solve(model, {"c": c}).choice)[:, 0]
-        for c in (0.5, 1.0, 1.5)
-    }
-    return chosen(ax, wage, curves, "Which offers are accepted", "wage", "per cent", xlim=(0, 7))
+    found = {c: np.asarray(estim.solve(model, {"c": c}).choice)[:, 0] for c in (0.5, 1.0, 1.5)}
+    curves = {f"{c} without a job": 100 * accepted for c, accepted in found.items()}
+    what = "Which offers are accepted"
+    labels = dict(xlabel="wage, goods a period", ylabel="per cent")
+    return chosen(ax, wage, curves, what, **labels, xlim=(-0.6, 4), xticks=range(5))
 
 
 def investing(ax, model):
@@ -389,7 +402,7 @@ def investing(ax, model):
     change = y[np.asarray(solution.policy)] - y[:, None]
     curves = {f"demand {w}": change[:, j] for w, j in (("low", 25), ("mean", 75), ("high", 125))}
     ax.axhline(0.0, color=MUTED, lw=0.5)
-    return chosen(ax, y, curves, "Change of output", "output", "units")
+    return chosen(ax, y, curves, "Change of output", "output, units", "units")
 
 
 def saving(ax, model):
@@ -397,7 +410,9 @@ def saving(ax, model):
     policy = w[np.asarray(estim.solve(model).policy)] - w[:, None]
     curves = {f"income {n}": policy[:, j] for n, j in (("low", 20), ("mean", 50), ("high", 80))}
     ax.axhline(0.0, color=MUTED, lw=0.5)
-    return chosen(ax, w, curves, "Saved, or dissaved", "wealth", "change of wealth", ylim=(-0.75, 0.4))
+    return chosen(
+        ax, w, curves, "Saved, or dissaved", "wealth, goods", "change of wealth, goods", ylim=(-0.75, 0.4)
+    )
 
 
 def replacing(ax, model):
@@ -417,9 +432,8 @@ def routes(ax, model):
         color = PALETTE[1] if best else MUTED
         ax.annotate("", at[b], at[a], arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6 if best else 0.6,
                                                   "shrinkA": 9, "shrinkB": 9})  # fmt: skip
-        ax.text(
-            *(0.6 * at[a] + 0.4 * at[b]), f"{cost:.0f}", fontsize=7, color=color, ha="center", va="bottom"
-        )
+        ax.text(*(0.55 * at[a] + 0.45 * at[b]), f"{cost:.0f}", fontsize=8, color=color, ha="center", va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
     for i, (x, y) in enumerate(at):
         ax.text(x, y, f"{abs(float(solution.value[i])):.0f}", ha="center", va="center", fontsize=10)
     ax.set(xlim=(-0.3, 3.3), ylim=(-0.4, 2.4))

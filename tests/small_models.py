@@ -54,10 +54,7 @@ def coarse(name: str) -> Model:
         def grids(p: Any) -> Any:
             skill = rouwenhorst(p.rho_z, p.sd_z, 3)
             b, a = geometric_grid(0.0, 50.0, 12), geometric_grid(0.0, 4000.0, 14)
-            full = block.grids(p)
-            return full._replace(
-                b=b, a=a, multiplier=geometric_grid(0.0, 1.0, 12)[::-1], transition=skill.transition
-            )
+            return block.grids(p)._replace(b=b, a=a, transition=skill.transition)
 
     else:
 

@@ -6,6 +6,7 @@ The right models are the files of ``tests/mistakes``; a mistake is what is repla
 from dataclasses import replace
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from estim.ladder.equations import equations
 from estim.ladder.households import households
 from estim.ladder.units import units
 from estim.numerics.grids import geometric_grid
+from estim.numerics.interpolate import interpolate
 from estim.tracing import ModelError
 
 MODELS = Path(__file__).with_name("mistakes")
@@ -202,6 +204,24 @@ def with_grid(low, high):
     return replace(HOUSEHOLDS, het_blocks=(replace(BLOCK, grids=grids),))
 
 
+def unguarded(low, high):
+    """A household of one's own, whose consumption nobody looks at."""
+
+    def backward(expected, x, grid, p):
+        assets, cash = grid.a[None, :], (1 + x.r) * grid.a[None, :] + x.w * grid.e[:, None]
+        c = (p.beta * expected) ** -p.eis
+        a = jnp.maximum(interpolate(c + assets, cash, grid.a), 0.0)
+        return (1 + x.r) * (cash - a) ** (-1 / p.eis), {"a": a, "c": cash - a}
+
+    def initial(x, grid, p):
+        c = (x.r + 0.05) * grid.a[None, :] + x.w * grid.e[:, None]
+        return (1 + x.r) * c ** (-1 / p.eis)
+
+    model = with_grid(low, high)
+    (block,) = model.het_blocks
+    return replace(model, het_blocks=(replace(block, backward=backward, initial=initial),))
+
+
 @pytest.mark.parametrize(
     ("mistaken", "passed", "words"),
     [
@@ -219,9 +239,10 @@ def with_grid(low, high):
         ),
         (lambda: replace(HOUSEHOLDS, unknowns={"beta": (0.97, 0.9801)}), False, ["last tried: beta = 0.9801"]),
         (lambda: with_grid(0.0, 5.0), True, ["share of agents at the upper end of 'a', 5: 0.4"]),
-        (lambda: with_grid(-60.0, 200.0), True, ["the grid begins below the natural borrowing limit"]),
+        (lambda: with_grid(-60.0, 200.0), False, ["the grid begins below the natural borrowing limit"]),
+        (lambda: unguarded(-60.0, 200.0), True, ["outcome 'c' is negative", "below the natural borrowing limit"]),
     ],
-    ids=["rest", "no unknown", "bounds", "short grid", "natural limit"],
+    ids=["rest", "no unknown", "bounds", "short grid", "natural limit", "unguarded"],
 )  # fmt: skip
 def test_households(mistaken, passed, words):
     rung, found = households(mistaken())

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from estim import priors
-from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.households import one_asset_with_labour
 from estim.model import Model
-from estim.numerics.fixed_point import solve_elementwise
 from estim.numerics.grids import geometric_grid, rouwenhorst
-from estim.numerics.interpolate import interpolate
 
 
 class Variables(NamedTuple):
@@ -76,37 +74,19 @@ def grids(p):
     return Grids(skill.states, skill.transition, geometric_grid(0.0, 150.0, 500))
 
 
-def choices(log_uc, wage, p):
-    """Consumption and hours at log marginal utility: c^(-1/eis) = uc, vphi n^(1/frisch) = wage uc."""
-    return jnp.exp(-p.eis * log_uc), (wage / p.vphi) ** p.frisch * jnp.exp(p.frisch * log_uc)
-
-
-def spending(log_uc, wage, means, p):
-    """What is spent beyond `means`: zero for a household that can neither save nor borrow."""
-    c, n = choices(log_uc, wage, p)
-    return c - wage * n - means
-
-
-def household(expected, x, grid, p):
+def cash(r, transfer, grid, p):
     """max E sum beta^t [c^(1-1/eis)/(1-1/eis) - vphi n^(1+1/frisch)/(1+1/frisch)],
-    c + a = (1+r) a_ + w e n + transfer e, a >= 0."""
-    e, assets = grid.e[:, None], grid.a[None, :]
-    wage, wealth = x.w * e, (1 + x.r) * assets + x.transfer * e
-    c, n = choices(jnp.log(p.beta * expected), wage, p)  # where the Euler equation holds
-    c, n = interpolate(c - wage * n + assets - x.transfer * e, (1 + x.r) * assets, (c, n))
-    constrained = wealth + wage * n - c < grid.a[0]
-    log_uc = solve_elementwise(spending, -jnp.log(wealth + wage) / p.eis, wage, wealth, p)
-    c, n = (
-        jnp.where(constrained, at_limit, x)
-        for at_limit, x in zip(choices(log_uc, wage, p), (c, n), strict=True)
-    )
-    a = jnp.where(constrained, grid.a[0], wealth + wage * n - c)
-    return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c, "ne": e * n}
+    c + a = (1+r) a_ + transfer e + w e n, a >= 0."""
+    return (1 + r) * grid.a[None, :] + transfer * grid.e[:, None]
 
 
-def initial(x, grid, p):
-    c = (x.r + 0.05) * grid.a[None, :] + (x.w + x.transfer) * grid.e[:, None]
-    return (1 + x.r) * c ** (-1 / p.eis)
+def wage(w, grid, p):
+    return w * grid.e[:, None]
+
+
+def labour(found, grid, p):
+    """Hours in efficiency units."""
+    return {"ne": grid.e[:, None] * found["n"]}
 
 
 def steady_state(p):
@@ -151,11 +131,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
-    het_blocks=(
-        HetBlock(
-            "household", ("r", "w", "transfer"), {"A": "a", "NE": "ne"}, ("a",), grids, household, initial
-        ),
-    ),
+    het_blocks=(one_asset_with_labour(cash, wage, grids, outputs={"A": "a", "NE": "ne"}, also=labour),),
     unknowns={"beta": (0.9, 0.9949), "vphi": (0.1, 3.0)},
     targets=("A", "NE"),
     horizon=400,  # the distribution of wealth returns slowly

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from estim import priors
-from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.two_assets import two_assets
 from estim.model import Model
 from estim.numerics.grids import geometric_grid, rouwenhorst
-from estim.numerics.interpolate import interpolate
 
 
 class Variables(NamedTuple):
@@ -91,77 +90,23 @@ class Grids(NamedTuple):
     transition: Any
     b: Any
     a: Any
-    multiplier: Any  # on the borrowing limit, relative to the marginal value of bonds
 
 
 def grids(p):
     skill = rouwenhorst(p.rho_z, p.sd_z, 3)
-    multiplier = geometric_grid(0.0, 1.0, 50)[::-1]
     b, a = geometric_grid(0.0, 50.0, 50), geometric_grid(0.0, 4000.0, 70)
-    return Grids(skill.states, skill.transition, b, a, multiplier)
+    return Grids(skill.states, skill.transition, b, a)
 
 
-def adjustment_cost(a, a_, ra, p):
-    """Psi = chi1/2 (a - (1+ra) a_)^2 / ((1+ra) a_ + chi0), and its derivatives in a and a_."""
-    change, scale = a - (1 + ra) * a_, (1 + ra) * a_ + p.chi0
-    psi = p.chi1 / 2 * change**2 / scale
-    psi1 = p.chi1 * change / scale
-    return psi, psi1, -(1 + ra) * (psi1 + psi / scale)
-
-
-def crossing(lhs, rhs):
-    """Where lhs[..., i] falls below rhs[i, j]: the bracket of i and the weight of its upper end, for each j."""
-    above = jnp.sum(lhs[..., :, None] >= rhs[None, None], axis=-2)
-    i = jnp.clip(above - 1, 0, lhs.shape[-1] - 2)
-    j = jnp.arange(rhs.shape[1])[None, None]
-    low = jnp.take_along_axis(lhs, i, -1) - rhs[i, j]
-    high = jnp.take_along_axis(lhs, i + 1, -1) - rhs[i + 1, j]
-    return i, jnp.where(above == 0, 0.0, low / (low - high))
-
-
-def household(expected, x, grid, p):
+def income(income, grid, p):
     """max E sum beta^t c^(1-1/eis)/(1-1/eis), c + a + b + Psi(a, a_) = z income + (1+ra) a_ + (1+rb) b_,
-    a >= 0, b >= 0, by endogenous grid points in both assets (appendix E.3)."""
-    Wb, Wa = p.beta * expected[0], p.beta * expected[1]
-    ratio = Wa / Wb
-    # Axes: skill, liquid assets, illiquid assets.
-    income, bonds, assets = x.income * grid.z[:, None, None], grid.b[None, :, None], grid.a[None, None, :]
-    marginal_cost = 1 + adjustment_cost(grid.a[:, None], grid.a[None, :], x.ra, p)[1]  # [a, a_]
-
-    def bonds_before(c, a, b):
-        spent = c + a + b + adjustment_cost(a, assets, x.ra, p)[0]
-        return ((spent - income - (1 + x.ra) * assets) / (1 + x.rb)).swapaxes(1, 2)
-
-    def choose(ratio, Wb):
-        """Illiquid assets that equate Wa / Wb with their marginal cost, and Wb there: [z, b or multiplier, a_]."""
-        i, weight = crossing(ratio, marginal_cost)
-        at = lambda f: f[i] + weight * (f[i + 1] - f[i])
-        low, high = jnp.take_along_axis(Wb, i, -1), jnp.take_along_axis(Wb, i + 1, -1)
-        return at(grid.a), low + weight * (high - low)
-
-    a, W = choose(ratio, Wb)  # b chosen freely
-    knots = bonds_before(W**-p.eis, a, bonds)
-    free_a, free_b = interpolate(knots, grid.b[None, None], (a.swapaxes(1, 2), grid.b))
-    tightness = 1 + grid.multiplier[None, :, None]  # b at its limit
-    a, W = choose(ratio[:, :1] / tightness, Wb[:, :1] * jnp.ones_like(tightness))
-    knots = bonds_before((tightness * W) ** -p.eis, a, grid.b[0])
-    limit_a = interpolate(knots, grid.b[None, None], a.swapaxes(1, 2))
-    constrained = free_b <= grid.b[0]
-    a = jnp.where(constrained, limit_a, free_a).swapaxes(1, 2)
-    b = jnp.where(constrained, grid.b[0], free_b).swapaxes(1, 2)
-
-    psi, _, psi2 = adjustment_cost(a, assets, x.ra, p)
-    c = income + (1 + x.rb) * bonds + (1 + x.ra) * assets - psi - a - b
-    uc = c ** (-1 / p.eis)
-    outcomes = {"a": a, "b": b, "c": c, "uce": grid.z[:, None, None] * uc}
-    return ((1 + x.rb) * uc, (1 + x.ra - psi2) * uc), outcomes
+    a >= 0, b >= 0, Psi = chi1/2 (a - (1+ra) a_)^2 / ((1+ra) a_ + chi0) (appendix E.3)."""
+    return income * grid.z[:, None, None]
 
 
-def initial(x, grid, p):
-    everyone, b, a = jnp.ones((len(grid.z), 1, 1)), grid.b[None, :, None], grid.a[None, None, :]
-    Vb = (0.5 + b + 1.2 * a) ** (-1 / p.eis) * everyone
-    Va = (0.6 + 1.1 * b + a) ** (-1 / p.eis) * everyone
-    return Vb, Va
+def marginal_utility(found, grid, p):
+    """Of consumption, by skill: what unions bargain with."""
+    return {"uce": grid.z[:, None, None] * found["uc"]}
 
 
 class Technology(NamedTuple):
@@ -244,14 +189,8 @@ model = Model(
     measurement=measurement,
     prior=Params(),
     het_blocks=(
-        HetBlock(
-            "household",
-            inputs=("ra", "rb", "income"),
-            outputs={"A": "a", "B": "b", "C": "c", "UCE": "uce"},
-            policy=("b", "a"),
-            grids=grids,
-            backward=household,
-            initial=initial,
+        two_assets(
+            income, grids, outputs={"A": "a", "B": "b", "C": "c", "UCE": "uce"}, also=marginal_utility
         ),
     ),
     unknowns={"beta": (0.9, 0.987), "chi1": (0.5, 50.0), "vphi": (0.1, 10.0)},

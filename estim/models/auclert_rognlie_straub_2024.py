@@ -7,13 +7,10 @@ quarters; shocks and observables are in percentage points.
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-
 from estim import priors
-from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.households import one_asset
 from estim.model import Model
 from estim.numerics.grids import double_exponential_grid, rouwenhorst
-from estim.numerics.interpolate import interpolate
 
 
 class Variables(NamedTuple):
@@ -78,20 +75,12 @@ def grids(p):
     return Grids(income.states, income.transition, double_exponential_grid(p.min_a, 1000.0, 500))
 
 
-def household(expected, x, grid, p):
+def cash(r, Z, grid, p):
     """max E sum beta^t u(c_t), u(c) = c^(1-1/eis) / (1-1/eis), c + a = (1+r) a_ + Z e, a >= min_a."""
-    e, assets = grid.e[:, None], grid.a[None, :]
-    c = (p.beta * expected) ** -p.eis  # Euler equation, at each choice of a
-    cash = (1 + x.r) * assets + x.Z * e
-    a = jnp.maximum(interpolate(c + assets, cash, grid.a), p.min_a)
-    c = cash - a
-    c = jnp.where(c > 0, c, jnp.nan)  # no solution where the poorest cannot pay the interest on their debt
-    return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c}
+    return (1 + r) * grid.a[None, :] + Z * grid.e[:, None]
 
 
-def initial(x, grid, p):
-    c = (x.r + 0.05) * (grid.a[None, :] - p.min_a) + x.Z * grid.e[:, None]
-    return (1 + x.r) * c ** (-1 / p.eis)
+household = one_asset(cash, grids, outputs={"A": "a"})
 
 
 def steady_state(p):
@@ -142,7 +131,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
-    het_blocks=(HetBlock("household", ("r", "Z"), {"A": "a"}, ("a",), grids, household, initial),),
+    het_blocks=(household,),
     unknowns={"beta": (0.5, 0.99)},
     targets=("A",),
     reference="Auclert, Rognlie and Straub (2024), The Intertemporal Keynesian Cross, JPE 132(12)",

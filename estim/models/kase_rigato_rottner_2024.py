@@ -16,7 +16,6 @@ steady state does not have. Periods are quarters.
 from typing import Any, NamedTuple
 
 from estim import priors
-from estim.heterogeneity.block import HetBlock
 from estim.model import Model
 from estim.models import auclert_rognlie_straub_2024 as ars
 
@@ -83,9 +82,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
-    het_blocks=(
-        HetBlock("household", ("r", "Z"), {"A": "a"}, ("a",), ars.grids, ars.household, ars.initial),
-    ),
+    het_blocks=(ars.household,),
     unknowns={"beta": (0.5, 0.99)},
     targets=("A",),
     start=near_the_mode,

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from estim import priors
-from estim.heterogeneity.block import HetBlock
+from estim.heterogeneity.households import one_asset
 from estim.model import Model
 from estim.numerics.grids import geometric_grid, rouwenhorst
-from estim.numerics.interpolate import interpolate
 
 
 class Variables(NamedTuple):
@@ -57,19 +56,9 @@ def grids(p):
     return Grids(income.states, income.transition, geometric_grid(0.0, 200.0, 500))
 
 
-def household(expected, x, grid, p):
+def cash(r, w, grid, p):
     """max E sum beta^t u(c_t), u(c) = c^(1-1/eis) / (1-1/eis), c + a = (1+r) a_ + w e, a >= 0."""
-    e, assets = grid.e[:, None], grid.a[None, :]
-    c = (p.beta * expected) ** -p.eis  # Euler equation, at each choice of a
-    cash = (1 + x.r) * assets + x.w * e
-    a = jnp.maximum(interpolate(c + assets, cash, grid.a), 0.0)
-    c = cash - a
-    return (1 + x.r) * c ** (-1 / p.eis), {"a": a, "c": c}
-
-
-def initial(x, grid, p):
-    c = (x.r + 0.05) * grid.a[None, :] + x.w * grid.e[:, None]
-    return (1 + x.r) * c ** (-1 / p.eis)
+    return (1 + r) * grid.a[None, :] + w * grid.e[:, None]
 
 
 def steady_state(p):
@@ -105,7 +94,7 @@ model = Model(
     residuals=residuals,
     measurement=measurement,
     prior=Params(),
-    het_blocks=(HetBlock("household", ("r", "w"), {"A": "a"}, ("a",), grids, household, initial),),
+    het_blocks=(one_asset(cash, grids, outputs={"A": "a"}),),
     unknowns={"beta": (0.9, 0.9899)},
     targets=("A",),
     start={"rho_Z": 0.8, "sig_Z": 1.0},

@@ -6,7 +6,7 @@ import numpy as np
 
 import estim
 from estim.analysis import of_agents
-from estim.models import aiyagari_1994, rust_1987
+from estim.models import aiyagari_1994, optimal_savings, rust_1987
 from estim.results.figures import agents_figure
 
 
@@ -16,6 +16,14 @@ def test_names_and_numbers_of_a_solution():
     assert list(found) == ["value", "policy.c", "policy.a", "distribution"]
     np.testing.assert_array_equal(found["policy.a"], solution.policy.a)
     assert abs(float(found["distribution"].sum()) - 1) < 1e-9
+
+
+def test_many_actions_are_summed_up():
+    solution = estim.solve(replace(optimal_savings.build(8, 3), taste=lambda p: 0.1))
+    found, choice = of_agents(solution), np.asarray(solution.choice)
+    assert list(found) == ["value", "mean action", "probability of the likeliest action"]
+    np.testing.assert_allclose(found["mean action"], (choice * np.arange(8)).sum(axis=-1), rtol=1e-12)
+    np.testing.assert_array_equal(found["probability of the likeliest action"], choice.max(axis=-1))
 
 
 def test_agents_who_differ_are_side_by_side():

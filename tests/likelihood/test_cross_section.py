@@ -37,10 +37,20 @@ def test_firms_and_their_gradients(name):
     at = jax.jit(lambda values: posterior.likelihood.at(model.params(values), posterior.data).value)
     for point in ref["points"]:
         assert at(point["parameters"]) == pytest.approx(point["loglikelihood"], abs=2e-7)
+        if name == "inventory_firms":  # whether a firm ordered adds nothing to what its inventory says
+            seen = point["loglikelihood_with_restocked_observed"]
+            assert at(point["parameters"]) == pytest.approx(seen, abs=2e-7)
     values = {n: float(v) for n, v in ref["points"][0]["parameters"].items()}
     gradient = jax.grad(at)(values)
     for parameter, expected in ref["points"][0]["gradient_fd"].items():
         assert gradient[parameter] == pytest.approx(expected, rel=1e-5, abs=1e-4), parameter
+
+
+def test_what_the_firms_did():
+    ref, data = reference("inventory_firms"), pd.read_csv(REFERENCE / "inventory_firms.csv")
+    rows = inventory_firms.transitions(data)
+    assert int((rows.inventory > rows.before).sum()) == ref["restocks"]
+    assert int((data.inventory == 0).sum()) == ref["zero_inventories"]
 
 
 @pytest.fixture(scope="module")

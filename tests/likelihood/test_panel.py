@@ -49,6 +49,22 @@ def test_bus_engines(point, beta):
     replace_ = solution.choice[np.array([0, 20, 40, 60, 80, 89]), rust_1987.REPLACE]
     np.testing.assert_allclose(replace_, expected["replace_probability_at_bins_0_20_40_60_80_89"], rtol=1e-9)
     np.testing.assert_allclose(solution.value[np.array([0, 89])], expected["W_at_0_and_89"], rtol=1e-9)
+    apart = solution.action_values[:, rust_1987.KEEP] - solution.action_values[:, rust_1987.REPLACE]
+    bins = np.array([0, 20, 40, 60, 80, 89])
+    np.testing.assert_allclose(apart[bins], expected["v0_minus_v1_at_same_bins"], rtol=1e-8)
+
+
+def test_the_parts_of_the_likelihood_of_buses():
+    """Choices and increments, each by itself."""
+    ref, data = reference("bus_engines"), buses()
+    counts = data.increment.value_counts().sort_index().to_list()
+    assert int(data.replaced.sum()) == ref["replacements"] and counts == ref["increment_counts"]
+    point = ref["points"][0]
+    p0, p1 = point["parameters"]["p0"], point["parameters"]["p1"]
+    moves = np.array(counts) @ np.log([p0, p1, 1 - p0 - p1])
+    assert moves == pytest.approx(point["beta_.95"]["increment_part"], abs=1e-8)
+    chosen = estim.loglikelihood(rust_1987.model, point["parameters"] | {"discount": 0.95}, buses()) - moves
+    assert chosen == pytest.approx(point["beta_.95"]["choice_part"], abs=1e-7)
 
 
 @pytest.mark.parametrize("name", SPELLS)
@@ -57,6 +73,35 @@ def test_spells_of_search(name):
     for point in ref["points"]:
         value = estim.loglikelihood(SPELLS[name], point["parameters"], data)
         assert value == pytest.approx(point["loglikelihood"], abs=1e-7)
+
+
+def test_the_parts_of_the_likelihood_of_search():
+    """Durations given the hazard, and wages given that they were accepted."""
+    ref, data = reference("job_search_spells")["points"][0], spells("job_search_spells")
+    solution = estim.solve(mccall_1970.model, ref["parameters"])
+    hazard = solution.params.lam * mccall_1970.acceptance(solution.value, solution.params)
+    assert solution.value == pytest.approx(ref["reservation_wage"], rel=1e-9)
+    assert hazard == pytest.approx(ref["hazard"], rel=1e-9)
+    open_, n = data.censored.to_numpy() == 1, data.duration.to_numpy()
+    durations = (n - ~open_).sum() * np.log1p(-hazard) + (~open_).sum() * np.log(hazard)
+    assert durations == pytest.approx(ref["duration_part"], abs=1e-6)
+    whole = estim.loglikelihood(mccall_1970.model, ref["parameters"], data)
+    assert whole - durations == pytest.approx(ref["wage_part"], abs=1e-6)
+
+
+def test_who_still_searches_accepts_less():
+    """Of persistent offers: values, acceptance, and the share of those who search that accept in each period."""
+    ref = reference("job_search_markov_spells")["points"][0]
+    solution, at = estim.solve(mccall_1970_markov.model, ref["parameters"]), np.array([0, 20, 40, 50, 59])
+    accept = np.asarray(solution.choice)[:, mccall_1970_markov.ACCEPT]
+    np.testing.assert_allclose(accept[at], ref["accept_probability_at_indices_0_20_40_50_59"], rtol=1e-8)
+    np.testing.assert_allclose(solution.value[at], ref["V_at_same"], rtol=1e-9)
+    P = np.asarray(mccall_1970_markov.offers(solution.params, 60)[1].transition)
+    searching, hazards = np.linalg.matrix_power(P, 1000)[0], []
+    for _ in range(10):
+        hazards.append(accept @ searching / searching.sum())
+        searching = ((1 - accept) * searching) @ P
+    np.testing.assert_allclose(np.array(hazards)[[0, 1, 9]], ref["hazard_periods_1_2_10"], rtol=1e-8)
 
 
 CASES = {

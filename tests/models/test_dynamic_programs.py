@@ -103,13 +103,33 @@ def test_default_with_tastes_and_its_derivatives():
     def of(params):
         solution = solver.solve(model, params)
         value, default = solution.policy
-        return arellano_2008.smooth_prices(solution)[points], value[points], default[points]
+        prices = arellano_2008.smooth_prices(solution)
+        return (prices[points], value[points], default[points]), {
+            "q": prices,
+            "V": value,
+            "v_d": solution.value.default,
+        }
 
     params = jax.tree.map(lambda x: jnp.asarray(x, float), model.params())
-    (q, value, default), found = jax.jit(lambda p: (of(p), jax.jacrev(of)(p)))(params)
+    both = jax.jit(lambda p: (of(p), jax.jacrev(lambda p: of(p)[0])(p)))
+    ((q, value, default), kept), found = both(params)
+    kept = jax.tree.map(np.asarray, kept) | {"bonds": np.linspace(given["Bmin"], given["Bmax"], given["nB"])}
     np.testing.assert_allclose(q, ref["q"], rtol=1e-8)
     np.testing.assert_allclose(value, ref["V"], rtol=1e-9)
     np.testing.assert_allclose(default, ref["default_probability"], rtol=1e-7)
+    bonds, prices, values, defaults = kept["bonds"], kept["q"], kept["V"], kept["v_d"]
+    assert int(np.abs(bonds).argmin()) == ref["zero_index"]
+    np.testing.assert_allclose(defaults[::3], ref["v_d_every_third"], rtol=1e-9)
+    y, P = (np.asarray(x) for x in arellano_2008.income(model.params(), given["ny"])[::2])
+    later, mean = given["beta"] * values @ P.T, []
+    for i, j in zip(*points, strict=True):  # who repays takes B' with these probabilities
+        c = y[j] - prices[:, j] * bonds + bonds[i]
+        worth = np.where(
+            c > 0, np.where(c > 0, c, 1.0) ** (1 - given["gamma"]) / (1 - given["gamma"]), -np.inf
+        )
+        weight = np.exp((worth + later[:, j] - (worth + later[:, j]).max()) / given["s_B"])
+        mean.append(weight @ bonds / weight.sum())
+    np.testing.assert_allclose(mean, ref["mean_next_B_at_points"], rtol=1e-6)
     for name, expected in ref["derivatives"].items():
         for one, key in zip(found, ("dq", "dV", "dp_default"), strict=True):
             scale = np.abs(expected[key]).max()
@@ -153,6 +173,24 @@ def test_overborrowing(size):
     np.testing.assert_allclose(own, ref["household_value_b_eq_B_at_rows_i1_j3"], rtol=1e-9)
     np.testing.assert_allclose(
         np.asarray(found["planner"].value)[rows, 7], ref["planner_value_at_rows_i1_j3"], rtol=1e-12
+    )
+
+
+def test_incomes_of_the_overborrowing_economy():
+    """The chain of the lecture, and how both incomes move in it."""
+    ref, p = reference("bianchi")["markov_chain"], bianchi_2011.model.params()
+    np.testing.assert_allclose(p.Q, ref["Q_16x16"], rtol=1e-12)
+    np.testing.assert_allclose(p.y_t[::4], ref["y_t"], rtol=1e-14)
+    np.testing.assert_allclose(p.y_n[:4], ref["y_n"], rtol=1e-14)
+    law = np.linalg.matrix_power(p.Q, 5000)[0]
+    apart = {name: y - law @ y for name, y in (("y_t", p.y_t), ("y_n", p.y_n))}
+    for name, x in apart.items():
+        assert np.sqrt(law @ x**2) == pytest.approx(ref["stats"][f"sd_{name}"], rel=1e-6)
+        correlation = (law * x) @ p.Q @ x / (law @ x**2)
+        assert correlation == pytest.approx(ref["stats"][f"ac_{name}"], rel=1e-6)
+    together = law @ (apart["y_t"] * apart["y_n"])
+    assert together == pytest.approx(
+        ref["stats"]["corr"] * ref["stats"]["sd_y_t"] * ref["stats"]["sd_y_n"], rel=1e-6
     )
 
 
@@ -227,7 +265,11 @@ def test_prices_at_which_three_markets_clear(start):
 
 
 def test_a_start_from_which_a_price_turns_negative():
+    ref = reference("newton")["market_3"]
+    assert float(ref["closed_scalar_equation_root"]) == pytest.approx(ref["from_1_1_1"]["p"][0], rel=1e-12)
     model = market_equilibrium.build(market_equilibrium.model.prior.A, start=5.0)
+    ahead = model.bellman(jnp.full(3, 5.0), model.params())
+    assert np.linalg.norm(ahead - 5.0) == pytest.approx(ref["from_5_5_5"][0], rel=1e-9)
     with pytest.raises(estim.SolutionError, match="a value is not finite"):
         estim.solve(model)
 
@@ -248,6 +290,8 @@ def test_growth_with_three_kinds_of_capital(case):
     given = {n: ref[n] for n in ("s", "alpha", "delta")}
     solution = estim.solve(model, given)
     np.testing.assert_allclose(solution.value, ref["k_star"], rtol=1e-12)
+    if case == "solow_diagonal":
+        np.testing.assert_allclose(solution.value, ref["closed_form_k"], rtol=1e-12)
     assert int(solution.steps) <= len(ref["starts"][0]["errors_float64"])
     solve = lambda p: StationarySolver(**model.solver).solve(model, p).value
     found = jax.jit(jax.jacfwd(solve))(model.params(given))
@@ -283,6 +327,8 @@ def test_poisson_regression_by_newton_and_raphson(case, design):
     found, errors = poisson_regression.maximum_likelihood(X, y, jnp.full(3, 0.1))
     np.testing.assert_allclose(found, ref["beta"], rtol=1e-7)
     np.testing.assert_allclose(errors, ref["standard_errors"], rtol=1e-6)
+    assert np.abs(X.T @ (y - np.exp(X @ np.asarray(found)))).max() < 1e-6 * np.abs(X).max()
+    np.testing.assert_array_equal(y[:20], ref.get("y_first_20", y))
 
 
 def test_the_likelihood_of_counts_is_that_of_the_regression():

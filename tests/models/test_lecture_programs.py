@@ -56,6 +56,10 @@ def test_savings(size):
     np.testing.assert_array_equal(solution.policy[at(ref["points"])], ref["policy_index"])
     np.testing.assert_array_equal(solution.policy[::25].sum(axis=1), ref["policy_index_row_sums_every_25"])
     assert float(solution.value.mean()) == pytest.approx(ref["value_mean"], rel=1e-9)
+    for key, column in (("y_1", 0), ("y_last", -1)):
+        if size == "seed":
+            at_income = ref["policy_columns_first_last"][key]
+            np.testing.assert_array_equal(solution.policy[::10, column], at_income)
     vfi = estim.solve(model, solver=StationarySolver("vfi", tolerance=1e-5))
     assert int(vfi.steps) == ref["vfi_iterations_tol_1e-5"]
     np.testing.assert_allclose(vfi.value[at(ref["points"])], ref["vfi_value_at_points"], rtol=1e-9)
@@ -227,8 +231,9 @@ def test_capital_by_patience():
         assert float(estim.solve(model, {"beta": beta}).params.K) == pytest.approx(K, abs=3e-4), beta
 
 
-def test_errors_of_plain_iteration_on_default():
-    ref = reference("arellano")["small"]
+@pytest.mark.parametrize("size", ["small", "seed"])
+def test_errors_of_plain_iteration_on_default(size):
+    ref = reference("arellano")[size]
     given = ref["parameters"]
     model = arellano_2008.build(given["nB"], given["ny"], given["Bmin"], given["Bmax"])
     p = model.params()

@@ -57,6 +57,9 @@ def test_five_thousand_prices_and_their_derivatives():
     (_, prices), (of_b, of_c) = jax.value_and_grad(mean, (0, 1), has_aux=True)(np.ones(5000), np.ones(5000))
     np.testing.assert_allclose(prices[:5], ref["p_first_five"], rtol=1e-10)
     np.testing.assert_allclose(np.linalg.norm(prices), ref["p_norm"], rtol=1e-12)
+    found = [prices[-1], prices.mean(), prices.min(), prices.max()]
+    np.testing.assert_allclose(found, [ref[n] for n in ("p_last", "p_mean", "p_min", "p_max")], rtol=1e-10)
+    assert (int(prices.argmin()), int(prices.argmax())) == (ref["argmin"], ref["argmax"])
     assert (prices.argmin(), prices.argmax()) == (ref["argmin"], ref["argmax"])
     np.testing.assert_allclose(of_c[:5], ref["d_mean_price_d_c_first_five"], rtol=1e-8)
     np.testing.assert_allclose(of_b[:5], ref["d_mean_price_d_b_first_five"], rtol=1e-8)
@@ -97,6 +100,8 @@ def test_half_a_million_counts():
     assert (np.abs(found - truth) < 3 * errors).all()
     if float(y.sum()) == ref["y_sum_cpu"]:
         np.testing.assert_allclose(found, ref["beta"], rtol=1e-8)
+        assert float(y.max()) == ref["y_max_cpu"]
+        assert (np.abs(found - np.array(ref["seed_printed_beta"])) < 3 * errors).all()
         np.testing.assert_allclose(errors, ref["standard_errors"], rtol=1e-6)
         value = poisson_regression.loglikelihood(found, X, y)
         assert float(value) == pytest.approx(ref["loglikelihood"], rel=1e-10)

@@ -84,6 +84,9 @@ def test_capital_and_its_derivatives():
     assert float(solution.distribution[:, 0].sum()) == pytest.approx(ref["share_at_zero"], rel=1e-9)
     spent = r * K + w * 0.55 - solution.mean(solution.value)
     assert abs(spent) < 1e-9  # what is not saved is eaten
+    law = solution.distribution
+    assert float(law[:, -5:].sum()) == pytest.approx(ref["mass_top_5_points"], abs=1e-12)
+    assert float(law.sum(axis=1) @ solution.params.z) == pytest.approx(ref["mean_z"], rel=1e-9)
     assets = solution.mean(solution.policy.a**2) - solution.mean(solution.policy.a) ** 2
     assert np.sqrt(assets) < ref["sd_assets"]  # a lottery between points spreads what is chosen
 
@@ -124,6 +127,7 @@ def test_households_who_choose_on_a_grid(market):
     assert float(law[0]) == pytest.approx(ref["mass_at_lowest"], rel=1e-6)
     if market:  # supply jumps through demand
         assert pytest.approx(ref["K_crossing_1e-12"], rel=1e-8) == solution.params.K
+        assert pytest.approx(ref["K_bisection_xtol_1e-4"], abs=1e-4) == solution.params.K
     else:
         assert float(assets @ law) == pytest.approx(ref["K_supply"], rel=1e-9)
 
@@ -190,6 +194,7 @@ def test_an_industry_and_its_derivatives():
     for parameter, expected in ref["derivatives"].items():
         for name, value in expected.items():
             assert getattr(jacobian[name], parameter) == pytest.approx(value, rel=2e-6), (name, parameter)
+    assert jacobian["p"].c_e == pytest.approx(ref["dp_dc_e_by_inverse_slope"], rel=2e-6)
 
 
 def test_sizes_and_values_of_firms():
@@ -203,6 +208,12 @@ def test_sizes_and_values_of_firms():
     x = jnp.array(ref["density_of_log_phi"]["x"])
     density = jnp.exp(jax.vmap(lambda x: hopenhayn_1992.log_density(x, solution, solution.params))(x))
     np.testing.assert_allclose(density, ref["density_of_log_phi"]["f"], rtol=1e-8)
+    p, far = solution.params, jnp.linspace(-3.0, 14.0, 4001)
+    law = jnp.exp(jax.vmap(lambda x: hopenhayn_1992.log_density(x, solution, p))(far))
+    assert jnp.trapezoid(jnp.exp(far) * law, far) == pytest.approx(ref["mean_phi"], rel=1e-5)
+    assert -2 * p.m_a / p.s_a**2 * (1 - p.theta) == pytest.approx(ref["tail_index_of_output"], rel=1e-9)
+    decay = jnp.log(law[3500] / law[3000]) / (far[3500] - far[3000])  # e^(-kappa x) of log productivity
+    assert decay * (p.theta - 1) == pytest.approx(ref["tail_index_of_output"], rel=1e-3)
     value = hopenhayn_1992.value(solution, jnp.log(jnp.array(ref["value_at_phi"]["phi"])))
     np.testing.assert_allclose(value, ref["value_at_phi"]["v"], rtol=1e-8)
 
@@ -214,6 +225,9 @@ def test_an_industry_on_a_grid():
     assert solution.params.p == pytest.approx(ref["p_root_1e-13"], rel=1e-9)
     assert solution.params.p == pytest.approx(ref["p_bisection"], abs=1e-4)
     assert solution.policy == pytest.approx(ref["exit_threshold_grid_point"], rel=1e-12)
+    assert solution.policy == pytest.approx(np.linspace(0, 5, 100)[ref["threshold_index"]], rel=1e-12)
+    for draws, mean in (("A_draws", "A_mean"), ("E_draws", "E_mean")):
+        assert np.mean(ref[draws]) == pytest.approx(ref[mean], rel=1e-6)
     at = np.array([0, 20, 40, 60, 80, 99])
     np.testing.assert_allclose(solution.value[at], ref["v_at_indices_0_20_40_60_80_99"], rtol=1e-4)
     for c, price in ref["table_c_p"][::4]:

@@ -54,7 +54,7 @@ def savings():
 
 
 def test_the_solution_is_that_of_policy_iteration_by_hand(savings):
-    """As in a textbook, with matrices."""
+    """As in a textbook, with matrices; and QuantEcon's."""
     params = savings.params()
     reward = np.asarray(savings.reward(params)).reshape(300, 30)
     chain = estim.grids.tauchen(params.rho, params.nu, 10)
@@ -68,8 +68,12 @@ def test_the_solution_is_that_of_policy_iteration_by_hand(savings):
         changes.append(int(np.abs(better - policy).max()))
         policy = better
     assert changes == reference("optimal_savings")["small"]["howard_policy_index_errors"]
+    everywhere = to.transpose(1, 0, 2)[np.tile(np.arange(10), 30)]  # [(w, y), a, (w', y')]
+    theirs = DiscreteDP(reward, everywhere, params.beta).solve(method="policy_iteration")
+    np.testing.assert_array_equal(theirs.sigma, policy)
     solution = estim.solve(savings)
     np.testing.assert_allclose(solution.value.reshape(-1), value, rtol=1e-8)
+    np.testing.assert_allclose(solution.value.reshape(-1), theirs.v, rtol=1e-8)
     np.testing.assert_array_equal(solution.policy.reshape(-1), policy)
 
 
@@ -133,6 +137,7 @@ def test_inventories_with_a_discount_factor_that_moves():
     np.testing.assert_array_equal(solution.policy[0], ref["order_at_empty_by_z"])
     plain = estim.solve(model, solver=StationarySolver("vfi", tolerance=1e-6))
     assert int(plain.steps) == ref["vfi_iterations_tol_1e-6"]
+    assert jnp.abs(plain.value - solution.value).max() == pytest.approx(ref["vfi_minus_exact_max"], rel=1e-6)
     assert ref["spectral_radius_of_discounting"] <= float(solution.radius) < 1
 
 
@@ -147,8 +152,20 @@ def test_job_search(point):
     assert int((exact.policy == mccall_1970_markov.ACCEPT).sum()) == ref["stops"]
     wage = mccall_1970_markov.reservation_wage(exact)
     assert wage == pytest.approx(ref["reservation_wage_interpolated"], rel=1e-10)
+    offers, chain = mccall_1970_markov.offers(exact.params, given["n"])
+    assert offers.mean() == pytest.approx(ref["mean_of_grid"], rel=1e-10)
+    np.testing.assert_allclose(offers[np.array(ref["indices"])], ref["w_at_indices"], rtol=1e-10)
+    waiting = exact.action_values[:, mccall_1970_markov.WAIT]
+    np.testing.assert_allclose(waiting[np.array(ref["indices"])], ref["continuation_at_indices"], rtol=1e-10)
+    first, accepted = ref["first_stop_index"], np.asarray(exact.policy) == mccall_1970_markov.ACCEPT
+    assert ref["stop_set_is_upper_interval"] and accepted[first:].all() and not accepted[:first].any()
+    assert offers[first] == pytest.approx(ref["reservation_wage_grid"], rel=1e-10)
+    law = np.linalg.matrix_power(np.asarray(chain.transition), 1000)[0]
+    assert law[first:].sum() == pytest.approx(ref["acceptance_probability_first_offer_stationary"], rel=1e-8)
     plain = estim.solve(model, params, solver=StationarySolver("vfi", tolerance=1e-4))
     assert int(plain.steps) == ref["vfi_iterations_tol_1e-4"]
+    assert ref["same_set_at_tol_1e-4"] and (plain.policy == exact.policy).all()
+    assert jnp.abs(plain.value - exact.value).max() == pytest.approx(ref["vfi_minus_exact_max"], rel=1e-6)
 
 
 @pytest.mark.parametrize("point", range(2))
@@ -159,12 +176,23 @@ def test_reservation_wage_of_offers_from_a_continuum(point):
     }
     solution = estim.solve(mccall_1970.model, params)
     assert solution.value == pytest.approx(ref["reservation_wage"], rel=1e-10)
+    p, accepted = solution.params, mccall_1970.acceptance(solution.value, solution.params)
+    hazard = p.lam * accepted
+    assert accepted == pytest.approx(ref["acceptance_probability"], rel=1e-9)
+    assert (hazard, 1 / hazard) == (
+        pytest.approx(ref["hazard"], rel=1e-9),
+        pytest.approx(ref["mean_duration_in_periods"], rel=1e-9),
+    )
+    mean = solution.value + mccall_1970.gain(solution.value, p) / accepted
+    assert mean == pytest.approx(ref["mean_accepted_wage"], rel=1e-9)
     of = lambda p: StationarySolver().solve(mccall_1970.model, p).value
     gradient = jax.grad(of)(mccall_1970.model.params(params))
     for name, expected in ref["d_reservation_wage"]["finite_differences"].items():
         assert getattr(gradient, {"beta": "discount"}.get(name, name)) == pytest.approx(expected, rel=1e-6), (
             name
         )
+    assert gradient.c == pytest.approx(ref["d_reservation_wage"]["c_closed_form"], rel=1e-9)
+    assert gradient.lam == pytest.approx(ref["d_reservation_wage"]["lam_closed_form"], rel=1e-9)
 
 
 @pytest.mark.parametrize("graph,destination", [("seven_nodes", 6), ("hundred_nodes", 99)])
@@ -190,6 +218,9 @@ def test_asset_prices_and_their_derivatives(point):
     solution = estim.solve(model, values)
     where = np.array(ref["indices"])
     np.testing.assert_allclose(solution.value[where], ref["v"], rtol=1e-9)
+    chain = estim.grids.tauchen(values["rho"], values["sigma"], n)
+    law = np.linalg.matrix_power(np.asarray(chain.transition), 1000)[0]
+    assert law @ solution.value == pytest.approx(ref["stationary_mean_v"], rel=1e-8)
     assert ref["spectral_radius"] <= float(solution.radius) < 1
     of = jax.jit(jax.jacrev(lambda p: StationarySolver().solve(model, p).value[where]))
     found = of(model.params(values))
