@@ -17,7 +17,10 @@ from estim.decision_checks import check_decision_parts
 from estim.specification import Specification
 from estim.specification_checks import named_tuple
 from estim.tracing import ModelError
-from estim.typing import Array
+from estim.typing import Array, Scalar
+
+LEAST_TASTE = 1e-9
+"""Tastes of a smaller scale count as this: a maximum up to so much, with derivatives."""
 
 
 class _NoShocks(NamedTuple):
@@ -49,7 +52,8 @@ class DecisionModel(Specification):
         reward: ``params -> [*states, n_actions]``, -inf where an action is not feasible.
         continuation: ``(value, params) -> [*states, n_actions]``, discounted and expected; an axis along which it is
             the same may have size one. It is linear in the value unless agents are sensitive to risk.
-        taste: ``params -> scale`` of taste shocks; without it the best action is taken.
+        taste: ``params -> scale`` of taste shocks; without it the best action is taken, and at a scale of zero, which
+            counts as 1e-9, up to that.
         bellman: ``(value, params) -> value`` in the place of reward and continuation.
         policy: ``(value, params) -> any pytree``, read off a value that solves `bellman`.
         follow: ``(policy, value, params) -> value``, one step of `bellman` with the policy held fixed, whose derivative
@@ -161,7 +165,7 @@ class DecisionModel(Specification):
         """The value of a state whose actions have these values: their maximum, or its smooth version."""
         if self.taste is None:
             return action_values.max(axis=-1)
-        scale = self.taste(params)
+        scale = self._scale(params)
         feasible, finite = _feasible(action_values)
         return scale * jax.nn.logsumexp(finite / scale, axis=-1, where=feasible)
 
@@ -171,8 +175,11 @@ class DecisionModel(Specification):
             chosen = jax.nn.one_hot(action_values.argmax(axis=-1), action_values.shape[-1], dtype=bool)
             return jnp.where(chosen, 0.0, -jnp.inf)
         feasible, finite = _feasible(action_values)
-        best = self.best(action_values, params)[..., None]
-        return jnp.where(feasible, (finite - best) / self.taste(params), -jnp.inf)
+        return jax.nn.log_softmax(finite / self._scale(params), axis=-1, where=feasible)
+
+    def _scale(self, params: Any) -> Scalar:
+        assert self.taste is not None
+        return jnp.maximum(self.taste(params), LEAST_TASTE)
 
     def operator(self, value: Any, params: Any) -> Any:
         """T(v), one step of value-function iteration."""

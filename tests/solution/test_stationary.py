@@ -1,6 +1,7 @@
 """Dynamic programs: every method against the others, QuantEcon's `DiscreteDP` and independent numbers; derivatives."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -379,3 +380,16 @@ def searching():
 @cache
 def pricing(n):
     return markov_asset_pricing.build(n)
+
+
+def test_at_a_taste_of_zero_the_best_action_is_taken():
+    """Values, their derivatives and choices; with some taste all of them are others."""
+    plain, params = on_a_grid(optimal_savings.build, 8, 3), optimal_savings.build(8, 3).params()
+    of = lambda scale: replace(plain, taste=lambda p: scale)
+    solve = lambda model, beta: StationarySolver().solve(model, params._replace(beta=beta))
+    value = lambda model: jax.value_and_grad(lambda beta: solve(model, beta).value.mean())(params.beta)
+    expected, found, other = value(plain), value(of(0.0)), value(of(0.1))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert np.all(np.abs(np.array(other) / np.array(expected) - 1) > 1e-3)
+    policy = solve(plain, params.beta).policy
+    np.testing.assert_allclose(solve(of(0.0), params.beta).choice, np.eye(8)[policy], atol=1e-6)
