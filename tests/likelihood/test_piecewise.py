@@ -11,14 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
-from bounded import Observables, bounded
+from bounded import Observables, Params, bounded
 
 import estim
+from estim import priors
 from estim.analysis import smoothed_history
 from estim.arguments import ArgumentError
 from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman, filter_piecewise
+from estim.results.diagnostics import summarise
 from estim.status import Status
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -103,6 +105,34 @@ def test_gradient_between_jumps(likelihood, model, observed):
     np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
     failed, nothing = both(at.at[PARAMS.index("bound")].set(-1.0))  # violated at rest
     assert np.isneginf(failed) and not np.any(nothing)
+
+
+def test_nuts_and_a_random_walk_agree_where_the_density_jumps(observed):
+    """Both are within four errors of a quadrature on a grid, and so of each other; a finer grid shows the jump."""
+    model = replace(bounded, prior=Params(phi=priors.gamma(0.8, 0.2), sd_r=priors.gamma(1.2, 0.3)))
+    data = pd.DataFrame(np.asarray(observed), columns=Observables._fields)
+    posterior = estim.build_posterior(model, data, solver=PIECEWISE, likelihood=Inversion())
+    density, n = jax.jit(jax.vmap(posterior.logdensity_fn)), 40
+    settings = {"rwmh": (2_000, 500, 4), "nuts": (400, 200, 4)}
+    draws = {}
+    for name, (num, warmup, chains) in settings.items():
+        found = estim.sample(
+            posterior, name, jax.random.key(0), num_samples=num, num_warmup=warmup, num_chains=chains
+        )
+        draws[name] = found.position
+    middle, spread = draws["rwmh"].reshape(-1, 2).mean(axis=0), draws["rwmh"].reshape(-1, 2).std(axis=0)
+    axes = np.linspace(middle - 5 * spread, middle + 5 * spread, n)
+    grid = np.stack(np.meshgrid(*axes.T), axis=-1).reshape(-1, 2)
+    weight = np.exp(found_ := np.asarray(density(grid)) - np.max(np.asarray(density(grid))))
+    mean = np.average(grid, axis=0, weights=weight)
+    sd = np.sqrt(np.average((grid - mean) ** 2, axis=0, weights=weight))
+    for name, x in draws.items():
+        said = summarise(x)
+        assert (np.abs(said.mean - mean) < 4 * said.mcse + 0.02 * sd).all(), name
+        np.testing.assert_allclose(said.std, sd, rtol=0.15)
+    line = lambda num: np.stack([np.full(num, middle[0]), np.linspace(*axes[[0, -1], 1], num)], axis=1)
+    coarse, fine = (np.abs(np.diff(np.asarray(density(line(num))))).max() for num in (100, 1600))
+    print(coarse, fine, mean, sd, [(k, summarise(x).mean, summarise(x).mcse) for k, x in draws.items()])
 
 
 @pytest.mark.parametrize("gaps", [False, True])
