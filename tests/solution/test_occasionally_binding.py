@@ -100,6 +100,14 @@ def test_what_is_no_constraint(complementarity, words):
         estim.solve(replace(bounded, complementarity=complementarity), solver=estim.OccasionallyBinding())
 
 
+def test_a_residual_that_is_negative_at_rest():
+    def residuals(lag, now, lead, shocks, p):
+        return bounded.residuals(lag, now, lead, shocks, p) | {"rate": now.i - p.bound}
+
+    with pytest.raises(ModelError, match="'rate' is violated: .*the residual is -1 and the slack 1"):
+        estim.solve(replace(bounded, residuals=residuals), solver=estim.OccasionallyBinding())
+
+
 def test_a_constraint_that_never_lets_go():
     with pytest.raises(SolutionError, match="bounded, period 1: a constraint still binds at the end"):
         estim.simulate(bounded, None, {"e_r": [-30.0]}, solver={"name": "occasionally_binding", "horizon": 8})
