@@ -4,12 +4,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 
+class Foresight(NamedTuple):
+    """What a simulation of perfect foresight reads: levels ``initial`` and ``terminal`` (None where they are the same)
+    of exogenous variables, and of the others where they do not rest with them, and the levels of exogenous variables
+    ``foreseen`` by period."""
+
+    initial: Mapping[str, float]
+    terminal: Mapping[str, float] | None
+    foreseen: Mapping[str, Mapping[int, float]]
+
+
+NOTHING = Foresight({}, None, {})
+
+
 class Command(NamedTuple):
     """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
     what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
     value), the ``variables`` it lists, by the model's names, and the ``paths`` by period that it sees: surprises in
     shocks, by the model's names, and what is announced of deterministic variables; ``models`` are those of
-    `model_comparison`, with their prior probabilities, None where none is given."""
+    `model_comparison`, with their prior probabilities, None where none is given; ``foresight`` is what a simulation of
+    perfect foresight reads, by the model's names."""
 
     name: str
     line: int
@@ -19,6 +33,7 @@ class Command(NamedTuple):
     variables: tuple[str, ...] = ()
     paths: Mapping[str, Mapping[int, float]] = {}
     models: Mapping[str, float | None] = {}
+    foresight: Foresight = NOTHING
 
 
 class Histories(NamedTuple):

@@ -119,7 +119,9 @@ def test_complementarity_is_the_tag_mcp(tmp_path):
         (tmp_path / "m.mod").write_text(HEAD + MODEL.replace("c = b*y;", text))
         model = read_mod(tmp_path / "m.mod").model
         rest = model.steady_state(model.params())
-        found.append({n: float(f(rest, rest, rest, model.params())) for n, f in model.complementarity.items()})
+        found.append(
+            {n: float(f(rest, rest, rest, model.params())) for n, f in model.complementarity.items()}
+        )
     assert found[0] and found[0] == found[1] == found[2]
     with pytest.raises(ModFileError, match="a complementarity belongs to an equation"):
         (tmp_path / "m.mod").write_text(HEAD + MODEL.replace("c = b*y;", "c = b*y; # d = y ⟂ c > 0;"))

@@ -104,7 +104,7 @@ def test_a_residual_that_is_negative_at_rest():
     def residuals(lag, now, lead, shocks, p):
         return bounded.residuals(lag, now, lead, shocks, p) | {"rate": now.i - p.bound}
 
-    with pytest.raises(ModelError, match="'rate' is violated: .*the residual is -1 and the slack 1"):
+    with pytest.raises(ModelError, match=r"'rate' is violated: .*the residual is -1 and the slack 1"):
         estim.solve(replace(bounded, residuals=residuals), solver=estim.OccasionallyBinding())
 
 

@@ -11,6 +11,30 @@ from estim.dynare.reading.syntax import Statement, names
 MAX_HORIZON = 10_000
 
 
+def initval(c: Contents, s: Statement) -> None:
+    """Where the search for the steady state begins, and a path of perfect foresight where no `steady` follows."""
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
+        c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
+    c.foresight = c.foresight._replace(initial=dict.fromkeys(c.variables, 0.0) | c.initial)
+
+
+def endval(c: Contents, s: Statement) -> None:
+    """Where a path of perfect foresight ends; what is not in it stays as `initval` has it."""
+    levels = dict(c.foresight.initial)
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks")
+        levels[assignment.name] = c.evaluate(assignment.value, levels)
+    c.foresight = c.foresight._replace(terminal=levels)
+
+
+def ends_at_rest(c: Contents) -> None:
+    """A `steady`: variables rest with the exogenous variables of the block above it."""
+    end = "initial" if c.foresight.terminal is None else "terminal"
+    levels = getattr(c.foresight, end)
+    c.foresight = c.foresight._replace(**{end: {n: x for n, x in levels.items() if n in c.shocks}})
+
+
 def histval(c: Contents, s: Statement) -> None:
     """``x(0) = 1.2; x(-1) = 1; e(0) = 0.1;``: what is known of the past at which forecasts begin."""
     for name, lag, value, at in s.items:
@@ -78,6 +102,6 @@ def _span(c: Contents, word: str, at: int) -> range:
 
 HISTORY_HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     handler.__name__: handler
-    for handler in (histval, shock_groups, conditional_forecast_paths, generate_irfs)
+    for handler in (initval, endval, histval, shock_groups, conditional_forecast_paths, generate_irfs)
 }
 """What follows a block, by its keyword."""

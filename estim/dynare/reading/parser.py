@@ -25,7 +25,7 @@ _RULES = {
     **dict.fromkeys(DECLARATIONS | {"trend_var", "log_trend_var"}, "declaration"),
     "model": "model",
     "steady_state_model": "assignments",
-    "initval": "assignments",
+    **dict.fromkeys(("initval", "endval"), "assignments"),
     **dict.fromkeys(("shocks", "heteroskedastic_shocks"), "shocks"),
     "estimated_params": "estimated_params",
     "estimated_params_init": "estimated_params",

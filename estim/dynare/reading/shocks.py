@@ -25,6 +25,7 @@ def shocks(c: Contents, s: Statement) -> None:
     if s.option("overwrite") is not None:
         c.stderr, c.corr, c.covariance = {}, {}, {}
         c.paths = {name: path for name, path in c.paths.items() if name not in c.deterministic}
+        c.foresight = c.foresight._replace(foreseen={})
     before = _covariances(c)
     for item in s.items:
         if isinstance(item, ShockPath):
@@ -102,11 +103,16 @@ def sigma_e(c: Contents, s: Statement) -> None:
 
 
 def _announced(c: Contents, path: ShockPath) -> None:
-    """Forecasts see that of a deterministic variable; that of a shock is passed over."""
-    if path.name in c.deterministic and path.kind == "values":
+    """Forecasts see that of a deterministic variable, simulations of perfect foresight that of a shock, in levels."""
+    role = c.role(path.name)
+    if path.kind != "values" or role not in ("deterministic", "shocks"):
+        c.warn(f"skipped: the announced path of '{path.name}'", path.at)
+    elif role == "deterministic":
         c.paths.setdefault(path.name, {}).update(_path(c, path))
     else:
-        c.warn(f"skipped: the announced path of '{path.name}'", path.at)
+        foreseen = dict(c.foresight.foreseen)
+        foreseen[path.name] = {**foreseen.get(path.name, {}), **_path(c, path)}
+        c.foresight = c.foresight._replace(foreseen=foreseen)
 
 
 def _surprises(c: Contents, s: Statement) -> None:
