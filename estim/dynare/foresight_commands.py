@@ -22,7 +22,9 @@ class ForesightCommands:
 
     def __init__(self, mod: ModFile):
         self.mod, self.periods = mod, 0
-        self.table = dict(zip(_NAMES, (self.setup, self.solver, self.solver), strict=True))
+        self.table: dict[str, Callable[[Command], dict[str, str]]] = dict(
+            zip(_NAMES, (self.setup, self.solver, self.solver), strict=True)
+        )
 
     def setup(self, command: Command) -> dict[str, str]:
         """The number of periods."""
