@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 class Foresight(NamedTuple):
     """What a simulation of perfect foresight reads: levels ``initial`` and ``terminal`` (None where they are the same)
-    of exogenous variables, and of the others where they do not rest with them, and the levels of exogenous variables
-    ``foreseen`` by period."""
+    of exogenous variables, and of the others where they do not rest with them, the levels of exogenous variables
+    ``foreseen`` by period, and why something of this is ``unknown``, empty where all is known."""
 
     initial: Mapping[str, float]
     terminal: Mapping[str, float] | None
     foreseen: Mapping[str, Mapping[int, float]]
+    unknown: str = ""
 
 
 NOTHING = Foresight({}, None, {})

@@ -58,16 +58,19 @@ def simulated(mod: ModFile) -> xr.DataArray:
 def follow(mod: ModFile, command: Command, periods: int) -> xr.DataArray:
     """The path that a command asks for, as `estim.perfect_foresight` returns it.
 
-    Where the path begins, `histval` counts before `initval`; what neither has rests.
+    Where the path begins, `histval` counts before `initval`, and with it a variable that it leaves out is zero, as in
+    Dynare; without either the economy is at rest.
 
     Raises:
-        ModelError: no number of periods is given, what is foreseen comes after them, `histval` speaks of more than one
-            period before or stands beside `endval`, or an exogenous variable that moves has no variance in a file
-            whose others have one.
+        ModelError: something that the path depends on is unknown, no number of periods is given, what is foreseen
+            comes after them, `histval` speaks of more than one period before or stands beside `endval`, or an
+            exogenous variable that moves has no variance in a file whose others have one.
         SolutionError: there is no path.
     """
-    model, (initial, terminal, foreseen) = mod.model, command.foresight
+    model, (initial, terminal, foreseen, unknown) = mod.model, command.foresight
     name = f"{model.name}: '{command.name}'"
+    if unknown:
+        raise ModelError(f"{name}: {unknown}")
     if periods < 1:
         raise ModelError(f"{name} needs a number of periods: perfect_foresight_setup(periods=...)")
     if late := [n for n, path in foreseen.items() if max(path) > periods]:
@@ -76,7 +79,8 @@ def follow(mod: ModFile, command: Command, periods: int) -> xr.DataArray:
         raise ModelError(f"{name}: 'histval' speaks of more than one period before")
     if mod.histories.before and terminal is not None:
         raise ModelError(f"{name}: 'histval' and 'endval' cannot stand side by side")
-    before = dict(initial) | {n: level for (n, _), level in mod.histories.before.items()}
+    past = {n: level for (n, _), level in mod.histories.before.items()}
+    before = dict(initial) | (dict.fromkeys(model.variables._fields, 0.0) if past else {}) | past
     after = dict(initial if terminal is None else terminal)
     exogenous = np.array([[of.get(n, 0.0) for n in model.shocks._fields] for of in (before, after)])
     levels = np.tile(exogenous[1], (periods, 1))

@@ -253,7 +253,10 @@ def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Co
         by_name = lambda given: {names[n]: x for n, x in given.items() if n in names}
         ends = values.foresight
         foresight = Foresight(
-            by_name(ends.initial), ends.terminal and by_name(ends.terminal), by_name(ends.foreseen)
+            by_name(ends.initial),
+            ends.terminal and by_name(ends.terminal),
+            by_name(ends.foreseen),
+            ends.unknown,
         )
         yield Command(name, line, params, refused, options, variables, paths, models, foresight)
 

@@ -67,6 +67,31 @@ def test_where_a_path_begins_and_ends(tmp_path):
     np.testing.assert_allclose(k(with_variance + shock), expected(0.0, (1.0, 1.0, 0.0, -1.0)), atol=1e-9)
 
 
+def test_numbers_of_dynare(tmp_path):
+    """Version 5.3 prints these for what a block leaves out: zero in `histval`, the value of `initval` in `endval`."""
+    model = """var k z; varexo e f; parameters rho; rho = 0.5;
+    model; k = rho*k(-1) + e + 0.1*z; z = 0.8*z(-1) + f; end;\n"""
+    begin, run = "initval; e = 1; f = 0.2; k = 2; z = 1; end;\n", "simul(periods=5);"
+    for text, k, z in (
+        (
+            begin + "steady; histval; k(0) = 3; end;",
+            [2.52, 2.296, 2.1968, 2.1574, 2.1460],
+            [0.2, 0.36, 0.488, 0.5904, 0.6723],
+        ),
+        (
+            begin + "steady; endval; e = 2; end; steady; shocks; var f; periods 1:2; values 0.5; end;",
+            [3.23, 3.769, 4.0277, 4.1484, 4.2019],
+            [1.3, 1.54, 1.432, 1.3456, 1.2765],
+        ),
+        (
+            begin.replace("z = 1", "z = 0.5") + "endval; e = 2; k = 5; end;",
+            [3.06, 3.598, 3.8734, 4.0162, 4.0917],
+            [0.6, 0.68, 0.744, 0.7952, 0.8362],
+        ),
+    ):
+        np.testing.assert_allclose(path_of(tmp_path, model + text + run).to_numpy().T, [k, z], atol=6e-5)
+
+
 def test_it_is_printed(tmp_path, capsys):
     (tmp_path / "m.mod").write_text(
         HEAD + "initval; e = 0; end; steady;\nshocks; var e; periods 1; values 1; end;\nsimul(periods=3);"
@@ -77,7 +102,7 @@ def test_it_is_printed(tmp_path, capsys):
     assert "PERFECT FORESIGHT SIMULATION" in rows and rows[-4:-1] == ["1 1 2", "2 0.5 1", "3 0.25 0.5"]
 
 
-@pytest.mark.filterwarnings("ignore:.*to which the file gives no level")
+@pytest.mark.filterwarnings("ignore:.*to which the file gives no level", "ignore:.*skipped")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -87,6 +112,12 @@ def test_it_is_printed(tmp_path, capsys):
             "shocks; var e; periods 9; values 1; end; simul(periods=8);",
             "has 8 periods, and the path of 'e' in 'shocks' is longer",
         ),
+        (
+            "shocks; var e; periods 1; values unheard; end; simul(periods=8);",
+            "the announced path of 'e' \\(.*unheard.*\\) is skipped",
+        ),
+        ("endval(learnt_in=2); e = 1; end; simul(periods=8);", r"'endval\(learnt_in\)' is not supported"),
+        ("endval; e += 1; end; simul(periods=8);", "'endval' is not supported"),
         ("histval; k(-1) = 1; end; simul(periods=8);", "'histval' speaks of more than one period before"),
         (
             "endval; e = 1; end; steady; histval; k(0) = 1; end; simul(periods=8);",
@@ -97,6 +128,12 @@ def test_it_is_printed(tmp_path, capsys):
 def test_what_is_no_path(text, words, tmp_path):
     with pytest.raises(ModelError, match=words):
         path_of(tmp_path, HEAD + text)
+
+
+@pytest.mark.filterwarnings("ignore:.*(to which the file gives no level|skipped)")
+def test_two_bounds_on_a_variable_are_no_pair(tmp_path):
+    with pytest.raises(ModelError, match="a complementarity with two bounds .* is not supported"):
+        path_of(tmp_path, HEAD.replace("y = 2*k;", "y = 2*k ⟂ 1 > y > -1;", 1) + "simul(periods=8);")
 
 
 def test_endval_is_about_variables(tmp_path):

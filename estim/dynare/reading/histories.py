@@ -21,9 +21,14 @@ def initval(c: Contents, s: Statement) -> None:
 
 def endval(c: Contents, s: Statement) -> None:
     """Where a path of perfect foresight ends; what is not in it stays as `initval` has it."""
+    if s.options or any(isinstance(item, ModFileError) for item in s.items):
+        option = f"({s.options[0].name})" if s.options else ""
+        c.pass_over(f"a perfect-foresight simulation ('endval{option}')", s.at)
+        c.foresight = c.foresight._replace(unknown=f"'endval{option}' is not supported by estim")
+        return
     levels = dict(c.foresight.initial)
     for assignment in s.items:
-        c.require(assignment.name, assignment.at, "variables", "shocks")
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
         levels[assignment.name] = c.evaluate(assignment.value, levels)
     c.foresight = c.foresight._replace(terminal=levels)
 

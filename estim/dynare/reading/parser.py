@@ -97,6 +97,8 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     except ModFileError as error:
         if chunk.keyword == "steady_state_model":
             return Statement(chunk.keyword, (), (MatlabCode(chunk.body, error),), chunk.body_at)
+        if chunk.keyword == "endval":  # with `+=`, say
+            return Statement(chunk.keyword, (), (error,), chunk.at)
         if chunk.keyword != "=":
             raise
         # Matlab may know what x = [1 2 3] means; where x is a parameter, the error counts.

@@ -6,6 +6,7 @@ import numpy as np
 
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.histories import path_of
+from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import Number, Shock, ShockPath, Statement
 
 _ELSEWHERE = {"learnt_in": "a perfect-foresight simulation"}
@@ -105,14 +106,21 @@ def sigma_e(c: Contents, s: Statement) -> None:
 def _announced(c: Contents, path: ShockPath) -> None:
     """Forecasts see that of a deterministic variable, simulations of perfect foresight that of a shock, in levels."""
     role = c.role(path.name)
-    if path.kind != "values" or role not in ("deterministic", "shocks"):
-        c.warn(f"skipped: the announced path of '{path.name}'", path.at)
-    elif role == "deterministic":
+    if role == "deterministic" and path.kind == "values":
         c.paths.setdefault(path.name, {}).update(_path(c, path))
-    else:
-        foreseen = dict(c.foresight.foreseen)
-        foreseen[path.name] = {**foreseen.get(path.name, {}), **_path(c, path)}
-        c.foresight = c.foresight._replace(foreseen=foreseen)
+        return
+    why = f"the announced path of '{path.name}'"
+    if role == "shocks" and path.kind == "values":
+        try:
+            known, found = dict(c.foresight.foreseen), _path(c, path)
+        except ModFileError as error:
+            why += f" ({error.message})"
+        else:
+            known[path.name] = {**known.get(path.name, {}), **found}
+            c.foresight = c.foresight._replace(foreseen=known)
+            return
+    c.warn(f"skipped: {why}", path.at)
+    c.foresight = c.foresight._replace(unknown=f"{why} is skipped")
 
 
 def _surprises(c: Contents, s: Statement) -> None:
