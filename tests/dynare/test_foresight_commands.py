@@ -132,7 +132,7 @@ def test_what_is_no_path(text, words, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*(to which the file gives no level|skipped)")
 def test_two_bounds_on_a_variable_are_no_pair(tmp_path):
-    with pytest.raises(ModelError, match="a complementarity with two bounds .* is not supported"):
+    with pytest.raises(ModelError, match=r"a complementarity with two bounds .* is not supported"):
         path_of(tmp_path, HEAD.replace("y = 2*k;", "y = 2*k ⟂ 1 > y > -1;", 1) + "simul(periods=8);")
 
 
