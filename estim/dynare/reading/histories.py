@@ -35,9 +35,12 @@ def endval(c: Contents, s: Statement) -> None:
 
 def ends_at_rest(c: Contents) -> None:
     """A `steady`: variables rest with the exogenous variables of the block above it."""
-    end = "initial" if c.foresight.terminal is None else "terminal"
-    levels = getattr(c.foresight, end)
-    c.foresight = c.foresight._replace(**{end: {n: x for n, x in levels.items() if n in c.shocks}})
+    of_shocks = lambda levels: {n: x for n, x in levels.items() if n in c.shocks}
+    initial, terminal = c.foresight.initial, c.foresight.terminal
+    if terminal is None:
+        c.foresight = c.foresight._replace(initial=of_shocks(initial))
+    else:
+        c.foresight = c.foresight._replace(terminal=of_shocks(terminal))
 
 
 def histval(c: Contents, s: Statement) -> None:
