@@ -38,13 +38,13 @@ def covered(name, seed):
     return {n: bool(low <= truth[n] <= high) for n, (low, high) in bands.items()}
 
 
-def main(directory="runs/decisions_coverage", cases=tuple(CASES), covered=covered):
-    """The rows of `cases`, of which ``covered(name, seed)`` makes one."""
+def main(directory="runs/decisions_coverage", cases=tuple(CASES), covered=covered, num=NUM_DATA_SETS):
+    """The rows of `cases`, `num` data sets each, of which ``covered(name, seed)`` makes one."""
     path = Path(directory) / "coverage.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(line["model"], line["seed"]) for line in lines}
-    for seed in range(NUM_DATA_SETS):
+    for seed in range(num):
         for name in cases:
             if (name, seed) in done:
                 continue
@@ -56,7 +56,7 @@ def main(directory="runs/decisions_coverage", cases=tuple(CASES), covered=covere
     for line in lines:
         for n, inside in line["covered"].items():
             counts[f"{line['model']}.{n}"] = counts.get(f"{line['model']}.{n}", 0) + inside
-    pooled = sum(counts.values()) / (NUM_DATA_SETS * len(counts))
+    pooled = sum(counts.values()) / sum(len(line["covered"]) for line in lines)
     print(json.dumps({"pooled": pooled, "smallest": min(counts.values()), "counts": counts}))
 
 

@@ -1,7 +1,8 @@
 """One model estimated in several ways: chains that are kept as they are finished, and tables of what they say.
 
 For `lower_bound_us.py` and `nonlinear_an_schorfheide.py`. Each chain is a file, which another call does not do again:
-stop it whenever you like, and call it again. A row of the table uses the chains that there are.
+stop it whenever you like, and call it again. A row of the table uses the chains that there are; one that has none stays
+as the table of an earlier call has it.
 """
 
 import argparse
@@ -55,12 +56,12 @@ def command_line(name: str, rows: dict[str, Row]) -> argparse.Namespace:
 def sample_rows(rows: dict[str, Row], arguments: argparse.Namespace) -> None:
     """The chains that are not there yet, the first of every row before the second of any."""
     for chain in range(arguments.num_chains):
-        for number, name in enumerate(arguments.row):
+        for name in arguments.row:
             path = arguments.folder / f"{name}_{chain}.npz"
             if path.exists():
                 continue
-            row, begin = rows[name], time.perf_counter()
-            key = jax.random.fold_in(jax.random.key(number), chain)
+            row, begin = rows[name], time.process_time()
+            key = jax.random.fold_in(jax.random.key(list(rows).index(name)), chain)
             draws = estim.sample(
                 row.posterior,
                 row.algorithm,
@@ -70,15 +71,16 @@ def sample_rows(rows: dict[str, Row], arguments: argparse.Namespace) -> None:
                 num_chains=1,
                 thin_evaluations=row.steps,
             )
-            seconds = time.perf_counter() - begin
+            seconds = time.process_time() - begin
             failures = sum(draws.failures.values())
             part = path.with_suffix(".part.npz")
             np.savez(part, position=draws.position[0, :: row.steps], seconds=seconds, failures=failures)
             part.rename(path)
-            print(
-                f"{name}, chain {chain}: {seconds:.0f} s, {failures} evaluations without a solution",
-                flush=True,
+            effort = f", {draws.stats['n_steps'].mean():.0f} gradients a draw" if row.steps == 1 else ""
+            said = (
+                f"{name}, chain {chain}: {seconds:.0f} s{effort}, {failures} evaluations without a solution"
             )
+            print(said, flush=True)
 
 
 def chains(folder: Path, name: str) -> dict[str, np.ndarray] | None:
@@ -95,14 +97,25 @@ def chains(folder: Path, name: str) -> dict[str, np.ndarray] | None:
     }
 
 
-def table(rows: dict[str, Row], folder: Path) -> pd.DataFrame:
+def earlier(path: Path) -> pd.DataFrame:
+    """A table that an earlier call wrote; an empty one where there is none."""
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+
+def table(rows: dict[str, Row], folder: Path, before: pd.DataFrame) -> pd.DataFrame:
     """By row and parameter: mean, standard deviation, 5 and 95 % quantile, how far the mean is from the first row's in
-    that one's standard deviations, effective draws and R-hat; and by row the chains and the seconds that they took."""
+    that one's standard deviations, effective draws and R-hat; and by row the chains and the seconds of processor time
+    that they took. The lines of rows without chains are those of the table `before`."""
     lines: list[dict[str, Any]] = []
     first: dict[str, tuple[float, float]] = {}
     for name, row in rows.items():
         found = chains(folder, name)
         if found is None:
+            if len(before):
+                kept = before[before["row"] == name].to_dict("records")
+                lines += kept
+                for line in kept:
+                    first.setdefault(line["parameter"], (line["mean"], line["sd"]))
             continue
         posterior = row.posterior
         estimated = row.model.estimated

@@ -78,6 +78,22 @@ def asymmetry(ax, model):
     return "What a rise and a cut of the rate do not cancel"
 
 
+def bounded(ax, model):
+    """After a fall of the natural rate, by the piecewise-linear solution."""
+    shocks = {"e_r": [-6.0] + [0.0] * 15}
+    path = estim.simulate(model, {"rho_r": 0.85}, shocks, solver=estim.OccasionallyBinding())
+    names = {"output gap": "x", "inflation": "pinf", "rate": "i", "rate of the rule": "inot"}
+    lines(
+        ax,
+        path.period,
+        {k: path.sel(variable=v) for k, v in names.items()},
+        xlabel="quarters",
+        ylabel="per cent",
+    )
+    ax.axhline(0.0, color=MUTED, lw=0.5, zorder=0)
+    return "After a fall of the natural rate"
+
+
 def orders(ax, model):
     shocks, spec = {"eps": [3.0] + [0.0] * 11}, estim.load_model(model)
     p = spec.params()
@@ -460,6 +476,10 @@ KINDS = {
             "central banks would recognise.",
             partial(responses, shock="eps_R", what="After a rise of the policy rate", horizon=16,
                     output="y", inflation="pi", rate="R"),
+        ),
+        "gali_2015_bound": (
+            "Three equations with a lower bound on the policy rate, which is expected to bind for a time.",
+            bounded,
         ),
         "lubik_schorfheide_2007": (
             "A small open economy, for the question whether its central bank answers the exchange rate.",

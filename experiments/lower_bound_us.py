@@ -17,9 +17,10 @@ The piecewise-linear rows are sampled by random walks: where the bound would be 
 ten years there is no solution, and this wall is within a standard deviation of the mode in most directions, so that
 trajectories of NUTS end at it or become short (170 gradients a draw).
 
-Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds that it took;
-``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the quarters in
-which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model agree);
+Into ``results/lower_bound_us``: ``table.csv``, how far each posterior is from the first and the seconds of processor
+time; ``durations.csv``, for how many quarters the bound was expected to bind, at the posterior mean, beside the
+quarters in which the data are at it (there the policy shock of the inversion is zero, and nothing makes the model
+agree);
 ``cost.csv``, output with the bound less output without it after the same shocks, in percent, the median and a band of
 90 % over draws; ``cost.png``, the last two from 2007 on. The last line is JSON.
 """
@@ -34,7 +35,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from estimations import Row, bands, command_line, in_short, sample_rows, some_params, table, write
+from estimations import Row, bands, command_line, earlier, in_short, sample_rows, some_params, table, write
 
 import estim
 from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
@@ -92,7 +93,7 @@ ROWS = {
     "inversion_first": Row(MODEL, DATA, estim.Perturbation(order=1), estim.Inversion()),
     "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
     "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
-    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 20),
+    "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 100),
     "joint": Row(NOISY, DATA, estim.Perturbation(order=2), estim.Joint()),
 }
 
@@ -141,16 +142,19 @@ def draw(results: Path) -> None:
 def main() -> dict[str, Any]:
     arguments = command_line("lower_bound_us", ROWS)
     sample_rows(ROWS, arguments)
-    said = table(ROWS, arguments.folder)
-    write(said, arguments.results / "table.csv")
-    expected = {}
+    path = arguments.results / "table.csv"
+    said = table(ROWS, arguments.folder, earlier(path))
+    write(said, path)
+    path = arguments.results / "durations.csv"
+    expected = earlier(path).to_dict("list")
     for name in ("bound_inversion", "bound_kalman"):
         if draws := some_params(ROWS[name], arguments.folder, name, NUM_DRAWS):
             mean = jax.tree.map(lambda *values: float(np.mean(values)), *draws)
             expected[name] = np.asarray(durations(mean)[name == "bound_kalman"])
     if expected:
-        frame = pd.DataFrame(expected, index=DATA.index.astype(str)).assign(at_bound=AT_BOUND.to_numpy())
-        write(frame.rename_axis("quarter").reset_index(), arguments.results / "durations.csv")
+        expected |= {"quarter": DATA.index.astype(str), "at_bound": AT_BOUND.to_numpy()}
+        columns = ("quarter", "bound_inversion", "bound_kalman", "at_bound")
+        write(pd.DataFrame({name: expected[name] for name in columns if name in expected}), path)
     found = some_params(ROWS["bound_inversion"], arguments.folder, "bound_inversion", NUM_DRAWS)
     if found:
         lost = bands(DATA.index.astype(str), np.array([np.asarray(cost(params)) for params in found]))

@@ -7,9 +7,9 @@ Growth, inflation and the federal funds rate, four ways: ``first``, linearised w
 ``second``, to second order, shocks by inversion; ``joint``, to second order with measurement errors, parameters and
 shocks sampled together.
 
-Into ``results/nonlinear_an_schorfheide``: ``table.csv``, how far each posterior is from the first and the seconds that
-it took; ``risk.csv``, by variable what risk adds to the mean, over draws of ``second``: the median and a band of 90 %,
-in percent of the level at rest, for rates and inflation in percentage points a year. The last line is JSON.
+Into ``results/nonlinear_an_schorfheide``: ``table.csv``, how far each posterior is from the first and the seconds of
+processor time; ``risk.csv``, by variable what risk adds to the mean, over draws of ``second``: the median and a band
+of 90 %, in percent of the level at rest, for rates and inflation in percentage points a year. The last line is JSON.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from estimations import Row, bands, command_line, in_short, sample_rows, some_params, table, write
+from estimations import Row, bands, command_line, earlier, in_short, sample_rows, some_params, table, write
 
 import estim
 from estim.analysis import risk_adjusted_mean
@@ -51,8 +51,9 @@ def risk(params: Any) -> jax.Array:
 def main() -> dict[str, Any]:
     arguments = command_line("nonlinear_an_schorfheide", ROWS)
     sample_rows(ROWS, arguments)
-    said = table(ROWS, arguments.folder)
-    write(said, arguments.results / "table.csv")
+    path = arguments.results / "table.csv"
+    said = table(ROWS, arguments.folder, earlier(path))
+    write(said, path)
     if draws := some_params(ROWS["second"], arguments.folder, "second", NUM_DRAWS):
         added = bands(list(OF_LEVELS), np.array([np.asarray(risk(params)) for params in draws]))
         write(added.rename_axis("variable").reset_index(), arguments.results / "risk.csv")

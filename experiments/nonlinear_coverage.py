@@ -1,12 +1,12 @@
 """Do bands cover beyond first order? Fifty data sets that each model made itself, at parameters drawn from its prior.
 
-    python experiments/nonlinear_coverage.py [DIRECTORY [CASE ...]]
+    python experiments/nonlinear_coverage.py [DIRECTORY [NUMBER OF DATA SETS [CASE ...]]]
 
 Parameters and data are a draw of their joint distribution, so that 90 % bands of a right posterior have the truth with
 probability 0.9, parameter by parameter.
 
 - ``inversion``: Brock and Mirman's growth model to second order, 60 periods from rest, shocks by inversion;
-- ``bound``: the three equations with a lower bound of `benchmarks/lower_bound.py` without the policy shock, 60 quarters
+- ``bound``: the three equations with a lower bound of `gali_2015_bound` without the policy shock, 60 quarters
   from rest. Output gap and inflation are observed and the rate is not, so that the inversion is the likelihood exactly;
 - ``joint``: Brock and Mirman's with measurement errors, 40 periods, parameters and shocks sampled together.
 
@@ -24,8 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import pandas as pd
-from benchmarks import lower_bound
-from decisions_coverage import BAND
+from decisions_coverage import BAND, NUM_DATA_SETS
 from decisions_coverage import main as fill
 
 import estim
@@ -35,6 +34,7 @@ from estim.representations.paths import observed_path
 BY_NUTS = {"algorithm": "nuts", "num_warmup": 400, "num_samples": 800}
 BY_STEPS = {"algorithm": "rwmh", "num_warmup": 1_500, "num_samples": 6_000, "thin_evaluations": 10}
 GROWTH = estim.load_model("brock_mirman_1972")
+THREE = estim.load_model("gali_2015_bound")
 SECOND, PIECEWISE = estim.Perturbation(order=2), estim.OccasionallyBinding()
 
 
@@ -49,17 +49,20 @@ class Observables(NamedTuple):
 
 
 def residuals(lag, now, lead, shocks, p):
-    return lower_bound.residuals(lag, now, lead, lower_bound.Shocks(*shocks, e_i=0.0), p)
+    return THREE.residuals(lag, now, lead, THREE.shocks(*shocks, e_i=0.0), p)
 
 
 BOUND = replace(
-    lower_bound.MODEL,
+    THREE,
     name="bound",
     shocks=Shocks,
     observables=Observables,
-    prior=lower_bound.Params(
-        kap=priors.gamma(0.08, 0.02),
-        phi_pi=priors.gamma(1.8, 0.2),
+    prior=THREE.prior._replace(
+        sig=1.5,
+        phi_x=0.15,
+        rho_i=0.7,
+        rho_u=0.3,
+        sd_i=0.08,
         rho_r=priors.beta(0.8, 0.05),
         sd_r=priors.gamma(0.4, 0.1),
         sd_u=priors.gamma(0.1, 0.02),
@@ -144,8 +147,8 @@ def covered(name, seed):
     return {n: bool(low <= truth[n] <= high) for n, (low, high) in bands.items()}
 
 
-def main(directory="runs/nonlinear_coverage", *names):
-    fill(directory, names or tuple(CASES), covered)
+def main(directory="runs/nonlinear_coverage", num=NUM_DATA_SETS, *names):
+    fill(directory, names or tuple(CASES), covered, int(num))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,27 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 
+class Foresight(NamedTuple):
+    """What a simulation of perfect foresight reads: levels ``initial`` and ``terminal`` (None where they are the same)
+    of exogenous variables, and of the others where they do not rest with them, the levels of exogenous variables
+    ``foreseen`` by period, and why something of this is ``unknown``, empty where all is known."""
+
+    initial: Mapping[str, float]
+    terminal: Mapping[str, float] | None
+    foreseen: Mapping[str, Mapping[int, float]]
+    unknown: str = ""
+
+
+NOTHING = Foresight({}, None, {})
+
+
 class Command(NamedTuple):
     """A command of the file: its ``name``, the ``line`` it stands in, the ``params`` it sees by the model's names,
     what is ``refused`` of it (empty where estim has it), its ``options`` as they are written (None for one without a
     value), the ``variables`` it lists, by the model's names, and the ``paths`` by period that it sees: surprises in
     shocks, by the model's names, and what is announced of deterministic variables; ``models`` are those of
-    `model_comparison`, with their prior probabilities, None where none is given."""
+    `model_comparison`, with their prior probabilities, None where none is given; ``foresight`` is what a simulation of
+    perfect foresight reads, by the model's names."""
 
     name: str
     line: int
@@ -19,6 +34,7 @@ class Command(NamedTuple):
     variables: tuple[str, ...] = ()
     paths: Mapping[str, Mapping[int, float]] = {}
     models: Mapping[str, float | None] = {}
+    foresight: Foresight = NOTHING
 
 
 class Histories(NamedTuple):

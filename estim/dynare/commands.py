@@ -226,6 +226,7 @@ _HOME = {
         "plot_conditional_forecast",
     ),
     "occbin_commands": ("occbin_setup", "occbin_solver", "occbin_graph"),
+    "foresight_commands": ("perfect_foresight_setup", "perfect_foresight_solver", "simul"),
     "map_commands": ("identification", "dynare_sensitivity", "sensitivity"),
     "model_comparison": ("model_comparison",),
     "moments": ("method_of_moments",),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from estim.arguments import checked
 from estim.data.datasets import DataError
-from estim.dynare.asked import Command, Histories, Matched, Planner, RuleSearch
+from estim.dynare.asked import Command, Foresight, Histories, Matched, Planner, RuleSearch
 from estim.dynare.building.build import build, module_text
 from estim.dynare.building.ramsey import instrument_equation
 from estim.dynare.building.system import System, build_system
@@ -250,7 +250,15 @@ def _commands(c: Contents, fields: Fields, names: dict[str, str]) -> Iterator[Co
         paths = {names.get(n, n): path for n, path in values.paths.items()}
         models = dict(s.items) if name == "model_comparison" else {}
         line = c.source.locate(s.at).line
-        yield Command(name, line, params, refused, options, variables, paths, models)
+        by_name = lambda given: {names[n]: x for n, x in given.items() if n in names}
+        ends = values.foresight
+        foresight = Foresight(
+            by_name(ends.initial),
+            ends.terminal and by_name(ends.terminal),
+            by_name(ends.foreseen),
+            ends.unknown,
+        )
+        yield Command(name, line, params, refused, options, variables, paths, models, foresight)
 
 
 def translate(

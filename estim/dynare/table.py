@@ -4,7 +4,7 @@ from estim.dynare.reading.functions import FUNCTIONS, OPERATORS
 from estim.dynare.reading.scanner import (
     BLOCKS,
     DECLARATIONS,
-    FIRST_ORDER,
+    FOLLOW_UP,
     IDLE,
     IGNORED_BLOCKS,
     PARSED,
@@ -20,7 +20,7 @@ def support_table() -> str:
     rows = {
         "declarations": DECLARATIONS,
         "blocks that are followed": BLOCKS,
-        "commands that are followed": PARSED | FIRST_ORDER | {"check"},
+        "commands that are followed": PARSED | FOLLOW_UP | {"check"},
         "functions and operators": {*FUNCTIONS, *OPERATORS, "EXPECTATION"},
         "read; they print and change nothing": IDLE - {"check"},
         "read and passed over with a warning": SKIPPED | IGNORED_BLOCKS - {"verbatim"},

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
-from lower_bound import ESTIMATED, Observables, simulate
+from lower_bound import MODEL, simulate
 
 import estim
 from estim.results.diagnostics import summarise
@@ -23,9 +23,9 @@ from estim.samplers.constrain import constrain
 
 
 def posterior() -> Any:
-    data = pd.DataFrame(simulate(), columns=Observables._fields)
+    data = pd.DataFrame(simulate(), columns=MODEL.observables._fields)
     return estim.build_posterior(
-        ESTIMATED, data, solver=estim.OccasionallyBinding(), likelihood=estim.Inversion()
+        MODEL, data, solver=estim.OccasionallyBinding(), likelihood=estim.Inversion()
     )
 
 
@@ -33,8 +33,8 @@ def said(params: np.ndarray) -> dict[str, Any]:
     """Means and standard deviations of ``[chain, draw, parameter]``, the least effective and the largest R-hat."""
     found = summarise(params)
     return {
-        "mean": dict(zip(ESTIMATED.estimated, np.round(found.mean, 4).tolist(), strict=True)),
-        "sd": dict(zip(ESTIMATED.estimated, np.round(found.std, 4).tolist(), strict=True)),
+        "mean": dict(zip(MODEL.estimated, np.round(found.mean, 4).tolist(), strict=True)),
+        "sd": dict(zip(MODEL.estimated, np.round(found.std, 4).tolist(), strict=True)),
         "least effective": round(float(np.min(found.ess_bulk))),
         "largest R-hat": round(float(np.max(found.rhat)), 4),
     }

@@ -112,6 +112,22 @@ def test_the_line_after_a_return_is_not_read(tmp_path):
         translate(tmp_path / "m.mod")
 
 
+def test_complementarity_is_the_tag_mcp(tmp_path):
+    """In each of Dynare's three ways of writing it, above a local variable too."""
+    found = []
+    for text in ("[mcp='c > -1'] c = b*y;", "c = b*y ⟂ c > -1;", "c = b*y _|_ c > -1; # d = y;"):
+        (tmp_path / "m.mod").write_text(HEAD + MODEL.replace("c = b*y;", text))
+        model = read_mod(tmp_path / "m.mod").model
+        rest = model.steady_state(model.params())
+        found.append(
+            {n: float(f(rest, rest, rest, model.params())) for n, f in model.complementarity.items()}
+        )
+    assert found[0] and found[0] == found[1] == found[2]
+    with pytest.raises(ModFileError, match="a complementarity belongs to an equation"):
+        (tmp_path / "m.mod").write_text(HEAD + MODEL.replace("c = b*y;", "c = b*y; # d = y ⟂ c > 0;"))
+        read_mod(tmp_path / "m.mod")
+
+
 def test_a_constraint_without_relax_lets_go_where_it_does_not_bind(tmp_path):
     model = MODEL.replace("y = a", "[name='m', relax='z'] y = a").replace(
         "c = b", "[name='m', bind='z'] y = 0; c = b"

@@ -14,7 +14,7 @@ var x y; varexo e u; parameters rho b; rho = 0.9; b = 0.5;
 model; x = rho*x(-1) + e; y = b*x + 0.2*y(-1) + u; end;
 shocks; var e; stderr 0.2; var u; stderr 0.3; end;
 steady; check;
-simul(periods=10);
+extended_path(periods=10);
 stoch_simul(order=1, nograph);
 rho = 0.5;
 stoch_simul(order=1, nograph);
@@ -29,7 +29,7 @@ def test_commands_in_order(tmp_path, capsys):
     titles = (
         "STEADY-STATE RESULTS",
         "EIGENVALUES",
-        "line 6: a perfect-foresight simulation ('simul')",
+        "line 6: a perfect-foresight simulation ('extended_path')",
         "POLICY",
     )
     places = [printed.index(title) for title in titles]

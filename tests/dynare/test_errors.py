@@ -144,9 +144,7 @@ PASSED_OVER = {
     "stoch_simul(partial_information, order=1);": (
         "a solution under partial information ('stoch_simul(partial_information)')"
     ),
-    "perfect_foresight_setup(periods=100);": "a perfect-foresight simulation ('perfect_foresight_setup')",
-    "simul(periods=10);": "a perfect-foresight simulation ('simul')",
-    "endval; e = 1; end;": "a perfect-foresight simulation ('endval')",
+    "extended_path(periods=100);": "a perfect-foresight simulation ('extended_path')",
     "shocks(learnt_in=2); end;": "a perfect-foresight simulation ('shocks(learnt_in)')",
     "markov_switching(chain=1, number_of_regimes=2);": "a Markov-switching VAR ('markov_switching')",
     "bvar_density 4;": "a Bayesian VAR ('bvar_density')",

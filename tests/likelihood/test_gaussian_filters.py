@@ -45,22 +45,24 @@ def test_a_linear_model_is_filtered_as_by_kalman():
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_first_order_without_measurement_errors_is_filtered_as_by_kalman(name):
-    """What is filtered is known exactly then, and rounding is all that is left of its variance."""
-    a = arrays() | {"H": jnp.zeros((2, 2))}
+def test_to_first_order_all_target_the_likelihood_of_kalman(name):
+    """Without measurement errors too: what is filtered is known exactly then, and rounding is all that is left of its
+    variance. To second order each is an approximation of its own, and their posteriors differ."""
     y = jnp.asarray(random_observations(0))
-    Z, A = a["seen"], a["linear"]
-    linear = StateSpace(  # of the state (x, y)
-        jnp.pad(jnp.concatenate([A[:, :2], Z[:, :2]]), ((0, 0), (0, 2))),
-        jnp.concatenate([A[:, 2:], Z[:, 2:]]),
-        a["Q"],
-        jnp.eye(2, 4, 2),
-        a["level"],
-        a["H"],
-        jnp.asarray(0),
-    )
-    found = FILTERS[name].loglikelihood(pruned(a, order=1), y)
-    np.testing.assert_allclose(found.value, kalman_loglikelihood(linear, y, presample=1), rtol=1e-8)
+    for errors in (0.0, 1.0):
+        a = arrays() | {"H": errors * arrays()["H"]}
+        Z, A = a["seen"], a["linear"]
+        linear = StateSpace(  # of the state (x, y)
+            jnp.pad(jnp.concatenate([A[:, :2], Z[:, :2]]), ((0, 0), (0, 2))),
+            jnp.concatenate([A[:, 2:], Z[:, 2:]]),
+            a["Q"],
+            jnp.eye(2, 4, 2),
+            a["level"],
+            a["H"],
+            jnp.asarray(0),
+        )
+        found = FILTERS[name].loglikelihood(pruned(a, order=1), y)
+        np.testing.assert_allclose(found.value, kalman_loglikelihood(linear, y, presample=1), rtol=1e-8)
 
 
 def moments_by_rule(rule, move, mean, cov):

@@ -11,14 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.linalg
-from bounded import Observables, bounded
+from bounded import Observables, Params, bounded
 
 import estim
+from estim import priors
 from estim.analysis import smoothed_history
 from estim.arguments import ArgumentError
 from estim.likelihood.nonlinear.inversion import Inversion
 from estim.likelihood.nonlinear.piecewise_inversion import invert_piecewise
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman, filter_piecewise
+from estim.results.diagnostics import summarise
 from estim.status import Status
 
 REFERENCE = Path(__file__).parent.parent / "reference"
@@ -103,6 +105,30 @@ def test_gradient_between_jumps(likelihood, model, observed):
     np.testing.assert_allclose(gradient, differences, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
     failed, nothing = both(at.at[PARAMS.index("bound")].set(-1.0))  # violated at rest
     assert np.isneginf(failed) and not np.any(nothing)
+
+
+def test_nuts_and_a_random_walk_agree_where_the_density_jumps(observed):
+    """Both are within four errors of a quadrature on a grid; of the jumps, as durations change, a finer grid of one
+    parameter sees as much as a coarse one."""
+    model = replace(bounded, prior=Params(phi=priors.gamma(0.8, 0.2), sd_r=priors.gamma(1.2, 0.3)))
+    data = pd.DataFrame(np.asarray(observed), columns=Observables._fields)
+    posterior = estim.build_posterior(model, data, solver=PIECEWISE, likelihood=Inversion())
+    said = {}
+    for name, settings in {"rwmh": (1_500, 300, 4), "nuts": (400, 150, 2)}.items():
+        asked = dict(zip(("num_samples", "num_warmup", "num_chains"), settings, strict=True))
+        said[name] = summarise(estim.sample(posterior, name, jax.random.key(0), **asked).position)
+    ends = said["rwmh"].mean + 4.5 * np.array([[-1.0], [1.0]]) * said["rwmh"].std
+    grid = np.stack(np.meshgrid(*np.linspace(*ends, 32).T), axis=-1).reshape(-1, 2)
+    line = np.stack([np.linspace(*ends[:, 0], 1024), np.full(1024, said["rwmh"].mean[1])], axis=1)
+    log_p = np.asarray(jax.jit(jax.vmap(posterior.logdensity_fn))(np.concatenate([line, grid])))
+    step = lambda every: np.abs(np.diff(log_p[:1024:every])).max()
+    assert step(1) > 0.15 and step(1) > 0.7 * step(2)
+    weight = np.exp(log_p[1024:] - log_p.max())
+    mean = np.average(grid, axis=0, weights=weight)
+    sd = np.sqrt(np.average((grid - mean) ** 2, axis=0, weights=weight))
+    for name, found in said.items():
+        assert (np.abs(found.mean - mean) < 4 * found.mcse).all(), name
+        np.testing.assert_allclose(found.std, sd, rtol=0.15)
 
 
 @pytest.mark.parametrize("gaps", [False, True])

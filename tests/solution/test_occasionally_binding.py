@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,6 +99,59 @@ def test_a_path_keeps_both_inequalities():
 def test_what_is_no_constraint(complementarity, words):
     with pytest.raises(ModelError, match=words):
         estim.solve(replace(bounded, complementarity=complementarity), solver=estim.OccasionallyBinding())
+
+
+class Pegged(NamedTuple):
+    pi: Any
+    i: Any
+    rule: Any
+
+
+class News(NamedTuple):
+    e: Any
+
+
+class Policy(NamedTuple):
+    phi: Any = 2.0
+    psi: Any = 0.8
+    bound: Any = 1.0
+
+
+def test_a_second_solution_is_reported():
+    """A rule that answers past inflation the other way (Holden 2023, Review of Economics and Statistics 105(6)): at
+    rest the bound may also hold for a period, after which pi_t = A pi_{t-1}, if people believe that it will."""
+    model = estim.Model(
+        name="pegged",
+        variables=Pegged,
+        shocks=News,
+        observables=Pegged,
+        prior=Policy(),
+        steady_state=lambda p: Pegged(0.0, 0.0, 0.0),
+        residuals=lambda lag, now, lead, shocks, p: {
+            "fisher": now.i - lead.pi,
+            "rule": now.rule - p.phi * now.pi + p.psi * lag.pi - shocks.e,
+            "rate": now.i - now.rule,
+        },
+        measurement=lambda now, lag, p: now,
+        complementarity={"rate": lambda lag, now, lead, p: now.i + p.bound},
+    )
+    A = 1.0 - np.sqrt(1.0 - 0.8)
+    pi = -(A ** np.arange(-1.0, 8.0))  # bound in the first of these periods
+    rule = 2.0 * pi - 0.8 * np.array([0.0, *pi[:-1]])
+    np.testing.assert_allclose(np.maximum(rule, -1.0)[:-1], pi[1:], atol=1e-12)
+    assert rule[0] < -1.0 < rule[1:].min()
+    path = estim.simulate(model, None, {"e": [0.0]}, solver=estim.OccasionallyBinding(horizon=4))
+    assert path.regimes.to_numpy()[0] == "" and path.other_regimes.to_numpy()[0] == "1"
+    alone = estim.simulate(bounded, None, {"e_r": [-3.0, 0.0, 1.0]}, solver=PIECEWISE)
+    assert alone.regimes.to_numpy()[0] and set(alone.other_regimes.to_numpy()) == {""}
+
+
+def test_a_residual_that_is_negative_at_rest():
+    def residuals(lag, now, lead, shocks, p):
+        return bounded.residuals(lag, now, lead, shocks, p) | {"rate": now.i - p.bound}
+
+    with pytest.raises(ModelError, match=r"'rate' is violated: .*the residual is -1 and the slack 1"):
+        estim.solve(replace(bounded, residuals=residuals), solver=estim.OccasionallyBinding())
 
 
 def test_a_constraint_that_never_lets_go():

@@ -35,7 +35,7 @@ from estim.dynare.reading.occbin import (
     settle_constraints,
 )
 from estim.dynare.reading.planner import POLICY_HANDLERS, ramsey_policy
-from estim.dynare.reading.scanner import COMPUTING, FIRST_ORDER, IDLE, POLICY, statement_begins
+from estim.dynare.reading.scanner import COMPUTING, FOLLOW_UP, IDLE, POLICY, statement_begins
 from estim.dynare.reading.shocks import heteroskedastic_shocks, shocks, sigma_e
 from estim.dynare.reading.source import Halted, ModFileError, Source
 from estim.dynare.reading.syntax import (
@@ -52,7 +52,7 @@ from estim.dynare.reading.syntax import (
 )
 from estim.dynare.reading.trends import deflated, detrended, trend_var
 
-COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY | FIRST_ORDER))
+COMPUTED = ("steady", "check", "stoch_simul", "estimation", *sorted(POLICY | FOLLOW_UP))
 """Commands that `estim dynare` runs."""
 
 _RESERVED = {*FUNCTIONS, *OPERATORS, "EXPECTATION", "expectation", "end"}
@@ -266,12 +266,6 @@ def _steady_state_model(c: Contents, s: Statement) -> None:
     c.steady_state = assignments
 
 
-def _initval(c: Contents, s: Statement) -> None:
-    for assignment in s.items:
-        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
-        c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
-
-
 # --- what is observed ---
 
 
@@ -305,6 +299,10 @@ def settle(c: Contents) -> None:
         if prior.shape is None and math.isnan(prior.start):
             prior.start = calibrated(c, prior)
     settle_constraints(c)
+    foreseen = c.foresight.foreseen
+    if foreseen and not any(s.keyword in ("perfect_foresight_solver", "simul") for s, _ in c.commands):
+        name = next(iter(foreseen))
+        c.warn(f"skipped: the path of '{name}' in 'shocks', which no command here follows", c.shocks[name].at)
 
 
 _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
@@ -327,7 +325,6 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "model_replace": _model_replace,
     "var_remove": var_remove,
     "steady_state_model": _steady_state_model,
-    "initval": _initval,
     "shocks": shocks,
     "heteroskedastic_shocks": heteroskedastic_shocks,
     "occbin_constraints": occbin_constraints,
@@ -341,5 +338,5 @@ _HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     "estimated_params_init": estimated_params_init,
     "estimated_params_bounds": estimated_params_bounds,
     **HISTORY_HANDLERS,
-    **dict.fromkeys(("stoch_simul", "estimation", "data", "steady", *FIRST_ORDER), command),
+    **dict.fromkeys(("stoch_simul", "estimation", "data", "steady", *FOLLOW_UP), command),
 }

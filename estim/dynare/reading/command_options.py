@@ -5,7 +5,8 @@ import copy
 import numpy as np
 
 from estim.dynare.reading.contents import Contents
-from estim.dynare.reading.scanner import FIRST_ORDER
+from estim.dynare.reading.histories import ends_at_rest
+from estim.dynare.reading.scanner import FOLLOW_UP
 from estim.dynare.reading.settings import number, whole
 from estim.dynare.reading.syntax import Option, Statement
 
@@ -38,13 +39,14 @@ def command(c: Contents, s: Statement) -> None:
         return
     c.selected[s.keyword] = tuple(n.name for n in s.items)
     for name in s.items:
-        if s.keyword in FIRST_ORDER and c.role(name.name) is None:
+        if s.keyword in FOLLOW_UP and c.role(name.name) is None:
             c.warn(
                 f"skipped: '{name.name}' in '{s.keyword}', which is none of the model's variables", name.at
             )
             continue
         c.require(name.name, name.at, "variables", *(["shocks"] if s.keyword != "estimation" else []))
     if s.keyword == "steady":
+        ends_at_rest(c)
         _move(c)
     if s.keyword in ("stoch_simul", "estimation"):
         c.note(s.keyword)
@@ -112,6 +114,9 @@ FOLLOWED = {
     "model_comparison": {"marginal_density"},
     "prior_function": {"function", "sampling_draws"},
     "posterior_function": {"function", "sampling_draws"},
+    "perfect_foresight_setup": {"periods"},
+    "perfect_foresight_solver": {"periods"},
+    "simul": {"periods"},
     "method_of_moments": _DATA | {"mom_method", "order", "bartlett_kernel_lag", "weighting_matrix"},
 }
 """Options that estim follows."""
@@ -123,6 +128,7 @@ HARMLESS = {
     *("dr_logarithmic_reduction_maxiter", "qz_zero_threshold"),
     *("lyapunov", "lyapunov_fixed_point_tol", "lyapunov_doubling_tol", "lyapunov_complex_threshold"),
     *("solve_algo", "maxit", "tolf", "tolx", "markowitz", "homotopy_mode", "homotopy_steps"),
+    *("stack_solve_algo", "lmmcp", "robust_lin_solve", "no_homotopy", "endogenous_terminal_period"),
     *("simul_check_ahead_periods", "simul_max_check_ahead_periods", "simul_maxit", "simul_debug"),
     *("kalman_tol", "riccati_tol", "fast_kalman_filter", "analytic_derivation", "cova_compute"),
 }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from estim.dynare.asked import NOTHING, Foresight
 from estim.dynare.matlab.errors import MatlabError
 from estim.dynare.reading.functions import CONSTANTS, FUNCTIONS, OPERATORS
 from estim.dynare.reading.source import ModFileError, Source, warn
@@ -72,7 +73,7 @@ class Prior:
 class Values:
     """What a command sees: the values above it. Of shocks and errors, names are sorted in ``corr`` and
     ``covariance``; ``initial`` are those of `initval`; ``paths`` are the surprises in shocks, and what is announced of
-    deterministic variables, by period."""
+    deterministic variables, by period; ``foresight`` is what a simulation of perfect foresight reads."""
 
     parameters: dict[str, float]
     stderr: dict[str, float]
@@ -80,6 +81,7 @@ class Values:
     covariance: dict[tuple[str, ...], float]
     initial: dict[str, float]
     paths: dict[str, dict[int, float]] = field(default_factory=dict)
+    foresight: Foresight = NOTHING
 
 
 class Discretion(NamedTuple):
@@ -102,8 +104,9 @@ class Contents:
     ``growth`` are the factors of `trend_var`, ``deflators`` those of variables, each with whether it is one of logs;
     ``history`` is `histval` by name and date, ``groups`` are those of `shock_groups` by its name, ``imposed`` are the
     paths of `conditional_forecast_paths`, ``combined`` the shocks of `generate_irfs`; ``paths`` are surprises in shocks
-    and announced paths of deterministic variables, ``scaled`` the standard deviations of `heteroskedastic_shocks` by
-    shock and period, each with its kind, "values" or "scales"; ``matched`` are products of variables with their leads,
+    and announced paths of deterministic variables, ``foresight`` is what a simulation of perfect foresight reads,
+    ``scaled`` the standard deviations of `heteroskedastic_shocks` by shock and period, each with its kind, "values" or
+    "scales"; ``matched`` are products of variables with their leads,
     ``responses`` those to a shock by period, with their precision, that `method_of_moments` matches;
     ``instruments`` are those of the planner who closes the model, ``rest_by_code`` is the steady state that Matlab code
     gives: values of parameters -> levels, and the parameters that it sets;
@@ -170,6 +173,7 @@ class Contents:
     imposed: dict[str, dict[int, float]] = field(default_factory=dict)
     combined: dict[str, dict[str, float]] = field(default_factory=dict)
     paths: dict[str, dict[int, float]] = field(default_factory=dict)
+    foresight: Foresight = NOTHING
     scaled: dict[str, dict[int, tuple[str, float]]] = field(default_factory=dict)
     matched: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
     responses: dict[tuple[str, str], dict[int, tuple[float, float]]] = field(default_factory=dict)
@@ -217,7 +221,7 @@ class Contents:
         """The values as they are."""
         pairs = dict(self.corr), dict(self.covariance)
         paths = {name: dict(path) for name, path in self.paths.items()}
-        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial), paths)
+        return Values(dict(self.values), dict(self.stderr), *pairs, dict(self.initial), paths, self.foresight)
 
     def role(self, name: str) -> str | None:
         return next((role for role in _KINDS if name in getattr(self, role)), None)

@@ -11,6 +11,38 @@ from estim.dynare.reading.syntax import Statement, names
 MAX_HORIZON = 10_000
 
 
+def initval(c: Contents, s: Statement) -> None:
+    """Where the search for the steady state begins, and a path of perfect foresight where no `steady` follows."""
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
+        c.initial[assignment.name] = c.evaluate(assignment.value, c.initial)
+    c.foresight = c.foresight._replace(initial=dict.fromkeys(c.variables, 0.0) | c.initial)
+
+
+def endval(c: Contents, s: Statement) -> None:
+    """Where a path of perfect foresight ends; what is not in it stays as `initval` has it."""
+    if s.options or any(isinstance(item, ModFileError) for item in s.items):
+        option = f"({s.options[0].name})" if s.options else ""
+        c.pass_over(f"a perfect-foresight simulation ('endval{option}')", s.at)
+        c.foresight = c.foresight._replace(unknown=f"'endval{option}' is not supported by estim")
+        return
+    levels = dict(c.foresight.initial)
+    for assignment in s.items:
+        c.require(assignment.name, assignment.at, "variables", "shocks", "deterministic")
+        levels[assignment.name] = c.evaluate(assignment.value, levels)
+    c.foresight = c.foresight._replace(terminal=levels)
+
+
+def ends_at_rest(c: Contents) -> None:
+    """A `steady`: variables rest with the exogenous variables of the block above it."""
+    of_shocks = lambda levels: {n: x for n, x in levels.items() if n in c.shocks}
+    initial, terminal = c.foresight.initial, c.foresight.terminal
+    if terminal is None:
+        c.foresight = c.foresight._replace(initial=of_shocks(initial))
+    else:
+        c.foresight = c.foresight._replace(terminal=of_shocks(terminal))
+
+
 def histval(c: Contents, s: Statement) -> None:
     """``x(0) = 1.2; x(-1) = 1; e(0) = 0.1;``: what is known of the past at which forecasts begin."""
     for name, lag, value, at in s.items:
@@ -78,6 +110,6 @@ def _span(c: Contents, word: str, at: int) -> range:
 
 HISTORY_HANDLERS: dict[str, Callable[[Contents, Statement], None]] = {
     handler.__name__: handler
-    for handler in (histval, shock_groups, conditional_forecast_paths, generate_irfs)
+    for handler in (initval, endval, histval, shock_groups, conditional_forecast_paths, generate_irfs)
 }
 """What follows a block, by its keyword."""

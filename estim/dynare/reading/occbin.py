@@ -90,6 +90,11 @@ def mixed_complementarity(c: Contents, equation: Equation) -> tuple[Equation, Ex
             slack, left, right = Binary("-", Name(name), bound), equation.left, equation.right
         case Binary("<" | "<=", Name(name, 0), bound) if name in c.variables:
             slack, left, right = Binary("-", bound, Name(name)), equation.right, equation.left
+        case Binary(">" | ">=" | "<" | "<=", Binary(">" | ">=" | "<" | "<="), _):
+            what = f"a complementarity with two bounds ('{equation.tags['mcp']}')"
+            c.pass_over(what, equation.at)
+            c.foresight = c.foresight._replace(unknown=f"{what} is not supported by estim")
+            return None
         case _:
             raise c.source.error(
                 f"the tag mcp='{equation.tags['mcp']}' must be of the form 'variable > number' or "

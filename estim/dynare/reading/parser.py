@@ -5,6 +5,7 @@ The text is cut into statements and blocks (`scanner.py`); each is parsed by the
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
@@ -14,6 +15,7 @@ from estim.dynare.reading.scanner import DECLARATIONS, IDLE, SKIPPED, Chunk, sca
 from estim.dynare.reading.source import ModFileError, Source
 from estim.dynare.reading.statements import Statements
 from estim.dynare.reading.syntax import (
+    Equation,
     MatlabCode,
     Statement,
     Symbol,
@@ -23,7 +25,7 @@ _RULES = {
     **dict.fromkeys(DECLARATIONS | {"trend_var", "log_trend_var"}, "declaration"),
     "model": "model",
     "steady_state_model": "assignments",
-    "initval": "assignments",
+    **dict.fromkeys(("initval", "endval"), "assignments"),
     **dict.fromkeys(("shocks", "heteroskedastic_shocks"), "shocks"),
     "estimated_params": "estimated_params",
     "estimated_params_init": "estimated_params",
@@ -85,7 +87,9 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     rule = _RULES.get(chunk.keyword, "command")
     body = chunk.body
     added: tuple[Any, ...] = ()
+    slacks: dict[int, str] = {}
     if rule == "model":
+        slacks = {chunk.body_at + m.start(): m[1].strip() for m in _COMPLEMENTARY.finditer(body)}
         body = _COMPLEMENTARY.sub(lambda m: " " * len(m[0]), body)
         body, added = _declared_on_the_fly(body, chunk.body_at)
     try:
@@ -93,10 +97,14 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     except ModFileError as error:
         if chunk.keyword == "steady_state_model":
             return Statement(chunk.keyword, (), (MatlabCode(chunk.body, error),), chunk.body_at)
+        if chunk.keyword == "endval":  # with `+=`, say
+            return Statement(chunk.keyword, (), (error,), chunk.at)
         if chunk.keyword != "=":
             raise
         # Matlab may know what x = [1 2 3] means; where x is a parameter, the error counts.
         return Statement("native", (), (chunk.body, error), chunk.at)
+    for at, slack in slacks.items():
+        items = _complementary(source, items, at, slack)
     if rule == "single":
         return Statement(chunk.keyword, (), (items,), chunk.at)
     if rule in ("declaration", "command", "compared"):
@@ -108,9 +116,18 @@ def parse_chunk(source: Source, chunk: Chunk) -> Statement:
     return Statement(chunk.keyword, options, (*added, *items, *code), chunk.body_at if code else chunk.at)
 
 
-_COMPLEMENTARY = re.compile(r"(?:⟂|_\|_)[^;]*")  # as the tag `mcp`
+_COMPLEMENTARY = re.compile(r"(?:⟂|_\|_)([^;]*)")  # as the tag `mcp`
 _ON_THE_FLY = re.compile(r"\b([A-Za-z_]\w*)\s*\|\s*([exp])\b")
 _ROLES = {"e": "var", "x": "varexo", "p": "parameters"}
+
+
+def _complementary(source: Source, items: tuple[Any, ...], at: int, slack: str) -> tuple[Any, ...]:
+    """With the tag `mcp` on the equation before an offset."""
+    i = max(i for i, item in enumerate(items) if item.at < at)
+    if not isinstance(items[i], Equation):
+        raise source.error("a complementarity belongs to an equation", at)
+    tagged = replace(items[i], tags=items[i].tags | {"mcp": slack})
+    return (*items[:i], tagged, *items[i + 1 :])
 
 
 def _declared_on_the_fly(body: str, at: int) -> tuple[str, tuple[Statement, ...]]:

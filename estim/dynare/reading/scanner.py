@@ -16,6 +16,7 @@ BLOCKS = {
         "model_replace",
         "steady_state_model",
         "initval",
+        "endval",
         "shocks",
         "observation_trends",
         "homotopy_setup",
@@ -58,14 +59,15 @@ IDLE = {
 }
 """Commands that change nothing in the model or its estimation and print at most."""
 
-FIRST_ORDER = {
+FOLLOW_UP = {
     *("calib_smoother", "smoother2histval", "forecast", "conditional_forecast", "plot_conditional_forecast"),
     *("shock_decomposition", "realtime_shock_decomposition", "plot_shock_decomposition"),
     *("identification", "dynare_sensitivity", "sensitivity"),
     *("occbin_setup", "occbin_solver", "occbin_graph", "model_comparison", "method_of_moments"),
     *("prior_function", "posterior_function"),
+    *("perfect_foresight_setup", "perfect_foresight_solver", "simul"),
 }
-"""Commands that say what a first-order solution means; `estim dynare` runs them."""
+"""Commands that say what a first-order solution means, and those of perfect foresight; `estim dynare` runs them."""
 
 SKIPPED = {
     *("initial_condition_decomposition", "squeeze_shock_decomposition"),
@@ -79,7 +81,6 @@ IGNORED_BLOCKS = {
 }
 
 UNSUPPORTED_BLOCKS = {
-    "endval": "a perfect-foresight simulation ('endval')",
     "mshocks": "a perfect-foresight simulation ('mshocks')",
     "matched_irfs_weights": "the method of moments ('matched_irfs_weights')",
     "epilogue": "'epilogue'",
@@ -94,7 +95,7 @@ UNSUPPORTED_BLOCKS = {
 UNSUPPORTED_COMMANDS = {
     **dict.fromkeys(
         (
-            *("simul", "perfect_foresight_setup", "perfect_foresight_solver", "extended_path", "periods"),
+            *("extended_path", "periods"),
             *("perfect_foresight_with_expectation_errors_setup", "perfect_foresight_with_expectation_errors_solver"),
         ),
         "a perfect-foresight simulation",
@@ -113,7 +114,7 @@ UNSUPPORTED_COMMANDS = {
 REFUSED = dict.fromkeys(("var_expectation_model", "pac_model"), "a semi-structural model")
 """Statements that change the model in a way that estim does not know."""
 
-COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED | FIRST_ORDER
+COMMANDS = DECLARATIONS | PARSED | IDLE | SKIPPED | FOLLOW_UP
 POLICY = {"discretionary_policy", "osr", "evaluate_planner_objective"}
 """Commands of optimal policy that compute."""
 
@@ -121,7 +122,7 @@ COMPUTING = {
     *("steady", "check", "stoch_simul", "estimation", "ramsey_policy"),
     *POLICY,
     *SKIPPED,
-    *FIRST_ORDER,
+    *FOLLOW_UP,
     *UNSUPPORTED_COMMANDS,
 }
 """After the last of these, values no longer matter."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from estim.dynare.reading.contents import Contents
 from estim.dynare.reading.histories import path_of
+from estim.dynare.reading.source import ModFileError
 from estim.dynare.reading.syntax import Number, Shock, ShockPath, Statement
 
 _ELSEWHERE = {"learnt_in": "a perfect-foresight simulation"}
@@ -25,6 +26,7 @@ def shocks(c: Contents, s: Statement) -> None:
     if s.option("overwrite") is not None:
         c.stderr, c.corr, c.covariance = {}, {}, {}
         c.paths = {name: path for name, path in c.paths.items() if name not in c.deterministic}
+        c.foresight = c.foresight._replace(foreseen={})
     before = _covariances(c)
     for item in s.items:
         if isinstance(item, ShockPath):
@@ -102,11 +104,23 @@ def sigma_e(c: Contents, s: Statement) -> None:
 
 
 def _announced(c: Contents, path: ShockPath) -> None:
-    """Forecasts see that of a deterministic variable; that of a shock is passed over."""
-    if path.name in c.deterministic and path.kind == "values":
+    """Forecasts see that of a deterministic variable, simulations of perfect foresight that of a shock, in levels."""
+    role = c.role(path.name)
+    if role == "deterministic" and path.kind == "values":
         c.paths.setdefault(path.name, {}).update(_path(c, path))
-    else:
-        c.warn(f"skipped: the announced path of '{path.name}'", path.at)
+        return
+    why = f"the announced path of '{path.name}'"
+    if role == "shocks" and path.kind == "values":
+        try:
+            known, found = dict(c.foresight.foreseen), _path(c, path)
+        except ModFileError as error:
+            why += f" ({error.message})"
+        else:
+            known[path.name] = {**known.get(path.name, {}), **found}
+            c.foresight = c.foresight._replace(foreseen=known)
+            return
+    c.warn(f"skipped: {why}", path.at)
+    c.foresight = c.foresight._replace(unknown=f"{why} is skipped")
 
 
 def _surprises(c: Contents, s: Statement) -> None:
