@@ -120,7 +120,7 @@ def test_the_fit_of_five_counts():
 
 
 class Discount(NamedTuple):
-    beta: float = 0.96
+    beta: float = 0.95
 
 
 @cache
