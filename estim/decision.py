@@ -179,7 +179,8 @@ class DecisionModel(Specification):
 
     def _scale(self, params: Any) -> Scalar:
         assert self.taste is not None
-        return jnp.maximum(self.taste(params), LEAST_TASTE)
+        scale = self.taste(params)
+        return jnp.where(scale < 0, jnp.nan, jnp.maximum(scale, LEAST_TASTE))
 
     def operator(self, value: Any, params: Any) -> Any:
         """T(v), one step of value-function iteration."""

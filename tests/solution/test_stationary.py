@@ -391,5 +391,6 @@ def test_at_a_taste_of_zero_the_best_action_is_taken():
     expected, found, other = value(plain), value(of(0.0)), value(of(0.1))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert np.all(np.abs(np.array(other) / np.array(expected) - 1) > 1e-3)
+    assert int(solve(of(-0.1), params.beta).status) != Status.OK  # a scale below zero is none
     policy = solve(plain, params.beta).policy
     np.testing.assert_allclose(solve(of(0.0), params.beta).choice, np.eye(8)[policy], atol=1e-6)
