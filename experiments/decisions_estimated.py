@@ -28,12 +28,14 @@ from estim.models import (
     inventory_management,
     lucas_1978,
     market_equilibrium,
+    markov_asset_pricing,
     mccall_1970,
     mccall_1970_markov,
     optimal_investment,
     poisson_regression,
     rust_1987,
     shortest_paths,
+    stochastic_volatility_pricing,
 )
 
 SAMPLING = {"num_chains": 2, "num_warmup": 300, "num_samples": 500}
@@ -87,6 +89,34 @@ CASES = {
     "Lucas's tree: 200 years of price and dividend": Case(
         lambda: lucas_1978.model,
         {"beta": 0.945, "gamma": 2.5, "alpha": 0.92, "sigma": 0.09, "error": 0.05},
+        1,
+    ),
+    "Markov growth: 200 years of price and dividend": Case(
+        lambda: markov_asset_pricing.model,
+        {
+            "beta": 0.976,
+            "gamma": 2.8,
+            "mu_d": 0.012,
+            "s_d": 0.045,
+            "rho": 0.88,
+            "sigma": 0.011,
+            "error": 0.04,
+        },
+        1,
+    ),
+    "growth and volatility: 200 periods of price and dividend": Case(
+        lambda: stochastic_volatility_pricing.build(2, 7, 30, stochastic_volatility_pricing.MOVING),
+        {
+            "beta": 0.979,
+            "gamma": 2.3,
+            "mu_d": 0.005,
+            "bar": 0.011,
+            "rho_d": 0.92,
+            "rho_z": 0.88,
+            "s_d": 0.35,
+            "s_z": 0.011,
+            "error": 0.09,
+        },
         1,
     ),
     "McCall: 2,000 spells": Case(

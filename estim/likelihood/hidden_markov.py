@@ -81,7 +81,7 @@ class HiddenMarkov(Likelihood):
                 raise ArgumentError(f"likelihood HiddenMarkov needs {spec.name} to have {part}, {words}")
         if not spec.unit:
             raise ArgumentError(
-                f"likelihood HiddenMarkov needs {spec.name} to have unit, the column that says which rows are one series"
+                f"likelihood HiddenMarkov needs {spec.name} to have unit, the column that says whose a row is"
             )
         if not hides_states(spec):
             raise ArgumentError(
@@ -177,7 +177,7 @@ def filter_states(solution: StationaryEquilibrium, densities: Array) -> Filtered
 def smoothing_weights(solution: StationaryEquilibrium, densities: Array, found: Filtered) -> Array:
     """p(s_t | all data) / p(s_t | y_1 .. y_{t-1}) ``[n_units, n_periods, *states]``, by the backward recursion
 
-        w_t(s) = p(y_t | s) / p(y_t | y_1 .. y_{t-1}) sum_s' P(s, s') w_{t+1}(s').
+    w_t(s) = p(y_t | s) / p(y_t | y_1 .. y_{t-1}) sum_s' P(s, s') w_{t+1}(s').
     """
     _, pull = jax.vjp(partial(_move, solution), solution.distribution)
 
@@ -233,9 +233,7 @@ def _over_states(x: Array, like: Array) -> Array:
 
 @impossible_if_not_finite
 def _likelihood(solution: StationaryEquilibrium, data: SeriesData) -> Outcome:
-    value, failed = over_types(
-        solution, lambda own: series_loglikelihoods(own, log_densities(own, data))
-    )
+    value, failed = over_types(solution, lambda own: series_loglikelihoods(own, log_densities(own, data)))
     return outcome(value, (failed == Status.OK, failed), (value > -jnp.inf, Status.IMPOSSIBLE_ROW.value))
 
 
