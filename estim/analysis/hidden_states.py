@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from estim.arguments import ArgumentError
 from estim.likelihood.hidden_markov import (
@@ -41,10 +40,10 @@ def state_probabilities(solution: StationaryEquilibrium, data: Any) -> StateProb
     if solution.shares is not None:
         raise ArgumentError(f"state_probabilities: agents of {spec.name} are of types; solve for one of them")
     table = likelihood.select(spec, data)
-    _, series = likelihood.for_data(table)
+    _, series = likelihood.for_data(jnp.asarray(table))
     densities = log_densities(solution, series)
     found = jax.jit(filter_states)(solution, densities)
     weights = jax.jit(smoothing_weights)(solution, densities, found)
-    unit = np.asarray(table)[:, -1].astype(int)
+    unit = table[:, -1].astype(int)
     of_rows = (unit, periods_of(unit))
-    return StateProbabilities(found.filtered[of_rows], jnp.asarray(weights * found.predicted)[of_rows])
+    return StateProbabilities(found.filtered[of_rows], (weights * found.predicted)[of_rows])

@@ -56,11 +56,11 @@ class HiddenMarkov(Likelihood):
     the rows of one are in the order of time. The matrix P is never made: a law of motion that takes one axis after
     another stays as cheap as it is. Memory is that of a number for every row and state.
 
-    The gradient is Fisher's (1925) identity, the expectation of the score of states and data given all data, so that
+    The gradient is Fisher's identity, the expectation of the score of states and data given all data, so that
     no derivative is taken through the recursion.
 
     Sources: Baum, Petrie, Soules and Weiss (1970), Annals of Mathematical Statistics 41; Hamilton (1989), Econometrica
-    57.
+    57; Cappe, Moulines and Ryden (2005), Inference in Hidden Markov Models, ch. 5 and 10.
     """
 
     reads: ClassVar[type] = StationaryEquilibrium
@@ -141,10 +141,9 @@ class Filtered(NamedTuple):
 
 def log_densities(solution: StationaryEquilibrium, data: SeriesData) -> Array:
     """Of each row in each state ``[n_units, n_periods, *states]``; zero in periods that a series does not have."""
-    assert solution.distribution is not None
-    states = solution.distribution.shape
-    flat = (x.reshape(-1, x.shape[-1]) for x in (data.rows, data.seen))
-    of_rows = row_probabilities(solution, *flat, states).reshape(*data.there.shape, *states)
+    states = _law(solution).shape
+    rows, seen = (x.reshape(-1, x.shape[-1]) for x in (data.rows, data.seen))
+    of_rows = row_probabilities(solution, rows, seen, states).reshape(*data.there.shape, *states)
     return jnp.where(_over_states(data.there, of_rows), of_rows, 0.0)
 
 
@@ -155,7 +154,7 @@ def filter_states(solution: StationaryEquilibrium, densities: Array) -> Filtered
         solution: with its stationary distribution and motion.
         densities: what `log_densities` returned.
     """
-    first = solution.distribution
+    first = _law(solution)
     # What does not depend on the distribution, such as a matrix of probabilities, is computed once.
     _, move = jax.linearize(partial(_move, solution), first)
 
@@ -179,7 +178,7 @@ def smoothing_weights(solution: StationaryEquilibrium, densities: Array, found: 
 
     w_t(s) = p(y_t | s) / p(y_t | y_1 .. y_{t-1}) sum_s' P(s, s') w_{t+1}(s').
     """
-    _, pull = jax.vjp(partial(_move, solution), solution.distribution)
+    _, pull = jax.vjp(partial(_move, solution), _law(solution))
 
     def period(ahead: Array, given: tuple[Array, Filtered]) -> tuple[Array, Array]:
         log_density, now = given
@@ -188,7 +187,7 @@ def smoothing_weights(solution: StationaryEquilibrium, densities: Array, found: 
         weight = jnp.exp(log) * ahead
         return pull(weight)[0], weight
 
-    last = jnp.ones_like(solution.distribution)
+    last = jnp.ones_like(_law(solution))
     return jax.vmap(lambda *own: jax.lax.scan(period, last, own, reverse=True)[1])(densities, found)
 
 
@@ -208,11 +207,11 @@ def _backward(residuals: Any, cotangent: Array) -> tuple[Any, Array]:
     solution, densities, found = residuals
     weights = smoothing_weights(solution, densities, found)
     weights = weights * _over_states(cotangent, weights)
-    states = solution.distribution.shape
+    states = _law(solution).shape
     before = found.filtered[:, :-1].reshape(-1, *states)
 
     def predict(own: StationaryEquilibrium) -> tuple[Array, Array]:
-        return own.distribution, jax.vmap(partial(_move, own))(before)
+        return _law(own), jax.vmap(partial(_move, own))(before)
 
     _, pull = jax.vjp(predict, solution)
     (of_solution,) = pull((weights[:, 0].sum(axis=0), weights[:, 1:].reshape(-1, *states)))
@@ -220,6 +219,12 @@ def _backward(residuals: Any, cotangent: Array) -> tuple[Any, Array]:
 
 
 series_loglikelihoods.defvjp(_forward, _backward)
+
+
+def _law(solution: StationaryEquilibrium) -> Array:
+    """The stationary distribution, which `HiddenMarkov.check_specification` asks for."""
+    assert solution.distribution is not None
+    return solution.distribution
 
 
 def _move(solution: StationaryEquilibrium, distribution: Array) -> Array:
