@@ -23,6 +23,7 @@ import estim
 from estim.models import (
     aiyagari_1994,
     hopenhayn_1992,
+    huggett_1993,
     income_fluctuation,
     inventory_firms,
     inventory_management,
@@ -153,6 +154,9 @@ CASES = {
     ),
     "Aiyagari: wealth of 1,000 households": Case(
         lambda: aiyagari_1994.build(100, 40.0), {"beta": 0.955, "sigma_m": 1.2}, 1000
+    ),
+    "Huggett: bonds of 1,000 households": Case(
+        lambda: huggett_1993.build(60, 12.0), {"limit": -3.6, "sigma_m": 0.4}, 1000
     ),
     "Hopenhayn: sizes of 2,000 firms": Case(
         lambda: hopenhayn_1992.model, {"c": 4.0, "c_e": 1.0, "m_a": -0.012, "s_a": 0.1, "s_e": 0.2}, 2000

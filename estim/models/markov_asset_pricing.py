@@ -40,7 +40,7 @@ class Params(NamedTuple):
 
 
 PRIOR = Params(
-    beta=beta(0.98, 0.005),
+    beta=normal(0.98, 0.005),  # which may be above one where consumption grows (Kocherlakota, 1990)
     gamma=gamma(2.5, 0.5),
     mu_d=normal(0.01, 0.005),
     s_d=gamma(0.04, 0.01),

@@ -38,7 +38,7 @@ class Params(NamedTuple):
 
 
 PRIOR = Params(
-    beta=beta(0.98, 0.002),
+    beta=normal(0.98, 0.002),
     gamma=gamma(2.5, 0.5),
     mu_d=normal(0.005, 0.002),
     bar=gamma(0.01, 0.003),
