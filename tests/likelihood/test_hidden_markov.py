@@ -155,26 +155,35 @@ def volatile():
     return model, truth, estim.simulate_agents(model, truth, 1, rng_key=jax.random.key(1)).iloc[:40]
 
 
-CASES = {
-    "regimes": lambda: (MODEL, VALUES, DATA),
-    "markov_asset_pricing": lambda: claims(2, 30),
-    "stochastic_volatility_pricing": volatile,
-}
+def at_point(case):
+    """The log-likelihood as a function of the estimated parameters, a point, and how far a prior lets each go."""
+    model, values, data = case
+    posterior = estim.build_posterior(model, data)
+    assert "HiddenMarkov" in repr(posterior.likelihood)  # by default
+    at = lambda values: posterior.likelihood.at(model.params(values), posterior.data).value
+    point = {n: float(x) for n, x in model.params(values)._asdict().items() if n in model.estimated}
+    return at, point, {n: float(np.sqrt(getattr(model.prior, n).variance)) for n in point}
+
+
+CASES = {"regimes": lambda: (MODEL, VALUES, DATA), "markov_asset_pricing": lambda: claims(2, 30)}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_gradient_against_differences(case):
-    model, values, data = CASES[case]()
-    posterior = estim.build_posterior(model, data)
-    assert "HiddenMarkov" in repr(posterior.likelihood)
-    at = lambda values: posterior.likelihood.at(model.params(values), posterior.data).value
-    point = {n: float(x) for n, x in model.params(values)._asdict().items() if n in model.estimated}
-    scales = {
-        n: float(np.sqrt(getattr(model.prior, n).variance)) for n in point
-    }  # of a prior, some move it much
+    at, point, scales = at_point(CASES[case]())
     found = check_gradients(at, point, scales=scales)
     assert found.error < 1e-6, found
     assert found.product_error < 1e-5, found  # second derivatives, through the recursions
+
+
+def test_gradient_where_the_chain_has_several_axes():
+    at, point, scales = at_point(volatile())
+    both = jax.jit(jax.value_and_grad(at))
+    gradient = both(point)[1]
+    for name, scale in scales.items():
+        up, down = (both(point | {name: point[name] + s * 1e-4 * scale})[0] for s in (1, -1))
+        difference = float(up - down) / 2e-4
+        assert scale * gradient[name] == pytest.approx(difference, rel=1e-5, abs=1e-5), name
 
 
 def test_scores_are_zero_on_average_where_the_data_were_made():
