@@ -35,6 +35,7 @@ _HOME = {
     "estim.ladder": ("check_model",),
     "estim.likelihood.cross_section": ("CrossSection",),
     "estim.likelihood.dsge_var": ("DSGEVAR",),
+    "estim.likelihood.hidden_markov": ("HiddenMarkov",),
     "estim.likelihood.moment_matching": ("EstimatedMoments", "MomentMatching"),
     "estim.likelihood.moving_average.toeplitz": ("Toeplitz", "toeplitz_loglikelihood"),
     "estim.likelihood.moving_average.whittle": ("Whittle", "whittle_loglikelihood"),

@@ -23,17 +23,20 @@ import estim
 from estim.models import (
     aiyagari_1994,
     hopenhayn_1992,
+    huggett_1993,
     income_fluctuation,
     inventory_firms,
     inventory_management,
     lucas_1978,
     market_equilibrium,
+    markov_asset_pricing,
     mccall_1970,
     mccall_1970_markov,
     optimal_investment,
     poisson_regression,
     rust_1987,
     shortest_paths,
+    stochastic_volatility_pricing,
 )
 
 SAMPLING = {"num_chains": 2, "num_warmup": 300, "num_samples": 500}
@@ -89,6 +92,34 @@ CASES = {
         {"beta": 0.945, "gamma": 2.5, "alpha": 0.92, "sigma": 0.09, "error": 0.05},
         1,
     ),
+    "Markov growth: 200 years of price and dividend": Case(
+        lambda: markov_asset_pricing.model,
+        {
+            "beta": 0.976,
+            "gamma": 2.8,
+            "mu_d": 0.012,
+            "s_d": 0.045,
+            "rho": 0.88,
+            "sigma": 0.011,
+            "error": 0.04,
+        },
+        1,
+    ),
+    "growth and volatility: 200 periods of price and dividend": Case(
+        lambda: stochastic_volatility_pricing.build(2, 7, 30, stochastic_volatility_pricing.MOVING),
+        {
+            "beta": 0.979,
+            "gamma": 2.3,
+            "mu_d": 0.005,
+            "bar": 0.011,
+            "rho_d": 0.92,
+            "rho_z": 0.88,
+            "s_d": 0.35,
+            "s_z": 0.011,
+            "error": 0.09,
+        },
+        1,
+    ),
     "McCall: 2,000 spells": Case(
         lambda: mccall_1970.model, {"c": 0.6, "lam": 0.4, "mu": 0.0, "sigma": 0.5, "sigma_m": 0.1}, 2000
     ),
@@ -123,6 +154,9 @@ CASES = {
     ),
     "Aiyagari: wealth of 1,000 households": Case(
         lambda: aiyagari_1994.build(100, 40.0), {"beta": 0.955, "sigma_m": 1.2}, 1000
+    ),
+    "Huggett: bonds of 1,000 households": Case(
+        lambda: huggett_1993.build(60, 12.0), {"limit": -3.6, "sigma_m": 0.4}, 1000
     ),
     "Hopenhayn: sizes of 2,000 firms": Case(
         lambda: hopenhayn_1992.model, {"c": 4.0, "c_e": 1.0, "m_a": -0.012, "s_a": 0.1, "s_e": 0.2}, 2000

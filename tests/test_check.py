@@ -207,7 +207,7 @@ def test_a_dynamic_program_climbs_from_its_fixed_point():
     assert len(rungs) == 4
     assert all(rung.passed for rung in rungs)
     assert "spectral radius of discounting at most 0.96" in rungs[0].lines[1]
-    (only,) = check_model("markov_asset_pricing")
+    (only,) = check_model("solow_1956")
     assert only.passed
 
 

@@ -6,6 +6,7 @@ from estim.analysis.calibration import RankTest, calibration_ranks, uniformity
 from estim.analysis.draws import bands, over_draws, solve_draws, variables_state_space
 from estim.analysis.forecasts import forecast, sample_forecast
 from estim.analysis.generalised_responses import generalised_impulse_responses
+from estim.analysis.hidden_states import StateProbabilities, state_probabilities
 from estim.analysis.historical_decomposition import HistoricalDecomposition, historical_decomposition
 from estim.analysis.identification import Identification, local_identification
 from estim.analysis.impulse_responses import impulse_responses
@@ -33,6 +34,7 @@ __all__ = [
     "PriorMass",
     "RankTest",
     "Scatter",
+    "StateProbabilities",
     "bands",
     "bridge_sampling",
     "calibration_ranks",
@@ -63,6 +65,7 @@ __all__ = [
     "smooth",
     "smoothed_history",
     "solve_draws",
+    "state_probabilities",
     "stochastic_steady_state",
     "theoretical_moments",
     "top_share",

@@ -22,6 +22,7 @@ from estim.ladder.equations import equations, independence, linear_at_rest, stea
 from estim.ladder.households import households
 from estim.ladder.rung import Rung
 from estim.ladder.units import comparable, units
+from estim.likelihood.rows import hides_states
 from estim.model import Model
 from estim.models import load_model
 from estim.samplers.states import evaluate_point
@@ -30,6 +31,8 @@ from estim.solution.simulate import simulate
 from estim.solution.table import default_solver
 
 __all__ = ["Rung", "check_model"]
+
+AGENTS, SERIES = 400, 2  # that are simulated where there are no data; series are long, and their states many
 
 
 @checked
@@ -45,8 +48,8 @@ def check_model(
 
     Args:
         model: a `Model`, a `Simulation`, a `DecisionModel`, or the name of one in the gallery.
-        data: a frame with its observables; where none is given, 96 periods, or 400 agents, are simulated from the
-            model itself.
+        data: a frame with its observables; where none is given, 96 periods, 400 agents or two series are simulated
+            from the model itself.
         num_draws: how many draws of the prior are tried.
 
     Returns:
@@ -101,7 +104,8 @@ def _(model: DecisionModel, data: Any, num_draws: int) -> Iterator[Rung]:
     if solution.distribution is not None and solution.shares is None:
         yield decisions.distribution(model, solution)
     if data is None and model.draw is not None:
-        data = simulate_agents(model, None, 400, rng_key=jax.random.key(0))
+        num = SERIES if hides_states(model) else AGENTS
+        data = simulate_agents(model, None, num, rng_key=jax.random.key(0))
     if data is not None:
         yield from _climb_posterior(model, data, num_draws)
 

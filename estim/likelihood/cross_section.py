@@ -12,7 +12,7 @@ from estim.data.datasets import select_columns
 from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
-from estim.likelihood.panel import row_probabilities
+from estim.likelihood.rows import row_probabilities
 from estim.representations.stationary import StationaryEquilibrium
 from estim.status import Status
 from estim.tables import DataError

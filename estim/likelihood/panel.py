@@ -1,25 +1,21 @@
 """`Panel`: the likelihood of what many agents did: choices, durations, states, one row of data after the other."""
 
-from collections import namedtuple
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from estim.arguments import ArgumentError
 from estim.data.datasets import select_columns
 from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
+from estim.likelihood.rows import check_missing, over_types, padded, row_probabilities, units_of
 from estim.representations.stationary import StationaryEquilibrium
-from estim.solution.table import default_solver
 from estim.status import Status
-from estim.tables import DataError
-from estim.tracing import ModelError, call
-from estim.typing import Array, Scalar
+from estim.typing import Array
 
 
 class PanelData(NamedTuple):
@@ -79,21 +75,10 @@ class Panel(Likelihood):
         """
         names = spec.observables._fields
         table = select_columns(data, names, spec.name).to_numpy()
-        _check_missing(spec, table)
+        check_missing(spec, table)
         if spec.types is None:
             return np.column_stack([table, np.full(len(table), np.nan)])
-        unit = np.arange(len(table))
-        if spec.unit:
-            if spec.unit not in data.columns:
-                raise DataError(
-                    f"{spec.name}: the data lack the column '{spec.unit}', which says whose a row is"
-                )
-            unit, _ = pd.factorize(data[spec.unit])
-            if (unit < 0).any():
-                raise DataError(
-                    f"{spec.name}: column '{spec.unit}' is missing in row {int(np.argmax(unit < 0))}"
-                )
-        return np.column_stack([table, unit])
+        return np.column_stack([table, units_of(spec, data) if spec.unit else np.arange(len(table))])
 
     def for_data(self, observations: Array) -> tuple["Panel", PanelData]:
         """The rows that differ, and how often each is there.
@@ -122,75 +107,15 @@ class Panel(Likelihood):
         return _compiled(solution, data)
 
 
-def padded(num: int) -> int:
-    """The next number of four binary digits, so that panels of nearly one length share a compiled program."""
-    unit = 1 << max(num.bit_length() - 4, 0)
-    return -(-num // unit) * unit
-
-
-def row_type(observables: Any) -> Any:
-    """The observables, and with ``seen`` which of them are there."""
-    return namedtuple("Row", (*observables._fields, "seen"))  # type: ignore[misc]
-
-
-def row_probabilities(solution: StationaryEquilibrium, rows: Array, seen: Array) -> Array:
-    """``[n_rows]`` log-probabilities of rows ``[n_rows, n_obs]``."""
-    spec = solution.specification
-    Row = row_type(spec.observables)
-
-    def one(row: Array, seen: Array) -> Scalar:
-        given = {
-            "row": Row(*row, seen=spec.observables(*seen)),
-            "solution": solution,
-            "params": solution.params,
-        }
-        names = {"prior": spec.param_names, "row": spec.observables._fields}
-        value = call(spec.log_probability, given, spec.name, "log_probability", names)
-        if jnp.shape(value) != ():
-            raise ModelError(
-                f"{spec.name}: log_probability must be one number, not of shape {jnp.shape(value)}"
-            )
-        return jnp.asarray(value, float)
-
-    return jax.vmap(one)(rows, seen)
-
-
-def _check_missing(spec: Any, table: np.ndarray) -> None:
-    """Is a number read that is missing? Then it matters whether it is zero, as in a likelihood, or another.
-
-    Raises:
-        DataError: names the row and its columns.
-    """
-    seen = ~np.isnan(table)
-    lacking = np.flatnonzero(~seen.all(axis=1))
-    if not lacking.size:
-        return
-    solution = default_solver(spec).solve(spec, spec.params())
-    if solution.shares is not None:
-        solution = jax.tree.map(lambda x: x[0], replace(solution, shares=None))
-    probabilities = jax.jit(lambda rows: row_probabilities(solution, rows, jnp.asarray(seen[lacking])))
-    zero, one, none = (
-        np.asarray(probabilities(jnp.where(seen[lacking], table[lacking], fill)))
-        for fill in (0.0, 1.0, np.nan)
-    )
-    if (wrong := (zero != one) | (zero != none)).any():
-        row = int(lacking[np.argmax(wrong)])
-        columns = [n for n, there in zip(spec.observables._fields, seen[row], strict=True) if not there]
-        raise DataError(
-            f"{spec.name}: row {row} of the data lacks {', '.join(columns)}, which its log_probability reads"
-        )
-
-
 @impossible_if_not_finite
 def _likelihood(solution: StationaryEquilibrium, data: PanelData) -> Outcome:
-    if solution.shares is None:
-        value, failed = data.counts @ row_probabilities(solution, data.rows, data.seen), solution.status
-    else:
-        of_type = jax.vmap(lambda own: row_probabilities(own, data.rows, data.seen))
-        by_row = of_type(replace(solution, shares=None))[:, data.which]
-        by_unit = jax.vmap(lambda x: jax.ops.segment_sum(x, data.unit, len(data.num_units)))(by_row)
-        value = jax.nn.logsumexp(by_unit, axis=0, b=solution.shares[:, None]).sum()
-        failed = solution.status[jnp.argmax(solution.status != Status.OK)]
+    def of_units(own: StationaryEquilibrium) -> Array:
+        of_rows = row_probabilities(own, data.rows, data.seen)
+        if not data.unit.size:
+            return (data.counts @ of_rows)[None]
+        return jax.ops.segment_sum(of_rows[data.which], data.unit, len(data.num_units))
+
+    value, failed = over_types(solution, of_units)
     return outcome(value, (failed == Status.OK, failed), (value > -jnp.inf, Status.IMPOSSIBLE_ROW.value))
 
 

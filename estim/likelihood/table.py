@@ -7,6 +7,7 @@ from estim.arguments import ArgumentError, check_settings, did_you_mean, setting
 from estim.likelihood.contract import Likelihood
 from estim.likelihood.cross_section import CrossSection
 from estim.likelihood.dsge_var import DSGEVAR
+from estim.likelihood.hidden_markov import HiddenMarkov
 from estim.likelihood.moment_matching import MomentMatching
 from estim.likelihood.moving_average.toeplitz import Toeplitz
 from estim.likelihood.moving_average.whittle import Whittle
@@ -18,6 +19,7 @@ from estim.likelihood.nonlinear.particle import Particle
 from estim.likelihood.nonlinear.piecewise_kalman import PiecewiseKalman
 from estim.likelihood.nonlinear.quadratic import QuadraticKalman
 from estim.likelihood.panel import Panel
+from estim.likelihood.rows import hides_states
 from estim.likelihood.state_space.kalman import Kalman
 from estim.representations.linear import StateSpace
 from estim.representations.moving_average import MovingAverage
@@ -39,6 +41,7 @@ LIKELIHOODS: dict[str, Any] = {
     "piecewise_kalman": PiecewiseKalman,
     "panel": Panel,
     "cross_section": CrossSection,
+    "hidden_markov": HiddenMarkov,
     "moment_matching": MomentMatching,
     "dsge_var": DSGEVAR,
 }
@@ -55,11 +58,13 @@ DEFAULTS: dict[type, Any] = {
 
 def default_likelihood(representation: type, spec: Any = None) -> Any:
     """The row that a representation gets: of a simulation that is linear the exact one, of agents whose states are
-    measured the cross-section."""
+    measured the cross-section, and of those whose states are hidden the filter over them."""
     if representation is SimulatedStateSpace and spec is not None and spec.adds_errors and spec.is_linear:
         return LinearSimulation
     if representation is StationaryEquilibrium and spec is not None and spec.measurement is not None:
         return CrossSection
+    if representation is StationaryEquilibrium and spec is not None and hides_states(spec):
+        return HiddenMarkov
     return DEFAULTS[representation]
 
 

@@ -22,8 +22,11 @@ from estim.typing import Array, Scalar
 
 DENSE = 128
 """Up to so many states I - T' is a matrix, beyond it is known by its products."""
-LOOSEST, TIGHTEST = 0.1, 1e-6
-"""Share of what is left that one policy's evaluation by Krylov's method may leave."""
+FEW = 48
+"""The same where a policy is evaluated on the way to the best, which need not be exact."""
+LOOSEST, TIGHTEST, TIGHTER = 0.1, 1e-6, 0.1
+"""Share of what is left that one policy's evaluation by Krylov's method may leave; the loosest becomes tighter by this
+factor with every step that makes matters worse: policies that are evaluated loosely can go round in circles."""
 SPARE = 1e-4
 """Share of the search's tolerance below which no evaluation is driven."""
 DERIVATIVE_TOLERANCE = 1e-12
@@ -107,23 +110,24 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
     x0, unravel = ravel_pytree(start)
 
     def advance(state):
-        x, (before, _), steps = state
+        x, (before, _), loosest, steps = state
         ahead, policy = program.improve(unravel(x))
         follow = lambda x: ravel_pytree(program.follow(policy, unravel(x)))[0]
         left = ravel_pytree(ahead)[0] - x
         error = largest(left)
         unit = 1 + largest(x)
+        loosest = jnp.where(error < before, loosest, jnp.maximum(TIGHTER * loosest, TIGHTEST))
         forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
-        forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, LOOSEST), LOOSEST)
+        forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, loosest), loosest)
         move = _value_ahead(follow, x, left, forcing)
-        return x + move, jnp.array([error, unit]), steps + 1
+        return x + move, jnp.array([error, unit]), loosest, steps + 1
 
     def unsolved(state):
-        _, (error, unit), steps = state
+        _, (error, unit), _, steps = state
         return (error > tolerance * unit) & (error < jnp.inf) & (steps < max_steps)
 
-    first = advance((x0, jnp.full(2, jnp.inf), 0))
-    x, (error, unit), steps = jax.lax.while_loop(unsolved, advance, first)
+    first = advance((x0, jnp.full(2, jnp.inf), jnp.asarray(LOOSEST), 0))
+    x, (error, unit), _, steps = jax.lax.while_loop(unsolved, advance, first)
     return Found(unravel(x), error, error <= tolerance * unit, jnp.asarray(steps))
 
 
@@ -167,7 +171,7 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
 
 def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar) -> Array:
     """(I - f'(x))^-1 b by BiCGSTAB, whose own work is little beside the products, and on by GMRES where it failed."""
-    if b.size <= DENSE:
+    if b.size <= FEW:
         return _solve_linearised(f, x, b, tolerance)
     _, tangent = jax.linearize(f, x)
     product = lambda d: d - tangent(d)

@@ -39,7 +39,7 @@ class StationarySolver(Solver):
     """The fixed point of a dynamic program, differentiable by the implicit function theorem whatever the method.
 
     Attributes:
-        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 128 states
+        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 48 states
             and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
             operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 import estim
 from estim.arguments import ArgumentError
-from estim.models import aiyagari_1994, hopenhayn_1992, inventory_firms, rust_1987
+from estim.models import aiyagari_1994, hopenhayn_1992, huggett_1993, inventory_firms, rust_1987
 from estim.tables import DataError
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "decisions"
@@ -84,6 +84,24 @@ def test_its_gradient_is_that_of_differences(economy, households):
     for name, step in (("beta", 1e-6), ("sigma_m", 1e-4)):
         up, down = (both(values | {name: values[name] + s * step})[0] for s in (1, -1))
         assert gradient[name] == pytest.approx(float(up - down) / (2 * step), rel=1e-5), name
+
+
+def test_bonds_say_how_much_credit_there_is():
+    """Of Huggett's households: the mixture over states, and its derivatives."""
+    model, values = huggett_1993.build(40, 12.0), {"limit": -3.8, "sigma_m": 0.5}
+    data = estim.simulate_agents(model, values, 200, rng_key=jax.random.key(0))
+    solution = estim.solve(model, values)
+    bonds, law = -3.8 + 12.0 * np.linspace(0, 1, 40) ** 2, np.asarray(solution.distribution).sum(axis=0)
+    density = norm.pdf(data.bonds.to_numpy()[:, None], bonds[None, :], 0.5) @ law
+    posterior = estim.build_posterior(model, data)
+    both = jax.jit(
+        jax.value_and_grad(lambda v: posterior.likelihood.at(model.params(v), posterior.data).value)
+    )
+    value, gradient = both(values)
+    assert value == pytest.approx(np.log(density).sum(), rel=1e-10)
+    for name, step in (("limit", 1e-6), ("sigma_m", 1e-4)):
+        up, down = (both(values | {name: values[name] + s * step})[0] for s in (1, -1))
+        assert gradient[name] == pytest.approx(float(up - down) / (2 * step), rel=1e-4), name
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import estim
 from estim.arguments import ArgumentError
 from estim.gradients import check_gradients
-from estim.likelihood.panel import padded, row_probabilities
+from estim.likelihood.rows import padded, row_probabilities
 from estim.models import mccall_1970, mccall_1970_markov, rust_1987
 from estim.status import SolutionError, Status
 from estim.tables import DataError

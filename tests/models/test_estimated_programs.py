@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import estim
-from estim.likelihood.panel import row_probabilities
+from estim.likelihood.rows import row_probabilities
 from estim.models import (
     income_fluctuation,
     inventory_management,

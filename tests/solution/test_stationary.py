@@ -24,6 +24,7 @@ from estim.models import (
     optimal_savings,
     shortest_paths,
 )
+from estim.solution.bellman import FEW
 from estim.solution.stationary import StationarySolver, best_of, take
 from estim.status import SolutionError, Status
 from estim.tracing import ModelError
@@ -104,6 +105,17 @@ def test_the_best_of_many_actions(num):
     value, action = best_of(jnp.asarray(reward), jnp.asarray(later))
     np.testing.assert_array_equal(action, (reward + later).argmax(axis=-1))
     np.testing.assert_array_equal(value, (reward + later).max(axis=-1))
+
+
+@pytest.mark.parametrize("size", [(26, 5, 40), (9, 6, 15)])
+def test_policies_that_are_evaluated_loosely_do_not_go_round_in_circles(size):
+    """With few discount factors, of which some are above one, they did for ever, beyond the states of elimination."""
+    model = inventory_management.build(*size)
+    solution = estim.solve(model)
+    assert solution.value.size > FEW and int(solution.steps) < 15
+    np.testing.assert_allclose(
+        solution.value, estim.solve(model, solver=StationarySolver("newton")).value, rtol=1e-7
+    )
 
 
 # ----- against independent numbers
