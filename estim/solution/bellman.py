@@ -98,7 +98,9 @@ def _iterate(
     return Found(value, error, error <= tolerance, jnp.asarray(steps))
 
 
-def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
+def iterate_policies(
+    program: Program, start: Any, tolerance: float, max_steps: int, exact: bool | None = None
+) -> Found:
     """Howard's policy iteration: v <- the value of the best policy at v, by a linear solve.
 
     From v, v + (I - T_sigma'(v))^-1 (T(v) - v), which is the policy's value where T_sigma is affine and Newton's step
@@ -119,7 +121,7 @@ def iterate_policies(program: Program, start: Any, tolerance: float, max_steps: 
         loosest = jnp.where(error < before, loosest, jnp.maximum(TIGHTER * loosest, TIGHTEST))
         forcing = jnp.maximum((error / before) ** 2, SPARE * tolerance * unit / error)
         forcing = jnp.where(jnp.isfinite(before), jnp.clip(forcing, TIGHTEST, loosest), loosest)
-        move = _value_ahead(follow, x, left, forcing)
+        move = _value_ahead(follow, x, left, forcing, x.size <= FEW if exact is None else exact)
         return x + move, jnp.array([error, unit]), loosest, steps + 1
 
     def unsolved(state):
@@ -169,11 +171,12 @@ def discount_radius(follow: Callable[[Any], Any], value: Any) -> Scalar:
     return jnp.where(finite, 1 - 1 / jnp.max(jnp.where(finite, periods, 1.0)), jnp.inf)
 
 
-def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar) -> Array:
-    """(I - f'(x))^-1 b by BiCGSTAB, whose own work is little beside the products, and on by GMRES where it failed."""
-    if b.size <= FEW:
-        return _solve_linearised(f, x, b, tolerance)
+def _value_ahead(f: Callable[[Array], Array], x: Array, b: Array, tolerance: Scalar, exact: bool) -> Array:
+    """(I - f'(x))^-1 b, by elimination where it is to be ``exact``; else by BiCGSTAB, whose own work is little beside
+    the products, and on by GMRES where it failed."""
     _, tangent = jax.linearize(f, x)
+    if exact:
+        return _eliminate(tangent, b)
     product = lambda d: d - tangent(d)
     near, _ = bicgstab(product, b, tol=tolerance, atol=0.0, maxiter=200)
     return gmres(product, b, tolerance, near=jnp.where(jnp.isfinite(near).all(), near, 0.0))
@@ -192,11 +195,15 @@ def solve_one_minus(operator: Callable[[Array], Array], b: Array, tolerance: Sca
     derivative of a single value.
     """
     if b.size <= DENSE:
-        identity = jnp.eye(b.size)
-        return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
+        return _eliminate(operator, b)
 
     solve = partial(gmres, tolerance=tolerance)
     return jax.lax.custom_linear_solve(lambda x: x - operator(x), b, solve, transpose_solve=solve)
+
+
+def _eliminate(operator: Callable[[Array], Array], b: Array) -> Array:
+    identity = jnp.eye(b.size)
+    return solve_linear(identity - jax.vmap(operator, out_axes=1)(identity), b[:, None])[0][:, 0]
 
 
 def distance(one: Any, other: Any) -> Scalar:

@@ -39,9 +39,11 @@ class StationarySolver(Solver):
     """The fixed point of a dynamic program, differentiable by the implicit function theorem whatever the method.
 
     Attributes:
-        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve, exact up to 48 states
-            and by Krylov's method beyond; "optimistic", which follows each policy for some periods; "newton", on the
-            operator, which any pytree of values may have; "auto", Howard's where there are rewards, else Newton's.
+        method: "vfi", value-function iteration; "howard", policy iteration with a linear solve; "optimistic", which
+            follows each policy for some periods; "newton", on the operator, which any pytree of values may have;
+            "auto", Howard's where there are rewards, else Newton's.
+        evaluation: of a policy by "howard": "exact", by elimination; "krylov", by products with its operator; "auto",
+            exact up to 48 states.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
             max |T(v) - v|, relative to 1 + |v|.
         max_steps: iterations after which the search has failed.
@@ -52,6 +54,7 @@ class StationarySolver(Solver):
     """
 
     method: Literal["auto", "vfi", "howard", "optimistic", "newton"] = "auto"
+    evaluation: Literal["auto", "exact", "krylov"] = "auto"
     tolerance: PositiveReal = 1e-10
     max_steps: Positive = 100_000
     sweeps: Positive = 50
@@ -89,7 +92,8 @@ class StationarySolver(Solver):
             return iterate_optimistically(program, start, *settings, self.sweeps)
         if self.method == "newton" or not follows:
             return iterate_newton(program, start, *settings)
-        return iterate_policies(program, start, *settings)
+        exact = None if self.evaluation == "auto" else self.evaluation == "exact"
+        return iterate_policies(program, start, *settings, exact)
 
 
 def as_program(spec: DecisionModel, params: Any) -> Program:

@@ -31,6 +31,9 @@ from estim.tracing import ModelError
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "decisions"
 METHODS = ("vfi", "howard", "optimistic", "newton")
+SOLVERS = {m: {"method": m} for m in METHODS} | {
+    f"howard, {e}": {"method": "howard", "evaluation": e} for e in ("exact", "krylov")
+}
 
 
 def reference(name):
@@ -79,8 +82,8 @@ def test_the_solution_is_that_of_policy_iteration_by_hand(savings):
     np.testing.assert_array_equal(solution.policy.reshape(-1), policy)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_solution_is_that_of_discrete_dp(method):
+@pytest.mark.parametrize("settings", SOLVERS.values(), ids=SOLVERS)
+def test_the_solution_is_that_of_discrete_dp(settings):
     rng = np.random.default_rng(0)
     reward, transition = rng.normal(size=(12, 5)), rng.dirichlet(np.ones(12), size=(12, 5))
     reward[3, 1:] = -np.inf
@@ -91,7 +94,7 @@ def test_the_solution_is_that_of_discrete_dp(method):
         reward=lambda p: jnp.asarray(reward),
         continuation=lambda v, p: 0.95 * (transition @ v),
     )
-    solution = estim.solve(model, solver=StationarySolver(method, tolerance=1e-11))
+    solution = estim.solve(model, solver=StationarySolver(**settings, tolerance=1e-11))
     np.testing.assert_allclose(solution.value, found.v, rtol=1e-9)
     np.testing.assert_array_equal(solution.policy, found.sigma)
 
