@@ -13,7 +13,8 @@ from small_models import Observables, ar1
 import estim
 from estim.arguments import ArgumentError
 from estim.gradients import check_gradients
-from estim.likelihood.nonlinear.joint import Joint, drawn_shocks
+from estim.likelihood.nonlinear.joint import Joint
+from estim.likelihood.nonlinear.whitened_shocks import drawn_shocks
 from estim.likelihood.state_space.kalman import kalman_loglikelihood
 from estim.status import Status
 
@@ -67,7 +68,7 @@ def test_the_density_given_shocks_is_that_of_the_errors(order):
         state, seen = move(state, shock), ~np.isnan(row)
         if seen.any():
             total += multivariate_normal.logpdf(row[seen], state.observed[seen], H[np.ix_(seen, seen)])
-    plain = Joint(whiten=False)
+    plain = Joint(linearisations=0)
     np.testing.assert_allclose(plain.loglikelihood(solution, y, z).value, total, rtol=1e-10)
     assert plain.meant_by(solution, y, z) is z
     # in other coordinates, the same density
