@@ -54,7 +54,7 @@ class Rule(NamedTuple):
         return tuple(found)
 
     def slopes(self, states: tuple[Array, ...], shock: Array) -> tuple[Array, ...]:
-        """The derivatives of `parts` by the states of each order, then by the shock ``[n, order n_states + n_shocks]``."""
+        """Derivatives of `parts` by the states of each order, then by the shock: ``[n, order n_states + n_shocks]``."""
         n, v = len(states[0]), jnp.concatenate([states[0], shock])
 
         def by(inputs: Array, *parts: Array) -> Array:

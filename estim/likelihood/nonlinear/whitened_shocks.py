@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.numerics import semidefinite_cholesky, small_product
 from estim.representations.linear import StateSpace
@@ -37,6 +38,8 @@ from estim.representations.pruned import PrunedStateSpace
 from estim.typing import Array, Scalar
 
 Beginning = tuple[Array, Array]
+STEPS = np.array([1.0, 0.5, 0.25, 0.125])
+"""Of the way to the likeliest path of a linearised solution: the first of these that makes it likelier is gone."""
 
 
 class LinearLaw(NamedTuple):
@@ -109,35 +112,47 @@ def standard_normals(
     Args:
         linearisations: how often the solution is made linear, first along the path of z = 0, then along the likelier
             one that was found; zero, or a solution without `linear_law`: w is z. One that is linear needs one.
-        others: see `whitened`.
+        others: see `smoothed`.
     """
     z = jnp.zeros_like(w)
     if linearisations == 0 or linear_law(solution, beginning, z) is None:
         return w, jnp.zeros(())
 
-    def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
-        return whitened(linear_law(solution, beginning, z), z, observations, whiten, w)
+    def surprise(z: Array) -> Scalar:
+        """Minus twice the log-density of observations and z, but for a constant."""
+        missed = observations - observed_path(solution, *drawn_shocks(solution, z, beginning))
+        white = small_product(whiten, jnp.where(jnp.isnan(missed), 0.0, missed)[:, :, None])
+        return (white * white).sum() + z @ z
 
-    again = linearisations - 1 if getattr(solution, "order", 1) > 1 else 0
+    def far_enough(z: Array, shift: Array) -> Array:
+        less = jax.vmap(surprise)(z + jnp.outer(STEPS, shift)) < surprise(z)
+        return jnp.where(less.any(), jnp.asarray(STEPS)[less.argmax()], 0.0)
+
+    def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
+        shift, spread, logdet = smoothed(linear_law(solution, beginning, z), z, observations, whiten, w)
+        step = 1.0 if is_linear else far_enough(*jax.lax.stop_gradient((z, shift)))
+        return z + step * shift + spread, logdet
+
+    is_linear = getattr(solution, "order", 1) == 1
+    again = 0 if is_linear else linearisations - 1
     z, _ = jax.lax.scan(lambda z, _: (linearised(z, jnp.zeros_like(w))[0], None), z, length=again)
     return linearised(z, w)
 
 
-def whitened(
+def smoothed(
     law: LinearLaw, along: Array, observations: Array, whiten: Array, w: Array
-) -> tuple[Array, Scalar]:
-    """Standard normals z behind start and shocks, from those that are independent given the observations.
+) -> tuple[Array, Array, Scalar]:
+    """How far the likeliest shocks are from those of the path, and what w adds to these.
 
     Args:
-        law: the solution along a path.
-        along: the z of that path: the start's components, then those of the shocks period by period,
-            ``[k + n_periods n_shocks]``.
+        law: the solution along the path of z.
+        along: this z: the start's components, then those of the shocks period by period, ``[k + n_periods n_shocks]``.
         observations: ``[n_periods, n_obs]`` without trend; NaN is missing.
         whiten: roots of the inverse covariances of the measurement errors ``[n_periods, n_obs, n_obs]``.
-        w: in the order of z.
+        w: independent normals in the order of z.
 
     Returns:
-        z and ln |dz/dw|.
+        Both in the order of z, and ln |dz/dw|.
     """
     A, B, C, D, observed, root = law
     (n_periods, n, m), k = B.shape, root.shape[1]
@@ -154,18 +169,23 @@ def whitened(
 
     def ahead(x: Array, now: tuple[Array, ...]) -> tuple[Array, Array]:
         A, B, U, V, w = now
-        d = _back_substitute(U, w - _times(V[:, :n], x) - V[:, n])
-        return _times(A, x) + _times(B, d), d
+        d = _back_substitute(U, w - small_product(V[:, :n], x))
+        return small_product(A, x) + small_product(B, d), d
+
+    def both(w: Array, V: Array) -> Array:
+        """On the right of U d = w - V x: of the likeliest what is in V behind x, of the rest w."""
+        return jnp.stack([-V[..., -1], w], axis=-1)
 
     # Recomputed on the way back: what a step would keep costs more to write than to compute.
     step = lambda function: jax.checkpoint(function, prevent_cse=False)
     P, (U, V) = jax.lax.scan(step(back), jnp.zeros((n + 1, n + 1)), (added, motion), reverse=True)
     first = _beside_one(root)
     _, (U0, V0) = _eliminate(_of_prior(begin, 0) + first.T @ P @ first, k)
-    moved = _back_substitute(U0, w[:k] - V0[:, 0])
-    others = jax.lax.scan(step(ahead), root @ moved, (A, B, U, V, w[k:].reshape(n_periods, m)))[1]
+    start = _back_substitute(U0, both(w[:k], V0))
+    others = jax.lax.scan(step(ahead), root @ start, (A, B, U, V, both(w[k:].reshape(n_periods, m), V)))[1]
     logdet = -jnp.log(jnp.diagonal(U, axis1=1, axis2=2)).sum() - jnp.log(jnp.diagonal(U0)).sum()
-    return along + jnp.concatenate([moved, others.ravel()]), logdet
+    shift, spread = jnp.concatenate([start, others.reshape(-1, 2)]).T
+    return shift, spread, logdet
 
 
 def _beside_one(matrix: Array) -> Array:
@@ -195,13 +215,9 @@ def _eliminate(K: Array, size: int) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _back_substitute(U: Array, right: Array) -> Array:
-    """U^-1 ``right`` ``[size]`` of an upper-triangular U."""
+    """U^-1 ``right`` ``[size, n]`` of an upper-triangular U."""
     found: list[Array] = []
     for i in reversed(range(len(right))):
-        known = sum((U[i, i + 1 + j] * x for j, x in enumerate(found)), jnp.zeros(()))
+        known = sum((U[i, i + 1 + j] * x for j, x in enumerate(found)), jnp.zeros(right.shape[1]))
         found.insert(0, (right[i] - known) / U[i, i])
     return jnp.stack(found) if found else right
-
-
-def _times(matrix: Array, vector: Array) -> Array:
-    return small_product(matrix, vector[:, None])[:, 0]
