@@ -86,10 +86,10 @@ def _(solution: StateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
     drawn = drawn_shocks(solution, latents, beginning)
     A, Z = solution.transition, solution.design
     B = solution.selection @ semidefinite_cholesky(solution.shock_cov)
-    constant = (
-        jnp.broadcast_to(matrix, (len(drawn.shocks), *matrix.shape)) for matrix in (A, B, Z @ A, Z @ B)
+    always = lambda matrix: jnp.broadcast_to(matrix, (len(drawn.shocks), *matrix.shape))
+    return LinearLaw(
+        always(A), always(B), always(Z @ A), always(Z @ B), observed_path(solution, *drawn), beginning[1]
     )
-    return LinearLaw(*constant, observed_path(solution, *drawn), beginning[1])
 
 
 @linear_law.register
@@ -125,11 +125,13 @@ def standard_normals(
         return (white * white).sum() + z @ z
 
     def far_enough(z: Array, shift: Array) -> Array:
-        less = jax.vmap(surprise)(z + jnp.outer(STEPS, shift)) < surprise(z)
+        less = jax.vmap(lambda step: surprise(z + step * shift))(jnp.asarray(STEPS)) < surprise(z)
         return jnp.where(less.any(), jnp.asarray(STEPS)[less.argmax()], 0.0)
 
     def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
-        shift, spread, logdet = smoothed(linear_law(solution, beginning, z), z, observations, whiten, w)
+        law = linear_law(solution, beginning, z)
+        assert law is not None
+        shift, spread, logdet = smoothed(law, z, observations, whiten, w)
         step = 1.0 if is_linear else far_enough(*jax.lax.stop_gradient((z, shift)))
         return z + step * shift + spread, logdet
 
