@@ -7,7 +7,8 @@ as the table of an earlier call has it.
 
 import argparse
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from estim.samplers.constrain import constrain
 @dataclass(frozen=True)
 class Row:
     """One way: a model, data, solver and likelihood, the sampler that suits it, and of how many of its steps one is
-    kept (warm-up has as many times more)."""
+    kept (warm-up has as many times more); and what else the sampler is told."""
 
     model: Any
     data: pd.DataFrame
@@ -31,6 +32,7 @@ class Row:
     likelihood: Any
     algorithm: str = "nuts"
     steps: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def posterior(self) -> Any:
@@ -70,13 +72,19 @@ def sample_rows(rows: dict[str, Row], arguments: argparse.Namespace) -> None:
                 num_warmup=arguments.num_warmup * row.steps,
                 num_chains=1,
                 thin_evaluations=row.steps,
+                **row.settings,
             )
             seconds = time.process_time() - begin
             failures = sum(draws.failures.values())
             part = path.with_suffix(".part.npz")
             np.savez(part, position=draws.position[0, :: row.steps], seconds=seconds, failures=failures)
             part.rename(path)
-            effort = f", {draws.stats['n_steps'].mean():.0f} gradients a draw" if row.steps == 1 else ""
+            effort = ""
+            if row.steps == 1:
+                stats = draws.stats
+                effort = (
+                    f", {stats['n_steps'].mean():.0f} gradients a draw, {stats['diverging'].sum()} diverge"
+                )
             said = (
                 f"{name}, chain {chain}: {seconds:.0f} s{effort}, {failures} evaluations without a solution"
             )

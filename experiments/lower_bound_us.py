@@ -94,7 +94,9 @@ ROWS = {
     "second": Row(MODEL, DATA, estim.Perturbation(order=2), estim.Inversion()),
     "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
     "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 100),
-    "joint": Row(NOISY, DATA, estim.Perturbation(order=2), estim.Joint()),
+    "joint": Row(
+        NOISY, DATA, estim.Perturbation(order=2), estim.Joint(), settings={"target_acceptance": 0.9}
+    ),
 }
 
 

@@ -30,7 +30,14 @@ def observed_path(solution: Any, start: Array, shocks: Array) -> Array:
 
 @observed_path.register
 def _(solution: PrunedStateSpace, start: Array, shocks: Array) -> Array:
-    """Each part of the state follows a linear recursion, given those of lower order: all periods at once."""
+    return follow_parts(solution, start, shocks)[1]
+
+
+def follow_parts(solution: PrunedStateSpace, start: Array, shocks: Array) -> tuple[tuple[Array, ...], Array]:
+    """The states' parts before each period, ``[n_periods, n_states]`` for each order, and what is observed.
+
+    Each part of the state follows a linear recursion, given those of lower order: all periods at once.
+    """
     motion, starts = solution.motion, jnp.split(start, solution.order)
     hx = motion.linear[:, : len(solution.states)].T
     nothing = jnp.zeros((len(shocks), len(solution.states)))
@@ -40,4 +47,5 @@ def _(solution: PrunedStateSpace, start: Array, shocks: Array) -> Array:
         increments = jax.vmap(motion.parts)(known, shocks)[order]  # of this part, beside its own past
         path = follow_recursion(increments.at[0].add(first @ hx)[:, None], hx)[:, 0]
         lags.append(jnp.concatenate([first[None], path[:-1]]))
-    return solution.measured.level[None] + sum(jax.vmap(solution.measured.parts)(tuple(lags), shocks))
+    observed = solution.measured.level[None] + sum(jax.vmap(solution.measured.parts)(tuple(lags), shocks))
+    return tuple(lags), observed

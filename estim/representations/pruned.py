@@ -53,6 +53,23 @@ class Rule(NamedTuple):
             found.append(self.linear[:, :n] @ states[2] + cross + cubic)
         return tuple(found)
 
+    def slopes(self, states: tuple[Array, ...], shock: Array) -> tuple[Array, ...]:
+        """Derivatives of `parts` by the states of each order, then by the shock: ``[n, order n_states + n_shocks]``."""
+        n, v = len(states[0]), jnp.concatenate([states[0], shock])
+
+        def by(inputs: Array, *parts: Array) -> Array:
+            others = (*parts, *[jnp.zeros_like(inputs[:, :n])] * (len(states) - 1 - len(parts)))
+            return jnp.concatenate([inputs[:, :n], *others, inputs[:, n:]], axis=1)
+
+        found = [by(self.linear)]
+        if self.quadratic is not None:
+            bent = self.quadratic @ v
+            found.append(by(bent, self.linear[:, :n]))
+        if self.cubic is not None:
+            inputs = self.quadratic[:, :, :n] @ states[1] + 0.5 * (self.cubic @ v @ v + self.risk_slope)
+            found.append(by(inputs, bent[:, :n], self.linear[:, :n]))
+        return tuple(found)
+
 
 def _form(derivatives: Array, v: Array) -> Array:
     """D[v, v] or D[v, v, v] ``[n]`` of symmetric derivatives: each product of coordinates is taken once."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,18 +13,16 @@ from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
 from estim.likelihood.nonlinear.measurement_errors import (
-    ErrorDensity,
     error_densities,
     require_errors,
 )
-from estim.likelihood.nonlinear.whitened_shocks import linear_law, whitened
-from estim.numerics import semidefinite_cholesky
+from estim.likelihood.nonlinear.whitened_shocks import drawn_shocks, standard_normals
 from estim.parameters import Latent
 from estim.representations.nonlinear import NonlinearStateSpace
 from estim.representations.paths import observed_path
 from estim.representations.trend import without_trend
 from estim.status import Status
-from estim.typing import Array, Scalar
+from estim.typing import Array
 
 
 @dataclass(frozen=True)
@@ -40,14 +38,17 @@ class Joint(Likelihood):
     the likelihood itself, with no approximation beyond that of the solution.
 
     Given the observations, the components of z hang together, and differently so at other parameters. The position
-    holds w in their place, from which z is made by the smoother of the solution to first order
+    holds w in their place, from which z is made by the smoother of a linearised solution
     (`estim.likelihood.nonlinear.whitened_shocks`): of a linear solution w is standard normal and independent of the
     parameters. The map is exact, so that the posterior is the same; what is drawn is turned into z by
     `estim.to_datatree`, where they are the smoothed shocks.
 
     Attributes:
         presample: periods at the start whose observations are not counted.
-        whiten: the position holds w, not z, wherever the solution has a first order.
+        linearisations: how often the solution is linearised for the map, first along the path without shocks, then
+            along the likeliest that was found so far: the more often, the less does w know of the parameters, and the
+            more does an evaluation cost. A linear solution needs one; with none, or where a solution has no first
+            order, w is z.
 
     Raises:
         ArgumentError: a setting is out of its range.
@@ -57,7 +58,7 @@ class Joint(Likelihood):
     """
 
     presample: NonNegative = 0
-    whiten: bool = True
+    linearisations: NonNegative = 3
 
     reads: ClassVar[type] = NonlinearStateSpace
     noisy: ClassVar[bool] = False
@@ -107,37 +108,8 @@ class Joint(Likelihood):
     def meant_by(self, solution: Any, data: Array, latents: Array) -> Array:
         """The z that the numbers w of a position stand for."""
         y = without_trend(solution, data)
-        errors, _ = error_densities(solution.obs_cov, y)
-        return self._standard_normals(solution, solution.beginning, y, errors, latents)[0]
-
-    def _standard_normals(
-        self, solution: Any, beginning: Any, y: Array, errors: ErrorDensity, latents: Array
-    ) -> tuple[Array, Scalar]:
-        """z, and the logarithm of N(z; 0, I) |dz/dw| / N(w; 0, I)."""
-        law = linear_law(solution, beginning) if self.whiten else None
-        if law is None:
-            return latents, jnp.zeros(())
-        z, logdet = whitened(law, y, errors.whiten, latents)
-        return z, logdet + 0.5 * (latents @ latents - z @ z)
-
-
-class Drawn(NamedTuple):
-    """``start`` ``[n]``, the state before the first period as a vector, and ``shocks`` ``[n_periods, n_shocks]`` in the
-    units of the model's file."""
-
-    start: Array
-    shocks: Array
-
-
-def drawn_shocks(solution: Any, latents: Array, beginning: Any = None) -> Drawn:
-    """Start and shocks of latents z: the components of the start, then the shocks period by period.
-
-    Args:
-        beginning: that of the solution, where it is known already.
-    """
-    mean, root = solution.beginning if beginning is None else beginning
-    before, white = latents[: root.shape[1]], latents[root.shape[1] :].reshape(-1, solution.num_shocks)
-    return Drawn(mean + root @ before, white @ semidefinite_cholesky(solution.shock_cov).T)
+        whiten = error_densities(solution.obs_cov, y)[0].whiten
+        return standard_normals(solution, solution.beginning, y, whiten, latents, self.linearisations)[0]
 
 
 @lru_cache(maxsize=8)
@@ -151,7 +123,8 @@ def _likelihood(settings: Joint, solution: Any, observations: Array, latents: Ar
         y = without_trend(solution, observations)
         errors, regular = error_densities(solution.obs_cov, y)
         beginning = solution.beginning
-        z, of_map = settings._standard_normals(solution, beginning, y, errors, latents)
+        z, logdet = standard_normals(solution, beginning, y, errors.whiten, latents, settings.linearisations)
+        of_map = logdet + 0.5 * (latents @ latents - z @ z)
         path = observed_path(solution, *drawn_shocks(solution, z, beginning))
         missed = jnp.where(jnp.isnan(y), 0.0, y - path)
         white = jnp.einsum("tij,tj->ti", errors.whiten, missed)

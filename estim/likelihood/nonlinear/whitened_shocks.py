@@ -1,25 +1,27 @@
 """Coordinates in which shocks, given the observations, are nearly independent and standard normal.
 
-Where the solution is linear, the shocks given the observations are normal. With x the state in deviations from its mean
-and a 1 behind it, and v_t what is observed less its mean,
+Along the path of some z the solution is nearly linear. With x the distance of the state from its own on this path, and
+a 1 behind it, d_t = z_t' - z_t that of other shocks and v_t what is observed less what the path has,
 
-    v_t = C x_{t-1} + D z_t + u_t,    x_t = A x_{t-1} + B z_t,    z_t ~ N(0, I),    u_t ~ N(0, H_t),
+    v_t = C_t x_{t-1} + D_t d_t + u_t,    x_t = A_t x_{t-1} + B_t d_t,    z_t' ~ N(0, I),    u_t ~ N(0, H_t),
 
 minus twice the log-density of what is observed from t + 1 on is x_t' P_t x_t, and P follows backwards from P_T = 0:
-what period t adds is a quadratic form in (z_t, x_{t-1}),
+what period t adds is a quadratic form in (d_t, x_{t-1}),
 
-    K = [I, 0]' [I, 0] + [D, C]' H_t^-1 [D, C] + [B, A]' P_t [B, A],
+    K = [I, 0, z_t]' [I, 0, z_t] + [D, C, -v]' H_t^-1 [D, C, -v] + [B, A]' P_t [B, A],
 
-whose first rows and columns, those of z_t, have the factor K_zz = U' U. With V = U'^-1 K_zx,
+whose first rows and columns, those of d_t, have the factor K_dd = U' U. With V = U'^-1 K_dx,
 
-    P_{t-1} = K_xx - V' V,    z_t = U^-1 (w_t - V x_{t-1}),    w_t ~ N(0, I).
+    P_{t-1} = K_xx - V' V,    d_t = U^-1 (w_t - V x_{t-1}),    w_t ~ N(0, I).
 
 So shocks are made of independent normals w, period after period from a state x_0 that is made in the same way.
-Whatever the solution is, this map from w to z is a bijection, with the determinant of the U^-1. Where the solution is
-linear w is normal and independent of the parameters; elsewhere it is so nearly.
+Whatever the solution is, this map from w to z' is a bijection, with the determinant of the U^-1. Where the solution is
+linear w is normal and independent of the parameters; elsewhere it is so nearly, where the path is a likely one. w = 0
+gives a likelier one: repeated, this is the method of Gauss and Newton, which ends at the most likely shocks.
 
-Source: the conditional distribution of shocks in a linear state space, Durbin and Koopman (2012), Time Series Analysis
-by State Space Methods, sec. 4.9, by the recursion of the linear regulator.
+Sources: the conditional distribution of shocks in a linear state space, Durbin and Koopman (2012), Time Series Analysis
+by State Space Methods, sec. 4.9, by the recursion of the linear regulator; linearised again along the path that was
+found, Bell (1994), "The Iterated Kalman Smoother as a Gauss-Newton Method", SIAM Journal on Optimization 4.
 """
 
 from functools import singledispatch
@@ -27,105 +29,177 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from estim.numerics import semidefinite_cholesky, small_product
 from estim.representations.linear import StateSpace
-from estim.representations.pruned import PrunedStateSpace, inputs_covariance
+from estim.representations.paths import follow_parts, observed_path
+from estim.representations.pruned import PrunedStateSpace
 from estim.typing import Array, Scalar
 
 Beginning = tuple[Array, Array]
+STEPS = np.array([1.0, 0.5, 0.25, 0.125])
+"""Of the way to the likeliest path of a linearised solution: the first of these that makes it likelier is gone."""
 
 
 class LinearLaw(NamedTuple):
-    """A solution of first order: ``transition`` A ``[n, n]``, ``selection`` B ``[n, n_shocks]``, ``lagged`` C
-    ``[n_obs, n]`` and ``impact`` D ``[n_obs, n_shocks]``, by shocks of unit variance; the ``mean`` of what is observed
-    ``[n_obs]``, and a ``root`` of the variance of the state before the first period ``[n, k]``."""
+    """A solution along the path of shocks and a start: ``transition`` A ``[n_periods, n, n]``, ``selection`` B
+    ``[n_periods, n, n_shocks]``, ``lagged`` C ``[n_periods, n_obs, n]`` and ``impact`` D ``[n_periods, n_obs,
+    n_shocks]``, by shocks of unit variance; what is ``observed`` on the path ``[n_periods, n_obs]``, and a ``root`` of
+    the variance of the state before the first period ``[n, k]``."""
 
     transition: Array
     selection: Array
     lagged: Array
     impact: Array
-    mean: Array
+    observed: Array
     root: Array
 
 
+class Drawn(NamedTuple):
+    """``start`` ``[n]``, the state before the first period as a vector, and ``shocks`` ``[n_periods, n_shocks]`` in the
+    units of the model's file."""
+
+    start: Array
+    shocks: Array
+
+
+def drawn_shocks(solution: Any, latents: Array, beginning: Beginning | None = None) -> Drawn:
+    """Start and shocks of latents z: the components of the start, then the shocks period by period.
+
+    Args:
+        beginning: that of the solution, where it is known already.
+    """
+    mean, root = solution.beginning if beginning is None else beginning
+    before, white = latents[: root.shape[1]], latents[root.shape[1] :].reshape(-1, solution.num_shocks)
+    return Drawn(mean + root @ before, white @ semidefinite_cholesky(solution.shock_cov).T)
+
+
 @singledispatch
-def linear_law(solution: Any, beginning: Beginning) -> LinearLaw | None:
-    """What a solution is to first order, given its ``beginning``; None where there is no rule."""
+def linear_law(solution: Any, beginning: Beginning, latents: Array) -> LinearLaw | None:
+    """What a solution is to first order along the path of ``latents`` z; None where there is no rule."""
     return None
 
 
 @linear_law.register
-def _(solution: StateSpace, beginning: Beginning) -> LinearLaw:
+def _(solution: StateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
+    drawn = drawn_shocks(solution, latents, beginning)
+    A, Z = solution.transition, solution.design
     B = solution.selection @ semidefinite_cholesky(solution.shock_cov)
-    Z = solution.design
+    always = lambda matrix: jnp.broadcast_to(matrix, (len(drawn.shocks), *matrix.shape))
     return LinearLaw(
-        solution.transition, B, Z @ solution.transition, Z @ B, solution.obs_intercept, beginning[1]
+        always(A), always(B), always(Z @ A), always(Z @ B), observed_path(solution, *drawn), beginning[1]
     )
 
 
 @linear_law.register
-def _(solution: PrunedStateSpace, beginning: Beginning) -> LinearLaw:
-    """The part of first order, around the mean of that of second order."""
-    n, seen = len(solution.states), solution.measured
+def _(solution: PrunedStateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
+    drawn = drawn_shocks(solution, latents, beginning)
+    lags, observed = follow_parts(solution, *drawn)
     by_shock = semidefinite_cholesky(solution.shock_cov)
-    root, mean = beginning[1][:n], seen.level
-    if solution.order > 1:
-        spread = jnp.tensordot(seen.quadratic, inputs_covariance(solution, root @ root.T), 2)
-        mean = mean + seen.linear[:, :n] @ beginning[0][n : 2 * n] + 0.5 * (spread + seen.risk)
-    A, B = jnp.split(solution.motion.linear, [n], axis=1)
-    C, D = jnp.split(seen.linear, [n], axis=1)
-    return LinearLaw(A, B @ by_shock, C, D @ by_shock, mean, root)
+    move, show = (jax.vmap(rule.slopes)(lags, drawn.shocks) for rule in (solution.motion, solution.measured))
+    size = solution.order * len(solution.states)
+    A, B = jnp.split(jnp.concatenate(move, axis=1), [size], axis=2)
+    C, D = jnp.split(sum(show), [size], axis=2)
+    return LinearLaw(A, B @ by_shock, C, D @ by_shock, observed, beginning[1])
 
 
-def whitened(law: LinearLaw, observations: Array, whiten: Array, w: Array) -> tuple[Array, Scalar]:
-    """Standard normals z behind start and shocks, from those that are independent given the observations.
+def standard_normals(
+    solution: Any, beginning: Beginning, observations: Array, whiten: Array, w: Array, linearisations: int
+) -> tuple[Array, Scalar]:
+    """Standard normals z behind start and shocks, and ln |dz/dw|, of those that are nearly independent.
 
     Args:
-        law: the solution to first order.
+        linearisations: how often the solution is made linear, first along the path of z = 0, then along the likelier
+            one that was found; zero, or a solution without `linear_law`: w is z. One that is linear needs one.
+        others: see `smoothed`.
+    """
+    z = jnp.zeros_like(w)
+    if linearisations == 0 or linear_law(solution, beginning, z) is None:
+        return w, jnp.zeros(())
+
+    def surprise(z: Array) -> Scalar:
+        """Minus twice the log-density of observations and z, but for a constant."""
+        missed = observations - observed_path(solution, *drawn_shocks(solution, z, beginning))
+        white = small_product(whiten, jnp.where(jnp.isnan(missed), 0.0, missed)[:, :, None])
+        return (white * white).sum() + z @ z
+
+    def far_enough(z: Array, shift: Array) -> Array:
+        less = jax.vmap(lambda step: surprise(z + step * shift))(jnp.asarray(STEPS)) < surprise(z)
+        return jnp.where(less.any(), jnp.asarray(STEPS)[less.argmax()], 0.0)
+
+    def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
+        law = linear_law(solution, beginning, z)
+        assert law is not None
+        shift, spread, logdet = smoothed(law, z, observations, whiten, w)
+        step = 1.0 if is_linear else far_enough(*jax.lax.stop_gradient((z, shift)))
+        return z + step * shift + spread, logdet
+
+    is_linear = getattr(solution, "order", 1) == 1
+    again = 0 if is_linear else linearisations - 1
+    z, _ = jax.lax.scan(lambda z, _: (linearised(z, jnp.zeros_like(w))[0], None), z, length=again)
+    return linearised(z, w)
+
+
+def smoothed(
+    law: LinearLaw, along: Array, observations: Array, whiten: Array, w: Array
+) -> tuple[Array, Array, Scalar]:
+    """How far the likeliest shocks are from those of the path, and what w adds to these.
+
+    Args:
+        law: the solution along the path of z.
+        along: this z: the start's components, then those of the shocks period by period, ``[k + n_periods n_shocks]``.
         observations: ``[n_periods, n_obs]`` without trend; NaN is missing.
         whiten: roots of the inverse covariances of the measurement errors ``[n_periods, n_obs, n_obs]``.
-        w: the start's components, then those of the shocks period by period, ``[k + n_periods n_shocks]``.
+        w: independent normals in the order of z.
 
     Returns:
-        z, in the same order, and ln |dz/dw|.
+        Both in the order of z, and ln |dz/dw|.
     """
-    A, B, C, D, mean, root = law
-    (n, m), k = B.shape, root.shape[1]
-    motion = _beside_one(jnp.concatenate([B, A], axis=1))
-    missed = (mean[None] - observations)[:, :, None]
-    around = jnp.broadcast_to(jnp.concatenate([D, C], axis=1), (*observations.shape, m + n))
-    seen = jnp.where(jnp.isnan(missed), 0.0, jnp.concatenate([around, missed], axis=2))
+    A, B, C, D, observed, root = law
+    (n_periods, n, m), k = B.shape, root.shape[1]
+    begin, shocks = along[:k], along[k:].reshape(n_periods, m)
+    motion = _beside_one(jnp.concatenate([B, A], axis=2))
+    missed = (observed - observations)[:, :, None]
+    seen = jnp.where(jnp.isnan(missed), 0.0, jnp.concatenate([D, C, missed], axis=2))
     seen = small_product(whiten, seen)
-    added = small_product(seen.swapaxes(1, 2), seen) + _of_prior(m, n + 1)[None]
+    added = small_product(seen.swapaxes(1, 2), seen) + jax.vmap(lambda z: _of_prior(z, n))(shocks)
 
-    def back(P: Array, added: Array) -> tuple[Array, tuple[Array, Array]]:
+    def back(P: Array, now: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        added, motion = now
         return _eliminate(added + small_product(small_product(motion.T, P), motion), m)
 
-    def ahead(x: Array, now: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        U, V, w = now
-        z = _back_substitute(U, w - _times(V[:, :n], x) - V[:, n])
-        return _times(A, x) + _times(B, z), z
+    def ahead(x: Array, now: tuple[Array, ...]) -> tuple[Array, Array]:
+        A, B, U, V, w = now
+        d = _back_substitute(U, w - small_product(V[:, :n], x))
+        return small_product(A, x) + small_product(B, d), d
+
+    def both(w: Array, V: Array) -> Array:
+        """On the right of U d = w - V x: of the likeliest what is in V behind x, of the rest w."""
+        return jnp.stack([-V[..., -1], w], axis=-1)
 
     # Recomputed on the way back: what a step would keep costs more to write than to compute.
     step = lambda function: jax.checkpoint(function, prevent_cse=False)
-    P, (U, V) = jax.lax.scan(step(back), jnp.zeros((n + 1, n + 1)), added, reverse=True)
+    P, (U, V) = jax.lax.scan(step(back), jnp.zeros((n + 1, n + 1)), (added, motion), reverse=True)
     first = _beside_one(root)
-    _, (U0, V0) = _eliminate(_of_prior(k, 1) + first.T @ P @ first, k)
-    start = _back_substitute(U0, w[:k] - V0[:, 0])
-    shocks = jax.lax.scan(step(ahead), root @ start, (U, V, w[k:].reshape(-1, m)))[1]
+    _, (U0, V0) = _eliminate(_of_prior(begin, 0) + first.T @ P @ first, k)
+    start = _back_substitute(U0, both(w[:k], V0))
+    others = jax.lax.scan(step(ahead), root @ start, (A, B, U, V, both(w[k:].reshape(n_periods, m), V)))[1]
     logdet = -jnp.log(jnp.diagonal(U, axis1=1, axis2=2)).sum() - jnp.log(jnp.diagonal(U0)).sum()
-    return jnp.concatenate([start, shocks.ravel()]), logdet
+    shift, spread = jnp.concatenate([start, others.reshape(-1, 2)]).T
+    return shift, spread, logdet
 
 
 def _beside_one(matrix: Array) -> Array:
     """With a row and a column for the 1 behind the state."""
-    return jnp.pad(matrix, ((0, 1), (0, 1))).at[-1, -1].set(1.0)
+    pad = ((0, 0),) * (matrix.ndim - 2) + ((0, 1), (0, 1))
+    return jnp.pad(matrix, pad).at[..., -1, -1].set(1.0)
 
 
-def _of_prior(size: int, rest: int) -> Array:
-    """The precision of standard normals, and none of what is behind them."""
-    return jnp.diag(jnp.concatenate([jnp.ones(size), jnp.zeros(rest)]))
+def _of_prior(z: Array, num_states: int) -> Array:
+    """The form [I, 0, z]' [I, 0, z] of standard normals that are z on the path."""
+    row = jnp.concatenate([jnp.eye(len(z)), jnp.zeros((len(z), num_states)), z[:, None]], axis=1)
+    return row.T @ row
 
 
 def _eliminate(K: Array, size: int) -> tuple[Array, tuple[Array, Array]]:
@@ -143,13 +217,9 @@ def _eliminate(K: Array, size: int) -> tuple[Array, tuple[Array, Array]]:
 
 
 def _back_substitute(U: Array, right: Array) -> Array:
-    """U^-1 ``right`` ``[size]`` of an upper-triangular U."""
+    """U^-1 ``right`` ``[size, n]`` of an upper-triangular U."""
     found: list[Array] = []
     for i in reversed(range(len(right))):
-        known = sum((U[i, i + 1 + j] * x for j, x in enumerate(found)), jnp.zeros(()))
+        known = sum((U[i, i + 1 + j] * x for j, x in enumerate(found)), jnp.zeros(right.shape[1]))
         found.insert(0, (right[i] - known) / U[i, i])
     return jnp.stack(found) if found else right
-
-
-def _times(matrix: Array, vector: Array) -> Array:
-    return small_product(matrix, vector[:, None])[:, 0]
