@@ -45,8 +45,8 @@ class Joint(Likelihood):
 
     Attributes:
         presample: periods at the start whose observations are not counted.
-        linearisations: how often the solution is linearised for the map, first along the path without shocks, then
-            along the likeliest that was found so far: the more often, the less does w know of the parameters, and the
+        linearisations: how often the solution is linearised for the map, first at rest, then along the likeliest path
+            that was found so far: the more often, the less does w know of the parameters, and the
             more does an evaluation cost. A linear solution needs one; with none, or where a solution has no first
             order, w is z.
 

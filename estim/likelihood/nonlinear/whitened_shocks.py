@@ -34,11 +34,11 @@ import numpy as np
 from estim.numerics import semidefinite_cholesky, small_product
 from estim.representations.linear import StateSpace
 from estim.representations.paths import follow_parts, observed_path
-from estim.representations.pruned import PrunedStateSpace
+from estim.representations.pruned import PrunedStateSpace, inputs_covariance
 from estim.typing import Array, Scalar
 
 Beginning = tuple[Array, Array]
-STEPS = np.array([1.0, 0.5, 0.25, 0.125])
+STEPS = np.array([1, 1 / 2, 1 / 4, 1 / 16, 1 / 64])
 """Of the way to the likeliest path of a linearised solution: the first of these that makes it likelier is gone."""
 
 
@@ -76,32 +76,52 @@ def drawn_shocks(solution: Any, latents: Array, beginning: Beginning | None = No
 
 
 @singledispatch
-def linear_law(solution: Any, beginning: Beginning, latents: Array) -> LinearLaw | None:
-    """What a solution is to first order along the path of ``latents`` z; None where there is no rule."""
+def law_at_rest(solution: Any, beginning: Beginning, n_periods: int) -> LinearLaw | None:
+    """What a solution is to first order around the mean of what is observed; None where there is no rule."""
     return None
 
 
-@linear_law.register
-def _(solution: StateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
-    drawn = drawn_shocks(solution, latents, beginning)
-    A, Z = solution.transition, solution.design
-    B = solution.selection @ semidefinite_cholesky(solution.shock_cov)
-    always = lambda matrix: jnp.broadcast_to(matrix, (len(drawn.shocks), *matrix.shape))
-    return LinearLaw(
-        always(A), always(B), always(Z @ A), always(Z @ B), observed_path(solution, *drawn), beginning[1]
+@law_at_rest.register
+def _(solution: StateSpace, beginning: Beginning, n_periods: int) -> LinearLaw:
+    A, B, Z = solution.transition, solution.selection, solution.design
+    return _in_all_periods(
+        n_periods, solution, LinearLaw(A, B, Z @ A, Z @ B, solution.obs_intercept, beginning[1])
     )
 
 
-@linear_law.register
-def _(solution: PrunedStateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
+@law_at_rest.register
+def _(solution: PrunedStateSpace, beginning: Beginning, n_periods: int) -> LinearLaw:
+    """The part of first order, around the mean of that of second order."""
+    n, seen = len(solution.states), solution.measured
+    root, mean = beginning[1][:n], seen.level
+    if solution.order > 1:
+        spread = jnp.tensordot(seen.quadratic, inputs_covariance(solution, root @ root.T), 2)
+        mean = mean + seen.linear[:, :n] @ beginning[0][n : 2 * n] + 0.5 * (spread + seen.risk)
+    A, B = jnp.split(solution.motion.linear, [n], axis=1)
+    C, D = jnp.split(seen.linear, [n], axis=1)
+    return _in_all_periods(n_periods, solution, LinearLaw(A, B, C, D, mean, root))
+
+
+def law_along(solution: PrunedStateSpace, beginning: Beginning, latents: Array) -> LinearLaw:
+    """What a solution is to first order along the path of ``latents`` z."""
     drawn = drawn_shocks(solution, latents, beginning)
     lags, observed = follow_parts(solution, *drawn)
-    by_shock = semidefinite_cholesky(solution.shock_cov)
     move, show = (jax.vmap(rule.slopes)(lags, drawn.shocks) for rule in (solution.motion, solution.measured))
     size = solution.order * len(solution.states)
     A, B = jnp.split(jnp.concatenate(move, axis=1), [size], axis=2)
     C, D = jnp.split(sum(show), [size], axis=2)
-    return LinearLaw(A, B @ by_shock, C, D @ by_shock, observed, beginning[1])
+    return _by_unit_shocks(solution, LinearLaw(A, B, C, D, observed, beginning[1]))
+
+
+def _by_unit_shocks(solution: Any, law: LinearLaw) -> LinearLaw:
+    root = semidefinite_cholesky(solution.shock_cov)
+    return law._replace(selection=law.selection @ root, impact=law.impact @ root)
+
+
+def _in_all_periods(n_periods: int, solution: Any, law: LinearLaw) -> LinearLaw:
+    law = _by_unit_shocks(solution, law)
+    same = jax.tree.map(lambda x: jnp.broadcast_to(x, (n_periods, *x.shape)), law)
+    return same._replace(root=law.root)
 
 
 def standard_normals(
@@ -110,13 +130,16 @@ def standard_normals(
     """Standard normals z behind start and shocks, and ln |dz/dw|, of those that are nearly independent.
 
     Args:
-        linearisations: how often the solution is made linear, first along the path of z = 0, then along the likelier
-            one that was found; zero, or a solution without `linear_law`: w is z. One that is linear needs one.
+        linearisations: how often the solution is made linear, first at rest, then along the likeliest path so far;
+            zero, or a solution without `law_at_rest`: w is z. One that is linear needs one.
         others: see `smoothed`.
     """
-    z = jnp.zeros_like(w)
-    if linearisations == 0 or linear_law(solution, beginning, z) is None:
+    law, nothing = law_at_rest(solution, beginning, len(observations)), jnp.zeros_like(w)
+    if linearisations == 0 or law is None:
         return w, jnp.zeros(())
+    if linearisations == 1 or getattr(solution, "order", 1) == 1:
+        shift, spread, logdet = smoothed(law, nothing, observations, whiten, w)
+        return shift + spread, logdet
 
     def surprise(z: Array) -> Scalar:
         """Minus twice the log-density of observations and z, but for a constant."""
@@ -129,15 +152,13 @@ def standard_normals(
         return jnp.where(less.any(), jnp.asarray(STEPS)[less.argmax()], 0.0)
 
     def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
-        law = linear_law(solution, beginning, z)
-        assert law is not None
+        law = law_along(solution, beginning, z)
         shift, spread, logdet = smoothed(law, z, observations, whiten, w)
-        step = 1.0 if is_linear else far_enough(*jax.lax.stop_gradient((z, shift)))
-        return z + step * shift + spread, logdet
+        return z + far_enough(*jax.lax.stop_gradient((z, shift))) * shift + spread, logdet
 
-    is_linear = getattr(solution, "order", 1) == 1
-    again = 0 if is_linear else linearisations - 1
-    z, _ = jax.lax.scan(lambda z, _: (linearised(z, jnp.zeros_like(w))[0], None), z, length=again)
+    first, _, _ = smoothed(law, nothing, observations, whiten, nothing)
+    again = linearisations - 2
+    z, _ = jax.lax.scan(lambda z, _: (linearised(z, nothing)[0], None), first, length=again)
     return linearised(z, w)
 
 
