@@ -95,7 +95,11 @@ ROWS = {
     "bound_inversion": Row(MODEL, SEEN, PIECEWISE, estim.Inversion(paired=PAIRED), "rwmh", 20),
     "bound_kalman": Row(MODEL, SEEN, PIECEWISE, estim.PiecewiseKalman(), "rwmh", 100),
     "joint": Row(
-        NOISY, DATA, estim.Perturbation(order=2), estim.Joint(), settings={"target_acceptance": 0.9}
+        NOISY,
+        DATA,
+        estim.Perturbation(order=2),
+        estim.Joint(linearisations=3),
+        settings={"target_acceptance": 0.9},
     ),
 }
 

@@ -1,12 +1,14 @@
 """Models beyond first order: solutions, likelihoods with their gradients, a particle filter, and joint draws.
 
     python experiments/benchmarks/nonlinear.py [solution] [inversion] [lower_bound] [particle] [joint] [joint_reference]
+        [joint_at_rest]
 
 Without words all of them. An and Schorfheide's model in levels, and eight countries of five equations each; the data
 are simulated, those of ``joint_reference`` by the independent program whose likelihoods the tests of particle filters
-have. Times are milliseconds, the median and the fastest of alternating rounds at other parameters in each. Of the joint
-draws the smallest effective sample size over the parameters is divided by the seconds of sampling, of wall time and of
-the processor (on one core: `taskset -c 0`). The last line is JSON.
+have, and ``joint_at_rest`` is the same with shocks in the coordinates of the solution at rest. Times are milliseconds,
+the median and the fastest of alternating rounds at other parameters in each. Of the joint draws the smallest effective
+sample size over the parameters is divided by the seconds of sampling, of wall time and of the processor (on one core:
+`taskset -c 0`). The last line is JSON.
 """
 
 import json
@@ -138,9 +140,10 @@ def particle() -> dict[str, Any]:
     return timed(contenders, MODEL.defaults)
 
 
-def joint(data: np.ndarray) -> dict[str, Any]:
+def joint(data: np.ndarray, linearisations: int = 2) -> dict[str, Any]:
+    likelihood = estim.Joint(linearisations=linearisations)
     posterior = estim.build_posterior(
-        NOISY, pd.DataFrame(data, columns=Observables._fields), solver=SECOND, likelihood=estim.Joint()
+        NOISY, pd.DataFrame(data, columns=Observables._fields), solver=SECOND, likelihood=likelihood
     )
     ended: dict[str, float] = {}  # processor time at the end of each phase
 
@@ -165,13 +168,18 @@ def joint(data: np.ndarray) -> dict[str, Any]:
     }
 
 
+def reference_data() -> np.ndarray:
+    return np.array(json.loads(REFERENCE.read_text())["particle_filter"]["data"])
+
+
 PARTS = {
     "solution": solution,
     "inversion": inversion,
     "lower_bound": lambda: lower_bound.main()["ms"],
     "particle": particle,
     "joint": lambda: joint(simulated(errors=True)),
-    "joint_reference": lambda: joint(np.array(json.loads(REFERENCE.read_text())["particle_filter"]["data"])),
+    "joint_reference": lambda: joint(reference_data()),
+    "joint_at_rest": lambda: joint(reference_data(), linearisations=1),
 }
 
 if __name__ == "__main__":

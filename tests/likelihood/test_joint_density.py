@@ -125,7 +125,7 @@ def test_the_start_has_the_distribution_of_the_solution():
 def test_gradients_in_every_number_and_every_shock():
     y, rng = gaps(6), np.random.default_rng(1)
     z = jnp.asarray(rng.normal(size=2 + 12))
-    value = lambda both: Joint(presample=1).loglikelihood(pruned(both[0]), y, both[1]).value
+    value = lambda both: Joint(presample=1, linearisations=3).loglikelihood(pruned(both[0]), y, both[1]).value
     found = check_gradients(value, (arrays(), z), step=1e-3)
     assert found.error < 1e-7 and found.product_error < 1e-6, found
 

@@ -58,7 +58,7 @@ class Joint(Likelihood):
     """
 
     presample: NonNegative = 0
-    linearisations: NonNegative = 3
+    linearisations: NonNegative = 2
 
     reads: ClassVar[type] = NonlinearStateSpace
     noisy: ClassVar[bool] = False
