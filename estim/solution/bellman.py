@@ -133,8 +133,14 @@ def iterate_policies(
     return Found(unravel(x), error, error <= tolerance * unit, jnp.asarray(steps))
 
 
-def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: int) -> Found:
-    """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree."""
+def iterate_newton(
+    program: Program, start: Any, tolerance: float, max_steps: int, beyond: bool = False
+) -> Found:
+    """Newton-Krylov steps on v - T(v), with plain steps wherever one has made matters worse; any pytree.
+
+    It ends where max |T(v) - v| is below `tolerance` times 1 + |v|; with ``beyond`` one step later, as Howard's method:
+    where agents hardly discount a value may be far from the fixed point for its error.
+    """
     found = solve_fixed_point(
         program.operator,
         start,
@@ -143,7 +149,12 @@ def iterate_newton(program: Program, start: Any, tolerance: float, max_steps: in
         max_steps=max_steps,
         plain_steps=PLAIN_STEPS,
     )
-    return Found(found.value, found.error, found.error <= tolerance, found.steps)
+    value = found.value
+    if beyond:
+        x, unravel = ravel_pytree(value)
+        f = lambda x: ravel_pytree(program.operator(unravel(x)))[0]
+        value = unravel(x + _solve_linearised(f, x, f(x) - x, TIGHTEST))
+    return Found(value, found.error, found.error <= tolerance, found.steps)
 
 
 def attach_value_derivative(follow: Callable[[Any], Any], value: Any) -> Any:

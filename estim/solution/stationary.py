@@ -41,7 +41,7 @@ class StationarySolver(Solver):
     Attributes:
         method: "vfi", value-function iteration; "howard", policy iteration with a linear solve; "optimistic", which
             follows each policy for some periods; "newton", on the operator, which any pytree of values may have;
-            "auto", Howard's where there are rewards, else Newton's.
+            "auto", Howard's where an action is the best of several, else Newton's.
         evaluation: of a policy by "howard": "exact", by elimination; "krylov", by products with its operator; "auto",
             exact up to 48 states.
         tolerance: of the search. For "vfi" and "optimistic" the largest change of the value; for the others
@@ -90,8 +90,9 @@ class StationarySolver(Solver):
             return iterate_values(program, start, *settings)
         if self.method == "optimistic":
             return iterate_optimistically(program, start, *settings, self.sweeps)
-        if self.method == "newton" or not follows:
-            return iterate_newton(program, start, *settings)
+        smooth = self.method == "auto" and spec.taste is not None
+        if self.method == "newton" or smooth or not follows:
+            return iterate_newton(program, start, *settings, beyond=smooth)
         exact = None if self.evaluation == "auto" else self.evaluation == "exact"
         return iterate_policies(program, start, *settings, exact)
 
