@@ -65,6 +65,11 @@ class StationarySolver(Solver):
 
     def __post_init__(self) -> None:
         check_fields(self, "solver.")
+        if self.evaluation != "auto" and self.method != "howard":
+            raise ArgumentError(
+                f"solver.evaluation='{self.evaluation}' is how method 'howard' evaluates a policy, and the method is "
+                f"'{self.method}'"
+            )
 
     def solve(self, spec: DecisionModel, params: Any, given: None = None) -> StationaryEquilibrium:
         """Value, policy and status at `params`, the model's Params.

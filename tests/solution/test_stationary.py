@@ -380,6 +380,10 @@ def test_errors_name_the_function(changed, words):
 
 def test_methods_that_follow_a_policy_need_rewards():
     with pytest.raises(
+        ArgumentError, match=r"solver.evaluation='exact' is how method 'howard' .* the method is 'auto'"
+    ):
+        StationarySolver(evaluation="exact")
+    with pytest.raises(
         ArgumentError, match=r"solver.method='howard' follows a policy, and markov_asset_pricing gives"
     ):
         estim.solve(pricing(30), solver=StationarySolver("howard"))

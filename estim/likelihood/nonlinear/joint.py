@@ -12,10 +12,7 @@ from estim.kept import compiled_by_structure
 from estim.likelihood.contract import Gradient, Likelihood
 from estim.likelihood.failure import Outcome, impossible_if_not_finite, outcome
 from estim.likelihood.nonlinear.gaussian import GaussianFilter
-from estim.likelihood.nonlinear.measurement_errors import (
-    error_densities,
-    require_errors,
-)
+from estim.likelihood.nonlinear.measurement_errors import error_densities, require_errors
 from estim.likelihood.nonlinear.whitened_shocks import drawn_shocks, standard_normals
 from estim.parameters import Latent
 from estim.representations.nonlinear import NonlinearStateSpace
@@ -46,9 +43,8 @@ class Joint(Likelihood):
     Attributes:
         presample: periods at the start whose observations are not counted.
         linearisations: how often the solution is linearised for the map, first at rest, then along the likeliest path
-            that was found so far: the more often, the less does w know of the parameters, and the
-            more does an evaluation cost. A linear solution needs one; with none, or where a solution has no first
-            order, w is z.
+            that was found so far: the more often, the less does w know of the parameters, and the more does an
+            evaluation cost. A linear solution needs one; with none, or where a solution has no first order, w is z.
 
     Raises:
         ArgumentError: a setting is out of its range.

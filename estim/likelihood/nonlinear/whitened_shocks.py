@@ -148,8 +148,9 @@ def standard_normals(
         return (white * white).sum() + z @ z
 
     def far_enough(z: Array, shift: Array) -> Array:
-        less = jax.vmap(lambda step: surprise(z + step * shift))(jnp.asarray(STEPS)) < surprise(z)
-        return jnp.where(less.any(), jnp.asarray(STEPS)[less.argmax()], 0.0)
+        steps = jnp.asarray(STEPS)
+        less = jax.vmap(lambda step: surprise(z + step * shift))(steps) < surprise(z)
+        return jnp.where(less.any(), steps[less.argmax()], 0.0)
 
     def linearised(z: Array, w: Array) -> tuple[Array, Scalar]:
         law = law_along(solution, beginning, z)
